@@ -1,0 +1,42 @@
+# Two commands do everything from a bare checkout: `make demo` and `make test`. Neither needs root, conda or a GPU.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo test lint readme format clean
+
+demo: $(VENV)/.installed  ## train, sample, score and draw at scale demo; a few minutes on 2 cores
+	snakemake --cores all --config scale=demo --quiet reason
+	@echo
+	@cat results/table2.md
+	@echo
+	@echo "Look at results/fig1.png and results/figS2.png, and at the notebooks in results/notebooks/."
+
+test: $(VENV)/.installed  ## run all tests
+	pytest
+
+lint: $(VENV)/.installed  ## formatting, types, workflow
+	ruff check
+	ruff format --check
+	mypy
+	snakefmt --check workflow
+	snakemake --lint
+
+readme: $(VENV)/.installed  ## bring the artifact table of README.md up to date with results/
+	python -m atebm readme
+
+format: $(VENV)/.installed  ## what `make lint` would complain of
+	ruff check --fix
+	ruff format
+	snakefmt workflow
+
+clean:  ## remove what was computed, not what is committed
+	rm -rf work logs .snakemake
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@

@@ -1,0 +1,1 @@
+"""Learning energy-based models with adversarial training: the method, its samplers, metrics, figures and tables."""

@@ -1,0 +1,46 @@
+"""The table of contents: every figure and table that is drawn, and the steps it is drawn from.
+
+A new one is a line here, a notebook `notebooks/<id>.ipynb` and a function of the same name in `report/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .plan import Plan, Step
+
+
+def fig1(plan: Plan) -> list[Step]:
+    """Fig. 1: D of Algorithm 1 in 2D, before and after, for two p_0."""
+    return [plan.toy(activation) for activation in plan.config.toy.activations]
+
+
+def figS2(plan: Plan) -> list[Step]:
+    """Fig. S2: uncurated CIFAR-10 samples, here over the source images they started from."""
+    sample = plan.sample("cifar10", plan.config.seed, "best")
+    return [sample, sample.parents["sources"], plan.features(sample, plan.config.metrics.n)]
+
+
+def table2(plan: Plan) -> list[Step]:
+    """Table 2: IS and FID on CIFAR-10."""
+    task = plan.task("cifar10")
+    images = [plan.sample("cifar10", seed, which) for seed in plan.seeds for which in ("best", "last")]
+    images += [plan.data(task.sources), plan.data(task.held_out)]
+    names = ["frechet", "inception_score"]
+    if plan.config.extractors[plan.config.metrics.extractor].kind == "classifier":
+        names.append("class_shares")  # it knows the classes of p_data, Inception does not
+    return [plan.metric(name, step, task.p_data) for step in images for name in names]
+
+
+ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
+    "fig1": fig1,
+    "table2": table2,
+    "figS2": figS2,
+}
+
+
+def is_table(artifact: str) -> bool:
+    """Tables are rendered as .csv and .md, figures as .png, .svg and the numbers behind them as .csv."""
+    return artifact.startswith("table")

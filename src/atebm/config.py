@@ -1,0 +1,332 @@
+"""config.yaml as types: every field of every experiment, unknown keys refused.
+
+The models are not strict on purpose: YAML reads `5e-4` as a string and `--config` passes strings; what is
+hashed into a step's digest are the resolved types.
+"""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from .errors import ConfigError
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Channels = tuple[float, ...]  # one value per colour channel, in [0, 1] pixel units
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- image sets -------------------------------------------------------------------------------------------------
+
+
+class FashionMnist(Section):
+    """The embedded test split of Fashion-MNIST: 28x28 grey, padded to 32x32, resized to `size`."""
+
+    reader: Literal["fashion_mnist"]
+    split: Literal["train", "held_out"]
+    held_out: Annotated[int, Field(gt=0, lt=10_000)]  # the last so many of the 10,000 images
+    size: PositiveInt  # pixels a side
+
+    @property
+    def images(self) -> int:
+        return self.held_out if self.split == "held_out" else 10_000 - self.held_out
+
+
+class Photographs(Section):
+    """Random crops of photographs that ship inside Python packages (data/embedded/photographs.csv)."""
+
+    reader: Literal["photographs"]
+    photographs: tuple[str, ...] = Field(min_length=1)
+    n: PositiveInt
+    seed: NonNegativeInt
+    size: PositiveInt  # pixels a side
+    crop_min: PositiveInt  # smallest side of a crop, pixels of the photograph; sides are log-uniform
+    crop_max: PositiveInt
+    min_std: NonNegativeFloat  # flatter crops are drawn again; grey levels of 255
+
+    @property
+    def images(self) -> int:
+        return self.n
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Photographs":
+        if self.crop_min > self.crop_max:
+            raise ValueError(f"crop_min {self.crop_min} is larger than crop_max {self.crop_max}")
+        return self
+
+
+class Archive(Section):
+    """A public archive of the paper (data/README.md lists source, licence and access of each)."""
+
+    reader: Literal["archive"]
+    archive: str
+    split: Literal["train", "held_out"]
+    size: PositiveInt  # pixels a side
+    count: PositiveInt  # images, asserted
+
+    @property
+    def images(self) -> int:
+        return self.count
+
+
+ImageSet = Annotated[FashionMnist | Photographs | Archive, Field(discriminator="reader")]
+
+
+class Task(Section):
+    """A target distribution and the sets around it; all names point into `sets`."""
+
+    title: str  # what the paper calls it
+    played_by: str  # what it is at this scale, for captions and tables
+    p_data: str
+    held_out: str  # real images that no training sees
+    p_0: str
+    validation_sources: str  # select checkpoint and sampler length on these
+    sources: str  # report on these
+
+
+# --- networks and training --------------------------------------------------------------------------------------
+
+
+class Small(Section):
+    """Pre-activation residual network without normalisation layers (our own, for small images)."""
+
+    name: Literal["small"]
+    width: PositiveInt
+    mean: Channels
+    std: Channels
+
+
+class ResNet50(Section):
+    """CIFAR-style ResNet50 (paper, supplement 3)."""
+
+    name: Literal["resnet50"]
+    mean: Channels
+    std: Channels
+
+
+class Discriminator256(Section):
+    """The 256x256 network of supplement Table 2."""
+
+    name: Literal["discriminator256"]
+    mean: Channels
+    std: Channels
+
+
+Network = Annotated[Small | ResNet50 | Discriminator256, Field(discriminator="name")]
+
+
+class Schedule(Section):
+    """K, the steps of the PGD attack, over the course of training (Algorithm 2; K_start = K_max is Algorithm 1)."""
+
+    K_start: NonNegativeInt
+    K_max: NonNegativeInt
+    epochs_per_K: PositiveFloat  # passes over p_data before K grows by one
+    iterations: PositiveInt  # of the whole run; K_max lasts until then
+    auc_advance: Fraction | None  # K grows early once 100 batches' mean AUC exceeds this (authors' code)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Schedule":
+        if self.K_start > self.K_max:
+            raise ValueError(f"K_start {self.K_start} is larger than K_max {self.K_max}")
+        return self
+
+
+class InAttack(Section):
+    """PGD descent on p_data images before the update (authors' script; the paper is silent)."""
+
+    steps: PositiveInt
+    step_size: PositiveFloat
+
+
+class Optimizer(Section):
+    name: Literal["adam"]
+    lr: PositiveFloat
+    betas: tuple[NonNegativeFloat, NonNegativeFloat]
+
+
+class Monitor(Section):
+    """Selection of checkpoint and sampler length by Frechet distance on validation sources (supplement 3)."""
+
+    every: PositiveInt  # iterations
+    start: NonNegativeInt  # first iteration that may be selected
+    n: PositiveInt  # validation sources
+    steps: tuple[PositiveInt, ...] = Field(min_length=1)  # sampler lengths, all scored on one trajectory
+    step_size: PositiveFloat
+
+
+class Run(Section):
+    """One trained model."""
+
+    task: str
+    network: Network
+    schedule: Schedule
+    step_size: PositiveFloat  # of the PGD attack, L2 in [0, 1] pixel space (Eq. 8)
+    in_attack: InAttack | None
+    batch_size: PositiveInt
+    optimizer: Optimizer
+    r1: NonNegativeFloat  # lambda of 0.5 * lambda * E||grad_x f(x)||^2 on p_data
+    augment: Literal["none", "crop_flip", "resized_crop_flip"]
+    monitor: Monitor
+
+
+class Sampler(Section):
+    """PGD from source images (supplement Table 4)."""
+
+    steps: PositiveInt | Literal["selected"]  # selected: the length that training's monitor found best
+    step_size: PositiveFloat
+    n: PositiveInt
+    batch_size: PositiveInt  # images a forward pass; shards are whole batches, so that their number changes no byte
+
+
+# --- evaluation -------------------------------------------------------------------------------------------------
+
+
+class Inception(Section):
+    """Inception-v3 of 2015-12-05, the network behind FID and IS."""
+
+    kind: Literal["inception"]
+    weights: str
+
+
+class Classifier(Section):
+    """A seeded classifier of the labels of a set: a stand-in extractor, so its distances are not FID."""
+
+    kind: Literal["classifier"]
+    network: Network
+    p_data: str  # set it is trained on
+    held_out: str  # set its accuracy is measured on
+    seed: NonNegativeInt
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    lr: PositiveFloat
+    min_accuracy: Fraction  # on held-out labels; below this the step fails
+
+
+Extractor = Annotated[Inception | Classifier, Field(discriminator="kind")]
+
+
+class Metrics(Section):
+    extractor: str
+    splits: PositiveInt  # of the Inception Score
+    blocks: Annotated[int, Field(ge=5)]  # disjoint blocks of sources behind the interval of a distance
+    n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
+
+
+Activation = Literal["relu", "tanh"]
+
+
+class ToySettings(Section):
+    """The 2D simulation of Algorithm 1 (Fig. 1); settings where the paper is silent are ours."""
+
+    seeds: PositiveInt
+    width: PositiveInt
+    first_layer_gain: PositiveFloat  # gives the untrained D many local maxima, as in the paper's initial panels
+    iterations: PositiveInt
+    m: PositiveInt  # fresh points of each distribution an iteration
+    K: PositiveInt
+    step_size: PositiveFloat
+    lr: PositiveFloat
+
+
+class Toy(ToySettings):
+    activations: tuple[Activation, ...] = Field(min_length=1)
+
+
+class ToyStep(ToySettings):
+    """One `toy` step: all seeds and both p_0 of one activation."""
+
+    activation: Activation
+    seed: NonNegativeInt  # the first
+
+
+class Config(Section):
+    scale: str
+    seed: NonNegativeInt
+    seeds: PositiveInt  # models per run, with seeds `seed`, `seed` + 1, ...
+    shards: PositiveInt  # jobs that sampling is split into; changes no byte
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    sets: dict[str, ImageSet]
+    tasks: dict[str, Task]
+    runs: dict[str, Run]
+    samplers: dict[str, Sampler]
+    extractors: dict[str, Extractor]
+    metrics: Metrics
+    toy: Toy
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Config":
+        for where, name, section in self._references():
+            if name not in getattr(self, section):
+                known = get_close_matches(name, getattr(self, section), 1) or sorted(getattr(self, section))
+                raise ValueError(f"{where} names {name!r}, which {section} does not have. Did you mean {known[0]}?")
+        return self
+
+    def _references(self) -> Iterator[tuple[str, str, str]]:
+        """Where a name stands, the name, and the section that must have it."""
+        for task, spec in self.tasks.items():
+            for role in ("p_data", "held_out", "p_0", "validation_sources", "sources"):
+                yield f"tasks.{task}.{role}", getattr(spec, role), "sets"
+        for name, run in self.runs.items():
+            yield f"runs.{name}.task", run.task, "tasks"
+        for name in self.samplers:
+            yield f"samplers.{name}", name, "runs"
+        for name, extractor in self.extractors.items():
+            if isinstance(extractor, Classifier):
+                yield f"extractors.{name}.p_data", extractor.p_data, "sets"
+                yield f"extractors.{name}.held_out", extractor.held_out, "sets"
+        yield "metrics.extractor", self.metrics.extractor, "extractors"
+
+
+# --- errors as sentences ----------------------------------------------------------------------------------------
+
+
+def resolve(config: dict[str, Any]) -> Config:
+    """The typed configuration of Snakemake's merged `config` dictionary.
+
+    Raises ConfigError with one sentence per mistake; unknown keys get a did-you-mean.
+    """
+    try:
+        return Config(**config)
+    except ValidationError as error:
+        raise ConfigError("\n".join(map(_sentence, error.errors()))) from None
+
+
+def _sentence(mistake: Any) -> str:
+    # pydantic puts the tag of a union (such as "small") into the path; users know only their own keys
+    place = ".".join(str(part) for part in mistake["loc"] if part not in _TAGS)
+    if mistake["type"] == "extra_forbidden":
+        key = str(mistake["loc"][-1])
+        hint = get_close_matches(key, _known_keys(), 1)
+        return f"config.yaml: unknown key {place}." + (f" Did you mean {hint[0]}?" if hint else "")
+    if mistake["type"] == "missing":
+        return f"config.yaml: {place} is missing."
+    message = mistake["msg"].removeprefix("Value error, ")
+    if mistake["type"] == "value_error":  # one of the checks above, which say what and where themselves
+        return f"config.yaml: {place + ': ' if place else ''}{message.rstrip('?.')}{'?' if message[-1] == '?' else '.'}"
+    return f"config.yaml: {place} = {mistake['input']!r}: {message[0].lower()}{message[1:]}."
+
+
+def _known_keys() -> set[str]:
+    return {name for section in Section.__subclasses__() for name in section.model_fields}
+
+
+_TAGS = {
+    tag
+    for union, key in ((ImageSet, "reader"), (Network, "name"), (Extractor, "kind"))
+    for member in get_args(get_args(union)[0])
+    for tag in get_args(member.model_fields[key].annotation)
+}

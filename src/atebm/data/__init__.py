@@ -1,0 +1,1 @@
+"""Image sets: from archives to uint8 arrays."""

@@ -1,0 +1,147 @@
+"""Prepared image sets: uint8 NHWC arrays with an integer label per image, read from embedded, verified files."""
+
+import csv
+import gzip
+import importlib.util
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import DataError
+from ..files import atomic, sha256
+from ..job import Job
+
+EMBEDDED = Path(__file__).resolve().parents[3] / "data" / "embedded"
+
+Images = NDArray[np.uint8]  # (N, H, W, C)
+Labels = NDArray[np.int64]  # (N,)
+
+
+def prepare(settings: dict[str, Any], embedded: Path = EMBEDDED) -> tuple[Images, Labels, list[str]]:
+    """Images (N, size, size, C), labels (N,) and the labels' names, as a set's settings in config.yaml say.
+
+    Raises DataError when a file is missing, altered, or of an archive that this version does not read.
+    """
+    if settings["reader"] == "fashion_mnist":
+        return fashion_mnist(embedded / "fashion-mnist", settings["split"], settings["held_out"], settings["size"])
+    if settings["reader"] == "photographs":
+        options = {key: value for key, value in settings.items() if key != "reader"}
+        return photograph_crops(embedded / "photographs.csv", **options)
+    raise DataError(
+        f"archive {settings['archive']} is not read by this version: the data of scale: paper is still to come. "
+        "Run scale: demo, whose data is embedded."
+    )
+
+
+def verified(path: Path, digest: str, remedy: str) -> Path:
+    """`path`, once its sha256 is what it must be."""
+    if not path.exists():
+        raise DataError(f"{path} is missing: {remedy}.")
+    if sha256(path) != digest:
+        raise DataError(f"{path} is damaged (its sha256 is not {digest[:12]}...): {remedy}.")
+    return path
+
+
+# --- Fashion-MNIST ----------------------------------------------------------------------------------------------
+
+FASHION_CLASSES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
+
+
+def fashion_mnist(folder: Path, split: str, held_out: int, size: int) -> tuple[Images, Labels, list[str]]:
+    """The first 10,000 - held_out images of the test split (`train`) or the last held_out ones (`held_out`)."""
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    digests = {name: digest for digest, name in (line.split() for line in lines)}
+    remedy = f"restore it with 'git checkout -- {folder.name}' in data/embedded"
+    images, labels = (
+        read_idx(verified(folder / name, digests[name], remedy))
+        for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
+    )
+    part = slice(len(images) - held_out) if split == "train" else slice(len(images) - held_out, None)
+    padded = np.pad(images[part], ((0, 0), (2, 2), (2, 2)))
+    resized = [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in padded]
+    return np.stack(resized)[..., None], labels[part].astype(np.int64), FASHION_CLASSES
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """A gzipped IDX file of unsigned bytes (the format of MNIST)."""
+    content = gzip.decompress(path.read_bytes())
+    rank = content[3]
+    shape = np.frombuffer(content, dtype=">u4", count=rank, offset=4)
+    return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * rank).reshape(shape.tolist())
+
+
+# --- photographs ------------------------------------------------------------------------------------------------
+
+MAX_DRAWS = 1000  # of one crop, before its photograph counts as flat
+
+
+def photograph_crops(
+    index: Path,
+    photographs: tuple[str, ...],
+    n: int,
+    seed: int,
+    size: int,
+    crop_min: int,
+    crop_max: int,
+    min_std: float,
+) -> tuple[Images, Labels, list[str]]:
+    """`n` grey crops of random photograph, place, side (log-uniform, pixels) and direction, area-resized to `size`.
+
+    Crops whose standard deviation is below min_std are drawn again: from flat sources, whose gradients are alike, a
+    deterministic ascent reaches one and the same sample. Crop i is a pure function of (seed, i), so that a longer set
+    begins with a shorter one. Labels say which photograph a crop came from: sets are kept apart by photograph, since
+    crops of one photograph resemble each other.
+    """
+    pictures = [load_photograph(index, name) for name in photographs]
+    images = np.empty((n, size, size, 1), np.uint8)
+    labels = np.empty(n, np.int64)
+    for i in range(n):
+        random = np.random.default_rng([seed, i])
+        labels[i] = random.integers(len(pictures))
+        crops = (random_crop(pictures[labels[i]], random, size, crop_min, crop_max) for _ in range(MAX_DRAWS))
+        crop = next((crop for crop in crops if crop.std() >= min_std), None)
+        if crop is None:
+            raise DataError(f"photograph {photographs[labels[i]]} has no crop of min_std {min_std}: lower it.")
+        images[i, :, :, 0] = crop
+    return images, labels, list(photographs)
+
+
+def random_crop(picture: Image.Image, random: np.random.Generator, size: int, low: int, high: int) -> Images:
+    """A square crop of log-uniform side in [low, high], at most the picture's, mirrored with probability 1/2."""
+    side = min(math.exp(random.uniform(math.log(low), math.log(high))), *picture.size)
+    left, top = (random.uniform(0, length - side) for length in picture.size)
+    crop = picture.resize((size, size), Image.Resampling.BOX, box=(left, top, left + side, top + side))
+    pixels = np.asarray(crop)
+    return pixels[:, ::-1] if random.random() < 0.5 else pixels
+
+
+def load_photograph(index: Path, name: str) -> Image.Image:
+    """One photograph of data/embedded/photographs.csv, from the package that ships it, as grey."""
+    with index.open(newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    if name not in rows:
+        raise DataError(f"there is no photograph {name!r}; data/embedded/photographs.csv has: {', '.join(rows)}.")
+    row = rows[name]
+    package = importlib.util.find_spec(row["package"])
+    if package is None or package.origin is None:
+        raise DataError(f"photograph {name} needs the package {row['distribution']}: pip install -r requirements.lock.")
+    path = Path(package.origin).parent / row["file"]
+    remedy = f"pip install --force-reinstall {row['distribution']}=={row['version']}"
+    with Image.open(verified(path, row["sha256"], remedy)) as picture:
+        return picture.convert("L")
+
+
+# --- the step ---------------------------------------------------------------------------------------------------
+
+
+def write_set(job: Job) -> None:
+    """The `data` step: images.npy, labels.npy and set.json."""
+    images, labels, classes = prepare(job.settings)
+    for name, array in (("images.npy", images), ("labels.npy", labels)):
+        with atomic(job.folder / name) as temporary:
+            np.save(temporary, array)
+    job.finish({"set": job.spec["name"], "n": len(images), "shape": list(images.shape[1:]), "classes": classes})

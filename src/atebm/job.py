@@ -1,0 +1,68 @@
+"""A step as a process sees it: its spec, its folder, its parents' folders, and the record it leaves.
+
+The record is written last, so a folder with a record is complete. It holds the sha256 of every file beside it and of
+every parent's record: a chain from each number back to the data.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .files import canonical, sha256, write_text
+from .plan import FILES
+
+
+@dataclass(frozen=True)
+class Job:
+    """The step whose spec lies at work/specs/<kind>/<id>.json."""
+
+    spec_file: Path
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        return json.loads(self.spec_file.read_text())
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.spec["settings"]
+
+    @property
+    def work(self) -> Path:
+        return self.spec_file.parents[2]
+
+    @property
+    def folder(self) -> Path:
+        return self.work / self.spec["kind"] / self.spec_file.stem
+
+    @property
+    def checkpoints(self) -> Path:
+        """Resume state: never a declared output, since Snakemake deletes the outputs of a job that fails."""
+        return self.work / "checkpoints" / self.spec["kind"] / self.spec_file.stem
+
+    def parent(self, role: str) -> Path:
+        return self.work / self.spec["parents"][role]
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Write the record; all other files of the step must be there."""
+        *files, record = FILES[self.spec["kind"]]
+        contents = {
+            **result,
+            "step": f"{self.spec['kind']}/{self.spec_file.stem}",
+            "files": {name: sha256(self.folder / name) for name in files},
+            "parents": {
+                role: {"step": step, "sha256": sha256(record_file(self.work / step))}
+                for role, step in self.spec["parents"].items()
+            },
+        }
+        write_text(self.folder / record, canonical(contents))
+
+
+def record_file(folder: Path) -> Path:
+    """The record in a step's folder work/<kind>/<id>/."""
+    return folder / FILES[folder.parent.name][-1]
+
+
+def record_of(folder: Path) -> dict[str, Any]:
+    return json.loads(record_file(folder).read_text())

@@ -1,0 +1,1 @@
+"""Features -> statistics -> number; only `features` needs torch."""

@@ -1,0 +1,168 @@
+"""What must be computed for each artifact: a DAG of content-addressed steps.
+
+A step's digest covers its own settings and its parents' digests, so a path such as
+`work/train/cifar10-1a2b3c4d/` can only ever hold one content: nothing is overwritten,
+nothing goes stale, and a changed key gives new paths exactly downstream of it.
+
+This module must stay cheap to import (no torch, no numpy): the Snakefile is parsed again for every cluster job.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .artifacts import ARTIFACTS
+from .config import Config, Task
+from .errors import ConfigError
+from .files import canonical, write_text
+
+# What a step of each kind leaves in its folder; the record (.json) is written last and lists the others' sha256.
+FILES: dict[str, tuple[str, ...]] = {
+    "data": ("images.npy", "labels.npy", "set.json"),
+    "extractor": ("model.safetensors", "extractor.json"),
+    "toy": ("toy.csv", "fields.npz", "toy.json"),
+    "train": ("best.safetensors", "last.safetensors", "log.csv", "monitor.csv", "run.json"),
+    "sample": ("images.npy", "paths.csv", "samples.json"),
+    "features": ("features.npy", "logits.npy", "features.json"),
+    "metric": ("metric.json",),
+}
+
+# +1 when a change of code changes what a step of that kind computes; everything downstream then runs again.
+REVISION: dict[str, int] = dict.fromkeys(FILES, 1)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One computation of one kind; equal digests mean equal results."""
+
+    kind: str
+    name: str
+    settings: dict[str, Any]
+    parents: dict[str, "Step"] = field(default_factory=dict)
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """Everything that defines the step, as JSON."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "revision": REVISION[self.kind],
+            "settings": self.settings,
+            "parents": {role: f"{parent.kind}/{parent.id}" for role, parent in self.parents.items()},
+        }
+
+    @cached_property
+    def id(self) -> str:
+        return f"{self.name}-{hashlib.sha256(canonical(self.spec).encode()).hexdigest()[:8]}"
+
+    @property
+    def folder(self) -> str:
+        return f"work/{self.kind}/{self.id}"
+
+    @property
+    def files(self) -> list[str]:
+        return [f"{self.folder}/{name}" for name in FILES[self.kind]]
+
+    @property
+    def spec_file(self) -> str:
+        return f"work/specs/{self.kind}/{self.id}.json"
+
+    def parent_files(self) -> list[str]:
+        """All that the step's parents left."""
+        return [file for parent in self.parents.values() for file in parent.files]
+
+    def ancestry(self) -> Iterator["Step"]:
+        for parent in self.parents.values():
+            yield from parent.ancestry()
+        yield self
+
+
+class Plan:
+    """Steps by science (`plan.train("cifar10", 0)`) and by artifact (`plan.artifacts["table2"]`)."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.seeds = range(config.seed, config.seed + config.seeds)
+        self.artifacts: dict[str, list[Step]] = {name: needs(self) for name, needs in ARTIFACTS.items()}
+        self.steps: dict[tuple[str, str], Step] = {
+            (step.kind, step.id): step
+            for needs in self.artifacts.values()
+            for need in needs
+            for step in need.ancestry()
+        }
+
+    def task(self, run: str) -> Task:
+        return self.config.tasks[self.config.runs[run].task]
+
+    def data(self, name: str) -> Step:
+        return Step("data", name, self.config.sets[name].model_dump())
+
+    def extractor(self) -> Step:
+        name = self.config.metrics.extractor
+        settings = self.config.extractors[name].model_dump()
+        roles: tuple[str, ...] = ("p_data", "held_out")
+        parents = {role: self.data(settings[role]) for role in roles if role in settings}
+        return Step("extractor", name, settings, parents)
+
+    def toy(self, activation: str) -> Step:
+        settings = self.config.toy.model_dump(exclude={"activations"})
+        return Step("toy", activation, {**settings, "activation": activation, "seed": self.config.seed})
+
+    def train(self, run: str, seed: int) -> Step:
+        spec, task = self.config.runs[run], self.task(run)
+        sets = {"p_data": task.p_data, "p_0": task.p_0, "validation_sources": task.validation_sources}
+        parents = {role: self.data(name) for role, name in sets.items()} | {"extractor": self.extractor()}
+        return Step("train", run, {"seed": seed, **spec.model_dump(exclude={"task"})}, parents)
+
+    def sample(self, run: str, seed: int, checkpoint: str) -> Step:
+        """Samples of the checkpoint that is `best` on validation sources, or of the `last` one."""
+        if run not in self.config.samplers:
+            raise ConfigError(f"config.yaml: run {run} has no entry in samplers.")
+        settings = {**self.config.samplers[run].model_dump(), "checkpoint": checkpoint}
+        parents = {"model": self.train(run, seed), "sources": self.data(self.task(run).sources)}
+        return Step("sample", f"{run}.{checkpoint}", settings, parents)
+
+    def features(self, images: Step, n: int | None = None) -> Step:
+        """The extractor's view of the first `n` images (all by default) of a `data` or `sample` step."""
+        return Step("features", images.name, {"n": n}, {"images": images, "extractor": self.extractor()})
+
+    def metric(self, name: str, images: Step, reference: str) -> Step:
+        """One number on `metrics.n` images, or on all where `images` is a set that has fewer."""
+        metrics = self.config.metrics
+        n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
+        settings: dict[str, Any] = {"metric": name, "n": n}
+        parents = {"features": self.features(images, n)}
+        if name == "frechet":
+            settings["blocks"] = metrics.blocks
+            parents["reference"] = self.features(self.data(reference))
+        if name == "inception_score":
+            settings["splits"] = metrics.splits
+        return Step("metric", f"{images.name}.{name}", settings, parents)
+
+    def shards(self) -> list[str]:
+        """Wildcards of the sampling jobs; each says which part of how many it is."""
+        return [f"{index}-of-{self.config.shards}" for index in range(self.config.shards)]
+
+    def of_kind(self, kind: str) -> list[str]:
+        return [file for (k, _), step in self.steps.items() if k == kind for file in step.files]
+
+    def write(self, root: Path) -> None:
+        """One spec per step and, per artifact, what it is drawn from; written only where the content changed."""
+        for step in self.steps.values():
+            _write_if_changed(root / step.spec_file, canonical(step.spec))
+        for name, needs in self.artifacts.items():
+            contents = {
+                "artifact": name,
+                "scale": self.config.scale,
+                "tasks": {name: task.model_dump() for name, task in self.config.tasks.items()},
+                "needs": sorted({step.folder for step in needs}),
+            }
+            _write_if_changed(root / f"work/specs/artifact/{name}.json", canonical(contents))
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        write_text(path, text)

@@ -1,0 +1,35 @@
+"""How far a long computation is: a bar in a terminal, plain lines in a log."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+LINES = 10  # in a log
+
+
+@contextmanager
+def progress(what: str, total: int, start: int = 0) -> Iterator[Callable[..., None]]:
+    """A function report(done, note="") for the block; `start` is what an earlier, interrupted run had done."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True)) as bar:
+            task = bar.add_task(what, total=total, completed=start, note="")
+
+            def show(done: int, note: str = "") -> None:
+                bar.update(task, completed=done, note=note)
+
+            yield show
+        return
+    began, printed = time.monotonic(), start
+
+    def report(done: int, note: str = "") -> None:
+        nonlocal printed
+        if done == total or (done - printed) * LINES >= total:
+            printed = done
+            print(f"{what}: {done}/{total} after {time.monotonic() - began:.0f} s  {note}", flush=True)
+
+    yield report

@@ -1,0 +1,73 @@
+"""results/manifest.json: what the results were made with and from."""
+
+import json
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..files import canonical, sha256, write_text
+from ..job import record_of
+from .needs import Needs
+
+COMPUTING = ("torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "pillow", "scikit-image", "scikit-learn")
+DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")
+
+
+def write_manifest(out: Path, plans: list[Path]) -> None:
+    """Versions, commit, and for every artifact its steps: digest, sha256 of each file, parents, device, seconds."""
+    artifacts = {plan.stem: Needs.read(str(plan)) for plan in plans}
+    steps: dict[str, Any] = {}
+    for needs in artifacts.values():
+        for folder in needs.folders:
+            collect(folder, steps)
+    contents = {
+        "commit": commit(),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "packages": {package: version(package) for package in COMPUTING + DRIVING},
+        "scale": next(iter(artifacts.values())).scale,
+        "artifacts": {
+            name: {"steps": needs.contents["needs"], "files": rendered_files(out.parent, name)}
+            for name, needs in artifacts.items()
+        },
+        "steps": dict(sorted(steps.items())),
+    }
+    write_text(out, canonical(contents))
+
+
+def collect(folder: Path, steps: dict[str, Any]) -> None:
+    """Add a step and its ancestors to `steps`, by "kind/id"."""
+    work, record = folder.parents[1], record_of(folder)
+    if record["step"] in steps:
+        return
+    spec = json.loads((work / "specs" / f"{record['step']}.json").read_text())
+    steps[record["step"]] = {
+        "settings": spec["settings"],
+        "files": record["files"],
+        "parents": record["parents"],
+        "device": record.get("device"),
+        "seconds": seconds(work.parent / "logs" / record["step"]),
+    }
+    for parent in record["parents"].values():
+        collect(work / parent["step"], steps)
+
+
+def seconds(log: Path) -> float | None:
+    """Wall-clock seconds of a step by Snakemake's benchmark files (all shards); None where it was not run here."""
+    files = sorted(log.parent.glob(f"{log.name}*.tsv"))
+    return round(sum(float(pd.read_csv(file, sep="\t")["s"].iloc[0]) for file in files), 2) if files else None
+
+
+def rendered_files(results: Path, artifact: str) -> dict[str, str]:
+    paths = sorted(path for folder in (results, results / "notebooks") for path in folder.glob(f"{artifact}.*"))
+    return {str(path.relative_to(results)): sha256(path) for path in paths}
+
+
+def commit() -> str | None:
+    """The checkout's commit, "-dirty" where files differ from it; None outside a git checkout."""
+    described = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return described.stdout.strip() or None

@@ -1,0 +1,38 @@
+"""What an artifact is drawn from, as its plan file work/specs/artifact/<id>.json lists it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..job import record_of
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The plan file of an artifact, with its folders resolved: notebooks run from any working directory."""
+
+    contents: dict[str, Any]
+    folders: list[Path]  # work/<kind>/<id> of every step
+
+    @classmethod
+    def read(cls, plan: str) -> "Needs":
+        path = Path(plan).resolve()
+        contents = json.loads(path.read_text())
+        root = path.parents[3]
+        return cls(contents, [root / folder for folder in contents["needs"]])
+
+    @property
+    def scale(self) -> str:
+        return self.contents["scale"]
+
+    def task(self, name: str) -> dict[str, str]:
+        """A task of config.yaml: its title, what played it, and the sets around it."""
+        return self.contents["tasks"][name]
+
+    def folder(self, kind: str) -> list[Path]:
+        """Folders of the steps of one kind."""
+        return [folder for folder in self.folders if folder.parent.name == kind]
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        return [record_of(folder) for folder in self.folder(kind)]

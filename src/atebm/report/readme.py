@@ -1,0 +1,77 @@
+"""The README's artifact table, generated from the committed results/."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..artifacts import ARTIFACTS, is_table
+from ..files import write_text
+from .published import published
+
+BEGIN, END = "<!-- artifacts: begin (make readme) -->", "<!-- artifacts: end -->"
+
+
+def write_readme(readme: Path, results: Path) -> None:
+    """Replace the artifact table between the README's two markers."""
+    before, rest = readme.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    write_text(readme, f"{before}{BEGIN}\n{artifact_table(results)}\n{END}{after}")
+
+
+def artifact_table(results: Path) -> str:
+    """Markdown: item, target, notebook, minutes of computation, the paper's headline and ours."""
+    manifest = json.loads((results / "manifest.json").read_text())
+    rows = []
+    for artifact, plan in ARTIFACTS.items():
+        target = f"results/{artifact}.{'csv' if is_table(artifact) else 'png'}"
+        headline, ours = HEADLINES[artifact]
+        rows.append(
+            {
+                "item": (plan.__doc__ or "").split(":")[0],
+                "target": f"[`{target}`]({target})",
+                "notebook": f"[rendered](results/notebooks/{artifact}.ipynb)",
+                "minutes": f"{minutes(manifest, artifact):.1f}",
+                "published": headline,
+                f"ours, scale {manifest['scale']}": ours(results),
+            }
+        )
+    return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
+
+
+def minutes(manifest: dict[str, Any], artifact: str) -> float:
+    """Minutes of computation of all steps behind an artifact, as if run one after the other."""
+    todo, seen = list(manifest["artifacts"][artifact]["steps"]), set()
+    while todo:
+        step = todo.pop().removeprefix("work/")
+        if step not in seen:
+            seen.add(step)
+            todo += [parent["step"] for parent in manifest["steps"][step]["parents"].values()]
+    return sum(manifest["steps"][step]["seconds"] or 0 for step in seen) / 60
+
+
+def ours_fig1(results: Path) -> str:
+    frame = pd.read_csv(results / "fig1.csv").query("activation == 'relu' and state == 'final'")
+    medians = frame.groupby("setting")[["reach", "local_maxima"]].median()
+    parts = [f"{setting} p_0: {row.reach:.2f}, {row.local_maxima:.0f}" for setting, row in medians.iterrows()][::-1]
+    return f"median reach and local maxima, {'; '.join(parts)}"
+
+
+def ours_table2(results: Path) -> str:
+    frame = pd.read_csv(results / "table2.csv", dtype=str).set_index("approach")["measured_distance"]
+    raw = frame["p_0: source images as they are"]
+    return f"stand-in distance {frame['Ours']} (source images {raw}), not comparable with FID"
+
+
+def ours_figS2(results: Path) -> str:
+    return f"{len(pd.read_csv(results / 'figS2.csv'))} samples"
+
+
+_PAPER = published("table2").set_index("approach").loc["Ours"]
+HEADLINES: dict[str, tuple[str, Callable[[Path], str]]] = {
+    "fig1": ("picture", ours_fig1),
+    "table2": (f"IS {_PAPER['is']}, FID {_PAPER['fid']}", ours_table2),
+    "figS2": ("picture", ours_figS2),
+}

@@ -1,0 +1,134 @@
+"""Tables: one function per artifact, of the artifact's name, from its plan file to .csv and .md."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import pandas as pd
+
+from ..files import atomic, write_text
+from ..metrics.score import t_half_width
+from .needs import Needs
+from .published import published
+
+Record = dict[str, Any]  # a metric.json
+
+TABLE2_MEASURED = [
+    "measured_is",
+    "measured_is_ci95",
+    "measured_distance",
+    "measured_distance_ci95",
+    "metric",
+    "extractor",
+    "data",
+    "scale",
+    "n_samples",
+    "seeds",
+]
+
+
+def table2(plan: str, out: str) -> pd.DataFrame:
+    """Table 2: published IS and FID beside what was measured, and the two ends of the ruler it was measured with.
+
+    Measured columns hold the mean over seeds and half of a 95 % interval: over seeds where there are several, else
+    over disjoint blocks of images (distance) and splits (score). Writes `out` (.csv) and the same as .md.
+    """
+    needs = Needs.read(plan)
+    task, metrics = needs.task("cifar10"), needs.records("metric")
+    frame = published("table2").rename(columns={"is": "published_is", "fid": "published_fid"})
+    frame = frame.reindex(columns=[*frame.columns, *TABLE2_MEASURED])
+    rows = {
+        "Ours": ("AT-based", of(metrics, run="cifar10", checkpoint="best")),
+        "Ours, last iteration": ("AT-based", of(metrics, run="cifar10", checkpoint="last")),
+        "p_0: source images as they are": ("reference", of(metrics, set=task["sources"])),
+        "p_data: held-out real images": ("reference", of(metrics, set=task["held_out"])),
+    }
+    frame = frame.astype(object).set_index("approach")
+    for approach, (group, records) in rows.items():
+        frame.loc[approach, "group"] = group
+        for column, value in measured(records).items():
+            frame.loc[approach, column] = value
+        frame.loc[approach, ["data", "scale"]] = [task["played_by"], needs.scale]
+    frame = frame.reset_index().fillna("")
+    write_table(frame, table2_shown(frame), Path(out), table2_caption(needs, metrics))
+    return frame
+
+
+def table2_shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """Table 2 for a page: values with their intervals; what the caption says of all measured rows is left out."""
+    shown = frame[["approach", "group", "published_is", "published_fid"]].copy()
+    for column in ("measured_is", "measured_distance"):
+        intervals = " ± " + frame[f"{column}_ci95"]
+        shown[column] = frame[column] + intervals.where(frame[column] != "", "")
+    shown.columns = ["approach", "group", "IS, published", "FID, published", "score, measured", "distance, measured"]
+    return shown
+
+
+def of(metrics: Sequence[Record], **images: Any) -> list[Record]:
+    """The records whose images are described by the given fields, such as run="cifar10"."""
+    return [record for record in metrics if images.items() <= record["images"].items()]
+
+
+def measured(records: Sequence[Record]) -> dict[str, Any]:
+    """The measured columns of one row, from its records (two metrics for each seed)."""
+    scores, distances = ([r for r in records if r["metric"] == name] for name in ("inception_score", "frechet"))
+    extractor = distances[0]["extractor"]
+    return {
+        "measured_is": rounded(mean(record["value"] for record in scores)),
+        "measured_is_ci95": rounded(interval(scores)),
+        "measured_distance": rounded(mean(record["value"] for record in distances)),
+        "measured_distance_ci95": rounded(interval(distances)),
+        "metric": f"{scores[0]['name']}; {distances[0]['name']}",
+        "extractor": f"{extractor['extractor']} {extractor['sha256'][:12]}",
+        "n_samples": distances[0]["n_samples"],
+        "seeds": len(distances),
+    }
+
+
+def interval(records: Sequence[Record]) -> float:
+    """Half of a 95 % interval: of the mean over seeds where there are several, else as the metric itself states it."""
+    return t_half_width([record["value"] for record in records]) if len(records) > 1 else records[0]["ci95"]
+
+
+def rounded(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
+    """What the measured columns mean, in words, with the ratios and class shares behind them."""
+    task = needs.task("cifar10")
+    ours = [r for r in of(metrics, run="cifar10", checkpoint="best") if r["metric"] == "frechet"]
+    (raw,) = (r for r in of(metrics, set=task["sources"]) if r["metric"] == "frechet")
+    ours.sort(key=lambda record: record["images"]["seed"])
+    ratios = [raw["value"] / record["value"] for record in ours]
+    seeds = ", ".join(
+        f"{ratio:.2f} (seed {record['images']['seed']})" for ratio, record in zip(ratios, ours, strict=True)
+    )
+    extractor = ours[0]["extractor"]
+    words = [
+        f"Table 2 at scale {needs.scale}. {task['title']} is played by: {task['played_by']}.",
+        f"Measured: {' and '.join(sorted({r['name'] for r in metrics if r['metric'] != 'class_shares'}))}, "
+        f"extractor {extractor['extractor']} {extractor['sha256'][:12]}.",
+        f"Distances are of {ours[0]['n_samples']} images to {ours[0]['n_reference']} training images.",
+        f"Distance of the source images over that of our samples: {seeds}; median {median(ratios):.2f}.",
+    ]
+    if ours[0]["standin"]:
+        words.append(
+            "The extractor is a stand-in, a small classifier trained on the same labels: its numbers rank the measured "
+            "rows and are neither FID nor IS, so they do not compare with the published columns."
+        )
+    shares = [r for r in of(metrics, run="cifar10", checkpoint="best") if r["metric"] == "class_shares"]
+    if shares:
+        smallest = min(shares, key=lambda record: record["value"])
+        name = min(smallest["shares"], key=smallest["shares"].get)
+        words.append(f"Rarest class among our samples by that classifier: {name}, {100 * smallest['value']:.1f} %.")
+    words.append("Checkpoint and sampler length were chosen on validation sources. ± is half of a 95 % interval.")
+    return " ".join(words)
+
+
+def write_table(frame: pd.DataFrame, shown: pd.DataFrame, out: Path, caption: str) -> None:
+    """All of a table as `out` (.csv), and what fits a page, with a caption, as .md beside it."""
+    with atomic(out) as temporary:
+        frame.to_csv(temporary, index=False)
+    write_text(out.with_suffix(".md"), f"{caption}\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n")

@@ -1,0 +1,1 @@
+"""Sampling: PGD from source images."""

@@ -1,0 +1,41 @@
+"""Joining the shards of a `sample` step. No torch."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..files import atomic
+from ..job import Job, record_of
+
+PATH_COLUMNS = ("logit_source", "logit_sample", "moved")  # f before and after the ascent; L2 distance in pixel units
+
+
+def steps_of(job: Job) -> int:
+    """The sampler's length; `selected` is the one that training's monitor found best for this checkpoint."""
+    steps = job.settings["steps"]
+    return record_of(job.parent("model"))[job.settings["checkpoint"]]["steps"] if steps == "selected" else steps
+
+
+def gather(job: Job, shards: list[Path]) -> None:
+    """Join the shards, in order: images.npy (n, H, W, C) uint8 and paths.csv, one line per sample."""
+    parts = [np.load(shard) for shard in shards]
+    images = np.concatenate([part["images"] for part in parts])
+    with atomic(job.folder / "images.npy") as temporary:
+        np.save(temporary, images)
+    paths = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in PATH_COLUMNS})
+    with atomic(job.folder / "paths.csv") as temporary:
+        paths.to_csv(temporary, index_label="sample", float_format="%.6g")
+    model, checkpoint = record_of(job.parent("model")), job.settings["checkpoint"]
+    job.finish(
+        {
+            "run": model["run"],
+            "seed": model["seed"],
+            "checkpoint": checkpoint,
+            "iteration": model[checkpoint]["iteration"],
+            "steps": steps_of(job),
+            "step_size": job.settings["step_size"],
+            "n": len(images),
+            "device": str(parts[0]["device"]),
+        }
+    )

@@ -1,0 +1,64 @@
+"""The `sample` step: PGD from source images, in shards whose number changes no byte (supplement Table 4)."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..attacks.pgd import pgd
+from ..data.loader import load, to_bytes, to_float
+from ..energy import Energy
+from ..errors import ConfigError
+from ..files import atomic
+from ..job import Job, record_of
+from ..progress import progress
+from ..training.checkpoint import load_weights
+from ..training.loop import device_name
+from .gather import PATH_COLUMNS, steps_of
+
+
+def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
+    """Samples of shard "i-of-k" as .npz: images (n, H, W, C) uint8, and per image logit_source, logit_sample, moved.
+
+    Batches are cut from the whole, then dealt to shards, so each image is always computed beside the same others.
+    """
+    settings = job.settings
+    index, count = (int(part) for part in shard.split("-of-"))
+    sources = load(job.parent("sources"), device)
+    if len(sources) < settings["n"]:
+        raise ConfigError(f"samplers: {settings['n']} samples want as many source images; the set has {len(sources)}.")
+    batches = sources[: settings["n"]].split(settings["batch_size"])
+    mine = np.array_split(np.arange(len(batches)), count)[index]
+    model = load_model(job, device)
+    steps = steps_of(job)
+    parts: list[dict[str, np.ndarray]] = []
+    with progress(f"sample {job.spec['name']}, {steps} steps", len(mine)) as report:
+        for done, batch in enumerate(mine, start=1):
+            parts.append(ascend(model, batches[batch], steps, settings["step_size"]))
+            report(done)
+    shape = tuple(sources.shape[i] for i in (2, 3, 1))
+    empty = {"images": np.empty((0, *shape), np.uint8), **{name: np.empty(0, np.float32) for name in PATH_COLUMNS}}
+    columns = {name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in empty}
+    with atomic(out) as temporary:
+        np.savez(temporary, allow_pickle=False, device=np.array(device_name(device)), **columns)
+
+
+def ascend(model: Energy, sources: Tensor, steps: int, step_size: float) -> dict[str, np.ndarray]:
+    """One batch: samples as bytes, f before and after, and the L2 distance moved, in [0, 1] pixel units."""
+    start = to_float(sources).contiguous(memory_format=torch.channels_last)
+    x = pgd(model, start, steps, step_size)
+    with torch.inference_mode():
+        columns = (model(start), model(x), (x - start).flatten(1).norm(dim=1))
+    images = to_bytes(x).permute(0, 2, 3, 1).contiguous()
+    return {"images": images.cpu().numpy()} | {
+        name: column.cpu().numpy() for name, column in zip(PATH_COLUMNS, columns, strict=True)
+    }
+
+
+def load_model(job: Job, device: torch.device) -> Energy:
+    """The energy of the `train` step that a sampler names, with the weights of its checkpoint."""
+    folder = job.parent("model")
+    record = record_of(folder)
+    weights = folder / f"{job.settings['checkpoint']}.safetensors"
+    return load_weights(Energy(record["network"], record["shape"]), weights).on(device)

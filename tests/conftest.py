@@ -1,0 +1,60 @@
+"""Shared by all tests: the repository, and what a step needs to run outside Snakemake."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from atebm.config import Config, resolve
+from atebm.plan import Plan, Step
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+# What a checkout needs to run the workflow; .git, .venv and what was computed stay behind.
+CHECKOUT = ("config.yaml", "dvc.yaml", "workflow", "src", "notebooks", "data")
+
+
+def configuration(scale: str, **changes: Any) -> dict[str, Any]:
+    """What Snakemake's `config` holds at a scale, with `--config` changes on top."""
+    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    update_config(config, yaml.safe_load((REPOSITORY / f"workflow/scales/{scale}.yaml").read_text()))
+    update_config(config, {"scale": scale} | changes)
+    return config
+
+
+def typed(scale: str, **changes: Any) -> Config:
+    return resolve(configuration(scale, **changes))
+
+
+def planned(scale: str, **changes: Any) -> Plan:
+    return Plan(typed(scale, **changes))
+
+
+def write_specs(root: Path, *steps: Step) -> None:
+    """Specs of steps and their ancestors under `root`, as parsing the Snakefile writes them."""
+    from atebm.files import canonical, write_text
+
+    for ancestor in (ancestor for step in steps for ancestor in step.ancestry()):
+        write_text(root / ancestor.spec_file, canonical(ancestor.spec))
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of the repository's files in `folder`, without anything computed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in CHECKOUT:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy(source, folder / name)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in the workflow: bytes must not depend on how many cores a machine has."""
+    import torch
+
+    torch.set_num_threads(1)

@@ -1,0 +1,168 @@
+"""Prepared sets against independent readers, and the promises that training relies on."""
+
+import gzip
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from conftest import REPOSITORY, typed
+from PIL import Image
+from torchvision.transforms import v2
+
+from atebm.data import prepare
+from atebm.data.loader import augment, batch_indices, to_bytes
+from atebm.errors import DataError
+
+FASHION = {"reader": "fashion_mnist", "split": "train", "held_out": 2000, "size": 16}
+CROPS = {
+    "reader": "photographs",
+    "photographs": ("astronaut", "china"),
+    "n": 40,
+    "seed": 0,
+    "size": 16,
+    "crop_min": 48,
+    "crop_max": 300,
+    "min_std": 16,
+}
+
+
+@pytest.fixture
+def embedded(tmp_path):
+    """A copy of data/embedded that a test may damage."""
+    return shutil.copytree(REPOSITORY / "data/embedded", tmp_path / "embedded")
+
+
+@pytest.fixture(scope="module")
+def torchvisions(tmp_path_factory):
+    """Fashion-MNIST's test split as torchvision reads it, from the same files, gunzipped."""
+    root = tmp_path_factory.mktemp("torchvision")
+    raw = root / "FashionMNIST/raw"
+    raw.mkdir(parents=True)
+    for path in (REPOSITORY / "data/embedded/fashion-mnist").glob("*.gz"):
+        for split in ("t10k", "train"):  # it wants both to be there
+            (raw / path.stem.replace("t10k", split)).write_bytes(gzip.decompress(path.read_bytes()))
+    return torchvision.datasets.FashionMNIST(root, train=False)
+
+
+def test_fashion_mnist_is_what_torchvision_reads(torchvisions):
+    images, labels, classes = prepare.prepare(FASHION)
+    assert images.shape == (8000, 16, 16, 1) and images.dtype == np.uint8
+    assert np.array_equal(labels, torchvisions.targets[:8000])
+    assert [name.lower() for name in classes] == [name.lower().replace("/top", "") for name in torchvisions.classes]
+    for index in (0, 17, 7999):
+        resized = v2.Resize([16, 16], antialias=True)(v2.Pad(2)(torchvisions.data[index][None]))
+        assert np.abs(images[index, :, :, 0].astype(int) - resized[0].numpy()).max() <= 1  # rounding
+
+
+def test_splits_are_disjoint_and_whole(torchvisions):
+    train, held_out = (prepare.prepare({**FASHION, "split": split})[1] for split in ("train", "held_out"))
+    assert np.array_equal(np.concatenate([train, held_out]), torchvisions.targets)
+
+
+def test_a_longer_set_begins_with_a_shorter_one():
+    short, long = (prepare.prepare({**CROPS, "n": n}) for n in (10, 40))
+    assert np.array_equal(short[0], long[0][:10]) and np.array_equal(short[1], long[1][:10])
+    other = prepare.prepare({**CROPS, "seed": 1})
+    assert not np.array_equal(other[0], long[0])
+
+
+def test_crops_come_from_the_labelled_photograph_and_are_not_flat():
+    """A set of both photographs holds, for each, the very crops of a set of it alone."""
+    images, labels, names = prepare.prepare(CROPS)
+    assert names == ["astronaut", "china"] and set(labels) == {0, 1}
+    assert images.std(axis=(1, 2, 3)).min() >= 16
+    picture = prepare.load_photograph(REPOSITORY / "data/embedded/photographs.csv", "china")
+    for i in np.flatnonzero(labels == 1)[:3]:
+        random = np.random.default_rng([0, i])
+        random.integers(2)
+        assert any(
+            np.array_equal(images[i, :, :, 0], prepare.random_crop(picture, random, 16, 48, 300)) for _ in range(50)
+        )
+
+
+def test_a_crop_of_a_whole_square_picture_is_its_area_average():
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
+    crop = prepare.random_crop(picture, np.random.default_rng(3), size=16, low=64, high=64)
+    blocks = np.asarray(picture, float).reshape(16, 4, 16, 4).mean(axis=(1, 3))
+    assert (
+        min(np.abs(crop - blocks).max(), np.abs(crop[:, ::-1] - blocks).max()) <= 1
+    )  # either direction; rounded twice
+
+
+def test_roles_never_share_a_photograph():
+    for scale in ("smoke", "demo"):
+        config = typed(scale)
+        task = config.tasks["cifar10"]
+        roles = [config.sets[name].photographs for name in (task.p_0, task.validation_sources, task.sources)]
+        names = [name for role in roles for name in role]
+        assert len(names) == len(set(names))
+
+
+def test_a_flipped_byte_is_one_sentence(embedded):
+    path = embedded / "fashion-mnist/t10k-labels-idx1-ubyte.gz"
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"t10k-labels.* is damaged .*: restore it with 'git checkout"):
+        prepare.prepare(FASHION, embedded)
+
+
+def test_a_missing_file_is_one_sentence(embedded):
+    (embedded / "fashion-mnist/t10k-images-idx3-ubyte.gz").unlink()
+    with pytest.raises(DataError, match=r"t10k-images.* is missing"):
+        prepare.prepare(FASHION, embedded)
+
+
+def test_another_version_of_a_photograph_is_one_sentence(embedded):
+    index = embedded / "photographs.csv"
+    index.write_text(index.read_text().replace("88431cd9653c", "000000000000"))
+    with pytest.raises(DataError, match=r"astronaut.png is damaged .*: pip install --force-reinstall scikit-image=="):
+        prepare.prepare(CROPS, embedded)
+
+
+def test_an_unknown_or_flat_photograph_is_one_sentence():
+    with pytest.raises(DataError, match="no photograph 'mona_lisa'"):
+        prepare.prepare({**CROPS, "photographs": ("mona_lisa",)})
+    with pytest.raises(DataError, match="has no crop of min_std 200"):
+        prepare.prepare({**CROPS, "min_std": 200})
+
+
+def test_an_epoch_shows_each_image_once_and_drops_the_rest():
+    batches = [batch_indices(10, 3, iteration, seed=0, stream=1) for iteration in range(6)]
+    for epoch in (batches[:3], batches[3:]):
+        assert len(set(torch.cat(epoch).tolist())) == 9
+    assert not torch.equal(torch.cat(batches[:3]), torch.cat(batches[3:]))
+    assert not torch.equal(batches[0], batch_indices(10, 3, 0, seed=0, stream=2))
+    with pytest.raises(ValueError, match="larger than the set"):
+        batch_indices(2, 3, 0, 0, 0)
+
+
+def test_bytes_are_truncated_as_the_authors_did():
+    assert to_bytes(torch.tensor([0.0, 0.9999 / 255, 1 / 255 + 1e-6, 254.99 / 255, 1.0])).tolist() == [
+        0,
+        0,
+        1,
+        254,
+        255,
+    ]
+
+
+def test_crop_flip_is_a_shifted_or_mirrored_window():
+    """Each augmented image is one of the 2 x 81 windows of its zero-padded self; all shifts occur."""
+    x = torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    augmented = augment(x, "crop_flip", seed=0, stream=1, iteration=0)
+    padded = torch.nn.functional.pad(x, (4, 4, 4, 4))
+    found = set()
+    for i in range(64):
+        windows = {
+            (top, left, mirrored): padded[i, :, top : top + 32, left : left + 32]
+            for top in range(9)
+            for left in range(9)
+            for mirrored in (0, 1)
+        }
+        match = [key for key, w in windows.items() if torch.equal(w.flip(2) if key[2] else w, augmented[i])]
+        assert len(match) == 1
+        found.add(match[0])
+    assert {key[0] for key in found} == set(range(9)) and {key[2] for key in found} == {0, 1}

@@ -1,0 +1,64 @@
+"""Metrics against torch-fidelity and closed forms."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_isc import isc_features_to_metric
+
+from atebm.metrics.frechet import Gaussian, frechet_distance
+from atebm.metrics.inception_score import split_scores
+from atebm.metrics.score import t_half_width
+
+
+def features(seed: int, n: int = 300, d: int = 16) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return (random.normal(size=(n, d)) @ random.normal(size=(d, d)) + random.normal(size=d)).astype(np.float32)
+
+
+def reference_distance(a: np.ndarray, b: np.ndarray) -> float:
+    wide = (torch.from_numpy(x.astype(np.float64)) for x in (a, b))
+    statistics = [fid_features_to_statistics(x) for x in wide]
+    return fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+
+
+def test_frechet_distance_is_torch_fidelitys():
+    a, b = features(0), features(1)
+    ours = frechet_distance(Gaussian.of(a), Gaussian.of(b))
+    assert ours == pytest.approx(reference_distance(a, b), rel=1e-9)
+
+
+def test_frechet_distance_of_known_gaussians():
+    """Equal means at distance 5; diagonal covariances: sum of (sqrt a - sqrt b)^2."""
+    a = Gaussian(np.array([0.0, 0.0]), np.diag([1.0, 4.0]))
+    b = Gaussian(np.array([3.0, 4.0]), np.diag([9.0, 4.0]))
+    assert frechet_distance(a, b) == pytest.approx(25 + (1 - 3) ** 2)
+
+
+def test_frechet_distance_survives_dead_features():
+    a, b = features(0), features(1)
+    for array in (a, b):
+        array[:, 3] = 0  # a ReLU that never fires: singular covariance
+    assert frechet_distance(Gaussian.of(a), Gaussian.of(b)) == pytest.approx(reference_distance(a, b), rel=1e-6)
+    assert frechet_distance(Gaussian.of(a), Gaussian.of(a)) == pytest.approx(0, abs=1e-6)
+
+
+def test_inception_score_is_torch_fidelitys():
+    logits = features(2, n=200, d=10)
+    expected = isc_features_to_metric(torch.from_numpy(logits), splits=10, shuffle=False)
+    scores = split_scores(logits, 10)
+    assert scores.mean() == pytest.approx(expected["inception_score_mean"], rel=1e-12)
+    assert scores.std() == pytest.approx(expected["inception_score_std"], rel=1e-9)
+
+
+def test_inception_score_between_its_bounds():
+    certain = 50.0 * np.eye(4)[np.arange(400) % 4]
+    assert split_scores(certain, 2) == pytest.approx([4, 4])
+    assert split_scores(np.zeros((400, 4)), 2) == pytest.approx([1, 1])
+
+
+def test_interval_is_scipys():
+    values = [1.0, 2.5, 3.0, 4.2, 0.3]
+    low, high = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+    assert t_half_width(values) == pytest.approx((high - low) / 2)

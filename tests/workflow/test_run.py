@@ -1,0 +1,187 @@
+"""The workflow as a user runs it, at scale smoke, in a copy of the checkout."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import checkout
+
+BIN = Path(sys.executable).parent
+TABLE2 = (
+    "approach,group,published_is,published_fid,measured_is,measured_is_ci95,measured_distance,measured_distance_ci95,"
+    "metric,extractor,data,scale,n_samples,seeds"
+)
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Snakemake with `arguments` in `folder`; targets first, since --config takes all that follows."""
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    command = [BIN / "snakemake", "--cores", "2", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def output(run: subprocess.CompletedProcess[str]) -> str:
+    return run.stdout + run.stderr
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory) -> Path:
+    """A checkout in which everything was run once."""
+    folder = checkout(tmp_path_factory.mktemp("run") / "checkout")
+    run = snakemake(folder, "--config", "scale=smoke")
+    assert run.returncode == 0, output(run)
+    return folder
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in (folder / "results").rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_everything_is_there(smoke):
+    names = set(results(smoke))
+    for figure in ("fig1", "figS2"):
+        assert {f"results/{figure}.{suffix}" for suffix in ("png", "svg", "csv")} <= names
+    assert {"results/table2.csv", "results/table2.md", "results/manifest.json"} <= names
+    for artifact in ("fig1", "figS2", "table2"):
+        assert {f"results/notebooks/{artifact}.{suffix}" for suffix in ("ipynb", "html")} <= names
+    left_over = [path for path in smoke.rglob(".*") if path.name.split(".")[1].isdigit()]
+    assert not left_over, "temporary files remain"
+
+
+def test_again_there_is_nothing_to_do(smoke):
+    assert "Nothing to be done" in output(snakemake(smoke, "--config", "scale=smoke"))
+
+
+def test_table2_says_what_was_measured(smoke):
+    text = (smoke / "results/table2.csv").read_text()
+    assert text.splitlines()[0] == TABLE2
+    frame = pd.read_csv(smoke / "results/table2.csv", keep_default_na=False, dtype=str).set_index("approach")
+    published = pd.read_csv(smoke / "data/published/table2.csv", keep_default_na=False, dtype=str)
+    assert list(frame.index[:22]) == list(published["approach"]) and len(frame) == 25
+    assert frame.loc["Ours", "published_fid"] == "13.21" and frame.loc["Ours", "scale"] == "smoke"
+    assert "stand-in" in frame.loc["Ours", "metric"] and "smoke test" in frame.loc["Ours", "data"]
+    measured = frame[frame["measured_distance"] != ""]
+    assert list(measured.index) == [
+        "Ours",
+        "Ours, last iteration",
+        "p_0: source images as they are",
+        "p_data: held-out real images",
+    ]
+    assert (measured["published_fid"].drop("Ours") == "").all()
+    (metric,) = (
+        record
+        for path in (smoke / "work/metric").glob("cifar10.best.frechet-*/metric.json")
+        if (record := json.loads(path.read_text()))["images"]["seed"] == 0
+    )
+    assert float(measured.loc["Ours", "measured_distance"]) == pytest.approx(metric["value"], rel=1e-3)
+    assert "neither FID nor IS" in (smoke / "results/table2.md").read_text()
+
+
+def test_fig1_numbers(smoke):
+    frame = pd.read_csv(smoke / "results/fig1.csv")
+    columns = [
+        "setting",
+        "state",
+        "activation",
+        "seed",
+        "d_on_support",
+        "d_off_support_max",
+        "local_maxima",
+        "u",
+        "reach",
+    ]
+    assert list(frame) == columns
+    rows = frame.groupby(["setting", "state", "activation"])["seed"].apply(list).to_dict()
+    assert rows == {
+        (setting, state, activation): [0, 1]
+        for setting in ("uniform", "corner")
+        for state in ("initial", "final")
+        for activation in ("relu", "tanh")
+    }
+
+
+def test_the_manifest_names_every_file_and_step(smoke):
+    from atebm.files import sha256
+
+    manifest = json.loads((smoke / "results/manifest.json").read_text())
+    assert manifest["scale"] == "smoke"
+    for artifact in manifest["artifacts"].values():
+        for name, digest in artifact["files"].items():
+            assert sha256(smoke / "results" / name) == digest
+    for step, entry in manifest["steps"].items():
+        for name, digest in entry["files"].items():
+            assert sha256(smoke / "work" / step / name) == digest
+        assert entry["seconds"] > 0 or step.startswith("sample")
+    assert sum(step.startswith("train/") for step in manifest["steps"]) == 1
+
+
+def test_rendered_twice_is_byte_identical(smoke):
+    before = results(smoke)
+    shutil.rmtree(smoke / "results")
+    assert snakemake(smoke, "--config", "scale=smoke").returncode == 0
+    after = results(smoke)
+    assert [name for name in before if before[name] != after.get(name)] == []
+
+
+def test_computed_twice_is_byte_identical(smoke, tmp_path):
+    """Training, sampling, scoring and drawing from nothing; only the manifest holds seconds."""
+    again = checkout(tmp_path / "with a space")
+    run = snakemake(again, "--config", "scale=smoke", "shards=3")
+    assert run.returncode == 0, output(run)
+    before, after = results(smoke), results(again)
+    assert [name for name in before if before[name] != after.get(name)] == ["results/manifest.json"]
+
+
+def test_the_literal_command_works_without_conda(smoke):
+    run = snakemake(smoke, "--use-conda", "results/table2.csv", "--config", "scale=smoke")
+    assert run.returncode == 0, output(run)
+    if shutil.which("conda") is None:
+        assert output(run).count("no conda on this machine") == 1
+    (smoke / "results/table2.csv").unlink()
+    run = snakemake(smoke, "--use-conda", "results/table2.csv", "--config", "scale=smoke")
+    assert run.returncode == 0 and (smoke / "results/table2.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("scale=huge", "error: there is no scale 'huge'; choose one of demo, paper, smoke."),
+        ('runs={"cifar10":{"stpe_size":1}}', "unknown key runs.cifar10.stpe_size. Did you mean step_size?"),
+        ('runs={"cifar10":{"step_size":-1}}', "runs.cifar10.step_size = '-1': input should be greater than 0."),
+    ],
+)
+def test_mistakes_stop_before_any_work(smoke, change, sentence):
+    before = results(smoke)
+    run = snakemake(smoke, "--config", "scale=smoke", change)
+    assert run.returncode != 0 and sentence in run.stderr
+    assert "Traceback" not in output(run) and "Job stats" not in output(run)
+    assert results(smoke) == before
+
+
+def test_a_damaged_file_is_one_sentence_and_loses_nothing(tmp_path):
+    folder = checkout(tmp_path)
+    (folder / "results").mkdir()
+    (folder / "results/table2.csv").write_text("an older result\n")
+    path = folder / "data/embedded/fashion-mnist/t10k-images-idx3-ubyte.gz"
+    content = bytearray(path.read_bytes())
+    content[12345] ^= 1
+    path.write_bytes(content)
+    run = snakemake(folder, "results/table2.csv", "--config", "scale=smoke")
+    assert run.returncode != 0
+    assert "error: " in output(run) and "t10k-images-idx3-ubyte.gz is damaged" in output(run)
+    assert "Traceback" not in output(run)
+    assert (folder / "results/table2.csv").read_text() == "an older result\n"
+    assert not list(folder.glob("work/data/fashion*/*"))
+
+
+@pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
+def test_every_target_has_a_plan_at_every_scale(smoke, scale):
+    for target in ("all", "models", "numbers", "results/table2.csv", "results/fig1.png", "results/figS2.svg"):
+        run = snakemake(smoke, "-n", target, "--config", f"scale={scale}")
+        assert run.returncode == 0, output(run)

@@ -1,0 +1,32 @@
+rule features:
+    input:
+        unpack(inputs("features")),
+    output:
+        outputs("features"),
+    log:
+        "logs/features/{id}.log",
+    benchmark:
+        "logs/features/{id}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "extract features of {wildcards.id}"
+    shell:
+        "python -m atebm features {input.spec} > {log} 2>&1"
+
+
+rule metric:
+    input:
+        unpack(inputs("metric")),
+    output:
+        outputs("metric"),
+    log:
+        "logs/metric/{id}.log",
+    benchmark:
+        "logs/metric/{id}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "compute {wildcards.id}"
+    shell:
+        "python -m atebm metric {input.spec} > {log} 2>&1"

@@ -1,0 +1,15 @@
+rule toy:
+    input:
+        unpack(inputs("toy")),
+    output:
+        outputs("toy"),
+    log:
+        "logs/toy/{id}.log",
+    benchmark:
+        "logs/toy/{id}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "simulate Algorithm 1 in 2D, {wildcards.id}; follow it in {log}"
+    shell:
+        "python -m atebm toy {input.spec} > {log} 2>&1"

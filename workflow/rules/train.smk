@@ -1,0 +1,33 @@
+rule extractor:
+    input:
+        unpack(inputs("extractor")),
+    output:
+        outputs("extractor"),
+    log:
+        "logs/extractor/{id}.log",
+    benchmark:
+        "logs/extractor/{id}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "train the extractor {wildcards.id}; follow it in {log}"
+    shell:
+        "python -m atebm extractor {input.spec} > {log} 2>&1"
+
+
+# One thread: on CPU two jobs of one thread beat one of two, and the bytes do not depend on --cores.
+rule train:
+    input:
+        unpack(inputs("train")),
+    output:
+        outputs("train"),
+    log:
+        "logs/train/{id}.log",
+    benchmark:
+        "logs/train/{id}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "train {wildcards.id}; follow it in {log}"
+    shell:
+        "python -m atebm train {input.spec} > {log} 2>&1"
