@@ -234,7 +234,7 @@ class ToySettings(Section):
 
     seeds: PositiveInt
     width: PositiveInt
-    first_layer_gain: PositiveFloat  # gives the untrained D many local maxima, as in the paper's initial panels
+    first_layer_gain: PositiveFloat  # multiplies the first layer's initial weights and biases
     iterations: PositiveInt
     m: PositiveInt  # fresh points of each distribution an iteration
     K: PositiveInt

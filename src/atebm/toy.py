@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from statistics import median_low
 from typing import Protocol
 
 import numpy as np
@@ -296,7 +297,8 @@ def simulate(
     `report(iteration)` is called after each iteration. Torch's number of threads is the caller's choice.
 
     Returns the measures, one row per setting x state x seed (columns setting, state, activation, seed and those of
-    `measure`), and for the first seed the arrays of `picture` under "<setting>.<state>.<name>".
+    `measure`), and for one seed the arrays of `picture` under "<setting>.<state>.<name>". That is the first seed whose
+    untrained D has the median number of local maxima, so that nobody picks the picture; its number is under "seed".
     Raises ValueError if the activation is unknown.
     """
     seeds = [settings.seed + k for k in range(settings.seeds)]
@@ -306,23 +308,24 @@ def simulate(
     networks = initial_networks(all_seeds, settings.width, settings.first_layer_gain, settings.activation)
     x_0, x_data = Sampler(bounds, all_seeds, purpose=2).draw(N_MEASURE)
 
-    frames: list[pd.DataFrame] = []
-    fields: dict[str, np.ndarray] = {}
-
-    def observe(state: str) -> None:
+    def observed(state: str) -> pd.DataFrame:
         frame = pd.DataFrame(keys, columns=["setting", "seed"])
         frame.insert(1, "state", state)
         frame.insert(2, "activation", settings.activation)
-        frames.append(frame.assign(**measure(networks, x_0, x_data, settings.K, settings.step_size)))
-        for setting in P_0_BOUNDS:
-            drawn = picture(networks, x_0, x_data, keys.index((setting, seeds[0])))
-            fields.update({f"{setting}.{state}.{name}": array for name, array in drawn.items()})
+        return frame.assign(**measure(networks, x_0, x_data, settings.K, settings.step_size))
 
-    observe("initial")
+    def drawn(state: str) -> dict[str, np.ndarray]:
+        pictures = {setting: picture(networks, x_0, x_data, keys.index((setting, seed))) for setting in P_0_BOUNDS}
+        return {f"{setting}.{state}.{name}": array for setting in pictures for name, array in pictures[setting].items()}
+
+    before = observed("initial")
+    maxima = before["local_maxima"][: len(seeds)].tolist()  # both settings start from the same networks
+    seed = seeds[maxima.index(median_low(maxima))]
+    fields = {"seed": np.array(seed)} | drawn("initial")
     train(networks, Sampler(bounds, all_seeds, purpose=1), settings, report)
-    observe("final")
-    frame = pd.concat(frames).sort_values("setting", kind="stable", ascending=False, ignore_index=True)
-    return frame, fields
+    fields |= drawn("final")
+    frame = pd.concat([before, observed("final")]).sort_values("setting", kind="stable", ascending=False)
+    return frame.reset_index(drop=True), fields
 
 
 def write_toy(job: Job) -> None:

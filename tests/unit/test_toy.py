@@ -207,10 +207,13 @@ def test_simulate_is_complete_and_repeatable(monkeypatch):
     ]
     assert list(frame[["setting", "state", "seed"]].itertuples(index=False, name=None)) == keys
     assert calls == list(range(1, 13))
+    shown = int(fields["seed"])
+    initial = frame.query("setting == 'uniform' and state == 'initial'").set_index("seed").local_maxima
+    assert initial[shown] == sorted(initial)[0]  # the lower median of two
     shapes = {"d": (101, 101), "gradient": (21, 21, 2), "p_0": (200, 2), "p_data": (200, 2)}
     for setting, state, _ in keys:
         for name, shape in shapes.items():
             assert fields[f"{setting}.{state}.{name}"].shape == shape
-        count = frame.query("setting == @setting and state == @state and seed == 3").local_maxima.item()
+        count = frame.query("setting == @setting and state == @state and seed == @shown").local_maxima.item()
         assert fields[f"{setting}.{state}.local_maxima"].shape == (count, 2)
-    assert len(fields) == 20
+    assert len(fields) == 21

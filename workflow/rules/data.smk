@@ -7,6 +7,7 @@ rule data:
         "logs/data/{id}.log",
     benchmark:
         "logs/data/{id}.tsv"
+    priority: 10  # the long chain data, extractor, train starts first; the toy fills the other core
     conda:
         "../envs/torch.yaml"
     message:

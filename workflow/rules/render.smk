@@ -19,7 +19,8 @@ rule render_table:
         "(python -m papermill --cwd . -k python3 --no-progress-bar {input.notebook} {log.notebook}"
         " -r plan {input.plan} -r out {output.out}"
         " && python -m atebm normalise {log.notebook} {output.notebook}"
-        " && python -m nbconvert --to html --no-input --output-dir results/notebooks {output.notebook}"
+        " && python -m nbconvert --to html --no-input --output-dir results/notebooks"
+        " --HTMLExporter.mathjax_url= --HTMLExporter.require_js_url= --HTMLExporter.jquery_url= {output.notebook}"
         ") > {log.text} 2>&1"
 
 

@@ -7,6 +7,7 @@ rule extractor:
         "logs/extractor/{id}.log",
     benchmark:
         "logs/extractor/{id}.tsv"
+    priority: 10
     conda:
         "../envs/torch.yaml"
     message:
@@ -25,6 +26,7 @@ rule train:
         "logs/train/{id}.log",
     benchmark:
         "logs/train/{id}.tsv"
+    priority: 10
     conda:
         "../envs/torch.yaml"
     message:

@@ -38,13 +38,15 @@ P_0_COLOUR, P_DATA_COLOUR = "#d7191c", "#1f4fd8"  # red and blue as in the paper
 def fig1(plan: str, out: str) -> pd.DataFrame:
     """Draw Fig. 1 (Sec. 4.2) to `out` (.png), its .svg beside it, and the measures behind it as .csv; return those.
 
-    The ReLU networks of the first seed are drawn; the .csv holds all activations and seeds.
+    The ReLU networks of one seed are drawn, chosen by the rule of `toy.simulate`; the .csv holds all of them.
     """
-    folders = {record_of(folder)["activation"]: folder for folder in Needs.read(plan).folder("toy")}
+    needs = Needs.read(plan)
+    folders = {record_of(folder)["activation"]: folder for folder in needs.folder("toy")}
     frames = {activation: pd.read_csv(folder / "toy.csv") for activation, folder in folders.items()}
     drawn = "relu" if "relu" in folders else min(folders)
+    caption = f"Algorithm 1 in 2D at scale {needs.scale}: D before and after, {drawn} network"
     with np.load(folders[drawn] / "fields.npz") as fields:
-        save(draw_fig1(frames[drawn], fields), Path(out))
+        save(draw_fig1(frames[drawn], fields, caption), Path(out))
     frame = pd.concat([frames[activation] for activation in sorted(frames)], ignore_index=True)
     write_numbers(frame, Path(out))
     return frame
@@ -64,27 +66,24 @@ def write_numbers(frame: pd.DataFrame, out: Path) -> None:
         frame.to_csv(temporary, index=False)
 
 
-def draw_fig1(frame: pd.DataFrame, fields: Mapping[str, np.ndarray]) -> Figure:
+def draw_fig1(frame: pd.DataFrame, fields: Mapping[str, np.ndarray], caption: str) -> Figure:
     """Draw D before and after Algorithm 1 in four panels: 1a, 1b with uniform p_0; 2a, 2b with corner p_0 (Fig. 1).
 
-    `frame` (measures) and `fields` (arrays of the first seed) are what `toy.simulate` returns for one activation.
-    Raises ValueError if `frame` mixes activations.
+    `frame` (measures) and `fields` (arrays of one seed) are what `toy.simulate` returns for one activation.
     """
-    if frame["activation"].nunique() != 1:
-        raise ValueError(
-            "Fig. 1 draws one activation: pass the measures of one toy step, not "
-            f"{', '.join(frame['activation'].unique())}."
-        )
-    first = frame[frame["seed"] == frame["seed"].min()].set_index(["setting", "state"])
-    figure = Figure(figsize=(12, 3.9), layout="constrained")
+    seed = int(fields["seed"])
+    shown = frame[frame["seed"] == seed].set_index(["setting", "state"])
+    figure = Figure(figsize=(12, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
+    of_seeds = f"seed {seed} of {frame['seed'].min()} to {frame['seed'].max()}"
+    figure.suptitle(f"{caption}, {of_seeds} (the first with the median number of initial maxima)", fontsize=9)
     axes = figure.subplots(1, 4, sharex=True, sharey=True)
     for axis, (label, setting, state) in zip(axes, PANELS, strict=True):
         prefix = f"{setting}.{state}."
         panel = {key.removeprefix(prefix): fields[key] for key in fields if key.startswith(prefix)}
         contours = draw_field(axis, panel)
-        reach, maxima = first.loc[(setting, state), ["reach", "local_maxima"]]
-        axis.set_title(f"{label} {state}\nreach {reach:.2f}, local maxima {maxima:.0f}", fontsize=10)
+        reach, maxima = shown.loc[(setting, state), ["reach", "local_maxima"]]
+        axis.set_title(f"{label} {state}, {setting} $p_0$\nreach {reach:.2f}, local maxima {maxima:.0f}", fontsize=10)
     axes[0].set_ylabel("$x_2$")
     bar = figure.colorbar(contours, ax=axes, label="D(x)", ticks=LEVELS, pad=0.01, aspect=22)
     bar.ax.tick_params(labelsize=8)

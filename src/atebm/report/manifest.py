@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -69,5 +70,7 @@ def rendered_files(results: Path, artifact: str) -> dict[str, str]:
 
 def commit() -> str | None:
     """The checkout's commit, "-dirty" where files differ from it; None outside a git checkout."""
+    if shutil.which("git") is None:
+        return None
     described = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return described.stdout.strip() or None
