@@ -178,6 +178,7 @@ class Run(Section):
     in_attack: InAttack | None
     batch_size: PositiveInt
     optimizer: Optimizer
+    average: Fraction | None  # decay of an exponential average of the weights, which is then the model
     r1: NonNegativeFloat  # lambda of 0.5 * lambda * E||grad_x f(x)||^2 on p_data
     augment: Literal["none", "crop_flip", "resized_crop_flip"]
     monitor: Monitor

@@ -37,6 +37,9 @@ def smoke(tmp_path_factory):
     return root, plan
 
 
+PLAIN = {"average": None}
+
+
 def job_of(smoke, **changes) -> Job:
     """A train job beside the module's data, with some settings changed."""
     root, _ = smoke
@@ -51,7 +54,7 @@ def contents(job: Job) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"augment": "crop_flip", "in_attack": {"steps": 1, "step_size": 0.1}, "schedule": {"auc_advance": 0.5}}],
+    [PLAIN, {"augment": "crop_flip", "in_attack": {"steps": 1, "step_size": 0.1}, "schedule": {"auc_advance": 0.5}}],
     ids=["plain", "all options"],
 )
 def test_interrupted_and_resumed_equals_uninterrupted(smoke, changes, monkeypatch):
@@ -84,7 +87,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(smoke, changes, monkeypatc
 
 def test_first_iteration_is_algorithm_2_written_out(smoke):
     """One iteration with K = 2 and R1 against the same mathematics in plain torch."""
-    job = job_of(smoke, schedule={"K_start": 2, "iterations": 1}, r1=0.5)
+    job = job_of(smoke, schedule={"K_start": 2, "iterations": 1}, r1=0.5, average=None)
     loop.train(job, CPU)
     run, folder = job.settings, job.folder
     torch.manual_seed(run["seed"])
@@ -110,6 +113,26 @@ def test_first_iteration_is_algorithm_2_written_out(smoke):
     trained = load_file(folder / "last.safetensors")
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(trained[name], tensor.detach(), rtol=1e-4, atol=2e-6)
+
+
+def test_averaged_weights_are_the_exponential_average_of_the_iterations(smoke, monkeypatch):
+    weights = []
+    iterate = loop.iterate
+
+    def recorded(state, *rest):
+        row = iterate(state, *rest)
+        weights.append({name: tensor.double().clone() for name, tensor in state.model.state_dict().items()})
+        return row
+
+    monkeypatch.setattr(loop, "iterate", recorded)
+    job = job_of(smoke, schedule={"iterations": 4}, average=0.7)
+    loop.train(job, CPU)
+    saved = load_file(job.folder / "last.safetensors")
+    for name in saved:
+        average = weights[0][name]  # the average starts at the first iteration's weights
+        for later in weights[1:]:
+            average = 0.7 * average + 0.3 * later[name]
+        torch.testing.assert_close(saved[name], average.float(), rtol=1e-5, atol=1e-7)
 
 
 def test_best_is_the_lowest_check_and_its_weights_give_that_distance(smoke):

@@ -1,5 +1,7 @@
 """What can be checked of the workflow without running it."""
 
+import json
+
 import nbformat
 import pytest
 import yaml
@@ -68,3 +70,20 @@ def test_dvc_lists_every_section_of_the_configuration():
 def test_every_scale_has_a_plan_of_every_artifact(scale):
     plan = planned(scale)
     assert all(plan.artifacts.values())
+
+
+def test_the_readme_shows_the_committed_results():
+    from atebm.report.readme import artifact_table
+
+    assert artifact_table(REPOSITORY / "results") in (REPOSITORY / "README.md").read_text(), "run: make readme"
+
+
+def test_committed_results_are_what_their_manifest_says():
+    from atebm.files import sha256
+
+    manifest = json.loads((REPOSITORY / "results/manifest.json").read_text())
+    assert manifest["scale"] == "demo"
+    for artifact in manifest["artifacts"].values():
+        for name, digest in artifact["files"].items():
+            assert sha256(REPOSITORY / "results" / name) == digest, name
+    assert set(manifest["steps"]) == {f"{kind}/{id}" for kind, id in planned("demo").steps}, "run: make demo"

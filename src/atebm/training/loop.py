@@ -5,10 +5,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..attacks.pgd import pgd
 from ..data.loader import augment, batch_indices, load, to_float
@@ -31,6 +32,7 @@ class State:
     """All that changes during training, and all that a checkpoint holds."""
 
     model: Energy
+    average: AveragedModel | None
     optimizer: torch.optim.Optimizer
     at: schedule.Progress
     iteration: int = 0  # done
@@ -38,6 +40,11 @@ class State:
     log: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] | None = None  # the check selected so far, and its weights
+
+    @property
+    def result(self) -> Energy:
+        """What the run has learnt so far: the averaged weights where they are averaged."""
+        return cast(Energy, self.average.module) if self.average is not None else self.model
 
 
 def train(job: Job, device: torch.device) -> None:
@@ -52,7 +59,8 @@ def train(job: Job, device: torch.device) -> None:
     torch.manual_seed(seed)  # the initial weights
     model = Energy(run["network"], p_data.shape[1:]).on(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=run["optimizer"]["lr"], betas=run["optimizer"]["betas"])
-    state = State(model, optimizer, schedule.Progress(run["schedule"]["K_start"]))
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run["average"])) if run["average"] else None
+    state = State(model, average, optimizer, schedule.Progress(run["schedule"]["K_start"]))
     restore(state, load_state(job.checkpoints / "state.pt", device))
 
     total = run["schedule"]["iterations"]
@@ -82,6 +90,8 @@ def iterate(state: State, run: dict[str, Any], p_data: Tensor, p_0: Tensor) -> d
     state.optimizer.zero_grad(set_to_none=True)
     (loss + run["r1"] * penalty).backward()
     state.optimizer.step()
+    if state.average is not None:
+        state.average.update_parameters(model)
 
     state.iteration += 1
     state.gradient_steps += K
@@ -119,11 +129,11 @@ def check(state: State, monitor: Monitor, run: dict[str, Any]) -> None:
     """Score the present weights on validation sources; keep them if they are the best from monitor.start on."""
     if state.iteration < run["monitor"]["start"] and state.iteration < run["schedule"]["iterations"]:
         return
-    rows = [{"iteration": state.iteration, **row} for row in monitor.distances(state.model)]
+    rows = [{"iteration": state.iteration, **row} for row in monitor.distances(state.result)]
     state.checks += rows
     winner = min(rows, key=lambda row: row["distance"])
     if state.best is None or winner["distance"] < state.best["check"]["distance"]:
-        weights = {name: tensor.clone() for name, tensor in state.model.state_dict().items()}
+        weights = {name: tensor.clone() for name, tensor in state.result.state_dict().items()}
         state.best = {"check": winner, "weights": weights}
 
 
@@ -131,6 +141,7 @@ def snapshot(state: State) -> dict[str, Any]:
     parts = {name: getattr(state, name) for name in ("iteration", "gradient_steps", "log", "checks", "best")}
     return parts | {
         "model": state.model.state_dict(),
+        "average": state.average.state_dict() if state.average is not None else None,
         "optimizer": state.optimizer.state_dict(),
         "at": asdict(state.at),
     }
@@ -141,6 +152,8 @@ def restore(state: State, saved: dict[str, Any] | None) -> None:
     if saved is None:
         return
     state.model.load_state_dict(saved["model"])
+    if state.average is not None:
+        state.average.load_state_dict(saved["average"])
     state.optimizer.load_state_dict(saved["optimizer"])
     state.at = schedule.Progress(**saved["at"])
     for name in ("iteration", "gradient_steps", "log", "checks", "best"):
@@ -151,7 +164,7 @@ def finish(job: Job, state: State, shape: Iterable[int]) -> None:
     assert state.best is not None  # the last iteration is always checked
     last = min((row for row in state.checks if row["iteration"] == state.iteration), key=lambda row: row["distance"])
     save_weights(state.best["weights"], job.folder / "best.safetensors")
-    save_weights(state.model.state_dict(), job.folder / "last.safetensors")
+    save_weights(state.result.state_dict(), job.folder / "last.safetensors")
     write_csv(job.folder / "log.csv", state.log)
     write_csv(job.folder / "monitor.csv", state.checks)
     parameters = sum(parameter.numel() for parameter in state.model.parameters())
