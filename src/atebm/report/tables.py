@@ -75,10 +75,10 @@ def measured(records: Sequence[Record]) -> dict[str, Any]:
     scores, distances = ([r for r in records if r["metric"] == name] for name in ("inception_score", "frechet"))
     extractor = distances[0]["extractor"]
     return {
-        "measured_is": rounded(mean(record["value"] for record in scores)),
-        "measured_is_ci95": rounded(interval(scores)),
-        "measured_distance": rounded(mean(record["value"] for record in distances)),
-        "measured_distance_ci95": rounded(interval(distances)),
+        "measured_is": f"{mean(record['value'] for record in scores):.4g}",
+        "measured_is_ci95": f"{interval(scores):.2g}",
+        "measured_distance": f"{mean(record['value'] for record in distances):.4g}",
+        "measured_distance_ci95": f"{interval(distances):.2g}",
         "metric": f"{scores[0]['name']}; {distances[0]['name']}",
         "extractor": f"{extractor['extractor']} {extractor['sha256'][:12]}",
         "n_samples": distances[0]["n_samples"],
@@ -91,10 +91,6 @@ def interval(records: Sequence[Record]) -> float:
     return t_half_width([record["value"] for record in records]) if len(records) > 1 else records[0]["ci95"]
 
 
-def rounded(value: float) -> str:
-    return f"{value:.4g}"
-
-
 def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
     """What the measured columns mean, in words, with the ratios and class shares behind them."""
     task = needs.task("cifar10")
@@ -102,16 +98,15 @@ def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
     (raw,) = (r for r in of(metrics, set=task["sources"]) if r["metric"] == "frechet")
     ours.sort(key=lambda record: record["images"]["seed"])
     ratios = [raw["value"] / record["value"] for record in ours]
-    seeds = ", ".join(
-        f"{ratio:.2f} (seed {record['images']['seed']})" for ratio, record in zip(ratios, ours, strict=True)
-    )
+    seeds = [f"{ratio:.2f} (seed {record['images']['seed']})" for ratio, record in zip(ratios, ours, strict=True)]
     extractor = ours[0]["extractor"]
     words = [
         f"Table 2 at scale {needs.scale}. {task['title']} is played by: {task['played_by']}.",
         f"Measured: {' and '.join(sorted({r['name'] for r in metrics if r['metric'] != 'class_shares'}))}, "
         f"extractor {extractor['extractor']} {extractor['sha256'][:12]}.",
-        f"Distances are of {ours[0]['n_samples']} images to {ours[0]['n_reference']} training images.",
-        f"Distance of the source images over that of our samples: {seeds}; median {median(ratios):.2f}.",
+        f"Distances are of {ours[0]['n_samples']} images to {ours[0]['n_reference']} training images; from half of our "
+        f"samples it is {mean(record['value_at_half'] for record in ours):.4g}.",
+        f"Distance of the source images over that of our samples: {', '.join(seeds)}; median {median(ratios):.2f}.",
     ]
     if ours[0]["standin"]:
         words.append(
