@@ -32,6 +32,7 @@ PANELS = (
 # D - 1/2 at the edges of the colours: geometric, since D spans 0.1 before training and 0.01 after it
 OFFSETS = np.array([0.002, 0.005, 0.01, 0.02, 0.05, 0.1])
 LEVELS = np.concatenate([0.5 - OFFSETS[::-1], 0.5 + OFFSETS])
+DPI = 110  # 12 inches fill a notebook's width, and results/ stay small enough for git
 P_0_COLOUR, P_DATA_COLOUR = "#d7191c", "#1f4fd8"  # red and blue as in the paper, apart in lightness too
 
 
@@ -55,9 +56,9 @@ def fig1(plan: str, out: str) -> pd.DataFrame:
 def save(figure: Figure, out: Path) -> None:
     """Write a figure as `out` (.png) and .svg beside it, free of dates and random ids: equal drawings, equal files."""
     with atomic(out) as temporary:
-        figure.savefig(temporary, dpi=160)
+        figure.savefig(temporary, dpi=DPI, pil_kwargs={"optimize": True})
     with rc_context({"svg.hashsalt": out.stem}), atomic(out.with_suffix(".svg")) as temporary:
-        figure.savefig(temporary, metadata={"Date": None})
+        figure.savefig(temporary, dpi=DPI, metadata={"Date": None})  # of its rasterised parts
 
 
 def write_numbers(frame: pd.DataFrame, out: Path) -> None:
@@ -99,9 +100,19 @@ def draw_field(axis: Axes, panel: Mapping[str, np.ndarray]) -> QuadContourSet:
     axis.contour(fine, fine, panel["d"], 12, colors="0.35", linewidths=0.4)
     length = np.linalg.norm(panel["gradient"], axis=-1, keepdims=True)
     arrows = panel["gradient"] / np.maximum(length, 1e-12)
-    axis.quiver(coarse, coarse, arrows[..., 0], arrows[..., 1], color="0.15", scale=30, width=0.004, pivot="mid")
+    axis.quiver(
+        coarse,
+        coarse,
+        arrows[..., 0],
+        arrows[..., 1],
+        color="0.15",
+        scale=30,
+        width=0.004,
+        pivot="mid",
+        rasterized=True,
+    )
     for points, colour in ((panel["p_0"], P_0_COLOUR), (panel["p_data"], P_DATA_COLOUR)):
-        axis.scatter(points[:, 0], points[:, 1], s=8, c=colour, edgecolors="white", linewidths=0.25)
+        axis.scatter(points[:, 0], points[:, 1], s=8, c=colour, edgecolors="white", linewidths=0.25, rasterized=True)
     axis.scatter(
         panel["local_maxima"][:, 0],
         panel["local_maxima"][:, 1],
