@@ -69,8 +69,15 @@ def rendered_files(results: Path, artifact: str) -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The checkout's commit, "-dirty" where files differ from it; None outside a git checkout."""
+    """The checkout's commit, "-dirty" where a tracked file outside results/ differs from it; None where there is none."""
+    head = git("rev-parse", "--short", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results")
+    return f"{head}-dirty" if head and changed else head
+
+
+def git(*arguments: str) -> str | None:
+    """What git prints; None outside a checkout, for an empty answer, and on a machine without git."""
     if shutil.which("git") is None:
         return None
-    described = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return described.stdout.strip() or None
+    answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or None
