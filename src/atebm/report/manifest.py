@@ -69,7 +69,7 @@ def rendered_files(results: Path, artifact: str) -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The checkout's commit, "-dirty" where a tracked file outside results/ differs from it; None where there is none."""
+    """The checkout's commit, "-dirty" where a tracked file outside results/ differs; None where there is none."""
     head = git("rev-parse", "--short", "HEAD")
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results")
     return f"{head}-dirty" if head and changed else head
