@@ -276,6 +276,27 @@ class Config(Section):
                 raise ValueError(f"{where} names {name!r}, which {section} does not have. Did you mean {known[0]}?")
         return self
 
+    @model_validator(mode="after")
+    def _enough_images(self) -> "Config":
+        for place, wanted, where in self._wanted():
+            have = self.sets[where].images
+            if wanted > have:
+                raise ValueError(f"{place} = {wanted}, but set {where} has {have} images")
+        for name, sampler in self.samplers.items():
+            if self.metrics.n > sampler.n:
+                raise ValueError(f"metrics.n = {self.metrics.n}, but samplers.{name}.n = {sampler.n} samples")
+        return self
+
+    def _wanted(self) -> Iterator[tuple[str, int, str]]:
+        """Where a number of images is asked for, the number, and the set that must have them."""
+        for name, run in self.runs.items():
+            task = self.tasks[run.task]
+            yield f"runs.{name}.batch_size", run.batch_size, task.p_data
+            yield f"runs.{name}.batch_size", run.batch_size, task.p_0
+            yield f"runs.{name}.monitor.n", run.monitor.n, task.validation_sources
+            if name in self.samplers:
+                yield f"samplers.{name}.n", self.samplers[name].n, task.sources
+
     def _references(self) -> Iterator[tuple[str, str, str]]:
         """Where a name stands, the name, and the section that must have it."""
         for task, spec in self.tasks.items():

@@ -54,6 +54,13 @@ def test_strings_from_the_command_line_become_numbers():
         ({"seeds": "many"}, "seeds = 'many': input should be a valid integer, unable to parse string as an integer."),
         ({"tasks": {"cifar10": {"p_0": "photgraphs"}}}, "does not have. Did you mean photographs?"),
         ({"samplers": {"cifra10": {"steps": 1, "step_size": 1, "n": 1, "batch_size": 1}}}, "Did you mean cifar10?"),
+        ({"samplers": {"cifar10": {"n": 101}}}, "samplers.cifar10.n = 101, but set photographs_test has 100 images."),
+        (
+            {"runs": {"cifar10": {"monitor": {"n": 61}}}},
+            "monitor.n = 61, but set photographs_validation has 60 images.",
+        ),
+        ({"runs": {"cifar10": {"batch_size": 801}}}, "runs.cifar10.batch_size = 801, but set fashion has 800 images."),
+        ({"metrics": {"n": 101}}, "metrics.n = 101, but samplers.cifar10.n = 100 samples."),
         (
             {"runs": {"cifar10": {"schedule": {"K_start": 9}}}},
             "runs.cifar10.schedule: K_start 9 is larger than K_max 2.",

@@ -180,15 +180,6 @@ def test_divergence_is_one_sentence(smoke):
     assert not (job.folder / "run.json").exists()
 
 
-def test_too_few_sources_are_refused(smoke):
-    root, _ = smoke
-    step = planned("smoke", samplers={"cifar10": {"n": 101}}).sample("cifar10", 0, "best")
-    loop.train(job_of(smoke), CPU)
-    write_specs(root, step)
-    with pytest.raises(ConfigError, match="101 samples want as many source images; the set has 100"):
-        sample_shard(Job(root / step.spec_file), "0-of-1", root / "shard.npz", CPU)
-
-
 def test_an_inaccurate_extractor_is_refused(smoke):
     root, _ = smoke
     step = planned("smoke", extractors={"classifier": {"min_accuracy": 0.999}}).extractor()

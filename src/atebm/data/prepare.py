@@ -32,8 +32,8 @@ def prepare(settings: dict[str, Any], embedded: Path = EMBEDDED) -> tuple[Images
         options = {key: value for key, value in settings.items() if key != "reader"}
         return photograph_crops(embedded / "photographs.csv", **options)
     raise DataError(
-        f"archive {settings['archive']} is not read by this version: the data of scale: paper is still to come. "
-        "Run scale: demo, whose data is embedded."
+        f"archive {settings['archive']} cannot be read by this version, so scale: paper does not run; "
+        "scale: demo does, on data that is embedded."
     )
 
 

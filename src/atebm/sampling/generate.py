@@ -9,7 +9,6 @@ from torch import Tensor
 from ..attacks.pgd import pgd
 from ..data.loader import load, to_bytes, to_float
 from ..energy import Energy
-from ..errors import ConfigError
 from ..files import atomic
 from ..job import Job, record_of
 from ..progress import progress
@@ -26,8 +25,6 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
     settings = job.settings
     index, count = (int(part) for part in shard.split("-of-"))
     sources = load(job.parent("sources"), device)
-    if len(sources) < settings["n"]:
-        raise ConfigError(f"samplers: {settings['n']} samples want as many source images; the set has {len(sources)}.")
     batches = sources[: settings["n"]].split(settings["batch_size"])
     mine = np.array_split(np.arange(len(batches)), count)[index]
     model = load_model(job, device)

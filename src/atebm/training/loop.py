@@ -23,7 +23,7 @@ from .checkpoint import load_state, save_state, save_weights
 from .monitor import Monitor
 from .objectives import auc, binary_at_loss, r1
 
-LOG_EVERY = 20  # iterations; the only times at which the host waits for the device
+LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
 DATA, CONTRASTIVE = 1, 2  # names of the two random streams
 
 
@@ -36,7 +36,7 @@ class State:
     optimizer: torch.optim.Optimizer
     at: schedule.Progress
     iteration: int = 0  # done
-    gradient_steps: int = 0  # PGD steps done, the unit of cost of Fig. 5
+    gradient_steps: int = 0  # steps of the attacks on p_0 so far, each of one batch
     log: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] | None = None  # the check selected so far, and its weights
@@ -161,6 +161,7 @@ def restore(state: State, saved: dict[str, Any] | None) -> None:
 
 
 def finish(job: Job, state: State, shape: Iterable[int]) -> None:
+    """Write the run's folder; `shape` is that of one image, (C, H, W)."""
     assert state.best is not None  # the last iteration is always checked
     last = min((row for row in state.checks if row["iteration"] == state.iteration), key=lambda row: row["distance"])
     save_weights(state.best["weights"], job.folder / "best.safetensors")
@@ -184,8 +185,7 @@ def finish(job: Job, state: State, shape: Iterable[int]) -> None:
     )
 
 
-def write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    rows = list(rows)
+def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     with atomic(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0] if rows else ["iteration"])
         writer.writeheader()
