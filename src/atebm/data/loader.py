@@ -16,8 +16,8 @@ def load(folder: Path, device: torch.device, n: int | None = None) -> Tensor:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 to float32 in [0, 1]."""
-    return images.float() / 255
+    """uint8 to float32 in [0, 1], in the memory layout that `Classifier.on` gives to weights."""
+    return (images.float() / 255).contiguous(memory_format=torch.channels_last)
 
 
 def to_bytes(x: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def extract(extractor: Classifier, images: Tensor) -> tuple[Features, Features]:
     """Penultimate features (N, d) and logits (N, classes) of uint8 images (N, C, H, W)."""
     features, logits = [], []
     for batch in images.split(BATCH):
-        seen = extractor.features(to_float(batch).contiguous(memory_format=torch.channels_last))
+        seen = extractor.features(to_float(batch))
         features.append(seen.cpu().numpy())
         logits.append(extractor.head(seen).cpu().numpy())
     return np.concatenate(features), np.concatenate(logits)
@@ -46,7 +46,7 @@ def write_features(job: Job, device: torch.device) -> None:
     seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
     job.finish(
         {
-            "images": {key: of[key] for key in ("set", "run", "seed", "checkpoint", "split") if key in of},
+            "images": {key: of[key] for key in ("set", "run", "seed", "checkpoint") if key in of},
             "extractor": {key: seen[key] for key in ("extractor", "kind", "classes")}
             | {"sha256": seen["files"]["model.safetensors"]},
             "n": len(features),

@@ -65,22 +65,27 @@ def table2_shown(frame: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def of(metrics: Sequence[Record], **images: Any) -> list[Record]:
-    """The records whose images are described by the given fields, such as run="cifar10"."""
-    return [record for record in metrics if images.items() <= record["images"].items()]
+def of(metrics: Sequence[Record], metric: str | None = None, **images: Any) -> list[Record]:
+    """The records of one metric (of any by default) whose images are described by the fields, such as run="cifar10"."""
+    described = (record for record in metrics if images.items() <= record["images"].items())
+    return [record for record in described if metric in (None, record["metric"])]
+
+
+def extractor_of(record: Record) -> str:
+    """Name and beginning of the sha256 of the extractor behind a number."""
+    return f"{record['extractor']['extractor']} {record['extractor']['sha256'][:12]}"
 
 
 def measured(records: Sequence[Record]) -> dict[str, Any]:
     """The measured columns of one row, from its records (two metrics for each seed)."""
-    scores, distances = ([r for r in records if r["metric"] == name] for name in ("inception_score", "frechet"))
-    extractor = distances[0]["extractor"]
+    scores, distances = of(records, "inception_score"), of(records, "frechet")
     return {
         "measured_is": f"{mean(record['value'] for record in scores):.4g}",
         "measured_is_ci95": f"{interval(scores):.2g}",
         "measured_distance": f"{mean(record['value'] for record in distances):.4g}",
         "measured_distance_ci95": f"{interval(distances):.2g}",
         "metric": f"{scores[0]['name']}; {distances[0]['name']}",
-        "extractor": f"{extractor['extractor']} {extractor['sha256'][:12]}",
+        "extractor": extractor_of(distances[0]),
         "n_samples": distances[0]["n_samples"],
         "seeds": len(distances),
     }
@@ -94,16 +99,15 @@ def interval(records: Sequence[Record]) -> float:
 def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
     """What the measured columns mean, in words, with the ratios and class shares behind them."""
     task = needs.task("cifar10")
-    ours = [r for r in of(metrics, run="cifar10", checkpoint="best") if r["metric"] == "frechet"]
-    (raw,) = (r for r in of(metrics, set=task["sources"]) if r["metric"] == "frechet")
-    ours.sort(key=lambda record: record["images"]["seed"])
+    best = of(metrics, run="cifar10", checkpoint="best")
+    ours = sorted(of(best, "frechet"), key=lambda record: record["images"]["seed"])
+    (raw,) = of(metrics, "frechet", set=task["sources"])
     ratios = [raw["value"] / record["value"] for record in ours]
     seeds = [f"{ratio:.2f} (seed {record['images']['seed']})" for ratio, record in zip(ratios, ours, strict=True)]
-    extractor = ours[0]["extractor"]
     words = [
         f"Table 2 at scale {needs.scale}. {task['title']} is played by: {task['played_by']}.",
         f"Measured: {' and '.join(sorted({r['name'] for r in metrics if r['metric'] != 'class_shares'}))}, "
-        f"extractor {extractor['extractor']} {extractor['sha256'][:12]}.",
+        f"extractor {extractor_of(ours[0])}.",
         f"Distances are of {ours[0]['n_samples']} images to {ours[0]['n_reference']} training images; from half of our "
         f"samples it is {mean(record['value_at_half'] for record in ours):.4g}.",
         f"Distance of the source images over that of our samples: {', '.join(seeds)}; median {median(ratios):.2f}.",
@@ -113,7 +117,7 @@ def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
             "The extractor is a stand-in, a small classifier trained on the same labels: its numbers rank the measured "
             "rows and are neither FID nor IS, so they do not compare with the published columns."
         )
-    shares = [r for r in of(metrics, run="cifar10", checkpoint="best") if r["metric"] == "class_shares"]
+    shares = of(best, "class_shares")
     if shares:
         smallest = min(shares, key=lambda record: record["value"])
         name = min(smallest["shares"], key=smallest["shares"].get)

@@ -43,7 +43,7 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
 
 def ascend(model: Energy, sources: Tensor, steps: int, step_size: float) -> dict[str, np.ndarray]:
     """One batch: samples as bytes, f before and after, and the L2 distance moved, in [0, 1] pixel units."""
-    start = to_float(sources).contiguous(memory_format=torch.channels_last)
+    start = to_float(sources)
     x = pgd(model, start, steps, step_size)
     with torch.inference_mode():
         columns = (model(start), model(x), (x - start).flatten(1).norm(dim=1))

@@ -12,6 +12,7 @@ from ..data.loader import batch_indices, load, to_float
 from ..energy import Classifier
 from ..errors import ResultError
 from ..job import Job, record_of
+from ..metrics.features import extract
 from ..progress import progress
 from .checkpoint import save_weights
 from .loop import device_name
@@ -23,8 +24,9 @@ def train_classifier(job: Job, device: torch.device) -> None:
     Raises ResultError when the held-out accuracy is below min_accuracy.
     """
     settings = job.settings
-    images, labels = load(job.parent("p_data"), device), _labels(job, "p_data", device)
-    classes = record_of(job.parent("p_data"))["classes"]
+    p_data = job.parent("p_data")
+    images, labels = load(p_data, device), torch.from_numpy(np.load(p_data / "labels.npy")).to(device)
+    classes = record_of(p_data)["classes"]
     torch.manual_seed(settings["seed"])
     model = Classifier(settings["network"], images.shape[1:], len(classes)).on(device)
     iterations = settings["epochs"] * (len(images) // settings["batch_size"])
@@ -32,11 +34,8 @@ def train_classifier(job: Job, device: torch.device) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings["lr"], total_steps=iterations)
     with progress(f"extractor {job.spec['name']}", iterations) as report:
         for iteration in range(iterations):
-            indices = batch_indices(len(images), settings["batch_size"], iteration, settings["seed"], stream=0).to(
-                device
-            )
-            batch = to_float(images[indices]).contiguous(memory_format=torch.channels_last)
-            loss = F.cross_entropy(model(batch), labels[indices])
+            indices = batch_indices(len(images), settings["batch_size"], iteration, settings["seed"], stream=0)
+            loss = F.cross_entropy(model(to_float(images[indices.to(device)])), labels[indices.to(device)])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -65,11 +64,6 @@ def train_classifier(job: Job, device: torch.device) -> None:
 
 
 def held_out_accuracy(model: Classifier, job: Job, device: torch.device) -> float:
-    from ..metrics.features import extract
-
+    """Share of the held-out images whose label the classifier finds."""
     logits = extract(model.eval(), load(job.parent("held_out"), device))[1]
     return float((logits.argmax(1) == np.load(job.parent("held_out") / "labels.npy")).mean())
-
-
-def _labels(job: Job, role: str, device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(np.load(job.parent(role) / "labels.npy")).to(device)

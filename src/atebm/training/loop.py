@@ -107,7 +107,7 @@ def iterate(state: State, run: dict[str, Any], p_data: Tensor, p_0: Tensor) -> d
 def draw(images: Tensor, run: dict[str, Any], iteration: int, stream: int) -> Tensor:
     """The batch of one iteration, augmented, as floats in [0, 1]."""
     indices = batch_indices(len(images), run["batch_size"], iteration, run["seed"], stream).to(images.device)
-    batch = to_float(images[indices]).contiguous(memory_format=torch.channels_last)
+    batch = to_float(images[indices])
     return augment(batch, run["augment"], run["seed"], stream, iteration)
 
 

@@ -31,7 +31,7 @@ class Monitor:
         """One row {steps, distance} per sampler length."""
         features: dict[int, list[np.ndarray]] = {steps: [] for steps in self.steps}
         for sources in self.sources.split(BATCH):
-            start = to_float(sources).contiguous(memory_format=torch.channels_last)
+            start = to_float(sources)
             for steps, x in trajectory(model, start, self.steps, self.step_size):
                 features[steps].append(extract(self.extractor, to_bytes(x))[0])
         return [
