@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lint readme format clean
+.PHONY: demo test lint readme environments format clean
 
 demo: $(VENV)/.installed  ## train, sample, score and draw at scale demo; a few minutes on 2 cores
 	snakemake --cores all --config scale=demo --quiet reason
@@ -25,6 +25,9 @@ lint: $(VENV)/.installed  ## formatting, types, workflow
 
 readme: $(VENV)/.installed  ## bring the artifact table of README.md up to date with results/
 	python -m atebm readme
+
+environments: $(VENV)/.installed  ## bring the conda environments up to date with requirements.lock
+	python -m atebm environments
 
 format: $(VENV)/.installed  ## what `make lint` would complain of
 	ruff check --fix

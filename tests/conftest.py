@@ -1,6 +1,9 @@
 """Shared by all tests: the repository, and what a step needs to run outside Snakemake."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from atebm.plan import Plan, Step
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # What a checkout needs to run the workflow; .git, .venv and what was computed stay behind.
-CHECKOUT = ("config.yaml", "dvc.yaml", "workflow", "src", "notebooks", "data")
+CHECKOUT = ("config.yaml", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "workflow", "src", "notebooks", "data")
 
 
 def configuration(scale: str, **changes: Any) -> dict[str, Any]:
@@ -46,9 +49,34 @@ def checkout(folder: Path) -> Path:
     for name in CHECKOUT:
         source = REPOSITORY / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "cache", "tmp"))
         elif source.exists():
             shutil.copy(source, folder / name)
+    return folder
+
+
+def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command in `folder`, with the commands of this Python's environment first on PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, **environment}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, start_new_session=True
+    )
+
+
+def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Snakemake with `arguments` in `folder`; targets first, since --config takes all that follows."""
+    return run(folder, "snakemake", "--cores", "2", *arguments, **environment)
+
+
+@pytest.fixture(scope="session")
+def computed(tmp_path_factory) -> Path:
+    """A checkout in which everything was run once at scale smoke, as its config.yaml says. Copy it to change it."""
+    folder = checkout(tmp_path_factory.mktemp("computed") / "checkout")
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("scale: demo", "scale: smoke", 1))
+    finished = snakemake(folder)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
     return folder
 
 
@@ -58,3 +86,7 @@ def one_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-golden", action="store_true", help="write tests/golden/ anew where that is all it takes")

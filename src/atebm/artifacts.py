@@ -44,3 +44,8 @@ ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
 def is_table(artifact: str) -> bool:
     """Tables are rendered as .csv and .md, figures as .png, .svg and the numbers behind them as .csv."""
     return artifact.startswith("table")
+
+
+def titled(artifact: str) -> str:
+    """The number and title of an artifact: the first line of its function's docstring."""
+    return (ARTIFACTS[artifact].__doc__ or artifact).splitlines()[0].rstrip(".")

@@ -3,6 +3,7 @@
 python -m atebm train work/specs/train/cifar10-1a2b3c4d.json
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,8 +16,13 @@ from .job import Job
 if TYPE_CHECKING:
     import torch
 
+    from .plan import Plan
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
 
+Overrides = Annotated[
+    list[str] | None, typer.Option("--config", "-C", help='as Snakemake\'s, "scale=paper"; repeat for more')
+]
 Spec = Annotated[Path, typer.Argument(help="a step's spec, work/specs/<kind>/<id>.json", exists=True, dir_okay=False)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps", envvar="ATEBM_DEVICE")]
 
@@ -26,7 +32,8 @@ def data(spec: Spec) -> None:
     """Prepare an image set as uint8 arrays."""
     from .data.prepare import write_set
 
-    write_set(Job(spec))
+    with Job(spec).lock():
+        write_set(Job(spec))
 
 
 @app.command()
@@ -34,7 +41,8 @@ def toy(spec: Spec) -> None:
     """Simulate Algorithm 1 in 2D."""
     from .toy import write_toy
 
-    write_toy(Job(spec))
+    with Job(spec).lock():
+        write_toy(Job(spec))
 
 
 @app.command()
@@ -42,7 +50,8 @@ def extractor(spec: Spec, device: Device = "auto") -> None:
     """Train the stand-in feature extractor."""
     from .training.classifier import train_classifier
 
-    train_classifier(Job(spec), pick(device))
+    with Job(spec).lock():
+        train_classifier(Job(spec), pick(device))
 
 
 @app.command()
@@ -50,7 +59,8 @@ def train(spec: Spec, device: Device = "auto") -> None:
     """Train one run (Algorithm 2), resuming where an interrupted one stopped."""
     from .training.loop import train
 
-    train(Job(spec), pick(device))
+    with Job(spec).lock():
+        train(Job(spec), pick(device))
 
 
 @app.command()
@@ -63,7 +73,8 @@ def sample(
     """Sample one shard by PGD from source images."""
     from .sampling.generate import sample_shard
 
-    sample_shard(Job(spec), shard, out, pick(device))
+    with Job(spec).lock(f"{shard}."):
+        sample_shard(Job(spec), shard, out, pick(device))
 
 
 @app.command()
@@ -71,7 +82,8 @@ def gather(spec: Spec, shards: Annotated[list[Path], typer.Argument(help="the sh
     """Join the shards of a sample step."""
     from .sampling.gather import gather
 
-    gather(Job(spec), shards)
+    with Job(spec).lock():
+        gather(Job(spec), shards)
 
 
 @app.command()
@@ -79,7 +91,8 @@ def features(spec: Spec, device: Device = "auto") -> None:
     """Extract the features of a set or of samples."""
     from .metrics.features import write_features
 
-    write_features(Job(spec), pick(device))
+    with Job(spec).lock():
+        write_features(Job(spec), pick(device))
 
 
 @app.command()
@@ -87,23 +100,89 @@ def metric(spec: Spec) -> None:
     """Compute one metric from features."""
     from .metrics.score import write_metric
 
-    write_metric(Job(spec))
+    with Job(spec).lock():
+        write_metric(Job(spec))
 
 
 @app.command()
-def normalise(source: Path, target: Path) -> None:
-    """Drop from an executed notebook what differs between two runs of it."""
-    from .report.normalise_notebook import normalise
+def render(
+    request: Annotated[Path, typer.Argument(help="what to show, work/specs/artifact/<id>.json", exists=True)],
+    notebook: Annotated[Path, typer.Argument(help="notebooks/<id>.ipynb", exists=True)],
+    executed: Annotated[Path, typer.Argument(help="where the notebook goes as papermill leaves it")],
+    out: Annotated[Path, typer.Argument(help="results/<id>.csv or .png")],
+) -> None:
+    """Execute an artifact's notebook: its figure or table, the notebook and an HTML page of it."""
+    from .report.render import render
 
-    normalise(source, target)
+    render(request, notebook, executed, out)
 
 
 @app.command()
-def manifest(out: Path, plans: Annotated[list[Path], typer.Argument(help="work/specs/artifact/<id>.json")]) -> None:
-    """Write what the results were made with and from."""
+def manifest(
+    results: Annotated[Path, typer.Argument(help="the folder results/")],
+    request: Annotated[Path, typer.Argument(help="work/specs/artifact/manifest.json", exists=True)],
+) -> None:
+    """Write what the results were made with and from, and the numbers and curves that DVC compares."""
     from .report.manifest import write_manifest
+    from .report.summary import write_summary
 
-    write_manifest(out, plans)
+    write_summary(results, request)
+    write_manifest(results, request)
+
+
+@app.command()
+def plan(config: Overrides = None) -> None:
+    """List the steps and artifacts of the plan, and what of them is here."""
+    from .lineage.status import status
+
+    for line in status(present_plan(config), Path()):
+        print(line)
+
+
+@app.command()
+def explain(
+    what: Annotated[str, typer.Argument(help="an artifact (table2), a step or a run (cifar10)")],
+    config: Overrides = None,
+) -> None:
+    """Trace numbers to files, specs, lines of the configuration, and the paper."""
+    from .layers import load
+    from .lineage.explain import explain
+    from .plan import Plan
+
+    typed, origins = load(Path(), config or [])
+    for line in explain(what, Plan(typed), origins, Path()):
+        print(line)
+
+
+@app.command()
+def verify(config: Overrides = None) -> None:
+    """Check every file in work/ and results/ against the records: missing, altered, stale."""
+    from .lineage.verify import verify
+
+    findings, checked = verify(present_plan(config), Path())
+    for finding in findings:
+        print(finding)
+    print(f"{checked} files checked: {len(findings) or 'nothing'} to report.")
+    raise typer.Exit(bool(findings))
+
+
+@app.command()
+def prune(
+    config: Overrides = None,
+    yes: Annotated[bool, typer.Option("--yes", help="remove them; otherwise they are only listed")] = False,
+) -> None:
+    """List, or remove, steps in work/ that no scale's plan names any more."""
+    from .layers import scales
+    from .lineage.prune import leftovers, remove
+
+    plans = [present_plan([*(config or []), f"scale={scale}"]) for scale in scales(Path())]
+    found = leftovers(plans, Path())
+    for leftover in found:
+        print(f"{leftover.bytes / 1e6:10.1f} MB  {leftover.step}")
+    if yes:
+        remove(found)
+    total = sum(leftover.bytes for leftover in found) / 1e6
+    print(f"{len(found)} steps, {total:.1f} MB, {'removed.' if yes else 'that no plan names; --yes removes them.'}")
 
 
 @app.command()
@@ -112,6 +191,22 @@ def readme(path: Path = Path("README.md"), results: Path = Path("results")) -> N
     from .report.readme import write_readme
 
     write_readme(path, results)
+
+
+@app.command()
+def environments() -> None:
+    """Bring environment.yml and workflow/envs/ up to date with requirements.lock."""
+    from .environments import write_environments
+
+    write_environments(Path())
+
+
+def present_plan(overrides: list[str] | None) -> "Plan":
+    """The plan of the checkout that the command runs in."""
+    from .layers import load
+    from .plan import Plan
+
+    return Plan(load(Path(), overrides or [])[0])
 
 
 def pick(device: str) -> "torch.device":
@@ -124,7 +219,10 @@ def pick(device: str) -> "torch.device":
 
 
 def main() -> None:
+    for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")  # as in Snakemake's jobs: the last bits must not depend on who calls
     try:
         app()
     except UserError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

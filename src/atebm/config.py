@@ -5,8 +5,9 @@ hashed into a step's digest are the resolved types.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -26,8 +27,16 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Channels = tuple[float, ...]  # one value per colour channel, in [0, 1] pixel units
 
 
+@dataclass(frozen=True)
+class Paper:
+    """Where the paper states a setting, or who chose it where it doesn't; `atebm explain` prints it."""
+
+    where: str
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+    paper: ClassVar[Paper]  # of all fields that have none of their own
 
 
 # --- image sets -------------------------------------------------------------------------------------------------
@@ -36,6 +45,7 @@ class Section(BaseModel):
 class FashionMnist(Section):
     """The embedded test split of Fashion-MNIST: 28x28 grey, padded to 32x32, resized to `size`."""
 
+    paper = Paper("ours: a stand-in")
     reader: Literal["fashion_mnist"]
     split: Literal["train", "held_out"]
     held_out: Annotated[int, Field(gt=0, lt=10_000)]  # the last so many of the 10,000 images
@@ -49,6 +59,7 @@ class FashionMnist(Section):
 class Photographs(Section):
     """Random crops of photographs that ship inside Python packages (data/embedded/photographs.csv)."""
 
+    paper = Paper("ours: a stand-in")
     reader: Literal["photographs"]
     photographs: tuple[str, ...] = Field(min_length=1)
     n: PositiveInt
@@ -72,6 +83,7 @@ class Photographs(Section):
 class Archive(Section):
     """A public archive of the paper (data/README.md lists source, licence and access of each)."""
 
+    paper = Paper("supplement 3, datasets; Table S4")
     reader: Literal["archive"]
     archive: str
     split: Literal["train", "held_out"]
@@ -89,6 +101,7 @@ ImageSet = Annotated[FashionMnist | Photographs | Archive, Field(discriminator="
 class Task(Section):
     """A target distribution and the sets around it; all names point into `sets`."""
 
+    paper = Paper("Sec. 5; supplement 3, datasets")
     title: str  # what the paper calls it
     played_by: str  # what it is at this scale, for captions and tables
     p_data: str
@@ -104,6 +117,7 @@ class Task(Section):
 class Small(Section):
     """Pre-activation residual network without normalisation layers (our own, for small images)."""
 
+    paper = Paper("ours")
     name: Literal["small"]
     width: PositiveInt
     mean: Channels
@@ -113,6 +127,7 @@ class Small(Section):
 class ResNet50(Section):
     """CIFAR-style ResNet50 (paper, supplement 3)."""
 
+    paper = Paper("supplement 3; normalisation: authors' script")
     name: Literal["resnet50"]
     mean: Channels
     std: Channels
@@ -121,6 +136,7 @@ class ResNet50(Section):
 class Discriminator256(Section):
     """The 256x256 network of supplement Table 2."""
 
+    paper = Paper("Table S2; normalisation: authors' script")
     name: Literal["discriminator256"]
     mean: Channels
     std: Channels
@@ -132,11 +148,13 @@ Network = Annotated[Small | ResNet50 | Discriminator256, Field(discriminator="na
 class Schedule(Section):
     """K, the steps of the PGD attack, over the course of training (Algorithm 2; K_start = K_max is Algorithm 1)."""
 
+    paper = Paper("Algorithm 2; Table S3")
     K_start: NonNegativeInt
     K_max: NonNegativeInt
     epochs_per_K: PositiveFloat  # passes over p_data before K grows by one
     iterations: PositiveInt  # of the whole run; K_max lasts until then
-    auc_advance: Fraction | None  # K grows early once 100 batches' mean AUC exceeds this (authors' code)
+    # K grows early once 100 batches' mean AUC exceeds this
+    auc_advance: Annotated[Fraction | None, Paper("authors' script; the paper is silent")]
 
     @model_validator(mode="after")
     def _ordered(self) -> "Schedule":
@@ -148,11 +166,13 @@ class Schedule(Section):
 class InAttack(Section):
     """PGD descent on p_data images before the update (authors' script; the paper is silent)."""
 
+    paper = Paper("authors' script; the paper is silent")
     steps: PositiveInt
     step_size: PositiveFloat
 
 
 class Optimizer(Section):
+    paper = Paper("Table S3")
     name: Literal["adam"]
     lr: PositiveFloat
     betas: tuple[NonNegativeFloat, NonNegativeFloat]
@@ -161,6 +181,7 @@ class Optimizer(Section):
 class Monitor(Section):
     """Selection of checkpoint and sampler length by Frechet distance on validation sources (supplement 3)."""
 
+    paper = Paper("supplement 3, training (select by FID); numbers: authors' script")
     every: PositiveInt  # iterations
     start: NonNegativeInt  # first iteration that may be selected
     n: PositiveInt  # validation sources
@@ -168,29 +189,37 @@ class Monitor(Section):
     step_size: PositiveFloat
 
 
+Augment = Literal["none", "crop_flip", "resized_crop_flip"]
+
+
 class Run(Section):
     """One trained model."""
 
+    paper = Paper("Algorithm 2; Table S3")
     task: str
     network: Network
     schedule: Schedule
-    step_size: PositiveFloat  # of the PGD attack, L2 in [0, 1] pixel space (Eq. 8)
-    in_attack: InAttack | None
+    step_size: Annotated[PositiveFloat, Paper("Eq. 8; Table S3")]  # of the PGD attack, L2 in [0, 1] pixel space
+    in_attack: Annotated[InAttack | None, Paper("authors' script; the paper is silent")]
     batch_size: PositiveInt
     optimizer: Optimizer
-    average: Fraction | None  # decay of an exponential average of the weights, which is then the model
-    r1: NonNegativeFloat  # lambda of 0.5 * lambda * E||grad_x f(x)||^2 on p_data
-    augment: Literal["none", "crop_flip", "resized_crop_flip"]
+    # decay of an exponential average of the weights, which is then the model
+    average: Annotated[Fraction | None, Paper("ours; the paper averages none")]
+    # lambda of 0.5 * lambda * E||grad_x f(x)||^2 on p_data
+    r1: Annotated[NonNegativeFloat, Paper("Sec. 4.4, regularization; Table S3")]
+    augment: Annotated[Augment, Paper("supplement 3, training; authors' script")]
     monitor: Monitor
 
 
 class Sampler(Section):
     """PGD from source images (supplement Table 4)."""
 
+    paper = Paper("Eq. 8; Table S4")
     steps: PositiveInt | Literal["selected"]  # selected: the length that training's monitor found best
     step_size: PositiveFloat
     n: PositiveInt
-    batch_size: PositiveInt  # images a forward pass; shards are whole batches, so that their number changes no byte
+    # images a forward pass; shards are whole batches, so that their number changes no byte
+    batch_size: Annotated[PositiveInt, Paper("ours")]
 
 
 # --- evaluation -------------------------------------------------------------------------------------------------
@@ -199,6 +228,7 @@ class Sampler(Section):
 class Inception(Section):
     """Inception-v3 of 2015-12-05, the network behind FID and IS."""
 
+    paper = Paper("supplement 3, evaluation metrics")
     kind: Literal["inception"]
     weights: str
 
@@ -206,6 +236,7 @@ class Inception(Section):
 class Classifier(Section):
     """A seeded classifier of the labels of a set: a stand-in extractor, so its distances are not FID."""
 
+    paper = Paper("ours: a stand-in")
     kind: Literal["classifier"]
     network: Network
     p_data: str  # set it is trained on
@@ -221,9 +252,10 @@ Extractor = Annotated[Inception | Classifier, Field(discriminator="kind")]
 
 
 class Metrics(Section):
+    paper = Paper("supplement 3, evaluation metrics")
     extractor: str
-    splits: PositiveInt  # of the Inception Score
-    blocks: Annotated[int, Field(ge=5)]  # disjoint blocks of sources behind the interval of a distance
+    splits: Annotated[PositiveInt, Paper("code of IS's authors; the paper is silent")]  # of the Inception Score
+    blocks: Annotated[int, Field(ge=5), Paper("ours")]  # disjoint blocks of sources behind the interval of a distance
     n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
 
 
@@ -233,6 +265,7 @@ Activation = Literal["relu", "tanh"]
 class ToySettings(Section):
     """The 2D simulation of Algorithm 1 (Fig. 1); settings where the paper is silent are ours."""
 
+    paper = Paper("Algorithm 1; Fig. 1; the numbers are ours")
     seeds: PositiveInt
     width: PositiveInt
     first_layer_gain: PositiveFloat  # multiplies the first layer's initial weights and biases
@@ -255,6 +288,7 @@ class ToyStep(ToySettings):
 
 
 class Config(Section):
+    paper = Paper("ours")
     scale: str
     seed: NonNegativeInt
     seeds: PositiveInt  # models per run, with seeds `seed`, `seed` + 1, ...

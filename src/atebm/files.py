@@ -1,12 +1,15 @@
-"""Files that are whole or absent: written under a temporary name, then renamed."""
+"""Files that are whole or absent: written under a temporary name, then renamed; locks; checksums."""
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 @contextmanager
@@ -21,9 +24,51 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def sweep(folder: Path, name: str) -> None:
+    """Remove what killed processes left of `atomic` files whose names begin with `name`."""
+    for leftover in folder.glob(f".[0-9]*.{name}*"):
+        leftover.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` for the block; waits, and says for whom, while another process holds it.
+
+    The lock is the kernel's and ends with its process, however that ends. It is a POSIX one, which NFS knows too; on a
+    file system without locks the block runs unprotected, with a warning.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            _lock(file, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+            print(f"warning: {path}: this file system has no locks; never run two workflows here at once.", flush=True)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def _lock(file: IO[str], path: Path) -> None:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        file.seek(0)
+        print(f"waiting for {path.stem}: {file.read() or 'another process'} is computing it. Let it finish or end it;")
+        print("a training then goes on from its last checkpoint.", flush=True)
+        fcntl.lockf(file, fcntl.LOCK_EX)
 
 
 def canonical(value: Any) -> str:
@@ -34,3 +79,21 @@ def canonical(value: Any) -> str:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sealed(contents: dict[str, Any]) -> str:
+    """Canonical JSON with its own sha256 inside, so that any later change of the file shows."""
+    return canonical({**contents, "seal": _seal(contents)})
+
+
+def is_sealed(text: str) -> bool:
+    """Whether a text is, byte for byte, what `sealed` wrote."""
+    try:
+        contents = json.loads(text)
+        return contents.pop("seal") == _seal(contents) and text == sealed(contents)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return False
+
+
+def _seal(contents: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical(contents).encode()).hexdigest()

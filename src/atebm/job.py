@@ -1,17 +1,19 @@
 """A step as a process sees it: its spec, its folder, its parents' folders, and the record it leaves.
 
 The record is written last, so a folder with a record is complete. It holds the sha256 of every file beside it and of
-every parent's record: a chain from each number back to the data.
+every parent's record: a chain from each number back to the data, which `python -m atebm verify` walks.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .files import canonical, sha256, write_text
-from .plan import FILES
+from .files import locked, sealed, sha256, sweep, write_text
+from .kinds import FILES
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,18 @@ class Job:
         """Resume state: never a declared output, since Snakemake deletes the outputs of a job that fails."""
         return self.work / "checkpoints" / self.spec["kind"] / self.spec_file.stem
 
+    @contextmanager
+    def lock(self, part: str = "") -> Iterator[None]:
+        """Keeps two processes from computing this step (or the same part of it) at once.
+
+        A workflow that was killed can leave its job running, and the next one starts that job again. What a killed
+        process left half-written, under temporary names, goes.
+        """
+        with locked(self.work / "locks" / self.spec["kind"] / f"{self.spec_file.stem}.{part}lock"):
+            sweep(self.folder, part)
+            sweep(self.checkpoints, part)
+            yield
+
     def parent(self, role: str) -> Path:
         return self.work / self.spec["parents"][role]
 
@@ -56,7 +70,7 @@ class Job:
                 for role, step in self.spec["parents"].items()
             },
         }
-        write_text(self.folder / record, canonical(contents))
+        write_text(self.folder / record, sealed(contents))
 
 
 def record_file(folder: Path) -> Path:

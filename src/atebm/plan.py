@@ -17,21 +17,8 @@ from typing import Any
 from .artifacts import ARTIFACTS
 from .config import Config, Task
 from .errors import ConfigError
-from .files import canonical, write_text
-
-# What a step of each kind leaves in its folder; the record (.json) is written last and lists the others' sha256.
-FILES: dict[str, tuple[str, ...]] = {
-    "data": ("images.npy", "labels.npy", "set.json"),
-    "extractor": ("model.safetensors", "extractor.json"),
-    "toy": ("toy.csv", "fields.npz", "toy.json"),
-    "train": ("best.safetensors", "last.safetensors", "log.csv", "monitor.csv", "run.json"),
-    "sample": ("images.npy", "paths.csv", "samples.json"),
-    "features": ("features.npy", "logits.npy", "features.json"),
-    "metric": ("metric.json",),
-}
-
-# +1 when a change of code changes what a step of that kind computes; everything downstream then runs again.
-REVISION: dict[str, int] = dict.fromkeys(FILES, 1)
+from .files import canonical, write_if_changed
+from .kinds import FILES, REVISION
 
 
 @dataclass(frozen=True)
@@ -42,6 +29,7 @@ class Step:
     name: str
     settings: dict[str, Any]
     parents: dict[str, "Step"] = field(default_factory=dict)
+    section: tuple[str, ...] = ()  # of config.yaml, that the settings come from; no part of the digest
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -65,6 +53,11 @@ class Step:
     @property
     def files(self) -> list[str]:
         return [f"{self.folder}/{name}" for name in FILES[self.kind]]
+
+    @property
+    def record(self) -> str:
+        """The file that is written last."""
+        return self.files[-1]
 
     @property
     def spec_file(self) -> str:
@@ -98,24 +91,25 @@ class Plan:
         return self.config.tasks[self.config.runs[run].task]
 
     def data(self, name: str) -> Step:
-        return Step("data", name, self.config.sets[name].model_dump())
+        return Step("data", name, self.config.sets[name].model_dump(), section=("sets", name))
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor
         settings = self.config.extractors[name].model_dump()
         roles: tuple[str, ...] = ("p_data", "held_out")
         parents = {role: self.data(settings[role]) for role in roles if role in settings}
-        return Step("extractor", name, settings, parents)
+        return Step("extractor", name, settings, parents, ("extractors", name))
 
     def toy(self, activation: str) -> Step:
         settings = self.config.toy.model_dump(exclude={"activations"})
-        return Step("toy", activation, {**settings, "activation": activation, "seed": self.config.seed})
+        settings |= {"activation": activation, "seed": self.config.seed}
+        return Step("toy", activation, settings, section=("toy",))
 
     def train(self, run: str, seed: int) -> Step:
         spec, task = self.config.runs[run], self.task(run)
         sets = {"p_data": task.p_data, "p_0": task.p_0, "validation_sources": task.validation_sources}
         parents = {role: self.data(name) for role, name in sets.items()} | {"extractor": self.extractor()}
-        return Step("train", run, {"seed": seed, **spec.model_dump(exclude={"task"})}, parents)
+        return Step("train", run, {"seed": seed, **spec.model_dump(exclude={"task"})}, parents, ("runs", run))
 
     def sample(self, run: str, seed: int, checkpoint: str) -> Step:
         """Samples of the checkpoint that is `best` on validation sources, or of the `last` one."""
@@ -123,11 +117,12 @@ class Plan:
             raise ConfigError(f"config.yaml: run {run} has no entry in samplers.")
         settings = {**self.config.samplers[run].model_dump(), "checkpoint": checkpoint}
         parents = {"model": self.train(run, seed), "sources": self.data(self.task(run).sources)}
-        return Step("sample", f"{run}.{checkpoint}", settings, parents)
+        return Step("sample", f"{run}.{checkpoint}", settings, parents, ("samplers", run))
 
     def features(self, images: Step, n: int | None = None) -> Step:
         """The extractor's view of the first `n` images (all by default) of a `data` or `sample` step."""
-        return Step("features", images.name, {"n": n}, {"images": images, "extractor": self.extractor()})
+        parents = {"images": images, "extractor": self.extractor()}
+        return Step("features", images.name, {"n": n}, parents, ("metrics",))
 
     def metric(self, name: str, images: Step, reference: str) -> Step:
         """One number on `metrics.n` images, or on all where `images` is a set that has fewer."""
@@ -140,7 +135,7 @@ class Plan:
             parents["reference"] = self.features(self.data(reference))
         if name == "inception_score":
             settings["splits"] = metrics.splits
-        return Step("metric", f"{images.name}.{name}", settings, parents)
+        return Step("metric", f"{images.name}.{name}", settings, parents, ("metrics",))
 
     def shards(self) -> list[str]:
         """Wildcards of the sampling jobs; each says which part of how many it is."""
@@ -150,19 +145,6 @@ class Plan:
         return [file for (k, _), step in self.steps.items() if k == kind for file in step.files]
 
     def write(self, root: Path) -> None:
-        """One spec per step and, per artifact, what it is drawn from; written only where the content changed."""
+        """One spec per step, at work/specs/<kind>/<id>.json."""
         for step in self.steps.values():
-            _write_if_changed(root / step.spec_file, canonical(step.spec))
-        for name, needs in self.artifacts.items():
-            contents = {
-                "artifact": name,
-                "scale": self.config.scale,
-                "tasks": {name: task.model_dump() for name, task in self.config.tasks.items()},
-                "needs": sorted({step.folder for step in needs}),
-            }
-            _write_if_changed(root / f"work/specs/artifact/{name}.json", canonical(contents))
-
-
-def _write_if_changed(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text() != text:
-        write_text(path, text)
+            write_if_changed(root / step.spec_file, canonical(step.spec))

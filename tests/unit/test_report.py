@@ -10,7 +10,7 @@ from conftest import typed
 from scipy import stats
 
 from atebm import report
-from atebm.report.normalise_notebook import normalise
+from atebm.report.render import normalised
 
 EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef", "classes": ["bag", "shirt"]}
 DISTANCES = {0: 80.0, 1: 100.0, 2: 90.0}
@@ -51,7 +51,7 @@ def plan_file(root: Path, seeds: list[int]) -> str:
     tasks = {"cifar10": typed("demo").tasks["cifar10"].model_dump()}
     path = root / "work/specs/artifact/table2.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"artifact": "table2", "scale": "demo", "tasks": tasks, "needs": needs}))
+    path.write_text(json.dumps({"plan": {"artifact": "table2", "scale": "demo", "tasks": tasks, "needs": needs}}))
     return str(path)
 
 
@@ -99,7 +99,6 @@ def test_an_executed_notebook_is_normalised(tmp_path):
         )
         notebook.cells[0].metadata = {"papermill": {"start": run}, "execution": {"iopub": run}, "tags": ["kept"]}
         nbformat.write(notebook, tmp_path / f"{run}.ipynb")
-        normalise(tmp_path / f"{run}.ipynb", tmp_path / "out.ipynb")
-        results.append((tmp_path / "out.ipynb").read_bytes())
+        results.append(normalised(tmp_path / f"{run}.ipynb"))
     assert results[0] == results[1]
-    assert nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[0].metadata == {"tags": ["kept"]}
+    assert results[0].cells[0].metadata == {"tags": ["kept"]}

@@ -13,9 +13,9 @@ from atebm.data.prepare import write_set
 from atebm.energy import Energy
 from atebm.errors import ConfigError, ResultError
 from atebm.job import Job, record_of
+from atebm.kinds import FILES
 from atebm.metrics.features import write_features
 from atebm.metrics.frechet import Gaussian, frechet_distance
-from atebm.plan import FILES
 from atebm.sampling.gather import gather
 from atebm.sampling.generate import sample_shard
 from atebm.training import loop

@@ -4,30 +4,35 @@ import sys
 
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
-SCALES = sorted(path.stem for path in Path(workflow.basedir, "scales").glob("*.yaml"))
-if config["scale"] not in SCALES:
-    sys.exit(f"error: there is no scale {config['scale']!r}; choose one of {', '.join(SCALES)}.")
-
-
-configfile: f"workflow/scales/{config['scale']}.yaml"
-
-
 SRC = Path(workflow.basedir).parent / "src"
 sys.path.insert(0, str(SRC))
-# Conda jobs start without PYTHONPATH. The device changes no digest: it is where a step runs, not what it computes.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH='{SRC}' ATEBM_DEVICE={config['device']}; ")
-
-from atebm.artifacts import is_table
+from atebm.artifacts import is_table, titled
 from atebm.config import resolve
 from atebm.errors import ConfigError
-from atebm.plan import FILES, Plan
+from atebm.freshness import MANIFEST, request, request_file
+from atebm.layers import scale_file
+from atebm.kinds import FILES
+from atebm.plan import Plan
+
+try:
+    SCALE_FILE = scale_file(config["scale"], Path())
+except ConfigError as error:
+    sys.exit(f"error: {error}")
+
+
+configfile: SCALE_FILE
+
 
 try:
     PLAN = Plan(resolve(config))
 except ConfigError as error:
     sys.exit(f"error: {error}")
 PLAN.write(Path())
-
+STALE = request(PLAN, Path())  # renderings that show something else than this plan
+# Jobs that want a GPU, where there may be one. A profile or `--resources gpu=N` says how many run at once.
+GPU = int(config["device"] == "cuda" or config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
+# Conda jobs start without PYTHONPATH. The device changes no digest: it is where a step runs, not what it computes.
+shell.prefix(f"set -euo pipefail; export PYTHONPATH='{SRC}' ATEBM_DEVICE={config['device']}; ")
 
 # Lets the literal command `snakemake --use-conda ...` run on a machine without conda, where every job would stop with
 # "Error running conda info". With conda present nothing changes.
@@ -64,9 +69,23 @@ def outputs(kind):
     return [f"work/{kind}/{{id}}/{file}" for file in FILES[kind]]
 
 
-def needs(artifact):
-    """What an artifact is drawn from."""
-    return [ancient(file) for step in PLAN.artifacts[artifact] for file in step.files]
+def unless_stale(artifact, file):
+    """An input whose age counts only where the rendering shows something else than the plan."""
+    return file if artifact in STALE else ancient(file)
+
+
+def drawn(wildcard):
+    """The input function of a rendering: the files of its steps, the request, and the notebook that draws it."""
+
+    def files(wildcards):
+        artifact = wildcards[wildcard]
+        return {
+            "steps": [ancient(file) for step in PLAN.artifacts[artifact] for file in step.files],
+            "request": unless_stale(artifact, request_file(artifact)),
+            "notebook": ancient(f"notebooks/{artifact}.ipynb"),
+        }
+
+    return files
 
 
 def rendered(artifact):
@@ -76,5 +95,12 @@ def rendered(artifact):
     return [f"results/{artifact}.{suffix}" for suffix in suffixes] + notebooks
 
 
-# What a rendering depends on beside its steps: the drawing code and the paper's own numbers.
-DRAWING = sorted(map(str, [*Path("src/atebm/report").glob("*.py"), *Path("data/published").glob("*.csv")]))
+def title(wildcards):
+    """What the paper calls an artifact, for captions of `snakemake --report`."""
+    (artifact,) = wildcards
+    return titled(artifact)
+
+
+def shown(what):
+    """The columns of an artifact's line in `snakemake --report`."""
+    return lambda wildcards: {"artifact": title(wildcards), "shown": what}

@@ -9,6 +9,8 @@ rule features:
         "logs/features/{id}.tsv"
     conda:
         "../envs/torch.yaml"
+    resources:
+        gpu=GPU,
     message:
         "extract features of {wildcards.id}"
     shell:

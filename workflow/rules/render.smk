@@ -1,39 +1,49 @@
 rule render_table:
     input:
-        lambda wildcards: needs(wildcards.table),
-        plan="work/specs/artifact/{table}.json",  # its content, not its age, decides: rewritten only when it changes
-        notebook="notebooks/{table}.ipynb",
-        code=DRAWING,
+        unpack(drawn("table")),
     output:
-        multiext("results/{table}", out=".csv", markdown=".md"),
+        out=report(
+            "results/{table}.csv", caption="../report/artifact.rst", category="Tables", labels=shown("all columns")
+        ),
+        markdown="results/{table}.md",
         notebook="results/notebooks/{table}.ipynb",
-        html="results/notebooks/{table}.html",
+        html=report(
+            "results/notebooks/{table}.html",
+            caption="../report/artifact.rst",
+            category="Tables",
+            labels=shown("notebook"),
+        ),
+        plan="results/plans/{table}.json",
     log:
         notebook="logs/render/{table}.ipynb",  # a log survives a failing cell, an output would not
         text="logs/render/{table}.log",
     conda:
         "../envs/report.yaml"
+    params:
+        title=title,
     message:
         "render {wildcards}"
     shell:
-        "(python -m papermill --cwd . -k python3 --no-progress-bar {input.notebook} {log.notebook}"
-        " -r plan {input.plan} -r out {output.out}"
-        " && python -m atebm normalise {log.notebook} {output.notebook}"
-        " && python -m nbconvert --to html --no-input --output-dir results/notebooks"
-        " --HTMLExporter.mathjax_url= --HTMLExporter.require_js_url= --HTMLExporter.jquery_url= {output.notebook}"
-        ") > {log.text} 2>&1"
+        "python -m atebm render {input.request} {input.notebook} {log.notebook} {output.out} > {log.text} 2>&1"
 
 
 use rule render_table as render_figure with:
     input:
-        lambda wildcards: needs(wildcards.figure),
-        plan="work/specs/artifact/{figure}.json",
-        notebook="notebooks/{figure}.ipynb",
-        code=DRAWING,
+        unpack(drawn("figure")),
     output:
-        multiext("results/{figure}", out=".png", vector=".svg", numbers=".csv"),
+        out=report(
+            "results/{figure}.png", caption="../report/artifact.rst", category="Figures", labels=shown("picture")
+        ),
+        vector="results/{figure}.svg",
+        numbers="results/{figure}.csv",
         notebook="results/notebooks/{figure}.ipynb",
-        html="results/notebooks/{figure}.html",
+        html=report(
+            "results/notebooks/{figure}.html",
+            caption="../report/artifact.rst",
+            category="Figures",
+            labels=shown("notebook"),
+        ),
+        plan="results/plans/{figure}.json",
     log:
         notebook="logs/render/{figure}.ipynb",
         text="logs/render/{figure}.log",
@@ -41,10 +51,12 @@ use rule render_table as render_figure with:
 
 rule manifest:
     input:
-        [f"results/notebooks/{artifact}.ipynb" for artifact in PLAN.artifacts],
-        plans=[f"work/specs/artifact/{artifact}.json" for artifact in PLAN.artifacts],
+        [unless_stale(MANIFEST, f"results/plans/{artifact}.json") for artifact in PLAN.artifacts],
+        request=unless_stale(MANIFEST, request_file(MANIFEST)),
     output:
         "results/manifest.json",
+        "results/metrics.json",
+        directory("results/training"),
     log:
         "logs/render/manifest.log",
     conda:
@@ -52,4 +64,4 @@ rule manifest:
     message:
         "write {output}"
     shell:
-        "python -m atebm manifest {output} {input.plans} > {log} 2>&1"
+        "python -m atebm manifest results {input.request} > {log} 2>&1"

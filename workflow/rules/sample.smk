@@ -9,6 +9,8 @@ rule sample:
         "logs/sample/{id}.{shard}.tsv"
     conda:
         "../envs/torch.yaml"
+    resources:
+        gpu=GPU,
     message:
         "sample {wildcards.id}, shard {wildcards.shard}; follow it in {log}"
     shell:

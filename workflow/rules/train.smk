@@ -10,6 +10,8 @@ rule extractor:
     priority: 10
     conda:
         "../envs/torch.yaml"
+    resources:
+        gpu=GPU,
     message:
         "train the extractor {wildcards.id}; follow it in {log}"
     shell:
@@ -27,8 +29,11 @@ rule train:
     benchmark:
         "logs/train/{id}.tsv"
     priority: 10
+    retries: 2  # goes on from its last checkpoint
     conda:
         "../envs/torch.yaml"
+    resources:
+        gpu=GPU,
     message:
         "train {wildcards.id}; follow it in {log}"
     shell:

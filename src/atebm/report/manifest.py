@@ -10,34 +10,45 @@ from typing import Any
 
 import pandas as pd
 
-from ..files import canonical, sha256, write_text
+from ..files import sealed, sha256, write_text
 from ..job import record_of
 from .needs import Needs
 
 COMPUTING = ("torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "pillow", "scikit-image", "scikit-learn")
-DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")
 
 
-def write_manifest(out: Path, plans: list[Path]) -> None:
-    """Versions, commit, and for every artifact its steps: digest, sha256 of each file, parents, device, seconds."""
-    artifacts = {plan.stem: Needs.read(str(plan)) for plan in plans}
+def write_manifest(results: Path, request: Path) -> None:
+    """Versions, commit, and for every artifact its steps: digest, sha256 of each file, parents, device, seconds.
+
+    `request` is work/specs/artifact/manifest.json, beside the requests of the artifacts. Seconds of steps that another
+    machine computed (a `dvc pull`) are taken over from the manifest that was here.
+    """
+    asked = json.loads(request.read_text())
+    plans, driving = asked["plan"]["plans"], asked["driving"]
+    artifacts = {name: Needs.read(str(request.with_name(f"{name}.json"))) for name in plans}
     steps: dict[str, Any] = {}
     for needs in artifacts.values():
         for folder in needs.folders:
             collect(folder, steps)
+    take_over_seconds(steps, results / "manifest.json")
     contents = {
         "commit": commit(),
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "packages": {package: version(package) for package in COMPUTING + DRIVING},
+        "packages": {package: version(package) for package in COMPUTING} | driving,
         "scale": next(iter(artifacts.values())).scale,
         "artifacts": {
-            name: {"steps": needs.contents["needs"], "files": rendered_files(out.parent, name)}
+            name: {"steps": needs.contents["needs"], "files": rendered_files(results, name)}
             for name, needs in artifacts.items()
+        },
+        "plans": plans,
+        "summary": {
+            str(path.relative_to(results)): sha256(path)
+            for path in [results / "metrics.json", *sorted((results / "training").glob("*.csv"))]
         },
         "steps": dict(sorted(steps.items())),
     }
-    write_text(out, canonical(contents))
+    write_text(results / "manifest.json", sealed(contents))
 
 
 def collect(folder: Path, steps: dict[str, Any]) -> None:
@@ -63,8 +74,16 @@ def seconds(log: Path) -> float | None:
     return round(sum(float(pd.read_csv(file, sep="\t")["s"].iloc[0]) for file in files), 2) if files else None
 
 
+def take_over_seconds(steps: dict[str, Any], previous: Path) -> None:
+    known = json.loads(previous.read_text())["steps"] if previous.exists() else {}
+    for step, entry in steps.items():
+        if entry["seconds"] is None and step in known and known[step]["files"] == entry["files"]:
+            entry["seconds"] = known[step]["seconds"]
+
+
 def rendered_files(results: Path, artifact: str) -> dict[str, str]:
-    paths = sorted(path for folder in (results, results / "notebooks") for path in folder.glob(f"{artifact}.*"))
+    folders = (results, results / "notebooks", results / "plans")
+    paths = sorted(path for folder in folders for path in folder.glob(f"{artifact}.*"))
     return {str(path.relative_to(results)): sha256(path) for path in paths}
 
 

@@ -1,4 +1,4 @@
-"""What an artifact is drawn from, as its plan file work/specs/artifact/<id>.json lists it."""
+"""What an artifact is drawn from, as its request, work/specs/artifact/<id>.json, lists it."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ..job import record_of
 
 @dataclass(frozen=True)
 class Needs:
-    """The plan file of an artifact, with its folders resolved: notebooks run from any working directory."""
+    """The plan of an artifact, with its folders resolved: notebooks run from any working directory."""
 
     contents: dict[str, Any]
     folders: list[Path]  # work/<kind>/<id> of every step
@@ -18,7 +18,7 @@ class Needs:
     @classmethod
     def read(cls, plan: str) -> "Needs":
         path = Path(plan).resolve()
-        contents = json.loads(path.read_text())
+        contents = json.loads(path.read_text())["plan"]
         root = path.parents[3]
         return cls(contents, [root / folder for folder in contents["needs"]])
 

@@ -14,12 +14,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..attacks.pgd import pgd
 from ..data.loader import augment, batch_indices, load, to_float
 from ..energy import Energy
-from ..errors import ResultError
+from ..errors import ResultError, StoppedError
 from ..files import atomic
 from ..job import Job
 from ..progress import progress
 from . import schedule
 from .checkpoint import load_state, save_state, save_weights
+from .interrupt import signals
 from .monitor import Monitor
 from .objectives import auc, binary_at_loss, r1
 
@@ -51,7 +52,8 @@ def train(job: Job, device: torch.device) -> None:
     """Train the run of a spec, resuming where an interrupted one stopped, and write its folder.
 
     Leaves best.safetensors (lowest distance on validation sources, from iteration monitor.start on), last.safetensors,
-    log.csv and monitor.csv. Raises ResultError when loss or logits are no longer finite.
+    log.csv and monitor.csv. Raises ResultError when loss or logits are no longer finite, and StoppedError, with
+    the state saved, after SIGTERM or Ctrl-C.
     """
     run, seed = job.settings, job.settings["seed"]
     p_data, p_0 = load(job.parent("p_data"), device), load(job.parent("p_0"), device)
@@ -63,9 +65,12 @@ def train(job: Job, device: torch.device) -> None:
     state = State(model, average, optimizer, schedule.Progress(run["schedule"]["K_start"]))
     restore(state, load_state(job.checkpoints / "state.pt", device))
 
-    total = run["schedule"]["iterations"]
-    with progress(f"train {job.spec['name']} seed {seed}", total, state.iteration) as report:
+    total, what = run["schedule"]["iterations"], f"train {job.spec['name']} seed {seed}"
+    with signals() as received, progress(what, total, state.iteration) as report:
         while state.iteration < total:
+            if received:
+                save_state(snapshot(state), job.checkpoints / "state.pt")
+                raise StoppedError(f"{what}: stopped at iteration {state.iteration}; run it again to go on.", *received)
             row = iterate(state, run, p_data, p_0)
             if row:
                 report(state.iteration, f"K {row['K']}  loss {row['loss']:.3f}")

@@ -1,0 +1,15 @@
+"""The kinds of step. Apart from plan.py, so that a job need not import the configuration's types."""
+
+# What a step of each kind leaves in its folder; the record (.json) is written last and lists the others' sha256.
+FILES: dict[str, tuple[str, ...]] = {
+    "data": ("images.npy", "labels.npy", "set.json"),
+    "extractor": ("model.safetensors", "extractor.json"),
+    "toy": ("toy.csv", "fields.npz", "toy.json"),
+    "train": ("best.safetensors", "last.safetensors", "log.csv", "monitor.csv", "run.json"),
+    "sample": ("images.npy", "paths.csv", "samples.json"),
+    "features": ("features.npy", "logits.npy", "features.json"),
+    "metric": ("metric.json",),
+}
+
+# +1 when a change of code changes what a step of that kind computes; everything downstream then runs again.
+REVISION: dict[str, int] = dict.fromkeys(FILES, 1)

@@ -1,0 +1,112 @@
+"""config.yaml, then the scale's file, then `--config`: merged as Snakemake merges them, and where each value stands.
+
+For the command line; the workflow has its configuration from Snakemake itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .config import Config, resolve
+from .errors import ConfigError
+
+BASE = "config.yaml"
+COMMAND_LINE = "--config"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The line that a value comes from."""
+
+    file: str
+    line: int  # from 1; 0 on the command line
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+Origins = dict[tuple[str, ...], Origin]  # by the path of a value, such as ("runs", "cifar10", "r1")
+
+
+def scales(root: Path) -> list[str]:
+    return sorted(path.stem for path in (root / "workflow/scales").glob("*.yaml"))
+
+
+def scale_file(scale: str, root: Path) -> str:
+    """The file of a scale, relative to `root`. Raises ConfigError for a scale that there is not."""
+    if scale not in scales(root):
+        raise ConfigError(f"there is no scale {scale!r}; choose one of {', '.join(scales(root))}.")
+    return f"workflow/scales/{scale}.yaml"
+
+
+def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
+    """The typed configuration in the checkout `root`, under `overrides` such as "seeds=3", and where its values stand.
+
+    Raises ConfigError for every mistake, one sentence each.
+    """
+    from snakemake.cli import parse_config
+    from snakemake.utils import update_config
+
+    if not (root / BASE).exists():
+        raise ConfigError(f"there is no {BASE} here: run this in the folder of the checkout.")
+    try:
+        last = parse_config(list(overrides))
+    except ValueError as error:
+        raise ConfigError(f"--config {' '.join(overrides)}: {error}.") from None
+    texts = {BASE: (root / BASE).read_text(encoding="utf-8")}
+    scale = str(last.get("scale", parsed(BASE, texts[BASE]).get("scale")))
+    texts[scale_file(scale, root)] = (root / scale_file(scale, root)).read_text(encoding="utf-8")
+
+    merged: dict[str, Any] = {}
+    origins: Origins = {}
+    for file, text in texts.items():
+        update_config(merged, parsed(file, text))
+        overlay(origins, lines(file, text))
+    update_config(merged, last)
+    overlay(origins, ((path, Origin(COMMAND_LINE, 0, " ".join(overrides))) for path in leaves(last)))
+    return resolve(merged), origins
+
+
+def parsed(file: str, text: str) -> dict[str, Any]:
+    try:
+        return yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: not YAML: {error}") from None
+
+
+def overlay(origins: Origins, new: Iterator[tuple[tuple[str, ...], Origin]]) -> None:
+    """Let each new value take the place of the old one, and of all that stood below or above it."""
+    for path, origin in new:
+        for old in [old for old in origins if old[: len(path)] == path or old == path[: len(old)]]:
+            del origins[old]
+        origins[path] = origin
+
+
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if not isinstance(value, dict):
+        yield path
+        return
+    for key, below in value.items():
+        yield from leaves(below, (*path, str(key)))
+
+
+def lines(file: str, text: str) -> Iterator[tuple[tuple[str, ...], Origin]]:
+    """Path and line of every value of a YAML file, merge keys (<<) included; a list counts as one value."""
+    loader = yaml.SafeLoader(text)
+    rows = text.splitlines()
+
+    def walk(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Origin]]:
+        if not isinstance(node, yaml.MappingNode):
+            number = node.start_mark.line
+            yield path, Origin(file, number + 1, rows[number].strip())
+            return
+        loader.flatten_mapping(node)
+        for key, value in node.value:
+            yield from walk(value, (*path, key.value))
+
+    root = loader.get_single_node()
+    return walk(root, ()) if root is not None else iter(())

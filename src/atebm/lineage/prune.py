@@ -1,0 +1,62 @@
+"""Steps in work/ that no plan names any more."""
+
+import fcntl
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..kinds import FILES
+from ..plan import Plan
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A step that no plan names, and all that there is of it."""
+
+    step: str  # kind/id
+    paths: list[Path]
+    bytes: int
+
+
+def leftovers(plans: Iterable[Plan], root: Path) -> list[Leftover]:
+    """Steps in work/ that none of `plans` names; those that a process is computing right now are left out."""
+    named = {key for plan in plans for key in plan.steps}
+    found = {
+        (kind, path.name.removesuffix(".json"))
+        for kind in FILES
+        for place in (f"work/{kind}", f"work/specs/{kind}", f"work/checkpoints/{kind}")
+        for path in (root / place).glob("*-????????*")
+    }
+    return [
+        Leftover(f"{kind}/{id}", paths, sum(size(path) for path in paths))
+        for kind, id in sorted(found - named)
+        if (paths := paths_of(kind, id, root)) and not any(is_held(path) for path in paths if path.suffix == ".lock")
+    ]
+
+
+def paths_of(kind: str, id: str, root: Path) -> list[Path]:
+    places = ("work/{}/{}", "work/specs/{}/{}.json", "work/checkpoints/{}/{}")
+    paths = [root / place.format(kind, id) for place in places]
+    patterns = (f"work/locks/{kind}/{id}.*lock", f"logs/{kind}/{id}.*")
+    return [path for path in paths if path.exists()] + [path for glob in patterns for path in sorted(root.glob(glob))]
+
+
+def size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def is_held(lock: Path) -> bool:
+    with lock.open("a") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def remove(found: Iterable[Leftover]) -> None:
+    for leftover in found:
+        for path in leftover.paths:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

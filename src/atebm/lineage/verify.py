@@ -1,0 +1,114 @@
+"""Is everything still what its records say? Missing, altered, stale."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..files import is_sealed, sha256
+from ..freshness import drawn_from, renderings
+from ..job import record_file
+from ..kinds import FILES
+from ..plan import Plan
+from ..progress import progress
+
+# The three kinds of finding, as users see them:
+#   missing  a file that a record names is not there, or a step was never finished
+#   altered  a file is not, byte for byte, what was written
+#   stale    a step was computed from, or a rendering drawn from, something else than what is there now
+
+
+def verify(plan: Plan, root: Path) -> tuple[list[str], int]:
+    """Findings, a line each, and the number of files checked.
+
+    Checks every step in work/, of whatever scale, and results/ against its manifest and against the present plan.
+    Steps that were not computed here are no finding: results/ alone, as in a fresh clone, can be whole too.
+    """
+    folders = [folder for kind in FILES for folder in sorted((root / "work" / kind).glob("*")) if folder.is_dir()]
+    findings: list[str] = []
+    checked = 0
+    with progress("verify", len(folders)) as report:
+        for done, folder in enumerate(folders, start=1):
+            findings += step_findings(folder, root)
+            checked += len(FILES[folder.parent.name])
+            report(done)
+    manifest = root / "results/manifest.json"
+    if manifest.exists():
+        findings += results_findings(manifest, root)
+        checked += 1 + len(manifest_files(manifest))
+    findings += stale_renderings(plan, root)
+    return findings, checked
+
+
+def step_findings(folder: Path, root: Path) -> Iterator[str]:
+    """What is wrong with one step."""
+    kind, here = folder.parent.name, str(folder.relative_to(root))
+    spec = root / f"work/specs/{kind}/{folder.name}.json"
+    if spec.exists() and hashlib.sha256(spec.read_bytes()).hexdigest()[:8] != folder.name[-8:]:
+        yield f"altered  {spec.relative_to(root)}: not what its name, a digest, says; running snakemake writes it anew."
+    record = record_file(folder)
+    if not record.exists():
+        yield f"missing  {here}/{record.name}: the step was not finished; run snakemake again."
+        return
+    if not is_sealed(record.read_text(encoding="utf-8", errors="replace")):
+        yield f"altered  {here}/{record.name}: not as it was written; {again(here)}"
+        return
+    contents = json.loads(record.read_text(encoding="utf-8"))
+    for name in FILES[kind][:-1]:
+        yield from file_findings(folder / name, contents["files"][name], f"{here}/{name}", again(here))
+    for role, parent in contents["parents"].items():
+        theirs = record_file(root / "work" / parent["step"])
+        if not theirs.exists():
+            yield f"missing  {theirs.relative_to(root)}: the {role} of {here}."
+        elif sha256(theirs) != parent["sha256"]:
+            yield f"stale    {here}: its {role}, {parent['step']}, has been computed again since; {again(here)}"
+
+
+def results_findings(manifest: Path, root: Path) -> Iterator[str]:
+    """What is wrong with results/, by its manifest."""
+    if not is_sealed(manifest.read_text(encoding="utf-8", errors="replace")):
+        yield f"altered  results/{manifest.name}: not as it was written; remove it and run snakemake again."
+        return
+    for name, digest in manifest_files(manifest).items():
+        remedy = f"remove results/{name} and run snakemake again."
+        yield from file_findings(manifest.parent / name, digest, f"results/{name}", remedy)
+    for step, entry in json.loads(manifest.read_text(encoding="utf-8"))["steps"].items():
+        record = record_file(root / "work" / step)
+        text = record.read_text(encoding="utf-8", errors="replace") if record.exists() else ""
+        if is_sealed(text) and json.loads(text)["files"] != entry["files"]:
+            yield f"stale    results/: {step} was computed again since; remove results/ and run snakemake again."
+
+
+def stale_renderings(plan: Plan, root: Path) -> Iterator[str]:
+    for name, contents in renderings(plan, root).items():
+        drawn = drawn_from(root, name)
+        if drawn is not None and drawn != contents:
+            yield f"stale    results/{name}: not drawn from the present plan ({why(drawn, contents)}); run snakemake."
+
+
+def why(drawn: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """The keys in which two plans of an artifact differ."""
+    return "other " + ", ".join(key for key in wanted if drawn.get(key) != wanted[key])
+
+
+def file_findings(path: Path, digest: str, name: str, remedy: str) -> Iterator[str]:
+    if not path.exists():
+        yield f"missing  {name}: {remedy}"
+    elif sha256(path) != digest:
+        yield f"altered  {name}: its sha256 is not the recorded one; {remedy}"
+
+
+def manifest_files(manifest: Path) -> dict[str, str]:
+    """sha256 of every file in results/ that the manifest answers for; empty where it can't be read."""
+    try:
+        contents = json.loads(manifest.read_text(encoding="utf-8", errors="replace"))
+        return {name: digest for part in contents["artifacts"].values() for name, digest in part["files"].items()} | (
+            contents["summary"]
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def again(folder: str) -> str:
+    return f"remove {folder} and run snakemake again."

@@ -1,0 +1,49 @@
+"""What `dvc metrics` and `dvc plots` compare: results/metrics.json and results/training/<run>.<seed>.csv.
+
+Neither names a digest, so that two commits with other settings have the same keys.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..files import atomic, canonical, write_text
+from ..job import record_of
+from .needs import Needs
+
+ROWS = 200  # of a training curve: enough to look at, small enough for git
+
+
+def write_summary(results: Path, request: Path) -> None:
+    """Write both for all artifacts of the plan that `request`, work/specs/artifact/manifest.json, names."""
+    plans = json.loads(request.read_text())["plan"]["plans"]
+    needs = [Needs.read(str(request.with_name(f"{name}.json"))) for name in plans]
+    records = [record for need in needs for record in need.records("metric")]
+    write_text(results / "metrics.json", canonical(metrics(records)))
+    for folder in sorted(trained([folder for need in needs for folder in need.folders])):
+        record, log = record_of(folder), pd.read_csv(folder / "log.csv")
+        rows = np.unique(np.linspace(0, len(log) - 1, min(ROWS, len(log))).astype(int))
+        with atomic(results / f"training/{record['run']}.{record['seed']}.csv") as temporary:
+            log.iloc[rows].to_csv(temporary, index=False)
+
+
+def metrics(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Image set or run, checkpoint, seed -> metric -> value; "frechet" and "inception_score" as the steps name them."""
+    table: dict[str, Any] = {}
+    for record in records:
+        images = record["images"]
+        name = images.get("set") or f"{images['run']}.{images['checkpoint']}.seed{images['seed']}"
+        table.setdefault(name, {})[record["metric"]] = record["value"]
+    return table
+
+
+def trained(folders: list[Path]) -> set[Path]:
+    """The `train` steps behind steps."""
+    found = {folder for folder in folders if folder.parent.name == "train"}
+    for folder in folders:
+        parents = [folder.parents[1] / parent["step"] for parent in record_of(folder)["parents"].values()]
+        found |= trained(parents)
+    return found

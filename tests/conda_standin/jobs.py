@@ -1,0 +1,53 @@
+"""Takes the place of src/atebm/cli.py where conda is tested: jobs that write their files, and compute nothing.
+
+It imports nothing but the standard library and what of `atebm` does likewise, so that its environments can be light:
+each holds one witness, a package that only this one was given. Every job appends to jobs.log where it ran.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+from atebm.files import canonical, write_text
+from atebm.job import Job
+from atebm.kinds import FILES
+
+WITNESSES = ("tabulate", "wcwidth")
+
+
+def main() -> None:
+    verb, *arguments = sys.argv[1:]
+    spec, *others = map(Path, arguments)
+    if verb == "render":
+        render(spec, others[-1])
+    elif verb == "sample":
+        write_text(others[-1], "a shard\n")
+    else:
+        job = Job(spec)
+        for name in FILES[job.spec["kind"]][:-1]:
+            write_text(job.folder / name, f"{name} of {verb}\n")
+        job.finish({})
+    where = {
+        "verb": verb,
+        "executable": sys.executable,
+        "prefix": sys.prefix,
+        "pythonpath": os.environ.get("PYTHONPATH"),
+        "device": os.environ.get("ATEBM_DEVICE"),
+        "witnesses": [name for name in WITNESSES if importlib.util.find_spec(name)],
+    }
+    with Path("jobs.log").open("a") as log:
+        print(json.dumps(where), file=log)
+
+
+def render(request: Path, out: Path) -> None:
+    artifact, results = request.stem, out.parent
+    for path in (
+        out,
+        out.with_suffix(".md"),
+        results / f"notebooks/{artifact}.ipynb",
+        results / f"notebooks/{artifact}.html",
+    ):
+        write_text(path, f"{path.name} of render\n")
+    write_text(results / f"plans/{artifact}.json", canonical(json.loads(request.read_text())["plan"]))

@@ -1,0 +1,83 @@
+"""Takes the place of src/atebm/cli.py where a test is about which steps run, not about what they compute.
+
+A step's value is a hash of its settings, its revision and its parents' values, read from the parents' records as real
+steps read them; a rendering shows its plan and the values it was drawn from. So a stale number shows as a wrong value.
+Every job adds a line "kind/name" to the file that RAN names. KILL, such as "train/cifar10 half", kills the whole
+workflow, as a machine does that loses power, before that job, half-way, or right after it.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from atebm.files import canonical, sealed, write_text
+from atebm.job import Job, record_of
+from atebm.kinds import FILES
+
+FIGURE, TABLE = (".svg", ".csv"), (".md",)
+
+
+def value_of(kind: str, settings: dict, revision: int, parents: dict[str, str]) -> str:
+    return hashlib.sha256(canonical([kind, settings, revision, parents]).encode()).hexdigest()
+
+
+def step(spec: Path) -> None:
+    job = Job(spec)
+    kind, parents = job.spec["kind"], {role: record_of(job.parent(role))["value"] for role in job.spec["parents"]}
+    value = value_of(kind, job.settings, job.spec["revision"], parents)
+    name = f"{kind}/{job.spec['name']}"
+    kill(f"{name} before")
+    for file in FILES[kind][:-1]:
+        write_text(job.folder / file, value)
+        kill(f"{name} half")
+    job.finish({"value": value})
+    ran(name)
+    kill(f"{name} after")
+
+
+def render(request: Path, out: Path) -> None:
+    plan = json.loads(request.read_text())["plan"]
+    values = {need: record_of(Path(need))["value"] for need in plan["needs"]}
+    others = FIGURE if out.suffix == ".png" else TABLE
+    notebook = out.parent / "notebooks" / out.stem
+    kill(f"render/{out.stem} before")
+    for path in (out, *map(out.with_suffix, others), notebook.with_suffix(".ipynb"), notebook.with_suffix(".html")):
+        write_text(path, canonical({"plan": plan, "values": values}))
+        kill(f"render/{out.stem} half")
+    write_text(out.parent / f"plans/{out.stem}.json", canonical(plan))
+    ran(f"render/{out.stem}")
+    kill(f"render/{out.stem} after")
+
+
+def manifest(results: Path, request: Path) -> None:
+    plans = json.loads(request.read_text())["plan"]["plans"]
+    write_text(results / "manifest.json", sealed({"plans": plans, "artifacts": {}, "summary": {}, "steps": {}}))
+    write_text(results / "metrics.json", canonical({}))
+    (results / "training").mkdir(exist_ok=True)
+    ran("render/manifest")
+
+
+def ran(what: str) -> None:
+    with Path(os.environ["RAN"]).open("a") as file:
+        file.write(f"{what}\n")
+
+
+def kill(moment: str) -> None:
+    if os.environ.get("KILL") == moment:
+        os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
+    verb, *arguments = sys.argv[1:]
+    paths = [Path(argument) for argument in arguments]
+    if verb == "render":
+        render(paths[0], paths[3])
+    elif verb == "manifest":
+        manifest(*paths)
+    elif verb == "sample":
+        write_text(paths[2], "shard")
+    else:
+        step(paths[0])

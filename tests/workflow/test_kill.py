@@ -1,0 +1,121 @@
+"""kill -9 of a whole workflow, at random moments: nothing is half-written, and a re-run ends in the same bytes."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import run, snakemake
+
+KILLS = 5  # of each phase
+PHASES = {  # what is removed and asked for again, the log that says that it began, and how many seconds it may take
+    "train": ("work/train/*/*", "logs/train/*.log", 5.0),
+    "sample": ("work/sample/*/*", "logs/sample/*.0-of-1.log", 5.0),
+    "score": ("work/*/cifar10.best.*/metric.json", "logs/metric/*.log", 4.0),
+    "render": ("results/*/*2.*", "logs/render/*.log", 7.0),
+}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_after_kill_9_a_rerun_ends_in_the_same_bytes(phase, computed, tmp_path):
+    files, log, seconds = PHASES[phase]
+    folder = Path(shutil.copytree(computed, tmp_path / "checkout"))
+    wanted = products(folder)
+    targets = sorted(str(path.relative_to(folder)) for path in folder.glob(files))
+    moments = random.Random(phase)
+    for _ in range(KILLS):
+        for name in targets:
+            (folder / name).unlink()
+        shutil.rmtree(folder / "logs")
+        shutil.rmtree(folder / "work/checkpoints", ignore_errors=True)
+        kill_during(folder, targets, log, moments.uniform(0, seconds))
+        there = products(folder)
+        assert [name for name in there if there[name] != wanted.get(name)] == [], "half-written"
+        assert run(folder, "snakemake", "--unlock").returncode == 0
+        finished = snakemake(folder, *targets)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        after = products(folder)
+        assert [name for name in wanted if after.get(name) != wanted[name]] == []
+        left_over = [path for top in ("work", "results") for path in (folder / top).rglob(".[0-9]*")]
+        assert left_over == [], "temporary files remain"
+
+
+def kill_during(folder: Path, targets: list[str], log: str, seconds: float) -> None:
+    """Start the workflow and kill it with all its jobs, so many seconds after the first log of the phase appears."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["snakemake", "--cores", "2", *targets]
+    with subprocess.Popen(
+        command, cwd=folder, env={**os.environ, "PATH": path}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as workflow:  # fmt: skip
+        while not list(folder.glob(log)) and workflow.poll() is None:
+            time.sleep(0.05)
+        time.sleep(seconds)
+        os.killpg(workflow.pid, signal.SIGKILL)
+
+
+def products(folder: Path) -> dict[str, bytes]:
+    """All final files: not shards, nor the manifest, which holds seconds, nor requests, which hold when they came."""
+    paths = [path for top in ("work", "results") for path in (folder / top).rglob("*") if path.is_file()]
+    names = {str(path.relative_to(folder)): path for path in paths if not path.name.startswith(".")}
+    other = ("work/specs/artifact/", "work/checkpoints/", "work/locks/", "results/manifest.json")
+    return {
+        name: path.read_bytes()
+        for name, path in names.items()
+        if not name.startswith(other) and "-of-" not in path.name
+    }
+
+
+def test_sigterm_saves_and_a_rerun_goes_on(computed, tmp_path):
+    folder = Path(shutil.copytree(computed, tmp_path / "checkout"))
+    wanted = products(folder)
+    shutil.rmtree(folder / "work/train")
+    shutil.rmtree(folder / "work/checkpoints")
+    (spec,) = folder.glob("work/specs/train/*.json")
+    training = start_training(folder, spec)
+    training.send_signal(signal.SIGTERM)
+    output, _ = training.communicate()
+    assert training.returncode == 128 + signal.SIGTERM, output
+    assert "stopped at iteration" in output and "Traceback" not in output
+    assert list(folder.glob("work/checkpoints/train/*/state.pt")) and not list(folder.glob("work/train/*/run.json"))
+    assert run(folder, sys.executable, "-m", "atebm", "train", str(spec)).returncode == 0
+    assert products(folder) == wanted
+
+
+def test_an_orphan_and_a_rerun_never_write_together(computed, tmp_path):
+    """The second waits, says for whom, and takes over where the first, once killed, had stopped."""
+    folder = Path(shutil.copytree(computed, tmp_path / "checkout"))
+    wanted = products(folder)
+    shutil.rmtree(folder / "work/train")
+    shutil.rmtree(folder / "work/checkpoints")
+    (spec,) = folder.glob("work/specs/train/*.json")
+    orphan = start_training(folder, spec)
+    orphan.send_signal(signal.SIGSTOP)
+    rerun = subprocess.Popen(
+        [sys.executable, "-m", "atebm", "train", str(spec)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert f"process {orphan.pid} on" in (rerun.stdout.readline() if rerun.stdout else "")
+    time.sleep(1)
+    assert rerun.poll() is None and not list(folder.glob("work/train/*/*"))
+    orphan.kill()
+    orphan.communicate()
+    output, _ = rerun.communicate()
+    assert rerun.returncode == 0, output
+    assert products(folder) == wanted
+
+
+def start_training(folder: Path, spec: Path) -> subprocess.Popen[str]:
+    """The training of a spec, in its first iterations."""
+    command = [sys.executable, "-u", "-m", "atebm", "train", str(spec)]
+    training = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert "20/40" in (training.stdout.readline() if training.stdout else "")
+    return training

@@ -1,0 +1,175 @@
+"""verify, prune, explain and plan, on a checkout in which everything was really computed."""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import run
+
+from atebm.config import Paper, Section
+from atebm.files import sealed
+from atebm.layers import load
+from atebm.lineage.prune import leftovers
+from atebm.lineage.verify import verify
+from atebm.plan import Plan
+
+
+@pytest.fixture
+def folder(computed, tmp_path) -> Path:
+    return Path(shutil.copytree(computed, tmp_path / "checkout"))
+
+
+def present(folder: Path, *overrides: str) -> Plan:
+    return Plan(load(folder, overrides)[0])
+
+
+def atebm(folder: Path, *arguments: str) -> tuple[int, str]:
+    finished = run(folder, "python", "-m", "atebm", *arguments)
+    return finished.returncode, finished.stdout + finished.stderr
+
+
+def test_verify_finds_every_changed_byte_and_nothing_else(computed, folder):
+    """20 changes of one byte anywhere in what was computed: 20 findings, each of its file; before and after, none."""
+    plan = present(folder)
+    assert verify(plan, folder)[0] == []
+    specs = [path for path in folder.glob("work/specs/*/*") if path.parent.name != "artifact"]
+    steps = [path for kind in ("data", "extractor", "toy", "train", "sample", "features", "metric")
+             for path in folder.glob(f"work/{kind}/*/*")]  # fmt: skip
+    results = [path for path in folder.rglob("results/**/*") if path.is_file() and not path.name.startswith(".")]
+    places = random.Random(0)
+    for path in places.choices(sorted(specs), k=4) + places.choices(sorted(steps), k=8) + places.choices(results, k=8):
+        original = path.read_bytes()
+        changed = bytearray(original)
+        changed[places.randrange(len(changed))] ^= 1 << places.randrange(8)
+        path.write_bytes(changed)
+        findings, _ = verify(plan, folder)
+        name = str(path.relative_to(folder))
+        assert any(finding.startswith("altered") and name in finding for finding in findings), name
+        path.write_bytes(original)
+    findings, checked = verify(plan, folder)
+    assert findings == []
+    assert checked == len(steps) + len(results)
+
+
+def test_verify_names_what_is_missing(folder):
+    (folder / "results/fig1.svg").unlink()
+    (sample,) = folder.glob("work/sample/cifar10.best-*")
+    (sample / "images.npy").unlink()
+    shutil.rmtree(next(folder.glob("work/train/*")))
+    code, output = atebm(folder, "verify")
+    assert code == 1
+    missing = [line.split(":")[0].split()[1] for line in output.splitlines() if line.startswith("missing")]
+    train = present(folder).train("cifar10", 0)
+    assert sorted(set(missing)) == sorted({"results/fig1.svg", f"work/sample/{sample.name}/images.npy", train.record})
+
+
+def test_verify_names_what_is_stale(folder):
+    """A parent that was computed again with another result, as a GPU may do under one digest."""
+    (extractor,) = folder.glob("work/extractor/*/extractor.json")
+    record = json.loads(extractor.read_text())
+    record.pop("seal")
+    extractor.write_text(sealed({**record, "accuracy": 0.5}))
+    findings, _ = verify(present(folder), folder)
+    children = {f"work/{kind}/{path.name}" for kind in ("features", "train") for path in folder.glob(f"work/{kind}/*")}
+    assert {finding.split()[1].rstrip(":") for finding in findings} == children
+    assert all(finding.startswith("stale") for finding in findings)
+
+
+def test_verify_names_results_of_another_plan(folder):
+    findings, _ = verify(present(folder, "metrics={splits: 5}"), folder)
+    assert [finding.split(" (")[0] for finding in findings] == [
+        "stale    results/table2: not drawn from the present plan",
+        "stale    results/manifest: not drawn from the present plan",
+    ]
+
+
+def test_prune_keeps_what_a_plan_names(folder):
+    config = folder / "workflow/scales/smoke.yaml"
+    config.write_text(config.read_text().replace("cifar10: { steps: selected, ", "cifar10: { steps: 1, "))
+    old = {f"{kind}/{path.name}" for kind in ("sample", "features", "metric")
+           for path in folder.glob(f"work/{kind}/cifar10.*")}  # fmt: skip
+    code, output = atebm(folder, "prune")
+    assert code == 0 and set(re.findall(r"MB  (.*)", output)) == old
+    assert all((folder / "work" / step).exists() for step in old), "listing removes nothing"
+    before = set(folder.rglob("work/*/*"))
+    code, output = atebm(folder, "prune", "--yes")
+    gone = before - set(folder.rglob("work/*/*"))
+    assert code == 0 and {str(path.relative_to(folder / "work")) for path in gone} == old
+    assert not [path for path in (folder / "work").rglob("*") if any(step.split("/")[1] in str(path) for step in old)]
+    assert re.findall(r"MB  (.*)", atebm(folder, "prune")[1]) == []
+
+
+def test_prune_leaves_alone_what_is_being_computed(folder):
+    plan = present(folder, "seed=5")
+    held = next(path for path in folder.glob("work/locks/train/*.lock"))
+    assert any(found.step.startswith("train/") for found in leftovers([plan], folder))
+    with locked_by_another(held):
+        assert not any(found.step.startswith("train/") for found in leftovers([plan], folder))
+
+
+@contextmanager
+def locked_by_another(path: Path) -> Iterator[None]:
+    """The lock, held by another process: a process never waits for its own."""
+    code = """
+import pathlib, sys
+from atebm.files import locked
+
+with locked(pathlib.Path(sys.argv[1])):
+    input("held")
+"""
+    command = [sys.executable, "-uc", code, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout and holder.stdout.read(4) == "held"
+        yield
+        holder.communicate("\n")
+
+
+def test_explain_leads_to_the_line_and_the_paper(folder):
+    code, output = atebm(folder, "explain", "table2")
+    assert code == 0 and output.startswith("Table 2: IS and FID on CIFAR-10")
+    (metric,) = folder.glob("work/metric/cifar10.best.frechet-*/metric.json")
+    value = json.loads(metric.read_text())["value"]
+    assert f"{value:.4g}" in output and str(metric.relative_to(folder)) in output
+    rows = re.findall(r"^  (\S+) +(.*?) +(\S+\.yaml):(\d+)  \[(.+)\]$", output, re.MULTILINE)
+    assert len(rows) > 80
+    for name, _, file, line, paper in rows:
+        text = (folder / file).read_text().splitlines()[int(line) - 1]
+        assert name.split(".")[-1] in text, f"{name} does not stand in {file}:{line}: {text}"
+        assert paper
+    assert ("step_size", "Eq. 8; Table S3") in [(name, paper) for name, *_, paper in rows]
+    assert ("r1", "0.01", "workflow/scales/smoke.yaml") in [row[:3] for row in rows]
+    assert ("optimizer.lr", "0.0005", "config.yaml") in [row[:3] for row in rows]
+
+
+def test_explain_names_the_command_line(folder):
+    code, output = atebm(folder, "explain", "train/" + present(folder, "seed=4").train("cifar10", 4).id, "-C", "seed=4")
+    assert code == 0 and re.search(r"seed +4 +--config", output)
+    code, output = atebm(folder, "explain", "tabel2")
+    assert code == 1 and "error: the plan of scale smoke has no 'tabel2'" in output and "Traceback" not in output
+
+
+def test_every_section_names_its_source():
+    def sections(section):
+        for below in section.__subclasses__():
+            yield below
+            yield from sections(below)
+
+    for section in sections(Section):
+        assert isinstance(section.paper, Paper) and section.paper.where
+
+
+def test_plan_says_what_is_here(folder):
+    code, output = atebm(folder, "plan")
+    assert code == 0 and output.splitlines()[-1] == "scale smoke: 28 of 28 steps done, 3 of 3 artifacts drawn"
+    code, output = atebm(folder, "plan", "-C", "scale=paper")
+    assert re.search(r"^to do +train/cifar10-[0-9a-f]{8}$", output, re.MULTILINE)
+    assert "scale paper: 0 of" in output.splitlines()[-1]
+    (next(folder.glob("work/train/*")) / "run.json").unlink()
+    assert re.search(r"^unfinished +train/cifar10-", atebm(folder, "plan")[1], re.MULTILINE)

@@ -1,0 +1,270 @@
+"""Re-runs: each change of a row may run exactly the steps that the row names, and no result may ever be stale.
+
+The steps are dummies (dummy_cli.py); rules, plan and records are the real ones. Every row is tried in checkouts in
+which that could go wrong: with Snakemake's memory, without, with all mtimes shuffled, in a folder with a space in its
+name, and in a git clone after `dvc pull`.
+"""
+
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import conftest
+import pytest
+from conftest import checkout, snakemake
+from dummy_cli import value_of
+
+from atebm import plan as plan_module
+from atebm.artifacts import ARTIFACTS, is_table
+from atebm.files import canonical
+from atebm.freshness import renderings
+from atebm.layers import load
+from atebm.plan import Plan, Step
+
+RENDERS = {f"render/{artifact}" for artifact in ARTIFACTS} | {"render/manifest"}
+METRICS = ("frechet", "inception_score", "class_shares")
+SAMPLES = ("cifar10.best", "cifar10.last")
+FROM_SAMPLES = (  # what follows from a change of the samples
+    {f"{kind}/{name}" for kind in ("sample", "features") for name in SAMPLES}
+    | {f"metric/{name}.{metric}" for name in SAMPLES for metric in METRICS}
+    | {"render/table2", "render/figS2", "render/manifest"}
+)
+PAPER_SETS = ("cifar10_test", "places365_32")  # scored beside the samples
+PAPER = (
+    FROM_SAMPLES - {f"metric/{name}.class_shares" for name in SAMPLES}  # Inception does not know CIFAR-10's classes
+    | {f"data/{name}" for name in ("cifar10", "places365_32_val", *PAPER_SETS)}
+    | {f"features/{name}" for name in ("cifar10", *PAPER_SETS)}
+    | {f"metric/{name}.{metric}" for name in PAPER_SETS for metric in ("frechet", "inception_score")}
+    | {"extractor/inception", "train/cifar10", "toy/relu", "toy/tanh"}
+    | RENDERS
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One change to a checkout in which everything was run at scale demo."""
+
+    runs: set[str]  # "kind/name" of the steps that may run, and must
+    config: tuple[str, ...] = ()  # of --config
+    edits: dict[str, tuple[str, str]] = field(default_factory=dict)  # file -> (what stands there, what then does)
+    revision: dict[str, int] = field(default_factory=dict)  # what the edits make of it
+
+    @property
+    def renders(self) -> set[str]:
+        return {name for name in self.runs if name.startswith("render/")}
+
+
+DEMO = "workflow/scales/demo.yaml"
+ROWS = {
+    "nothing": Row(set()),
+    "scale": Row(PAPER, config=("scale=paper",)),
+    "training key": Row(FROM_SAMPLES | {"train/cifar10"}, edits={DEMO: ("    r1: 0\n", "    r1: 0.02\n")}),
+    "training key that the scale overrides": Row(set(), edits={"config.yaml": ("r1: 0.01", "r1: 0.02")}),
+    "training key by --config, over both": Row(
+        FROM_SAMPLES | {"train/cifar10"}, config=('runs={"cifar10":{"r1":0.5}}',)
+    ),
+    "sampler key": Row(FROM_SAMPLES, edits={DEMO: ("cifar10: { steps: selected, ", "cifar10: { steps: 7, ")}),
+    "metric key": Row(
+        {f"metric/{name}.inception_score" for name in (*SAMPLES, "fashion_held_out", "photographs_test")}
+        | {"render/table2", "render/manifest"},
+        edits={"config.yaml": ("  splits: 10", "  splits: 5")},
+    ),
+    "notebook": Row({"render/fig1", "render/manifest"}, edits={"notebooks/fig1.ipynb": ("what binary", "What binary")}),
+    "drawing code": Row(RENDERS, edits={"src/atebm/report/tables.py": ('"""Tables:', '"""The tables:')}),
+    "published numbers": Row(RENDERS, edits={"data/published/table2.csv": ("9.10", "9.11")}),
+    "revision of sample": Row(
+        FROM_SAMPLES,
+        edits={"src/atebm/kinds.py": ("= dict.fromkeys(FILES, 1)", '= dict.fromkeys(FILES, 1) | {"sample": 2}')},
+        revision={"sample": 2},
+    ),
+    "seed": Row(FROM_SAMPLES | RENDERS | {"train/cifar10", "toy/relu", "toy/tanh"}, config=("seed=3",)),
+    "shards and device": Row(set(), config=("shards=3", "device=cpu")),
+}
+
+
+def undisturbed(folder: Path) -> None:
+    pass
+
+
+def without_memory(folder: Path) -> None:
+    shutil.rmtree(folder / ".snakemake", ignore_errors=True)
+
+
+def shuffled(folder: Path) -> None:
+    """Every file gets an age of its own, at random, as clones and pulls leave them; and no memory."""
+    without_memory(folder)
+    ages = random.Random(0)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and ".git" not in path.parts:
+            os.utime(path, (age := 1_600_000_000 + ages.randrange(10**8), age))
+
+
+VARIANTS: dict[str, Callable[[Path], None]] = {
+    "living tree": undisturbed,
+    "no memory": without_memory,
+    "shuffled mtimes": shuffled,
+    "clone and dvc pull": undisturbed,
+}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    """A checkout with dummy steps, in a folder with a space in its name, in which everything was run."""
+    folder = checkout(tmp_path_factory.mktemp("scenarios") / "the base")
+    shutil.copy(Path(__file__).with_name("dummy_cli.py"), folder / "src/atebm/cli.py")
+    everything = {f"{step.kind}/{step.name}" for step in Plan(load(folder)[0]).steps.values()} | RENDERS
+    assert run(folder) == everything
+    return folder
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def variant(request, base) -> tuple[Path, Callable[[Path], None]]:
+    """A checkout in which everything was run, and what happens to it before each further run."""
+    folder = base.parent / request.param
+    if request.param == "clone and dvc pull":
+        shutil.copytree(request.getfixturevalue("clone"), folder)
+    else:
+        shutil.copytree(base, folder)
+    return folder, VARIANTS[request.param]
+
+
+@pytest.fixture(scope="module")
+def origin(base) -> Path:
+    """The base as a git repository, after `dvc repro`, with everything pushed to a remote."""
+    if shutil.which("git") is None:
+        pytest.skip("no git on this machine")
+    folder = base.parent / "origin"
+    shutil.copytree(base, folder)
+    shell(folder, "git init --quiet --initial-branch main")
+    shell(folder, "dvc remote add --default storage ../remote")
+    assert "Running stage 'report'" in dvc(folder, "repro")
+    shell(folder, "git add --all")
+    shell(folder, "git -c user.name=Test -c user.email=test@example.org commit --quiet --message all")
+    dvc(folder, "push")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clone(origin) -> Path:
+    """A git clone of the origin on which only `dvc pull` was run."""
+    shell(origin.parent, "git clone --quiet origin clone")
+    dvc(origin.parent / "clone", "pull")
+    return origin.parent / "clone"
+
+
+def shell(folder: Path, command: str) -> str:
+    finished = conftest.run(folder, *command.split(), RAN=str(folder / "ran.log"))
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    return shell(folder, " ".join(("dvc", *arguments)))
+
+
+def run(folder: Path, *config: str, **environment: str) -> set[str]:
+    """Run the whole workflow; returns the names of the steps that ran. KILL kills it, see dummy_cli.py."""
+    (folder / "ran.log").write_text("")
+    run = snakemake(folder, *(("--config", *config) if config else ()), RAN=str(folder / "ran.log"), **environment)
+    assert run.returncode == (-9 if environment else 0), run.stdout + run.stderr
+    ran = (folder / "ran.log").read_text().split("\n")[:-1]
+    assert len(ran) == len(set(ran)), "a step ran twice"
+    return set(ran)
+
+
+def assert_fresh(folder: Path, config: tuple[str, ...]) -> None:
+    """Every result shows the present plan and the values that its settings give, worked out here from settings."""
+    plan = Plan(load(folder, config)[0])
+    wanted = renderings(plan, folder)
+    for artifact, steps in plan.artifacts.items():
+        shown = canonical({"plan": wanted[artifact], "values": {step.folder: expected(step) for step in steps}})
+        for suffix in ("csv", "md") if is_table(artifact) else ("png", "svg", "csv"):
+            assert (folder / f"results/{artifact}.{suffix}").read_text() == shown, f"{artifact}.{suffix} is stale"
+
+
+def expected(step: Step) -> str:
+    parents = {role: expected(parent) for role, parent in step.parents.items()}
+    return value_of(step.kind, step.settings, plan_module.REVISION[step.kind], parents)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
+def test_scenario(variant, row, monkeypatch):
+    folder, disturb = variant
+    originals = {}
+    for name, (old, new) in row.edits.items():
+        originals[name] = (folder / name).read_text()
+        assert originals[name].count(old), f"{old!r} does not stand in {name}"
+        (folder / name).write_text(originals[name].replace(old, new, 1))
+    disturb(folder)
+    with monkeypatch.context() as patch:
+        for kind, revision in row.revision.items():
+            patch.setitem(plan_module.REVISION, kind, revision)
+        assert run(folder, *row.config) == row.runs
+        assert_fresh(folder, row.config)
+    for name, text in originals.items():
+        (folder / name).write_text(text)
+    disturb(folder)
+    assert run(folder) == row.renders
+    assert_fresh(folder, ())
+
+
+VICTIMS = ("train/cifar10", "sample/cifar10.best", "metric/cifar10.best.frechet", "render/table2")
+KILLS = [f"{victim} {moment}" for victim in VICTIMS for moment in ("before", "half", "after") if victim[0] != "m"]
+
+
+@pytest.mark.parametrize("moment", KILLS)
+def test_killed_there_it_goes_on_from_there(base, moment):
+    """Nothing that was finished runs again, nothing unfinished is taken for finished, and no flag is needed."""
+    folder, config = base.parent / "killed", (f"seed={100 + KILLS.index(moment)}",)
+    if not folder.exists():
+        shutil.copytree(base, folder)
+    killed = run(folder, *config, KILL=moment)
+    shell(folder, "snakemake --unlock --quiet all")
+    then = run(folder, *config)
+    victim, when = moment.split()
+    assert killed & then == set() and (victim in killed) == (when == "after") and killed | then == ROWS["seed"].runs
+    assert_fresh(folder, config)
+
+
+def test_dvc_repro_again_skips_all_stages(origin):
+    assert dvc(origin, "repro").count("didn't change, skipping") == 3
+
+
+def test_a_clone_after_dvc_pull_is_complete(origin, clone):
+    """DVC, Snakemake and the bytes agree that nothing is to be done."""
+    stages = ("train", "evaluate", "report")
+    assert "up to date" in dvc(clone, "status", *stages)
+    assert dvc(clone, "repro").count("didn't change, skipping") == 3
+    assert run(clone) == set()
+    assert "up to date" in dvc(clone, "status", *stages)
+    for part in ("results", "work/data", "work/train", "work/sample", "work/metric"):
+        assert contents(clone / part) == contents(origin / part)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stages"),
+    [
+        (DEMO, "    r1: 0\n", "    r1: 0.03\n", {"train", "evaluate", "report"}),
+        ("config.yaml", "splits: 10", "splits: 9", {"train", "evaluate", "report"}),
+        ("notebooks/fig1.ipynb", "what binary", "What binary", {"report"}),
+    ],
+)
+def test_dvc_sees_what_changed(clone, file, old, new, stages):
+    """What dvc.yaml does not list is invisible to DVC, which would then call a stale result up to date."""
+    text = (clone / file).read_text()
+    (clone / file).write_text(text.replace(old, new, 1))
+    try:
+        status = json.loads(dvc(clone, "status", "--json"))
+        assert {
+            stage for stage, changes in status.items() if any("changed deps" in change for change in changes)
+        } == stages
+    finally:
+        (clone / file).write_text(text)
