@@ -19,7 +19,7 @@ PYTHON = "3.11"
 EVERY_JOB = ("numpy", "scipy", "pandas", "pydantic", "pyyaml", "typer", "matplotlib", "pillow")
 COMPUTING = ("torch", "torchvision", "safetensors", "rich", "scikit-image", "scikit-learn")
 DRAWING = ("tabulate", "nbformat", "papermill", "nbconvert", "ipykernel")
-DRIVING = ("jupyter", "dvc", "pytest", "snakemake", "torch-fidelity")
+DRIVING = ("jupyter", "dvc", "dvc-s3", "pytest", "snakemake", "torch-fidelity")
 
 # File, below the repository's root -> what the environment is for, and its packages by their names on PyPI.
 ENVIRONMENTS = {

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import conftest
 import pytest
+import requests
 from conftest import checkout, snakemake
 from dummy_cli import value_of
 
@@ -243,6 +244,32 @@ def test_a_clone_after_dvc_pull_is_complete(origin, clone):
     assert "up to date" in dvc(clone, "status", *stages)
     for part in ("results", "work/data", "work/train", "work/sample", "work/metric"):
         assert contents(clone / part) == contents(origin / part)
+
+
+def test_an_s3_compatible_remote_serves_a_clone(origin, monkeypatch):
+    """As a MinIO or Ceph store would, with the recipe of the README; the server here is moto's."""
+    server = pytest.importorskip("moto.server", reason="moto is not installed").ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in {
+            "ACCESS_KEY_ID": "test",
+            "SECRET_ACCESS_KEY": "test",
+            "DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        requests.put(f"http://{host}:{port}/bucket", timeout=10).raise_for_status()
+        shell(origin.parent, "git clone --quiet origin pushing")
+        shell(origin.parent, "git clone --quiet origin pulling")
+        dvc(origin.parent / "pushing", "pull")
+        for clone in ("pushing", "pulling"):
+            dvc(origin.parent / clone, "remote", "add", "--local", "--default", "s3", "s3://bucket/atebm")
+            dvc(origin.parent / clone, "remote", "modify", "--local", "s3", "endpointurl", f"http://{host}:{port}")
+        dvc(origin.parent / "pushing", "push")
+        dvc(origin.parent / "pulling", "pull")
+        assert contents(origin.parent / "pulling/work") == contents(origin.parent / "pushing/work")
+    finally:
+        server.stop()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
