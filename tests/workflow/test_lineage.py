@@ -171,5 +171,5 @@ def test_plan_says_what_is_here(folder):
     code, output = atebm(folder, "plan", "-C", "scale=paper")
     assert re.search(r"^to do +train/cifar10-[0-9a-f]{8}$", output, re.MULTILINE)
     assert "scale paper: 0 of" in output.splitlines()[-1]
-    (next(folder.glob("work/train/*")) / "run.json").unlink()
+    (next(folder.glob("work/train/cifar10-*")) / "run.json").unlink()
     assert re.search(r"^unfinished +train/cifar10-", atebm(folder, "plan")[1], re.MULTILINE)

@@ -1,13 +1,17 @@
 """The workflow as a user runs it, at scale smoke, in a copy of the checkout."""
 
 import json
+import re
 import shutil
 import subprocess
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from conftest import checkout, snakemake
+
+from atebm.artifacts import titled
 
 TABLE2 = (
     "approach,group,published_is,published_fid,measured_is,measured_is_ci95,measured_distance,measured_distance_ci95,"
@@ -172,3 +176,26 @@ def test_every_target_has_a_plan_at_every_scale(smoke, scale):
     for target in ("all", "models", "numbers", "results/table2.csv", "results/fig1.png", "results/figS2.svg"):
         run = snakemake(smoke, "-n", target, "--config", f"scale={scale}")
         assert run.returncode == 0, output(run)
+
+
+def test_the_report_is_one_file_with_captions_and_categories(smoke, tmp_path):
+    """What a reader of `snakemake --report` gets, without a network: everything lies in the page."""
+    made = snakemake(smoke, "--report", str(tmp_path / "report.html"))
+    assert made.returncode == 0, output(made)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=", page)
+    assert "reproduced at scale smoke" in page.replace("\n", " ")
+
+    def embedded(name: str) -> dict:
+        found = re.search(rf"var {name} = (\{{.*?\}});\s*</script>", page[page.index(f'<script id="{name}">') :], re.S)
+        assert found
+        return json.loads(found[1])
+
+    shown = {category: set(chain(*files.values())) for category, files in embedded("categories").items()}
+    assert shown == {
+        "Tables": {"results/table2.csv", "results/notebooks/table2.html"},
+        "Figures": {f"results/{file}" for id in ("fig1", "figS2") for file in (f"{id}.png", f"notebooks/{id}.html")},
+    }
+    for path, result in embedded("results").items():
+        assert titled(Path(path).stem) in result["caption"] and "scale smoke" in result["caption"]
+        assert result["data_uri"].startswith("data:")

@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 import yaml
-from conftest import REPOSITORY, planned
+from conftest import REPOSITORY, checkout, planned
 from packaging.requirements import Requirement
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -53,10 +53,12 @@ def test_every_scale_has_a_plan_of_every_artifact(scale):
     assert all(plan.artifacts.values())
 
 
-def test_the_readme_shows_the_committed_results():
-    from atebm.report.readme import artifact_table
+def test_the_readme_shows_the_committed_results_and_the_rules(tmp_path, monkeypatch):
+    from atebm.report.readme import artifact_table, rule_graph
 
-    assert artifact_table(REPOSITORY / "results") in (REPOSITORY / "README.md").read_text(), "run: make readme"
+    monkeypatch.chdir(checkout(tmp_path))
+    readme = (REPOSITORY / "README.md").read_text()
+    assert artifact_table(REPOSITORY / "results") in readme and rule_graph() in readme, "run: make readme"
 
 
 def test_committed_results_are_what_their_manifest_says():

@@ -1,6 +1,8 @@
-"""The README's artifact table, generated from the committed results/."""
+"""What of the README is generated: the artifact table, from the committed results/, and the graph of the rules."""
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,28 @@ from ..artifacts import ARTIFACTS, is_table
 from ..files import write_text
 from .published import published
 
-BEGIN, END = "<!-- artifacts: begin (make readme) -->", "<!-- artifacts: end -->"
+PARTS = ("artifacts", "rules")
 
 
 def write_readme(readme: Path, results: Path) -> None:
-    """Replace the artifact table between the README's two markers."""
-    before, rest = readme.read_text().split(BEGIN)
-    after = rest.split(END)[1]
-    write_text(readme, f"{before}{BEGIN}\n{artifact_table(results)}\n{END}{after}")
+    """Replace what stands between the README's markers."""
+    text = readme.read_text()
+    for part, new in zip(PARTS, (artifact_table(results), rule_graph()), strict=True):
+        begin, end = f"<!-- {part}: begin (make readme) -->", f"<!-- {part}: end -->"
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{new}\n{end}{rest.split(end)[1]}"
+    write_text(readme, text)
+
+
+def rule_graph() -> str:
+    """Snakemake's graph of the rules, as a mermaid block that GitHub draws; from the checkout's folder."""
+    command = ["snakemake", "--rulegraph", "mermaid-js", "--forceall"]
+    graph = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
+    # By name and sorted, since Snakemake numbers and orders them anew in each call.
+    edges = [(names[parent], names[child]) for parent, child in re.findall(r"(id\d+) --> (id\d+)", graph)]
+    lines = [f"    {parent} --> {child}" for parent, child in sorted(edges)]
+    return "\n".join(["```mermaid", "flowchart TB", *lines, "```"])
 
 
 def artifact_table(results: Path) -> str:
