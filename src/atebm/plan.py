@@ -141,6 +141,10 @@ class Plan:
         """Wildcards of the sampling jobs; each says which part of how many it is."""
         return [f"{index}-of-{self.config.shards}" for index in range(self.config.shards)]
 
+    def trainings(self) -> list[tuple[str, int]]:
+        """Run and seed of every `train` step."""
+        return [(step.name, step.settings["seed"]) for (kind, _), step in self.steps.items() if kind == "train"]
+
     def of_kind(self, kind: str) -> list[str]:
         return [file for (k, _), step in self.steps.items() if k == kind for file in step.files]
 

@@ -112,6 +112,18 @@ def test_the_manifest_names_every_file_and_step(smoke):
     assert sum(step.startswith("train/") for step in manifest["steps"]) == 1
 
 
+def test_training_curves_are_those_of_the_plan(smoke, tmp_path):
+    """One per run and seed, a row per logged iteration; a curve of a seed that left the plan leaves too."""
+    curve = smoke / "results/training/cifar10.0.csv"
+    folder = next((smoke / "work/train").glob("cifar10-*"))
+    assert curve.read_text() == (folder / "log.csv").read_text()  # smoke logs less than is shown
+    folder = Path(shutil.copytree(smoke, tmp_path / "checkout"))
+    shutil.copy(curve, folder / "results/training/cifar10.1.csv")
+    (folder / "results/manifest.json").unlink()
+    assert snakemake(folder).returncode == 0
+    assert [path.name for path in (folder / "results/training").iterdir()] == ["cifar10.0.csv"]
+
+
 def test_rendered_twice_is_byte_identical(smoke):
     before = results(smoke)
     shutil.rmtree(smoke / "results")

@@ -246,6 +246,21 @@ def test_a_clone_after_dvc_pull_is_complete(origin, clone):
         assert contents(clone / part) == contents(origin / part)
 
 
+def test_dvc_compares_numbers_and_curves(clone):
+    """`dvc metrics diff` and `dvc plots` find what dvc.yaml declares; with real numbers, since dummies have none."""
+    (clone / "results/metrics.json").write_text(json.dumps({"cifar10.best.seed0": {"frechet": 60.5}}))
+    try:
+        changes = json.loads(dvc(clone, "metrics", "diff", "--json"))["results/metrics.json"]
+        assert changes == {"cifar10.best.seed0.frechet": {"old": None, "new": 60.5}}
+    finally:
+        shell(clone, "git checkout --quiet -- results/metrics.json")
+    plots = json.loads(dvc(clone, "plots", "diff", "HEAD", "--json"))
+    assert not plots.get("errors") and list(plots["data"]) == ["results/training/cifar10.0.csv"]
+    (plot,) = plots["data"]["results/training/cifar10.0.csv"]
+    points = [(point["rev"], point["auc"]) for point in plot["content"]["data"]["values"]]
+    assert points == [("workspace", "0.9"), ("workspace", "0.8"), ("HEAD", "0.9"), ("HEAD", "0.8")]
+
+
 def test_an_s3_compatible_remote_serves_a_clone(origin, monkeypatch):
     """As a MinIO or Ceph store would, with the recipe of the README; the server here is moto's."""
     server = pytest.importorskip("moto.server", reason="moto is not installed").ThreadedMotoServer("127.0.0.1", 0)

@@ -56,7 +56,7 @@ rule manifest:
     output:
         "results/manifest.json",
         "results/metrics.json",
-        directory("results/training"),
+        [f"results/training/{run}.{seed}.csv" for run, seed in PLAN.trainings()],
     log:
         "logs/render/manifest.log",
     conda:

@@ -23,11 +23,16 @@ def write_summary(results: Path, request: Path) -> None:
     needs = [Needs.read(str(request.with_name(f"{name}.json"))) for name in plans]
     records = [record for need in needs for record in need.records("metric")]
     write_text(results / "metrics.json", canonical(metrics(records)))
+    curves = set()
     for folder in sorted(trained([folder for need in needs for folder in need.folders])):
         record, log = record_of(folder), pd.read_csv(folder / "log.csv")
         rows = np.unique(np.linspace(0, len(log) - 1, min(ROWS, len(log))).astype(int))
-        with atomic(results / f"training/{record['run']}.{record['seed']}.csv") as temporary:
+        curve = results / f"training/{record['run']}.{record['seed']}.csv"
+        with atomic(curve) as temporary:
             log.iloc[rows].to_csv(temporary, index=False)
+        curves.add(curve)
+    for curve in set((results / "training").glob("*.csv")) - curves:  # of runs and seeds that the plan had before
+        curve.unlink()
 
 
 def metrics(records: list[dict[str, Any]]) -> dict[str, Any]:
