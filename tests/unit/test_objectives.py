@@ -1,10 +1,14 @@
-"""Objectives as equations (Eqs. 11 and 14, R1)."""
+"""Objectives as equations (Eqs. 2, 11, 12 and 14, Proposition 1, R1)."""
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import linprog, minimize
 from sklearn.metrics import roc_auc_score
+from torch.func import functional_call, grad, vmap
 
-from atebm.training.objectives import auc, binary_at_loss, r1
+from atebm.energy import Energy
+from atebm.training.objectives import auc, binary_at_loss, max_likelihood_loss, r1
 
 LOGITS = torch.tensor([2.0, -1.0, 0.5], dtype=torch.float64), torch.tensor([-3.0, 0.7, 0.5], dtype=torch.float64)
 
@@ -23,15 +27,119 @@ def test_gradient_is_minus_half_of_equation_14():
     torch.testing.assert_close(contrastive.grad, 0.5 * torch.sigmoid(contrastive.detach()) / 3)
 
 
+def network(m: int) -> tuple[Energy, torch.Tensor, torch.Tensor]:
+    """An untrained network, m images for p_data and m for contrastive ones; float64."""
+    torch.manual_seed(0)
+    f = Energy({"name": "small", "width": 4, "mean": [0.3], "std": [0.35]}, (1, 8, 8)).double()
+    with torch.no_grad():  # untrained logits are alike; so sigma(f) goes from 0.2 to 0.8
+        f.network.head.weight *= 100
+    images = torch.rand(2, m, 1, 8, 8, dtype=torch.float64)
+    return f, images[0], images[1]
+
+
+def per_image_gradients(f: Energy, x: torch.Tensor) -> torch.Tensor:
+    """grad_theta f_theta(x) of each image, (m, number of parameters)."""
+    parameters = {name: parameter.detach() for name, parameter in f.named_parameters()}
+
+    def logit(parameters: dict[str, torch.Tensor], image: torch.Tensor) -> torch.Tensor:
+        return functional_call(f, parameters, image[None])[0]
+
+    gradients = vmap(grad(logit), in_dims=(None, 0))(parameters, x)
+    return torch.cat([gradients[name].flatten(1) for name in parameters], dim=1)
+
+
+def loss_gradient(loss, f: Energy, data: torch.Tensor, contrastive: torch.Tensor) -> torch.Tensor:
+    f.zero_grad()
+    loss(f(data), f(contrastive)).backward()
+    return torch.cat([parameter.grad.flatten() for parameter in f.parameters()])
+
+
+def test_parameter_gradients_of_a_network_are_those_of_equations_14_and_2():
+    """Eq. 14 has the terms of Eq. 2, each image's scaled by 1 - sigma(f) or sigma(f)."""
+    f, data, contrastive = network(m=6)
+    D_data, D_contrastive = (torch.sigmoid(f(x)).detach()[:, None] for x in (data, contrastive))
+    assert D_data.max() - D_data.min() > 0.1 and D_contrastive.max() - D_contrastive.min() > 0.1
+    by_data, by_contrastive = per_image_gradients(f, data), per_image_gradients(f, contrastive)
+    equation_14 = ((1 - D_data) * by_data).mean(0) - (D_contrastive * by_contrastive).mean(0)
+    equation_2 = by_data.mean(0) - by_contrastive.mean(0)
+    for loss, expected in ((binary_at_loss, -equation_14 / 2), (max_likelihood_loss, -equation_2)):
+        error = loss_gradient(loss, f, data, contrastive) - expected
+        assert error.norm() < 1e-10 * expected.norm()
+
+
+def test_max_likelihood_loss_is_minus_the_difference_of_means():
+    data, contrastive = LOGITS
+    assert max_likelihood_loss(data, contrastive).item() == pytest.approx(-(1.5 / 3 - -1.8 / 3))
+
+
+# p_data of Proposition 1, on a space of 7 points: 3/5, 1/5 and 1/5 on three of them, as a batch of five
+SPACE, BATCH = 7, torch.tensor([0, 0, 0, 2, 3])
+
+
+def U(logits: torch.Tensor, p_T: torch.Tensor) -> float:
+    """Eq. 12, the value of a p_T being its mean over point masses."""
+    values = torch.stack([-2 * binary_at_loss(logits[BATCH], logit.expand(len(BATCH))) for logit in logits])
+    return (p_T @ values).item()
+
+
+def test_the_worst_p_T_sits_where_D_is_largest():
+    """Eq. 10 as a linear program over all distributions on the space, for some D."""
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(10):
+        logits = 3 * torch.randn(SPACE, dtype=torch.float64, generator=generator)
+        D = torch.sigmoid(logits).numpy()
+        program = linprog(np.log(1 - D), A_eq=np.ones((1, SPACE)), b_eq=[1])
+        expected = np.log(D[BATCH]).mean() + program.fun
+        assert U(logits, torch.from_numpy(program.x)) == pytest.approx(expected, abs=1e-9)
+        assert -2 * binary_at_loss(logits[BATCH], logits.max().expand(5)).item() == pytest.approx(expected, abs=1e-9)
+        assert expected < -np.log(4)  # no D does better than that of Proposition 1
+
+
+def test_proposition_1_on_a_finite_space():
+    """max_D min_p_T U(D, p_T) is -log 4, with D = 1/2 on the support of p_data and D <= 1/2 elsewhere.
+
+    The inner minimum is U at the largest D, a maximum over points: as a smooth convex program, minimise the loss at a
+    bound s of all logits over both. The solver starts at D in (0.1, 0.9).
+    """
+
+    def loss(logits_and_bound: np.ndarray) -> tuple[float, np.ndarray]:
+        point = torch.tensor(logits_and_bound, requires_grad=True)
+        value = 2 * binary_at_loss(point[BATCH], point[-1].expand(len(BATCH)))
+        value.backward()
+        return value.item(), point.grad.numpy()
+
+    bound_minus_logits = np.hstack([-np.eye(SPACE), np.ones((SPACE, 1))])
+    constraint = {"type": "ineq", "fun": lambda p: bound_minus_logits @ p, "jac": lambda p: bound_minus_logits}
+    start = np.append(np.linspace(2, -2, SPACE), 2)
+    solution = minimize(loss, start, jac=True, method="SLSQP", constraints=[constraint], options={"ftol": 1e-14})
+    D = 1 / (1 + np.exp(-solution.x[:-1]))
+    assert solution.success and -solution.fun == pytest.approx(-np.log(4), abs=1e-6)
+    # U is flat at its top, where an error of 1e-6 in U is one of 4e-4 in D
+    np.testing.assert_allclose(D[[0, 2, 3]], 0.5, atol=1e-3)
+    assert D.max() <= 0.5 + 1e-3 and D[[1, 4, 5, 6]].min() < 0.4
+
+
 def test_r1_of_a_quadratic_energy():
-    """f(x) = a/2 ||x||^2 has gradient a x, so R1 = a^2/2 E||x||^2, and dR1/da = a E||x||^2."""
-    a = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
-    x = torch.rand(4, 1, 2, 2, dtype=torch.float64)
-    squares = x.square().flatten(1).sum(1).mean().item()
-    penalty = r1(lambda image: a / 2 * image.square().flatten(1).sum(1), x)
+    """f(x) = -x'Ax / 2 + b'x has the gradient g = b - Sx, S = (A + A') / 2: R1 = E||g||^2 / 2, its derivatives are E g
+    by b and minus the symmetric part of E g x' by A.
+    """
+    generator = torch.Generator().manual_seed(0)
+    A = torch.randn(4, 4, dtype=torch.float64, generator=generator).requires_grad_()
+    b = torch.randn(4, dtype=torch.float64, generator=generator).requires_grad_()
+    x = torch.rand(3, 1, 2, 2, dtype=torch.float64, generator=generator)
+
+    def f(image: torch.Tensor) -> torch.Tensor:
+        flat = image.flatten(1)
+        return -((flat @ A) * flat).sum(1) / 2 + flat @ b
+
+    penalty = r1(f, x)
     penalty.backward()
-    assert penalty.item() == pytest.approx(9 / 2 * squares)
-    assert a.grad.item() == pytest.approx(3 * squares)
+    points, S = x.flatten(1).numpy(), (A + A.T).detach().numpy() / 2
+    g = b.detach().numpy() - points @ S
+    assert penalty.item() == pytest.approx((g**2).sum(1).mean() / 2, rel=1e-12)
+    np.testing.assert_allclose(b.grad, g.mean(0), rtol=1e-12)
+    by_S = -g.T @ points / 3
+    np.testing.assert_allclose(A.grad, (by_S + by_S.T) / 2, rtol=1e-12)
 
 
 def test_auc_is_scikit_learns():

@@ -17,6 +17,15 @@ def binary_at_loss(data: Tensor, contrastive: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, targets)
 
 
+def max_likelihood_loss(data: Tensor, contrastive: Tensor) -> Tensor:
+    """The objective of energy-based models with its sign turned: its gradient is that of Eq. 2, times -1.
+
+    `data` are logits of p_data images, `contrastive` those of samples: Langevin's (Eq. 3), or PGD's as in Sec. 5.3.
+    It has no lower bound: it falls for ever where f can grow.
+    """
+    return contrastive.mean() - data.mean()
+
+
 def r1(f: Logit, x: Tensor) -> Tensor:
     """R1 regulariser: 0.5 * mean over images of ||grad_x f(x)||_2^2, differentiable in f's parameters."""
     x = x.detach().requires_grad_()
