@@ -186,6 +186,18 @@ def prune(
 
 
 @app.command()
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="a .pth that the authors released", exists=True, dir_okay=False)],
+    task: Annotated[str, typer.Option(help="what it was trained for, such as cifar10 or celebahq256")],
+    out: Annotated[Path, typer.Option(help="the folder for <task>.safetensors and <task>.json")] = Path("data/weights"),
+) -> None:
+    """Turn a checkpoint of the authors into weights of our network; nothing in the file is executed."""
+    from .energy.released import import_weights
+
+    import_weights(file, task, out, Path())
+
+
+@app.command()
 def readme(path: Path = Path("README.md"), results: Path = Path("results")) -> None:
     """Bring the README's artifact table up to date with results/."""
     from .report.readme import write_readme

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -133,11 +134,16 @@ class ResNet50(Section):
     std: Channels
 
 
+# a Literal takes no string for a number by itself, and `--config` passes strings
+Side = Annotated[Literal[1, 3], BeforeValidator(lambda value: {"1": 1, "3": 3}.get(str(value), value))]
+
+
 class Discriminator256(Section):
     """The 256x256 network of supplement Table 2."""
 
     paper = Paper("Table S2; normalisation: authors' script")
     name: Literal["discriminator256"]
+    stem: Annotated[Side, Paper("Table S2 says 1x1; the authors' code has 3x3")] = 3  # side of the first convolution
     mean: Channels
     std: Channels
 

@@ -200,8 +200,8 @@ def test_records_chain_back_to_the_data(smoke):
 
 
 def test_networks_that_are_not_built_are_named():
-    with pytest.raises(ConfigError, match="network resnet50 is not built in this version, which has: small"):
-        Energy({"name": "resnet50", "mean": [0] * 3, "std": [1] * 3}, (3, 32, 32))
+    with pytest.raises(ConfigError, match="network vgg is not built in this version, which has: small, resnet50"):
+        Energy({"name": "vgg", "mean": [0] * 3, "std": [1] * 3}, (3, 32, 32))
 
 
 def test_the_small_network_has_its_documented_size():

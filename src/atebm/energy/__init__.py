@@ -1,15 +1,17 @@
 """Networks by name. Normalisation and "logit 0" live here, so that all other code sees raw [0, 1] pixels and f(x)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
+from .discriminator256 import Discriminator256
+from .resnet50 import ResNet50
 from .small import SmallNet
 
-NETWORKS = {"small": SmallNet}
+NETWORKS = {"small": SmallNet, "resnet50": ResNet50, "discriminator256": Discriminator256}
 
 
 class Classifier(nn.Module):
@@ -56,3 +58,32 @@ class Energy(Classifier):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x)[:, 0]
+
+
+def load_logit_0(energy: Energy, weights: Mapping[str, Tensor]) -> Energy:
+    """`energy` with the weights of a Classifier of the same network, its logit 0 as f.
+
+    `weights` is the classifier's state dict; of its head, weight (n, d) and bias (n,), only row 0 is kept: the authors
+    start f as the class-0 logit of a network pre-trained on ImageNet, and to the other rows no gradient ever flows.
+    Raises DataError for tensors that are missing, superfluous or of another shape, and for another normalisation, under
+    which the classifier's logit would not be f.
+    """
+    heads = ("network.head.weight", "network.head.bias")
+    kept = {name: tensor[:1] if name in heads else tensor for name, tensor in weights.items()}
+    own = energy.state_dict()
+    for name in sorted(own.keys() ^ kept.keys()):
+        raise DataError(f"weights of a classifier: {name} is {'missing' if name in own else 'not of this network'}.")
+    for name, tensor in own.items():
+        if kept[name].shape != tensor.shape:
+            raise DataError(
+                f"weights of a classifier: {name} has shape {tuple(weights[name].shape)}, but the network wants "
+                f"{tuple(tensor.shape)}."
+            )
+    for name in ("mean", "std"):
+        if not torch.equal(kept[name].to(own[name]), own[name]):
+            raise DataError(
+                f"weights of a classifier: it normalises its input with {name} {kept[name].flatten().tolist()}, "
+                f"the network here with {own[name].flatten().tolist()}."
+            )
+    energy.load_state_dict(kept)
+    return energy

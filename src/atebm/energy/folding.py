@@ -1,0 +1,60 @@
+"""Convolution and frozen BatchNorm as one convolution, and a block in which its weight is computed only once."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPS = 1e-5  # of nn.BatchNorm2d
+
+
+class ConvAffine(nn.Module):
+    """A bias-free convolution and a BatchNorm that keeps mean 0 and variance 1 for ever, as in the authors' code.
+
+    (B, in, H, W) to (B, out, H/stride, W/stride), padded by half the (odd) kernel. BatchNorm is then a learnable affine
+    map per channel, gamma / sqrt(1 + EPS) * y + beta, which the convolution takes along: no pass over y of its own, in
+    training neither. Initial values are those of nn.Conv2d and nn.BatchNorm2d.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1):
+        super().__init__()
+        self.stride, self.padding = stride, kernel // 2
+        self.weight = nn.Parameter(torch.empty(channels_out, channels_in, kernel, kernel))
+        self.gamma = nn.Parameter(torch.ones(channels_out))
+        self.beta = nn.Parameter(torch.zeros(channels_out))
+        self.fixed: Tensor | None = None  # the folded weight, while `frozen` holds
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def folded(self) -> Tensor:
+        """The weight of convolution and BatchNorm in one, (out, in, kernel, kernel)."""
+        return self.weight * (self.gamma / math.sqrt(1 + EPS)).view(-1, 1, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.folded() if self.fixed is None else self.fixed
+        return F.conv2d(x, weight, self.beta, self.stride, self.padding)
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Within the block, the parameters of `model` are constants: for attacks, which differentiate by images alone.
+
+    No parameter requires a gradient, so that backward passes compute none and autograd's graph ends in the images, and
+    each weight is folded once instead of once a forward pass. Don't change parameters inside. Afterwards all is as
+    before, whatever ended the block.
+    """
+    learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    before = [(module, module.fixed) for module in model.modules() if isinstance(module, ConvAffine)]
+    try:
+        for parameter in learnt:
+            parameter.requires_grad_(False)
+        for module, _ in before:
+            module.fixed = module.folded().detach()
+        yield
+    finally:
+        for parameter in learnt:
+            parameter.requires_grad_(True)
+        for module, fixed in before:
+            module.fixed = fixed
