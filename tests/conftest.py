@@ -12,6 +12,7 @@ import yaml
 from snakemake.utils import update_config
 
 from atebm.config import Config, resolve
+from atebm.job import Job
 from atebm.plan import Plan, Step
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -78,6 +79,31 @@ def computed(tmp_path_factory) -> Path:
     finished = snakemake(folder)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory) -> tuple[Path, Plan]:
+    """(root, plan): scale smoke's data and extractor, made once for all tests; each adds steps of its own."""
+    import torch
+
+    from atebm.data.prepare import write_set
+    from atebm.training.classifier import train_classifier
+
+    root, plan = tmp_path_factory.mktemp("smoke"), planned("smoke")
+    write_specs(root, plan.sample("cifar10", 0, "best"), plan.pretrain("photographs"))
+    for spec in (root / "work/specs/data").glob("*.json"):
+        write_set(Job(spec))
+    train_classifier(Job(root / plan.extractor().spec_file), torch.device("cpu"))
+    return root, plan
+
+
+def job_of(smoke: tuple[Path, Plan], **changes: Any) -> Job:
+    """A train job beside the data of `smoke`, with some settings changed."""
+    root, _ = smoke
+    # a sampler's length of its own, since a run without a monitor selects none
+    step = planned("smoke", runs={"cifar10": changes}, samplers={"cifar10": {"steps": 2}}).train("cifar10", 0)
+    write_specs(root, step)
+    return Job(root / step.spec_file)
 
 
 @pytest.fixture(autouse=True)

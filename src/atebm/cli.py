@@ -5,6 +5,7 @@ python -m atebm train work/specs/train/cifar10-1a2b3c4d.json
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,19 +49,37 @@ def toy(spec: Spec) -> None:
 @app.command()
 def extractor(spec: Spec, device: Device = "auto") -> None:
     """Train the stand-in feature extractor."""
-    from .training.classifier import train_classifier
-
-    with Job(spec).lock():
-        train_classifier(Job(spec), pick(device))
+    train_a_classifier(spec, device)
 
 
 @app.command()
-def train(spec: Spec, device: Device = "auto") -> None:
-    """Train one run (Algorithm 2), resuming where an interrupted one stopped."""
+def pretrain(spec: Spec, device: Device = "auto") -> None:
+    """Train a classifier whose weights a run starts from; with torchrun, on several GPUs."""
+    train_a_classifier(spec, device)
+
+
+def train_a_classifier(spec: Path, device: str) -> None:
+    from .training.classifier import train_classifier
+    from .training.distributed import processes
+
+    with processes(pick(device)) as (group, own), Job(spec).lock() if group.leads else nullcontext():
+        train_classifier(Job(spec), own, group)
+
+
+@app.command()
+def train(
+    spec: Spec,
+    device: Device = "auto",
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="folder for TensorBoard", envvar="ATEBM_TENSORBOARD", show_default=False)
+    ] = None,
+) -> None:
+    """Train one run (Algorithm 2), resuming where an interrupted one stopped; with torchrun, on several GPUs."""
+    from .training.distributed import processes
     from .training.loop import train
 
-    with Job(spec).lock():
-        train(Job(spec), pick(device))
+    with processes(pick(device)) as (group, own), Job(spec).lock() if group.leads else nullcontext():
+        train(Job(spec), own, group, tensorboard if group.leads else None)
 
 
 @app.command()

@@ -40,6 +40,18 @@ class Section(BaseModel):
     paper: ClassVar[Paper]  # of all fields that have none of their own
 
 
+class Kind(Section):
+    """One of several kinds of a setting. What belonged to another kind, in a file further down, can be set to null:
+    { name: sgd, lr: 0.1, momentum: 0.9, betas: null } over Adam's."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _forget(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {key: value for key, value in values.items() if value is not None or key in cls.model_fields}
+
+
 # --- image sets -------------------------------------------------------------------------------------------------
 
 
@@ -115,7 +127,7 @@ class Task(Section):
 # --- networks and training --------------------------------------------------------------------------------------
 
 
-class Small(Section):
+class Small(Kind):
     """Pre-activation residual network without normalisation layers (our own, for small images)."""
 
     paper = Paper("ours")
@@ -125,7 +137,7 @@ class Small(Section):
     std: Channels
 
 
-class ResNet50(Section):
+class ResNet50(Kind):
     """CIFAR-style ResNet50 (paper, supplement 3)."""
 
     paper = Paper("supplement 3; normalisation: authors' script")
@@ -138,7 +150,7 @@ class ResNet50(Section):
 Side = Annotated[Literal[1, 3], BeforeValidator(lambda value: {"1": 1, "3": 3}.get(str(value), value))]
 
 
-class Discriminator256(Section):
+class Discriminator256(Kind):
     """The 256x256 network of supplement Table 2."""
 
     paper = Paper("Table S2; normalisation: authors' script")
@@ -158,7 +170,7 @@ class Schedule(Section):
     K_start: NonNegativeInt
     K_max: NonNegativeInt
     epochs_per_K: PositiveFloat  # passes over p_data before K grows by one
-    iterations: PositiveInt  # of the whole run; K_max lasts until then
+    iterations: PositiveInt | None  # of the whole run; K_max lasts until then. null: K_max has its epochs_per_K too
     # K grows early once 100 batches' mean AUC exceeds this
     auc_advance: Annotated[Fraction | None, Paper("authors' script; the paper is silent")]
 
@@ -170,18 +182,31 @@ class Schedule(Section):
 
 
 class InAttack(Section):
-    """PGD descent on p_data images before the update (authors' script; the paper is silent)."""
+    """PGD descent on p_data images before the update (for generation: authors' script, the paper is silent)."""
 
     paper = Paper("authors' script; the paper is silent")
     steps: PositiveInt
     step_size: PositiveFloat
+    eps: PositiveFloat | None  # radius of the L2 ball; null: no projection
 
 
-class Optimizer(Section):
+class Adam(Kind):
     paper = Paper("Table S3")
     name: Literal["adam"]
     lr: PositiveFloat
     betas: tuple[NonNegativeFloat, NonNegativeFloat]
+
+
+class Sgd(Kind):
+    """With Nesterov momentum and without weight decay."""
+
+    paper = Paper("supplement 3, OOD detection; authors' script")
+    name: Literal["sgd"]
+    lr: PositiveFloat
+    momentum: Fraction
+
+
+Optimizer = Annotated[Adam | Sgd, Field(discriminator="name")]
 
 
 class Monitor(Section):
@@ -195,7 +220,58 @@ class Monitor(Section):
     step_size: PositiveFloat
 
 
-Augment = Literal["none", "crop_flip", "resized_crop_flip"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class NoAugment(Kind):
+    paper = Paper("ours")
+    name: Literal["none"]
+
+
+class CropFlip(Kind):
+    """Random crop after zero padding of 1/8 of the side, and mirroring."""
+
+    paper = Paper("authors' script; the paper names random resized cropping")
+    name: Literal["crop_flip"]
+
+
+class ResizedCropFlip(Kind):
+    """With a probability a random window, resized to the whole size; then mirroring."""
+
+    paper = Paper("supplement 3, training; numbers: authors' script")
+    name: Literal["resized_crop_flip"]
+    probability: Share
+    scale: tuple[PositiveFloat, Share]  # least and greatest share of the area
+    ratio: tuple[PositiveFloat, PositiveFloat]  # least and greatest width / height
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ResizedCropFlip":
+        for name, (least, greatest) in (("scale", self.scale), ("ratio", self.ratio)):
+            if least > greatest:
+                raise ValueError(f"{name}: {least} is larger than {greatest}")
+        return self
+
+
+class AutoAugmentCutout(Kind):
+    """Padded random crop, mirroring, AutoAugment's policy for CIFAR-10, and a hole of half the side."""
+
+    paper = Paper("supplement 3, training (AutoAugment); crop, mirroring and Cutout: authors' script")
+    name: Literal["autoaugment_cutout"]
+    fill: Annotated[tuple[Share, ...], Paper("authors' script")]  # of what lies outside and of holes, one a channel
+
+
+Augment = Annotated[NoAugment | CropFlip | ResizedCropFlip | AutoAugmentCutout, Field(discriminator="name")]
+
+
+Weights = Annotated[str, Field(pattern="^(trained|released|[0-9a-f]{64})$")]
+
+
+class Augments(Section):
+    """Of the training images and of p_0's."""
+
+    paper = Paper("supplement 3, training; authors' script")
+    p_data: Augment
+    p_0: Augment
 
 
 class Run(Section):
@@ -204,8 +280,16 @@ class Run(Section):
     paper = Paper("Algorithm 2; Table S3")
     task: str
     network: Network
+    # trained; released: the authors' checkpoint; or the sha256 of another one that import-weights has read
+    weights: Annotated[Weights, Paper("the authors' released checkpoints")] = "trained"
+    # a classifier, of pretrainings, whose weights and logit 0 training starts from
+    init: Annotated[str | None, Paper("Sec. 4.4, regularization; recipe: ours")]
+    # max_likelihood: Eq. 2 with the same attack, which diverges; the run then ends and its record says when
+    objective: Annotated[Literal["binary_at", "max_likelihood"], Paper("Eq. 11; Sec. 5.3 for max_likelihood (Eq. 2)")]
     schedule: Schedule
     step_size: Annotated[PositiveFloat, Paper("Eq. 8; Table S3")]  # of the PGD attack, L2 in [0, 1] pixel space
+    # radius of the attack's L2 ball around its p_0 image; null: unconstrained
+    eps: Annotated[PositiveFloat | None, Paper("Eqs. 7 and 8; supplement 3, OOD detection")]
     in_attack: Annotated[InAttack | None, Paper("authors' script; the paper is silent")]
     batch_size: PositiveInt
     optimizer: Optimizer
@@ -213,8 +297,33 @@ class Run(Section):
     average: Annotated[Fraction | None, Paper("ours; the paper averages none")]
     # lambda of 0.5 * lambda * E||grad_x f(x)||^2 on p_data
     r1: Annotated[NonNegativeFloat, Paper("Sec. 4.4, regularization; Table S3")]
-    augment: Annotated[Augment, Paper("supplement 3, training; authors' script")]
-    monitor: Monitor
+    augment: Augments
+    # bf16: convolutions in bfloat16 by autocast; tf32: float32 products rounded to TF32 on GPUs that have it
+    precision: Annotated[Literal["fp32", "tf32", "bf16"], Paper("ours; the authors' script: fp32")]
+    compile: Annotated[bool, Paper("ours")]  # torch.compile; wants a C++ compiler, and moves the last digits
+    monitor: Annotated[Monitor | None, Paper("supplement 3, training; numbers: authors' script")]  # null: keep the last
+
+
+class ClassifierTraining(Section):
+    """How a classifier of a set's labels is trained: Adam, one cycle of the learning rate."""
+
+    paper = Paper("ours")
+    network: Network
+    p_data: str  # set it is trained on
+    held_out: str  # set its accuracy is measured on
+    seed: NonNegativeInt
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    lr: PositiveFloat
+    augment: Augment
+    min_accuracy: Fraction  # on held-out labels; below this the step fails
+
+
+class Pretraining(ClassifierTraining):
+    """A classifier whose weights a run starts from (`init`)."""
+
+    paper = Paper("Sec. 4.4, regularization; supplement 3, training; the recipe is not given and ours")
+    weights: Weights = "trained"  # as a run's
 
 
 class Sampler(Section):
@@ -239,19 +348,11 @@ class Inception(Section):
     weights: str
 
 
-class Classifier(Section):
+class Classifier(ClassifierTraining):
     """A seeded classifier of the labels of a set: a stand-in extractor, so its distances are not FID."""
 
     paper = Paper("ours: a stand-in")
     kind: Literal["classifier"]
-    network: Network
-    p_data: str  # set it is trained on
-    held_out: str  # set its accuracy is measured on
-    seed: NonNegativeInt
-    epochs: PositiveInt
-    batch_size: PositiveInt
-    lr: PositiveFloat
-    min_accuracy: Fraction  # on held-out labels; below this the step fails
 
 
 Extractor = Annotated[Inception | Classifier, Field(discriminator="kind")]
@@ -300,8 +401,11 @@ class Config(Section):
     seeds: PositiveInt  # models per run, with seeds `seed`, `seed` + 1, ...
     shards: PositiveInt  # jobs that sampling is split into; changes no byte
     device: Literal["auto", "cpu", "cuda", "mps"]
+    tensorboard: bool  # training curves to work/tensorboard/ too; changes no digest
+    gpus_per_run: PositiveInt  # processes that share the batches of one training; changes no digest
     sets: dict[str, ImageSet]
     tasks: dict[str, Task]
+    pretrainings: dict[str, Pretraining]
     runs: dict[str, Run]
     samplers: dict[str, Sampler]
     extractors: dict[str, Extractor]
@@ -323,6 +427,10 @@ class Config(Section):
             if wanted > have:
                 raise ValueError(f"{place} = {wanted}, but set {where} has {have} images")
         for name, sampler in self.samplers.items():
+            if sampler.steps == "selected" and self.runs[name].monitor is None:
+                raise ValueError(
+                    f"samplers.{name}.steps = 'selected', but runs.{name} has no monitor that selects them"
+                )
             if self.metrics.n > sampler.n:
                 raise ValueError(f"metrics.n = {self.metrics.n}, but samplers.{name}.n = {sampler.n} samples")
         return self
@@ -333,7 +441,8 @@ class Config(Section):
             task = self.tasks[run.task]
             yield f"runs.{name}.batch_size", run.batch_size, task.p_data
             yield f"runs.{name}.batch_size", run.batch_size, task.p_0
-            yield f"runs.{name}.monitor.n", run.monitor.n, task.validation_sources
+            if run.monitor:
+                yield f"runs.{name}.monitor.n", run.monitor.n, task.validation_sources
             if name in self.samplers:
                 yield f"samplers.{name}.n", self.samplers[name].n, task.sources
 
@@ -344,13 +453,56 @@ class Config(Section):
                 yield f"tasks.{task}.{role}", getattr(spec, role), "sets"
         for name, run in self.runs.items():
             yield f"runs.{name}.task", run.task, "tasks"
+            if run.init:
+                yield f"runs.{name}.init", run.init, "pretrainings"
         for name in self.samplers:
             yield f"samplers.{name}", name, "runs"
-        for name, extractor in self.extractors.items():
-            if isinstance(extractor, Classifier):
-                yield f"extractors.{name}.p_data", extractor.p_data, "sets"
-                yield f"extractors.{name}.held_out", extractor.held_out, "sets"
+        classifiers = {f"extractors.{name}": e for name, e in self.extractors.items() if isinstance(e, Classifier)}
+        for place, classifier in (classifiers | {f"pretrainings.{n}": p for n, p in self.pretrainings.items()}).items():
+            yield f"{place}.p_data", classifier.p_data, "sets"
+            yield f"{place}.held_out", classifier.held_out, "sets"
         yield "metrics.extractor", self.metrics.extractor, "extractors"
+
+
+# --- entries like others ----------------------------------------------------------------------------------------
+
+LIKE = "like"  # an entry's key that names another of its section, which it differs from by its own keys alone
+FAMILIES = ("tasks", "runs", "samplers")  # the sections that have it
+
+
+def expanded(config: dict[str, Any]) -> dict[str, Any]:
+    """`config` with every entry that is like another written out. Raises ConfigError for what cannot be.
+
+    Scales and `--config` are merged before, so that an entry follows whatever the one it is like becomes at a scale.
+    """
+    families = {name: config[name] for name in FAMILIES if isinstance(config.get(name), dict)}
+    return config | {
+        family: {name: _written_out(family, entries, name) for name in entries} for family, entries in families.items()
+    }
+
+
+def _written_out(family: str, entries: dict[str, Any], name: str, derived: tuple[str, ...] = ()) -> Any:
+    entry = entries[name]
+    if not isinstance(entry, dict) or LIKE not in entry:
+        return entry
+    base, place = str(entry[LIKE]), f"config.yaml: {family}.{name}.{LIKE}"
+    if base in (name, *derived):
+        raise ConfigError(f"{place} = {base!r}, which is like {name} itself.")
+    if base not in entries:
+        hint = get_close_matches(base, entries, 1) or sorted(entries)
+        raise ConfigError(f"{place} names {base!r}, which {family} does not have. Did you mean {hint[0]}?")
+    own = {key: value for key, value in entry.items() if key != LIKE}
+    theirs = _written_out(family, entries, base, (name, *derived))
+    if isinstance(theirs, dict):  # nobody released weights of a variant
+        theirs = {key: value for key, value in theirs.items() if key != "weights"}
+    return _over(theirs, own)
+
+
+def _over(base: Any, own: Any) -> Any:
+    """`own` on top of `base`, key by key, unless it is of another kind: another optimiser, another augmentation."""
+    if not isinstance(base, dict) or not isinstance(own, dict) or own.get("name", base.get("name")) != base.get("name"):
+        return own
+    return base | {key: _over(base.get(key), value) for key, value in own.items()}
 
 
 # --- errors as sentences ----------------------------------------------------------------------------------------
@@ -362,9 +514,20 @@ def resolve(config: dict[str, Any]) -> Config:
     Raises ConfigError with one sentence per mistake; unknown keys get a did-you-mean.
     """
     try:
-        return Config(**config)
+        return Config(**expanded(config))
     except ValidationError as error:
-        raise ConfigError("\n".join(map(_sentence, error.errors()))) from None
+        mistakes = [mistake for mistake in error.errors() if not _is_inherited(mistake, error.errors(), config)]
+        raise ConfigError("\n".join(map(_sentence, mistakes))) from None
+
+
+def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> bool:
+    """Whether an entry has a mistake from the one that it is like, of which it is told already."""
+    family, name, *rest = (*mistake["loc"], "", "")[: max(2, len(mistake["loc"]))]
+    entry = config[family][name] if family in FAMILIES and name in config[family] else None
+    if not isinstance(entry, dict) or LIKE not in entry:
+        return False
+    base = (family, entry[LIKE], *rest)
+    return any(other["loc"] == base and other["type"] == mistake["type"] for other in mistakes)
 
 
 def _sentence(mistake: Any) -> str:
@@ -383,12 +546,20 @@ def _sentence(mistake: Any) -> str:
 
 
 def _known_keys() -> set[str]:
-    return {name for section in Section.__subclasses__() for name in section.model_fields}
+    return {
+        name for section in (*Section.__subclasses__(), *Kind.__subclasses__()) for name in section.model_fields
+    } | {LIKE}
 
 
 _TAGS = {
     tag
-    for union, key in ((ImageSet, "reader"), (Network, "name"), (Extractor, "kind"))
+    for union, key in (
+        (ImageSet, "reader"),
+        (Network, "name"),
+        (Optimizer, "name"),
+        (Augment, "name"),
+        (Extractor, "kind"),
+    )
     for member in get_args(get_args(union)[0])
     for tag in get_args(member.model_fields[key].annotation)
 }

@@ -4,6 +4,7 @@
 FILES: dict[str, tuple[str, ...]] = {
     "data": ("images.npy", "labels.npy", "set.json"),
     "extractor": ("model.safetensors", "extractor.json"),
+    "pretrain": ("model.safetensors", "pretrain.json"),
     "toy": ("toy.csv", "fields.npz", "toy.json"),
     "train": ("best.safetensors", "last.safetensors", "log.csv", "monitor.csv", "run.json"),
     "sample": ("images.npy", "paths.csv", "samples.json"),
@@ -12,4 +13,4 @@ FILES: dict[str, tuple[str, ...]] = {
 }
 
 # +1 when a change of code changes what a step of that kind computes; everything downstream then runs again.
-REVISION: dict[str, int] = dict.fromkeys(FILES, 1)
+REVISION: dict[str, int] = dict.fromkeys(FILES, 1) | {"train": 2}

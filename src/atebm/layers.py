@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .config import Config, resolve
+from .config import FAMILIES, LIKE, Config, resolve
 from .errors import ConfigError
 
 BASE = "config.yaml"
@@ -68,7 +68,23 @@ def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
         overlay(origins, lines(file, text))
     update_config(merged, last)
     overlay(origins, ((path, Origin(COMMAND_LINE, 0, " ".join(overrides))) for path in leaves(last)))
-    return resolve(merged), origins
+    config = resolve(merged)
+    return config, origins | inherited(merged, origins)
+
+
+def inherited(merged: dict[str, Any], origins: Origins) -> Origins:
+    """Where the values stand that an entry takes from the one it is `like`; resolve() has seen that it exists."""
+    found: Origins = {}
+    for family in FAMILIES:
+        for name, entry in merged.get(family, {}).items():
+            while LIKE in entry:
+                base = entry[LIKE]
+                for path, origin in origins.items():
+                    own = (family, name, *path[2:])
+                    if path[:2] == (family, base) and not any(own[:n] in origins for n in range(3, len(own) + 1)):
+                        found.setdefault(own, origin)  # the nearest one's
+                entry = merged[family][base]
+    return found
 
 
 def parsed(file: str, text: str) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts import ARTIFACTS
-from .config import Config, Task
+from .config import Config, Pretraining, Run, Task
 from .errors import ConfigError
 from .files import canonical, write_if_changed
 from .kinds import FILES, REVISION
+from .releases import releases
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,14 @@ class Plan:
         parents = {role: self.data(settings[role]) for role in roles if role in settings}
         return Step("extractor", name, settings, parents, ("extractors", name))
 
+    def pretrain(self, name: str) -> Step:
+        spec = self.config.pretrainings[name]
+        if spec.weights != "trained":
+            return adopted("pretrain", name, spec, ("pretrainings", name))
+        settings = spec.model_dump(exclude={"weights"})
+        parents = {role: self.data(settings[role]) for role in ("p_data", "held_out")}
+        return Step("pretrain", name, settings, parents, ("pretrainings", name))
+
     def toy(self, activation: str) -> Step:
         settings = self.config.toy.model_dump(exclude={"activations"})
         settings |= {"activation": activation, "seed": self.config.seed}
@@ -107,9 +116,15 @@ class Plan:
 
     def train(self, run: str, seed: int) -> Step:
         spec, task = self.config.runs[run], self.task(run)
-        sets = {"p_data": task.p_data, "p_0": task.p_0, "validation_sources": task.validation_sources}
-        parents = {role: self.data(name) for role, name in sets.items()} | {"extractor": self.extractor()}
-        return Step("train", run, {"seed": seed, **spec.model_dump(exclude={"task"})}, parents, ("runs", run))
+        if spec.weights != "trained":
+            return adopted("train", run, spec, ("runs", run), seed=seed)
+        parents = {"p_data": self.data(task.p_data), "p_0": self.data(task.p_0)}
+        if spec.monitor is not None:
+            parents |= {"validation_sources": self.data(task.validation_sources), "extractor": self.extractor()}
+        if spec.init is not None:
+            parents["init"] = self.pretrain(spec.init)
+        settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
+        return Step("train", run, settings, parents, ("runs", run))
 
     def sample(self, run: str, seed: int, checkpoint: str) -> Step:
         """Samples of the checkpoint that is `best` on validation sources, or of the `last` one."""
@@ -149,6 +164,17 @@ class Plan:
         return [file for (k, _), step in self.steps.items() if k == kind for file in step.files]
 
     def write(self, root: Path) -> None:
-        """One spec per step, at work/specs/<kind>/<id>.json."""
+        """One spec per step, at work/specs/<kind>/<id>.json; and a folder per kind, since DVC wants its outs there."""
+        for kind in FILES:
+            (root / "work" / kind).mkdir(parents=True, exist_ok=True)
         for step in self.steps.values():
             write_if_changed(root / step.spec_file, canonical(step.spec))
+
+
+def adopted(kind: str, name: str, spec: Run | Pretraining, section: tuple[str, ...], **settings: Any) -> Step:
+    """A step that takes the place of a training: its weights are a checkpoint's that import-weights has read."""
+    digest = releases().get(name, {}).get("sha256") if spec.weights == "released" else spec.weights
+    if digest is None:
+        known = ", ".join(releases())
+        raise ConfigError(f"config.yaml: {'.'.join(section)}.weights: none were released; there are some of {known}.")
+    return Step(kind, name, {**settings, "weights": digest, "network": spec.network.model_dump()}, section=section)

@@ -5,12 +5,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-LINES = 10  # in a log
+LINES = 10  # in a log of a short computation
+MINUTES = 10  # between lines of a long one
 
 
 @contextmanager
-def progress(what: str, total: int, start: int = 0) -> Iterator[Callable[..., None]]:
-    """A function report(done, note="") for the block; `start` is what an earlier, interrupted run had done."""
+def progress(what: str, total: int, start: int = 0, quiet: bool = False) -> Iterator[Callable[..., None]]:
+    """A function report(done, note="") for the block; `start` is what an earlier, interrupted run had done.
+
+    `quiet` is for all but one of several processes that do the same.
+    """
+    if quiet:
+        yield lambda done, note="": None
+        return
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -24,12 +31,14 @@ def progress(what: str, total: int, start: int = 0) -> Iterator[Callable[..., No
 
             yield show
         return
-    began, printed = time.monotonic(), start
+    began = spoke = time.monotonic()
+    printed = start
 
     def report(done: int, note: str = "") -> None:
-        nonlocal printed
-        if done == total or (done - printed) * LINES >= total:
-            printed = done
-            print(f"{what}: {done}/{total} after {time.monotonic() - began:.0f} s  {note}", flush=True)
+        nonlocal printed, spoke
+        now = time.monotonic()
+        if done == total or (done - printed) * LINES >= total or now - spoke > 60 * MINUTES:
+            printed, spoke = done, now
+            print(f"{what}: {done}/{total} after {now - began:.0f} s  {note}".rstrip(), flush=True)
 
     yield report

@@ -1,10 +1,11 @@
 """config.yaml as types; mistakes as sentences."""
 
 import pytest
-from conftest import configuration, typed
+from conftest import REPOSITORY, configuration, typed
 
 from atebm.config import resolve
 from atebm.errors import ConfigError
+from atebm.layers import load
 
 
 @pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
@@ -29,6 +30,64 @@ def test_the_paper_scale_states_tables_S3_and_S4():
         assert stated == row
         assert run.optimizer.betas == (0.0, 0.99)
     assert {name: (s.steps, s.step_size) for name, s in config.samplers.items()} == S4
+
+
+def test_the_ood_model_is_the_supplements():
+    """Supplement 3, training, second paragraph."""
+    run = typed("paper").runs["cifar10_ood"]
+    assert (run.in_attack.eps, run.in_attack.steps, run.in_attack.step_size) == (0.25, 10, 0.1)
+    assert (run.eps, run.schedule.K_start, run.schedule.K_max, run.step_size) == (0.5, 10, 10, 0.1)
+    assert (run.batch_size, run.optimizer.name, run.optimizer.lr, run.schedule.epochs_per_K) == (128, "sgd", 0.1, 400)
+    assert run.schedule.iterations is None and run.augment.p_data.name == "autoaugment_cutout"
+
+
+def test_the_runs_that_figures_and_sections_name_are_there():
+    runs = typed("paper").runs
+    fig2 = {(run.init is not None, run.r1) for run in runs.values() if run.task == "celebahq256"}
+    assert fig2 == {(True, 30), (True, 0), (False, 30), (False, 0)}
+    fixed = {run.schedule.K_max for run in runs.values() if run.schedule.K_start == run.schedule.K_max}
+    assert {5, 25} <= fixed  # Fig. 5; Fig. 4 has more
+    stability = runs["cifar10_max_likelihood"]  # Sec. 5.3
+    assert (stability.objective, stability.optimizer.lr) == ("max_likelihood", 1e-6)
+    assert len({(run.task, typed("paper").tasks[run.task].p_0) for run in runs.values() if "cifar10" in run.task}) == 3
+
+
+def test_an_entry_is_like_another_as_that_is_at_the_scale():
+    """Its own keys aside; another optimiser replaces the whole of the other one's settings."""
+    paper, smoke = typed("paper").runs, typed("smoke").runs
+    for runs in (paper, smoke):
+        own = {"schedule", "monitor", "objective", "optimizer", "r1"}
+        assert runs["cifar10_max_likelihood"].model_dump(exclude=own) == runs["cifar10"].model_dump(exclude=own)
+        assert runs["cifar10_K5"].schedule.model_dump() == runs["cifar10"].schedule.model_dump() | {
+            "K_start": 5,
+            "K_max": 5,
+        }
+    assert smoke["cifar10_K5"].network.name == "small" and paper["cifar10_K5"].network.name == "resnet50"
+    assert paper["church256"].augment.p_data.scale == (0.8, 1) and paper["church256"].init == "imagenet"
+
+
+def test_what_an_entry_takes_from_another_has_the_others_line():
+    """As `atebm explain` prints it: the nearest one's, its own first."""
+    _, origins = load(REPOSITORY, ["scale=smoke", "runs={cifar10_K5: {batch_size: 8}}"])
+    lines = {
+        key: str(origins["runs", "cifar10_K5", *key.split(".")]).partition(":")
+        for key in ("batch_size", "schedule.K_max", "schedule.iterations", "optimizer.lr")
+    }
+    assert lines["batch_size"][0] == "--config"
+    for key, file, text in (
+        ("schedule.K_max", "config.yaml", "cifar10_K5: { like: cifar10"),
+        ("schedule.iterations", "workflow/scales/smoke.yaml", "iterations: 40"),
+        ("optimizer.lr", "config.yaml", "optimizer: { name: adam, lr: 5.0e-4"),
+    ):
+        assert lines[key][0] == file
+        assert text in (REPOSITORY / file).read_text().splitlines()[int(lines[key][2]) - 1]
+    of_church = origins["runs", "church256", "augment", "p_data", "scale"]
+    assert "[0.8, 1]" in of_church.text  # afhqcat256's, which is like celebahq256
+
+
+def test_another_kind_forgets_what_is_set_to_null():
+    config = typed("paper", runs={"cifar10": {"optimizer": {"name": "sgd", "momentum": 0.9, "betas": None}}})
+    assert config.runs["cifar10"].optimizer.model_dump() == {"name": "sgd", "lr": 5e-4, "momentum": 0.9}
 
 
 def test_strings_from_the_command_line_become_numbers():
@@ -60,6 +119,16 @@ def test_strings_from_the_command_line_become_numbers():
             "monitor.n = 61, but set photographs_validation has 60 images.",
         ),
         ({"runs": {"cifar10": {"batch_size": 801}}}, "runs.cifar10.batch_size = 801, but set fashion has 800 images."),
+        (
+            {"runs": {"cifar10_K5": {"like": "cifra10"}}},
+            "which runs does not have. Did you mean cifar10?",
+        ),
+        ({"runs": {"cifar10": {"like": "cifar10_K5"}}}, "like = 'cifar10', which is like cifar10_K5 itself."),
+        ({"samplers": {"cifar10": {"likes": "x"}}}, "unknown key samplers.cifar10.likes. Did you mean like?"),
+        (
+            {"runs": {"cifar10": {"monitor": None}}},
+            "samplers.cifar10.steps = 'selected', but runs.cifar10 has no monitor that selects them.",
+        ),
         ({"metrics": {"n": 101}}, "metrics.n = 101, but samplers.cifar10.n = 100 samples."),
         (
             {"runs": {"cifar10": {"schedule": {"K_start": 9}}}},

@@ -12,7 +12,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from atebm.data import prepare
-from atebm.data.loader import augment, batch_indices, to_bytes
+from atebm.data.loader import batch_indices, to_bytes
 from atebm.errors import DataError
 
 FASHION = {"reader": "fashion_mnist", "split": "train", "held_out": 2000, "size": 16}
@@ -147,22 +147,3 @@ def test_bytes_are_truncated_as_the_authors_did():
         254,
         255,
     ]
-
-
-def test_crop_flip_is_a_shifted_or_mirrored_window():
-    """Each augmented image is one of the 2 x 81 windows of its zero-padded self; all shifts occur."""
-    x = torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    augmented = augment(x, "crop_flip", seed=0, stream=1, iteration=0)
-    padded = torch.nn.functional.pad(x, (4, 4, 4, 4))
-    found = set()
-    for i in range(64):
-        windows = {
-            (top, left, mirrored): padded[i, :, top : top + 32, left : left + 32]
-            for top in range(9)
-            for left in range(9)
-            for mirrored in (0, 1)
-        }
-        match = [key for key, w in windows.items() if torch.equal(w.flip(2) if key[2] else w, augmented[i])]
-        assert len(match) == 1
-        found.add(match[0])
-    assert {key[0] for key in found} == set(range(9)) and {key[2] for key in found} == {0, 1}

@@ -9,6 +9,7 @@ from conftest import planned
 
 from atebm import plan as plan_module
 from atebm.artifacts import ARTIFACTS
+from atebm.errors import ConfigError
 
 
 def changed(*, to: dict, scale: str = "demo") -> set[str]:
@@ -82,3 +83,14 @@ def test_planning_and_drawing_import_no_torch(module):
     """Slurm jobs parse the Snakefile again, and drawing jobs should not wait for torch."""
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_released_weights_are_named_by_the_table(monkeypatch):
+    step = planned("paper", runs={"cifar10": {"weights": "released"}}).train("cifar10", 0)
+    assert step.settings["weights"].startswith("834daf11") and not step.parents
+    variant = planned("paper", runs={"cifar10": {"weights": "released"}}).train("cifar10_K5", 0)
+    assert "weights" not in variant.settings and variant.parents
+    celeba = planned("paper", pretrainings={"imagenet": {"weights": "released"}}).train("celebahq256", 0)
+    assert celeba.parents["init"].settings["weights"].startswith("5fe64df2")
+    with pytest.raises(ConfigError, match=r"runs\.cifar10_K5\.weights: none were released; there are some of"):
+        planned("paper", runs={"cifar10_K5": {"weights": "released"}}).train("cifar10_K5", 0)

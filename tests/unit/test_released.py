@@ -1,6 +1,5 @@
 """Checkpoints in the authors' format as weights of our networks, and what is refused."""
 
-import csv
 import json
 import pickle
 import re
@@ -15,9 +14,10 @@ from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
 from atebm.energy import Energy
-from atebm.energy.released import TABLE, import_weights, network_of, provenance, read
+from atebm.energy.released import import_weights, network_of, provenance, read
 from atebm.errors import ConfigError, DataError
 from atebm.files import sha256
+from atebm.releases import releases
 from atebm.training.checkpoint import load_weights
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)  # the authors' script
@@ -124,40 +124,43 @@ def discriminator(state: dict[str, Tensor], x: Tensor) -> Tensor:
 def test_a_pretrained_discriminator256_keeps_logit_0(tmp_path):
     state, file = discriminator_state(), tmp_path / "ckpt.pth"
     torch.save({"model": {f"module.{name}": tensor for name, tensor in state.items()}, "optimizer": {"lr": 1}}, file)
-    import_weights(file, "pretrained256", tmp_path, REPOSITORY)
+    import_weights(file, "imagenet", tmp_path, REPOSITORY)
     x = torch.rand(1, 3, 256, 256)
     with torch.no_grad():
         wanted = discriminator(state, x)
         assert wanted.abs() > 0.01
-        torch.testing.assert_close(imported(tmp_path, "pretrained256")(x), wanted, rtol=1e-4, atol=1e-5)
-    assert json.loads((tmp_path / "pretrained256.json").read_text())["parameters"] == 20_851_777
+        torch.testing.assert_close(imported(tmp_path, "imagenet")(x), wanted, rtol=1e-4, atol=1e-5)
+    assert json.loads((tmp_path / "imagenet.json").read_text())["parameters"] == 20_851_777
 
 
 # --- provenance ---------------------------------------------------------------------------------------------------
 
 
 def test_known_files_are_told_apart(tmp_path):
-    rows = {row["task"]: row for row in csv.DictReader((REPOSITORY / TABLE).open())}
+    rows = releases()
     file = tmp_path / "model.pth"
     file.write_bytes(b"x" * 10)
-    told = {task: provenance(file, rows[task]["sha256"], task, REPOSITORY) for task in rows}
-    assert told["celebahq256"] == (True, f"verified: model.pth is the authors' {rows['celebahq256']['file']}.")
-    assert all(verified for verified, _ in told.values())
-    assert provenance(file, rows["church256"]["sha256"], "celebahq256", REPOSITORY) == (
-        False,
-        "warning: model.pth is what the authors released for task church256, not celebahq256.",
+    told = {task: provenance(file, rows[task]["sha256"], task) for task in rows}
+    assert told["celebahq256"] == (
+        True,
+        f"verified: model.pth is the authors' {rows['celebahq256']['file']}. To evaluate it, set weights: released.",
     )
-    verified, sentence = provenance(file, "0" * 64, "celebahq256", REPOSITORY)
+    assert all(verified for verified, _ in told.values())
+    assert provenance(file, rows["church256"]["sha256"], "celebahq256") == (
+        False,
+        "warning: model.pth is what the authors released for church256, not celebahq256.",
+    )
+    verified, sentence = provenance(file, "0" * 64, "celebahq256")
     assert not verified and sentence.startswith("warning:")
     assert all(text in sentence for text in (rows["celebahq256"]["sha256"], "0" * 64, "85469528", "(10 bytes"))
-    assert provenance(file, "0" * 64, "other", REPOSITORY)[1].startswith("warning: model.pth can't be verified")
+    assert provenance(file, "0" * 64, "other")[1].startswith("warning: model.pth can't be verified")
 
 
 def test_the_table_of_released_files_is_that_of_the_lfs_pointers():
     """Typed once more: the first digits, and sizes that agree with the networks' parameters."""
-    rows = {row["task"]: row for row in csv.DictReader((REPOSITORY / TABLE).open())}
+    rows = releases()
     pointers = {
-        "pretrained256": ("5fe64df2", 85_467_864, 21_364_264),
+        "imagenet": ("5fe64df2", 85_467_864, 21_364_264),
         "cifar10": ("834daf11", 94_410_799, 23_520_842 + 2 * 26_560),  # and running statistics
         "cifar10_ood": ("b24fc2f4", 94_410_799, 23_520_842 + 2 * 26_560),
         "celebahq256": ("e0fff9b7", 85_469_528, 21_364_264),
@@ -175,7 +178,7 @@ def test_the_table_of_released_files_is_that_of_the_lfs_pointers():
 
 def test_a_task_without_a_network_is_named():
     with pytest.raises(
-        ConfigError, match="there is no task 'imagnet' at scale paper; choose one of afhqcat256, celeba"
+        ConfigError, match="there is no run or pre-training 'imagnet' at scale paper; choose one of afhqcat256, celeba"
     ):
         network_of(typed("paper"), "imagnet")
 

@@ -2,61 +2,60 @@
 
 import csv
 import json
+import shutil
+import sys
+import types
+from contextlib import nullcontext
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from conftest import planned, write_specs
+from conftest import job_of, planned, write_specs
 from safetensors.torch import load_file
 
-from atebm.data.prepare import write_set
-from atebm.energy import Energy
-from atebm.errors import ConfigError, ResultError
+from atebm.energy import Classifier, Energy
+from atebm.errors import ConfigError, DataError, ResultError
+from atebm.files import canonical
 from atebm.job import Job, record_of
 from atebm.kinds import FILES
 from atebm.metrics.features import write_features
 from atebm.metrics.frechet import Gaussian, frechet_distance
 from atebm.sampling.gather import gather
 from atebm.sampling.generate import sample_shard
-from atebm.training import loop
+from atebm.training import classifier, loop
+from atebm.training.checkpoint import save_weights
 from atebm.training.classifier import train_classifier
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    """(root, plan): scale smoke's data and extractor, made once for all tests of this file."""
-    root, plan = tmp_path_factory.mktemp("smoke"), planned("smoke")
-    train = plan.train("cifar10", 0)
-    write_specs(root, train, plan.sample("cifar10", 0, "best"))
-    for step in plan.sample("cifar10", 0, "best").ancestry():
-        if step.kind == "data":
-            write_set(Job(root / step.spec_file))
-    train_classifier(Job(root / plan.extractor().spec_file), CPU)
-    return root, plan
-
-
 PLAIN = {"average": None}
-
-
-def job_of(smoke, **changes) -> Job:
-    """A train job beside the module's data, with some settings changed."""
-    root, _ = smoke
-    step = planned("smoke", runs={"cifar10": changes}).train("cifar10", 0)
-    write_specs(root, step)
-    return Job(root / step.spec_file)
 
 
 def contents(job: Job) -> dict[str, bytes]:
     return {name: (job.folder / name).read_bytes() for name in FILES[job.spec["kind"]]}
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [PLAIN, {"augment": "crop_flip", "in_attack": {"steps": 1, "step_size": 0.1}, "schedule": {"auc_advance": 0.5}}],
-    ids=["plain", "all options"],
-)
+SGD = {"name": "sgd", "lr": 0.01, "momentum": 0.9, "betas": None}
+CUTOUT = {"name": "autoaugment_cutout", "fill": [0.3]}
+VARIANTS = {
+    "Algorithm 1": PLAIN | {"schedule": {"K_start": 2}},
+    "Algorithm 2": PLAIN,
+    "early advance and attack on p_data": {
+        "augment": {"p_data": {"name": "crop_flip"}, "p_0": {"name": "crop_flip"}},
+        "in_attack": {"steps": 1, "step_size": 0.1, "eps": None},
+        "schedule": {"auc_advance": 0.5},
+    },
+    "length by epochs": PLAIN | {"schedule": {"epochs_per_K": 0.28, "iterations": None}},
+    "SGD": PLAIN | {"optimizer": SGD},
+    "in- and out-of-distribution": PLAIN
+    | {"optimizer": SGD, "eps": 0.5, "in_attack": {"steps": 2, "step_size": 0.1, "eps": 0.25}, "r1": 0}
+    | {"augment": {"p_data": CUTOUT, "p_0": CUTOUT}, "schedule": {"K_start": 2}},
+    "maximum likelihood": PLAIN | {"objective": "max_likelihood", "optimizer": {"lr": 1e-6}},
+    "bfloat16": PLAIN | {"precision": "bf16"},
+}
+
+
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=list(VARIANTS))
 def test_interrupted_and_resumed_equals_uninterrupted(smoke, changes, monkeypatch):
     job = job_of(smoke, **changes)
     loop.train(job, CPU)
@@ -81,7 +80,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(smoke, changes, monkeypatc
     seen = []
     monkeypatch.setattr(loop, "iterate", lambda state, *rest: seen.append(state.iteration) or iterate(state, *rest))
     loop.train(job, CPU)
-    assert seen == list(range(20, 40)), "the run did not resume from its checkpoint"
+    total = record_of(job.folder)["iterations"]
+    assert 40 <= total <= 42 and seen == list(range(20, total)), "the run did not resume from its checkpoint"
     assert contents(job) == whole
 
 
@@ -98,7 +98,7 @@ def test_first_iteration_is_algorithm_2_written_out(smoke):
     ]
     x, z = (
         batch[loop.batch_indices(len(batch), 16, 0, 0, stream)]
-        for batch, stream in zip(images, (loop.DATA, loop.CONTRASTIVE), strict=True)
+        for batch, stream in zip(images, loop.STREAMS.values(), strict=True)
     )
     for _ in range(2):
         z = z.detach().requires_grad_()
@@ -180,6 +180,66 @@ def test_divergence_is_one_sentence(smoke):
     assert not (job.folder / "run.json").exists()
 
 
+def test_with_max_likelihood_divergence_is_the_result(smoke):
+    """Sec. 5.3: the run ends where numbers overflow, and says so, instead of failing."""
+    changes = {"objective": "max_likelihood", "optimizer": {"lr": 1e30}, "monitor": None, "r1": 0}
+    job = job_of(smoke, **changes)
+    loop.train(job, CPU)
+    record, rows = record_of(job.folder), list(csv.DictReader((job.folder / "log.csv").open()))
+    assert record["diverged"] and record["iterations"] == 20 and record["best"] is record["last"] is None
+    assert not np.isfinite(float(rows[-1]["loss"]))
+
+
+def test_without_a_monitor_the_last_weights_are_kept(smoke):
+    job = job_of(smoke, monitor=None)
+    assert set(job.spec["parents"]) == {"p_data", "p_0"}
+    loop.train(job, CPU)
+    assert (job.folder / "best.safetensors").read_bytes() == (job.folder / "last.safetensors").read_bytes()
+
+
+def test_training_starts_from_a_pretrained_classifier(smoke):
+    """f starts as the logit of the classifier's first class: which photograph a crop came from."""
+    root, _ = smoke
+    plan = planned("smoke", runs={"cifar10": {"init": "photographs", "schedule": {"iterations": 1}, "average": None}})
+    step = plan.train("cifar10", 0)
+    write_specs(root, step)
+    pretraining = Job(root / step.parents["init"].spec_file)
+    train_classifier(pretraining, CPU)
+    assert record_of(pretraining.folder)["classes"] == ["astronaut", "china"]
+    state = loop.initial(Job(root / step.spec_file), (1, 8, 8), CPU)
+    whole = Classifier(step.settings["network"], (1, 8, 8), 2)
+    whole.load_state_dict(load_file(pretraining.folder / "model.safetensors"))
+    x = torch.rand(3, 1, 8, 8)
+    torch.testing.assert_close(state.model(x), whole(x)[:, 0])
+
+
+def test_a_pretraining_that_was_interrupted_goes_on(smoke, monkeypatch):
+    root, _ = smoke
+    step = planned("smoke").pretrain("photographs")
+    write_specs(root, step)
+    job = Job(root / step.spec_file)
+    train_classifier(job, CPU)
+    whole = contents(job)
+    for path in (*job.folder.iterdir(), *job.checkpoints.glob("*")):
+        path.unlink()
+    monkeypatch.setattr(classifier, "SAVE_EVERY", 5)
+    step_, done = classifier.Fit.step, []
+
+    def killed_after_12(fit, *rest):
+        if len(done) == 12:
+            raise KeyboardInterrupt
+        done.append(fit.iteration)
+        step_(fit, *rest)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(classifier.Fit, "step", killed_after_12)
+        train_classifier(job, CPU)
+    again = []
+    monkeypatch.setattr(classifier.Fit, "step", lambda fit, *rest: again.append(fit.iteration) or step_(fit, *rest))
+    train_classifier(job, CPU)
+    assert done == list(range(12)) and again[0] == 10 and contents(job) == whole
+
+
 def test_an_inaccurate_extractor_is_refused(smoke):
     root, _ = smoke
     step = planned("smoke", extractors={"classifier": {"min_accuracy": 0.999}}).extractor()
@@ -208,3 +268,78 @@ def test_the_small_network_has_its_documented_size():
     model = Energy({"name": "small", "width": 16, "mean": [0.3], "std": [0.35]}, (1, 16, 16))
     assert sum(parameter.numel() for parameter in model.parameters()) == 103_089
     assert model(torch.rand(3, 1, 16, 16)).shape == (3,)
+
+
+def test_released_weights_take_the_place_of_a_training(smoke, tmp_path):
+    """The step names the file by its sha256, has no parents, and its record says whose weights these are."""
+    root, _ = smoke
+    digest = "ab" * 32
+    plan = planned("smoke", runs={"cifar10": {"weights": digest}}, samplers={"cifar10": {"steps": 3}})
+    step = plan.sample("cifar10", 0, "best")
+    train = step.parents["model"]
+    assert not train.parents and train.settings["weights"] == digest
+    write_specs(root, step)
+    job = Job(root / train.spec_file)
+    with pytest.raises(DataError, match=r"cifar10 wants released weights: python -m atebm import-weights FILE"):
+        loop.train(job, CPU)
+    weights = root / "data/weights/cifar10.safetensors"
+    model = Energy(train.settings["network"], (1, 8, 8))
+    save_weights(model.state_dict(), weights)
+    record = {"file": "model.pth", "verified": False, "parameters": 1, "network": train.settings["network"]}
+    for named, error in (("cd" * 32, DataError), (digest, None)):
+        text = canonical(record | {"sha256": named, "shape": [1, 8, 8]})
+        weights.with_suffix(".json").write_text(text)
+        with pytest.raises(error, match="import that one") if error else nullcontext():
+            loop.train(job, CPU)
+    assert record_of(job.folder)["released"] == {"file": "model.pth", "sha256": digest, "verified": False}
+    sampling, shard = Job(root / step.spec_file), tmp_path / "0-of-1.npz"
+    sample_shard(sampling, "0-of-1", shard, CPU)
+    gather(sampling, [shard])
+    assert record_of(sampling.folder)["iteration"] is None
+    sources = torch.from_numpy(np.load(sampling.parent("sources") / "images.npy")).permute(0, 3, 1, 2).float() / 255
+    logits = pd.read_csv(sampling.folder / "paths.csv")["logit_source"]
+    np.testing.assert_allclose(logits, model(sources).detach(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler, and there is no g++ here")
+def test_compiled_training_is_eager_training_up_to_rounding(smoke):
+    logs = []
+    for compiled in (False, True):
+        changes = {"compile": compiled, "schedule": {"K_start": 1, "iterations": 20}, "monitor": None, "r1": 0.1}
+        job = job_of(smoke, **changes)
+        loop.train(job, CPU)
+        logs.append(pd.read_csv(job.folder / "log.csv"))
+    pd.testing.assert_frame_equal(*logs, rtol=1e-4)
+
+
+def test_curves_go_to_tensorboard_where_it_is_installed(smoke, tmp_path, monkeypatch):
+    shown = []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            shown.append(folder)
+
+        def add_scalar(self, name, value, iteration):
+            shown.append((name, value, iteration))
+
+        def close(self):
+            shown.append("closed")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.close()
+
+    stub = types.ModuleType("torch.utils.tensorboard")
+    stub.SummaryWriter = SummaryWriter
+    job = job_of(smoke, monitor=None, r1=0.2)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, stub.__name__, stub)
+        loop.train(job, CPU, tensorboard=tmp_path)
+    row = list(csv.DictReader((job.folder / "log.csv").open()))[1]
+    assert shown[0] == tmp_path / job.spec_file.stem and shown[-1] == "closed"
+    assert ("auc", float(row["auc"]), 40) in shown and ("K", int(row["K"]), 40) in shown
+    monkeypatch.setitem(sys.modules, stub.__name__, None)
+    with pytest.raises(ConfigError, match="TensorBoard is not installed: pip install tensorboard"):
+        loop.train(job_of(smoke, monitor=None, r1=0.3), CPU, tensorboard=tmp_path)

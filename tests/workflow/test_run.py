@@ -211,3 +211,15 @@ def test_the_report_is_one_file_with_captions_and_categories(smoke, tmp_path):
     for path, result in embedded("results").items():
         assert titled(Path(path).stem) in result["caption"] and "scale smoke" in result["caption"]
         assert result["data_uri"].startswith("data:")
+
+
+def test_a_training_on_two_processes_is_the_same_up_to_rounding(smoke, tmp_path):
+    folder = Path(shutil.copytree(smoke, tmp_path / "checkout"))
+    (trained,) = (folder / "work/train").glob("cifar10-*")
+    shutil.rmtree(trained)
+    shutil.rmtree(folder / "work/checkpoints/train")
+    made = snakemake(folder, "models", "--config", "gpus_per_run=2")
+    assert made.returncode == 0 and "train cifar10" in output(made), output(made)
+    logs = [pd.read_csv(where / "work/train" / trained.name / "log.csv") for where in (folder, smoke)]
+    pd.testing.assert_frame_equal(*logs, rtol=1e-3)
+    assert "nproc" in snakemake(folder, "-n", "-p", "-F", "models", "--config", "gpus_per_run=2").stdout

@@ -31,8 +31,14 @@ PLAN.write(Path())
 STALE = request(PLAN, Path())  # renderings that show something else than this plan
 # Jobs that want a GPU, where there may be one. A profile or `--resources gpu=N` says how many run at once.
 GPU = int(config["device"] == "cuda" or config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
-# Conda jobs start without PYTHONPATH. The device changes no digest: it is where a step runs, not what it computes.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH='{SRC}' ATEBM_DEVICE={config['device']}; ")
+# One process per GPU of a run; torchrun ends them all when one fails.
+GPUS = config["gpus_per_run"]
+LAUNCH = "python" if GPUS == 1 else f"python -m torch.distributed.run --standalone --nproc-per-node {GPUS}"
+# Conda jobs start without PYTHONPATH. The others change no digest: where a step runs and is watched, not what it computes.
+ENVIRONMENT = {"PYTHONPATH": f"'{SRC}'", "ATEBM_DEVICE": config["device"]}
+if config["tensorboard"]:
+    ENVIRONMENT["ATEBM_TENSORBOARD"] = "work/tensorboard"
+shell.prefix(f"set -euo pipefail; export {' '.join(f'{name}={value}' for name, value in ENVIRONMENT.items())}; ")
 
 # Lets the literal command `snakemake --use-conda ...` run on a machine without conda, where every job would stop with
 # "Error running conda info". With conda present nothing changes.

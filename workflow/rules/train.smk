@@ -18,6 +18,29 @@ rule extractor:
         "python -m atebm extractor {input.spec} > {log} 2>&1"
 
 
+rule pretrain:
+    input:
+        unpack(inputs("pretrain")),
+    output:
+        outputs("pretrain"),
+    log:
+        "logs/pretrain/{id}.log",
+    benchmark:
+        "logs/pretrain/{id}.tsv"
+    priority: 10
+    retries: 2  # goes on from its last checkpoint
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        gpu=GPU * GPUS,
+    params:
+        launch=LAUNCH,
+    message:
+        "pre-train a classifier, {wildcards.id}; follow it in {log}"
+    shell:
+        "{params.launch} -m atebm pretrain {input.spec} > {log} 2>&1"
+
+
 # One thread: on CPU two jobs of one thread beat one of two, and the bytes do not depend on --cores.
 rule train:
     input:
@@ -33,8 +56,10 @@ rule train:
     conda:
         "../envs/torch.yaml"
     resources:
-        gpu=GPU,
+        gpu=GPU * GPUS,
+    params:
+        launch=LAUNCH,
     message:
         "train {wildcards.id}; follow it in {log}"
     shell:
-        "python -m atebm train {input.spec} > {log} 2>&1"
+        "{params.launch} -m atebm train {input.spec} > {log} 2>&1"

@@ -1,11 +1,10 @@
-"""Prepared sets on the device: uint8 there, batches of floats out; order and augmentation are pure functions."""
+"""Prepared sets on the device: uint8 there, batches of floats out; their order is a pure function."""
 
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -17,7 +16,7 @@ def load(folder: Path, device: torch.device, n: int | None = None) -> Tensor:
 
 def to_float(images: Tensor) -> Tensor:
     """uint8 to float32 in [0, 1], in the memory layout that `Classifier.on` gives to weights."""
-    return (images.float() / 255).contiguous(memory_format=torch.channels_last)
+    return (images.to(torch.get_default_dtype()) / 255).contiguous(memory_format=torch.channels_last)
 
 
 def to_bytes(x: Tensor) -> Tensor:
@@ -46,25 +45,3 @@ def batch_indices(n: int, batch_size: int, iteration: int, seed: int, stream: in
 @lru_cache(maxsize=4)  # one entry per stream in use: shuffling a million images anew each iteration would show
 def _epoch_order(n: int, seed: int, stream: int, epoch: int) -> Tensor:
     return torch.randperm(n, generator=generator(seed, stream, epoch))
-
-
-def augment(x: Tensor, how: str, seed: int, stream: int, iteration: int) -> Tensor:
-    """One batch (B, C, H, W), each image by itself: `none`, or `crop_flip`, CIFAR-10's random crop after zero padding
-    of 1/8 of the side (4 of 32 pixels) and random mirroring.
-
-    Raises ValueError for `resized_crop_flip`, the pipeline of the 256x256 tasks, which this version does not have.
-    """
-    if how == "none":
-        return x
-    if how != "crop_flip":
-        raise ValueError(f"augmentation {how} is not built in this version, which has: none, crop_flip")
-    count, _, height, width = x.shape
-    pad = height // 8
-    random = torch.rand(3, count, generator=generator(seed, stream, iteration)).to(x.device)
-    top, left = (random[:2] * (2 * pad + 1)).long()
-    rows = top[:, None] + torch.arange(height, device=x.device)
-    columns = left[:, None] + torch.arange(width, device=x.device)
-    columns = torch.where(random[2, :, None] < 0.5, columns.flip(1), columns)
-    images = torch.arange(count, device=x.device)[:, None, None]
-    padded = F.pad(x, (pad, pad, pad, pad)).permute(0, 2, 3, 1)
-    return padded[images, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -57,7 +57,7 @@ class Energy(Classifier):
         super().__init__(settings, shape, outputs=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x)[:, 0]
+        return super().forward(x)[:, 0].to(x.dtype)  # under autocast too
 
 
 def load_logit_0(energy: Energy, weights: Mapping[str, Tensor]) -> Energy:

@@ -4,7 +4,7 @@ Their tensor names are not all published, so tensors are matched in the order of
 construction, and checked by kind and shape.
 """
 
-import csv
+import json
 import math
 import pickle
 from collections.abc import Mapping
@@ -18,15 +18,12 @@ from torch import Tensor
 from ..config import Config
 from ..errors import ConfigError, DataError
 from ..files import canonical, sha256, write_text
+from ..job import Job
 from ..layers import load
+from ..releases import releases
 from ..training.checkpoint import save_weights
 from . import Energy, load_logit_0
 from .folding import EPS
-
-TABLE = "data/published/released_weights.csv"
-# Released networks without a run of that name, and a run with the same network: the ImageNet classifier that the
-# 256x256 runs start from, and the model of the OOD experiment.
-SAME_NETWORK = {"pretrained256": "celebahq256", "cifar10_ood": "cifar10"}
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of BatchNorm; all other tensors are learnt
 LAST = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}  # how our tensors are called in the file
@@ -41,7 +38,7 @@ def import_weights(file: Path, task: str, out: Path, root: Path) -> None:
     config, _ = load(root, ["scale=paper"])
     settings, shape = network_of(config, task)
     digest = sha256(file)
-    verified, sentence = provenance(file, digest, task, root)
+    verified, sentence = provenance(file, digest, task)
     print(sentence)
     tensors = read(file)
     energy = Energy(settings, shape)
@@ -64,30 +61,32 @@ def import_weights(file: Path, task: str, out: Path, root: Path) -> None:
 
 def network_of(config: Config, task: str) -> tuple[dict[str, Any], list[int]]:
     """Settings of the network of a task and the shape (C, H, W) of its images."""
-    run = config.runs.get(task) or config.runs.get(SAME_NETWORK.get(task, ""))
-    if run is None:
-        known = ", ".join(sorted({*config.runs, *SAME_NETWORK}))
-        raise ConfigError(f"there is no task {task!r} at scale paper; choose one of {known}.")
-    size = config.sets[config.tasks[run.task].p_data].size
-    return run.network.model_dump(mode="json"), [len(run.network.mean), size, size]
+    if task in config.runs:
+        network, p_data = config.runs[task].network, config.tasks[config.runs[task].task].p_data
+    elif task in config.pretrainings:
+        network, p_data = config.pretrainings[task].network, config.pretrainings[task].p_data
+    else:
+        known = ", ".join(sorted({*config.runs, *config.pretrainings}))
+        raise ConfigError(f"there is no run or pre-training {task!r} at scale paper; choose one of {known}.")
+    size = config.sets[p_data].size
+    return network.model_dump(mode="json"), [len(network.mean), size, size]
 
 
-def provenance(file: Path, digest: str, task: str, root: Path) -> tuple[bool, str]:
+def provenance(file: Path, digest: str, task: str) -> tuple[bool, str]:
     """Whether a file of this sha256 is the one released for the task, and a sentence about it."""
-    with (root / TABLE).open(newline="", encoding="utf-8") as table:
-        rows = list(csv.DictReader(table))
-    for row in rows:
-        if row["sha256"] == digest and row["task"] == task:
-            return True, f"verified: {file.name} is the authors' {row['file']}."
+    for released_for, row in releases().items():
+        if row["sha256"] == digest and released_for == task:
+            return True, f"verified: {file.name} is the authors' {row['file']}. To evaluate it, set weights: released."
         if row["sha256"] == digest:
-            return False, f"warning: {file.name} is what the authors released for task {row['task']}, not {task}."
-    for row in rows:
-        if row["task"] == task:
-            return False, (
-                f"warning: {file.name} is not the authors' {row['file']} ({row['bytes']} bytes, sha256 "
-                f"{row['sha256']}) but another checkpoint ({file.stat().st_size} bytes, sha256 {digest})."
-            )
-    return False, f"warning: {file.name} can't be verified: no checksum of a release for task {task} is known."
+            return False, f"warning: {file.name} is what the authors released for {released_for}, not {task}."
+    use = f"To evaluate it all the same, set weights: {digest}."
+    if task in releases():
+        row = releases()[task]
+        return False, (
+            f"warning: {file.name} is not the authors' {row['file']} ({row['bytes']} bytes, sha256 "
+            f"{row['sha256']}) but another checkpoint ({file.stat().st_size} bytes). {use}"
+        )
+    return False, f"warning: {file.name} can't be verified: no checksum of a release for {task} is known. {use}"
 
 
 def read(file: Path) -> dict[str, Tensor]:
@@ -114,6 +113,25 @@ def read(file: Path) -> dict[str, Tensor]:
 
 def is_state_dict(value: Any) -> bool:
     return isinstance(value, Mapping) and bool(value) and all(isinstance(part, Tensor) for part in value.values())
+
+
+def adopt(job: Job) -> tuple[Path, dict[str, Any]]:
+    """The imported weights that a step names by the sha256 of their file, and their record.
+
+    Raises DataError where they were not imported, or another file was.
+    """
+    name, wanted = job.spec["name"], job.settings["weights"]
+    weights = job.work.parent / "data/weights" / f"{name}.safetensors"
+    record = weights.with_suffix(".json")
+    if not record.exists():
+        raise DataError(f"{name} wants released weights: python -m atebm import-weights FILE --task {name}.")
+    contents = json.loads(record.read_text(encoding="utf-8"))
+    if contents["sha256"] != wanted:
+        raise DataError(
+            f"data/weights/{name}.json is of a file with sha256 {contents['sha256']}, but {name} wants {wanted}: "
+            f"import that one, or set weights to the other's sha256."
+        )
+    return weights, contents
 
 
 def matched(tensors: Mapping[str, Tensor], energy: Energy, file: Path) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ from ..plan import Plan, Step
 COMPUTES = {
     "data": "a data set (Sec. 5; supplement 3, datasets)",
     "extractor": "the features behind FID and IS (supplement 3, evaluation metrics)",
+    "pretrain": "pretraining of D as a classifier (Sec. 4.4, regularization; supplement 3, training)",
     "toy": "Algorithm 1 in 2D (Sec. 4.2, Fig. 1)",
     "train": "binary adversarial training (Algorithm 2; Eqs. 8 and 11)",
     "sample": "PGD from source images (Eq. 8; Table S4)",

@@ -200,8 +200,11 @@ def strip(images: np.ndarray) -> np.ndarray:
 
 def caption_figS2(needs: Needs, sample: dict[str, Any]) -> str:
     task = needs.task("cifar10")
+    weights = f"checkpoint of iteration {sample['iteration']}, chosen on validation sources."
+    if sample["iteration"] is None:
+        weights = "the authors' released weights."
     return (
         f"{task['title']} at scale {needs.scale}, played by {task['played_by']}. Uncurated: the first samples of seed "
         f"{sample['seed']}.\n{sample['steps']} PGD steps of {sample['step_size']} from sources that no training saw; "
-        f"checkpoint of iteration {sample['iteration']}, chosen on validation sources."
+        f"{weights}"
     )

@@ -32,7 +32,7 @@ def gather(job: Job, shards: list[Path]) -> None:
             "run": model["run"],
             "seed": model["seed"],
             "checkpoint": checkpoint,
-            "iteration": model[checkpoint]["iteration"],
+            "iteration": (model[checkpoint] or {"iteration": model["iterations"]})["iteration"],
             "steps": steps_of(job),
             "step_size": job.settings["step_size"],
             "n": len(images),

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..attacks.pgd import pgd
 from ..data.loader import load, to_bytes, to_float
 from ..energy import Energy
+from ..energy.folding import frozen
 from ..files import atomic
 from ..job import Job, record_of
 from ..progress import progress
@@ -44,7 +45,8 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
 def ascend(model: Energy, sources: Tensor, steps: int, step_size: float) -> dict[str, np.ndarray]:
     """One batch: samples as bytes, f before and after, and the L2 distance moved, in [0, 1] pixel units."""
     start = to_float(sources)
-    x = pgd(model, start, steps, step_size)
+    with frozen(model):
+        x = pgd(model, start, steps, step_size)
     with torch.inference_mode():
         columns = (model(start), model(x), (x - start).flatten(1).norm(dim=1))
     images = to_bytes(x).permute(0, 2, 3, 1).contiguous()

@@ -1,69 +1,135 @@
-"""The stand-in extractor: one seeded classifier of a set's labels, since Inception's weights are not at hand.
+"""One seeded classifier of a set's labels: a run's pre-training (Sec. 4.4, regularization), or a stand-in extractor.
 
-Its features give distances that rank images of this set; they are not FID, and comparable only among runs scored by
-the very same classifier.
+As an extractor it takes the place of Inception, whose weights are not at hand at small scales: its features give
+distances that rank images of its set; they are not FID, and comparable only among runs scored by the very same
+classifier.
 """
+
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor
 
-from ..data.loader import batch_indices, load, to_float
+from ..data.augment import augment
+from ..data.loader import batch_indices, load
 from ..energy import Classifier
-from ..errors import ResultError
+from ..energy.released import adopt
+from ..errors import ResultError, StoppedError
 from ..job import Job, record_of
 from ..metrics.features import extract
 from ..progress import progress
-from .checkpoint import save_weights
-from .loop import device_name
+from .checkpoint import load_state, save_state, save_weights
+from .distributed import ALONE, Group
+from .interrupt import signals, stops
+from .loop import SAVE_EVERY, STATE, device_name
+
+STREAM = 0  # of random numbers; training has others
 
 
-def train_classifier(job: Job, device: torch.device) -> None:
-    """Train on p_data's labels, assert the accuracy on held-out labels, and write the extractor's folder.
+class Fit:
+    """A classifier in training, with all that changes on the way; a checkpoint holds the same."""
 
-    Raises ResultError when the held-out accuracy is below min_accuracy.
+    def __init__(
+        self, settings: dict[str, Any], shape: tuple[int, ...], classes: int, total: int, device: torch.device
+    ):
+        torch.manual_seed(settings["seed"])
+        self.model = Classifier(settings["network"], shape, classes).on(device)
+        self.optimizer = torch.optim.Adam(self.model.parameters())
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, settings["lr"], total_steps=total)
+        self.iteration = 0
+
+    def step(self, x: Tensor, labels: Tensor, group: Group) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(self.model(x), labels).backward()
+        group.average_gradients(self.model.parameters())
+        self.optimizer.step()
+        self.schedule.step()
+        self.iteration += 1
+
+    def snapshot(self) -> dict[str, Any]:
+        parts = {name: getattr(self, name).state_dict() for name in ("model", "optimizer", "schedule")}
+        return parts | {"iteration": self.iteration}
+
+    def restore(self, saved: dict[str, Any] | None) -> None:
+        if saved:
+            self.iteration = saved["iteration"]
+            for name in ("model", "optimizer", "schedule"):
+                getattr(self, name).load_state_dict(saved[name])
+
+
+def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> None:
+    """Train on p_data's labels, assert the accuracy on held-out labels, and write the step's folder.
+
+    Resumes where an interrupted one stopped. Every process of `group` calls this; the first one writes. Raises
+    ResultError when the held-out accuracy is below min_accuracy, and StoppedError, with the state saved, after
+    SIGTERM or Ctrl-C.
     """
-    settings = job.settings
-    p_data = job.parent("p_data")
-    images, labels = load(p_data, device), torch.from_numpy(np.load(p_data / "labels.npy")).to(device)
-    classes = record_of(p_data)["classes"]
-    torch.manual_seed(settings["seed"])
-    model = Classifier(settings["network"], images.shape[1:], len(classes)).on(device)
-    iterations = settings["epochs"] * (len(images) // settings["batch_size"])
-    optimizer = torch.optim.Adam(model.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings["lr"], total_steps=iterations)
-    with progress(f"extractor {job.spec['name']}", iterations) as report:
-        for iteration in range(iterations):
-            indices = batch_indices(len(images), settings["batch_size"], iteration, settings["seed"], stream=0)
-            loss = F.cross_entropy(model(to_float(images[indices.to(device)])), labels[indices.to(device)])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            report(iteration + 1)
+    settings, what = job.settings, f"{job.spec['kind']} {job.spec['name']}"
+    if "weights" in settings:
+        finish_with_released(job)
+        return
+    images, labels = load(job.parent("p_data"), device), load_labels(job, "p_data").to(device)
+    total = settings["epochs"] * (len(images) // settings["batch_size"])
+    classes = record_of(job.parent("p_data"))["classes"]
+    fit = Fit(settings, tuple(images.shape[1:]), len(classes), total, device)
+    fit.restore(load_state(job.checkpoints / STATE, device))
+    with signals() as received, progress(what, total, fit.iteration, not group.leads) as report:
+        while fit.iteration < total:
+            stopping = stops(fit.iteration, received, group)
+            if group.leads and (stopping or (fit.iteration and fit.iteration % SAVE_EVERY == 0)):
+                save_state(fit.snapshot(), job.checkpoints / STATE)
+            if stopping:
+                raise StoppedError(f"{what}: stopped at iteration {fit.iteration}; run it again to go on.", *received)
+            fit.step(*draw(images, labels, settings, fit.iteration, group), group)
+            report(fit.iteration)
 
-    accuracy = held_out_accuracy(model, job, device)
+    accuracy = held_out_accuracy(fit.model, job, device)
     print(f"held-out accuracy {accuracy:.4f}")
     if not accuracy >= settings["min_accuracy"]:
         raise ResultError(
-            f"extractor {job.spec['name']} reaches {accuracy:.3f} on held-out labels, below its min_accuracy "
-            f"{settings['min_accuracy']}: raise extractors.{job.spec['name']}.epochs."
+            f"{what} reaches {accuracy:.3f} on held-out labels, below its min_accuracy {settings['min_accuracy']}: "
+            "raise its epochs."
         )
-    save_weights(model.state_dict(), job.folder / "model.safetensors")
-    job.finish(
-        {
-            "extractor": job.spec["name"],
-            "kind": settings["kind"],
-            "network": settings["network"],
-            "shape": list(images.shape[1:]),
-            "classes": classes,
-            "accuracy": accuracy,
-            "device": device_name(device),
-        }
-    )
+    if group.leads:
+        save_weights(fit.model.state_dict(), job.folder / "model.safetensors")
+        job.finish(
+            {
+                job.spec["kind"]: job.spec["name"],
+                "kind": "classifier",
+                "network": settings["network"],
+                "shape": list(images.shape[1:]),
+                "classes": classes,
+                "accuracy": accuracy,
+                "device": device_name(device),
+            }
+        )
+
+
+def finish_with_released(job: Job) -> None:
+    """Write the folder of a pre-training that the authors did; of its logits, import-weights has kept the first."""
+    weights, record = adopt(job)
+    save_weights(load_file(weights), job.folder / "model.safetensors")
+    job.finish({"pretrain": job.spec["name"], **{key: record[key] for key in ("network", "shape", "file", "sha256")}})
+
+
+def draw(
+    images: Tensor, labels: Tensor, settings: dict[str, Any], iteration: int, group: Group
+) -> tuple[Tensor, Tensor]:
+    """This process's rows of one batch, augmented, and their labels."""
+    total, seed = settings["batch_size"], settings["seed"]
+    rows = group.rows(total)
+    indices = batch_indices(len(images), total, iteration, seed, STREAM)[rows.start : rows.stop].to(images.device)
+    return augment(images[indices], settings["augment"], (seed, STREAM, iteration), rows, total), labels[indices]
+
+
+def load_labels(job: Job, role: str) -> Tensor:
+    return torch.from_numpy(np.load(job.parent(role) / "labels.npy"))
 
 
 def held_out_accuracy(model: Classifier, job: Job, device: torch.device) -> float:
     """Share of the held-out images whose label the classifier finds."""
     logits = extract(model.eval(), load(job.parent("held_out"), device))[1]
-    return float((logits.argmax(1) == np.load(job.parent("held_out") / "labels.npy")).mean())
+    return float((logits.argmax(1) == load_labels(job, "held_out").numpy()).mean())

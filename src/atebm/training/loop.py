@@ -2,30 +2,41 @@
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..attacks.pgd import pgd
-from ..data.loader import augment, batch_indices, load, to_float
-from ..energy import Energy
-from ..errors import ResultError, StoppedError
+from ..data.augment import augment
+from ..data.loader import batch_indices, load
+from ..energy import Energy, load_logit_0
+from ..energy.folding import frozen
+from ..energy.released import adopt
+from ..errors import ConfigError, ResultError, StoppedError
 from ..files import atomic
 from ..job import Job
 from ..progress import progress
 from . import schedule
 from .checkpoint import load_state, save_state, save_weights
-from .interrupt import signals
+from .distributed import ALONE, Group
+from .interrupt import signals, stops
 from .monitor import Monitor
-from .objectives import auc, binary_at_loss, r1
+from .objectives import auc, binary_at_loss, max_likelihood_loss, r1
+from .precision import autocast, set_precision
 
 LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
-DATA, CONTRASTIVE = 1, 2  # names of the two random streams
+SAVE_EVERY = 500  # iterations, of runs without a monitor
+STATE = "state.pt"
+STREAMS = {"p_data": 1, "p_0": 2}  # names of the two random streams
+OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss}
+PLAIN = ("iteration", "gradient_steps", "diverged", "log", "checks", "best")  # of the state, saved as they are
 
 
 @dataclass
@@ -37,7 +48,8 @@ class State:
     optimizer: torch.optim.Optimizer
     at: schedule.Progress
     iteration: int = 0  # done
-    gradient_steps: int = 0  # steps of the attacks on p_0 so far, each of one batch
+    gradient_steps: int = 0  # PGD steps of all attacks so far, each of one batch
+    diverged: bool = False
     log: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] | None = None  # the check selected so far, and its weights
@@ -48,91 +60,167 @@ class State:
         return cast(Energy, self.average.module) if self.average is not None else self.model
 
 
-def train(job: Job, device: torch.device) -> None:
+def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Path | None = None) -> None:
     """Train the run of a spec, resuming where an interrupted one stopped, and write its folder.
 
-    Leaves best.safetensors (lowest distance on validation sources, from iteration monitor.start on), last.safetensors,
-    log.csv and monitor.csv. Raises ResultError when loss or logits are no longer finite, and StoppedError, with
-    the state saved, after SIGTERM or Ctrl-C.
+    Leaves best.safetensors (lowest distance on validation sources, from iteration monitor.start on; the last weights
+    without a monitor), last.safetensors, log.csv and monitor.csv. Every process of `group` calls this; the first one
+    writes. Raises ResultError when loss or logits are no longer finite, and StoppedError, with the state saved, after
+    SIGTERM or Ctrl-C.
     """
-    run, seed = job.settings, job.settings["seed"]
+    if "weights" in job.settings:
+        finish_with_released(job)
+        return
+    run = job.settings
+    set_precision(run["precision"])
     p_data, p_0 = load(job.parent("p_data"), device), load(job.parent("p_0"), device)
-    monitor = Monitor(job, p_data, device)
-    torch.manual_seed(seed)  # the initial weights
-    model = Energy(run["network"], p_data.shape[1:]).on(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=run["optimizer"]["lr"], betas=run["optimizer"]["betas"])
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run["average"])) if run["average"] else None
-    state = State(model, average, optimizer, schedule.Progress(run["schedule"]["K_start"]))
-    restore(state, load_state(job.checkpoints / "state.pt", device))
+    monitor = Monitor(job, p_data, device, group) if run["monitor"] else None
+    state = initial(job, p_data.shape[1:], device)
+    restore(state, load_state(job.checkpoints / STATE, device))
+    per_K = schedule.iterations_per_K(run["schedule"]["epochs_per_K"], len(p_data), run["batch_size"])
+    total, every = schedule.total_iterations(run["schedule"], per_K), run["monitor"]["every"] if monitor else SAVE_EVERY
 
-    total, what = run["schedule"]["iterations"], f"train {job.spec['name']} seed {seed}"
-    with signals() as received, progress(what, total, state.iteration) as report:
-        while state.iteration < total:
-            if received:
-                save_state(snapshot(state), job.checkpoints / "state.pt")
+    what = f"train {job.spec['name']} seed {run['seed']}"
+    with (
+        signals() as received,
+        progress(what, total, state.iteration, not group.leads) as report,
+        curves(tensorboard, job) as watch,
+    ):
+        while state.iteration < total and not state.diverged:
+            if stops(state.iteration, received, group):
+                save(state, job, group)
                 raise StoppedError(f"{what}: stopped at iteration {state.iteration}; run it again to go on.", *received)
-            row = iterate(state, run, p_data, p_0)
+            row = iterate(state, run, p_data, p_0, per_K, group)
             if row:
                 report(state.iteration, f"K {row['K']}  loss {row['loss']:.3f}")
-            if state.iteration % run["monitor"]["every"] == 0 or state.iteration == total:
-                check(state, monitor, run)
-                save_state(snapshot(state), job.checkpoints / "state.pt")
-    finish(job, state, p_data.shape[1:])
+                watch(row)
+            if not state.diverged and (state.iteration % every == 0 or state.iteration == total):
+                check(state, monitor, run, total)
+                save(state, job, group)
+    if group.leads:
+        finish(job, state, p_data.shape[1:])
 
 
-def iterate(state: State, run: dict[str, Any], p_data: Tensor, p_0: Tensor) -> dict[str, Any] | None:
+def initial(job: Job, shape: Sequence[int], device: torch.device) -> State:
+    """The state before the first iteration: fresh weights, or those of the pre-trained classifier (its logit 0)."""
+    run = job.settings
+    torch.manual_seed(run["seed"])
+    model = Energy(run["network"], shape)
+    if "init" in job.spec["parents"]:
+        load_logit_0(model, load_file(job.parent("init") / "model.safetensors"))
+    model = model.on(device)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run["average"])) if run["average"] else None
+    if run["compile"]:
+        model.compile()
+    return State(model, average, optimizer_of(run["optimizer"], model), schedule.Progress(run["schedule"]["K_start"]))
+
+
+def optimizer_of(settings: dict[str, Any], model: Energy) -> torch.optim.Optimizer:
+    if settings["name"] == "adam":
+        return torch.optim.Adam(model.parameters(), lr=settings["lr"], betas=settings["betas"])
+    return torch.optim.SGD(model.parameters(), lr=settings["lr"], momentum=settings["momentum"], nesterov=True)
+
+
+def iterate(
+    state: State, run: dict[str, Any], p_data: Tensor, p_0: Tensor, per_K: int, group: Group
+) -> dict[str, Any] | None:
     """One iteration of Algorithm 2 (lines 3 to 5); returns the row it logged, every LOG_EVERY iterations."""
     model, K = state.model, state.at.K
-    positive = draw(p_data, run, state.iteration, DATA)
-    negative = draw(p_0, run, state.iteration, CONTRASTIVE)
-    if run["in_attack"]:
-        positive = pgd(model, positive, run["in_attack"]["steps"], -run["in_attack"]["step_size"])
-    negative = pgd(model, negative, K, run["step_size"])
-
-    f_data, f_contrastive = model(positive), model(negative)
-    loss = binary_at_loss(f_data, f_contrastive)
-    penalty = r1(model, positive) if run["r1"] else loss.new_zeros(())
+    with autocast(run["precision"], p_data.device):
+        positive, negative, steps = contrast(model, K, run, state.iteration, p_data, p_0, group)
+        f_data, f_contrastive = model(positive), model(negative)
+        loss = OBJECTIVES[run["objective"]](f_data, f_contrastive)
+        penalty = r1(model.forward, positive) if run["r1"] else loss.new_zeros(())  # torch.compile differentiates once
     state.optimizer.zero_grad(set_to_none=True)
     (loss + run["r1"] * penalty).backward()
+    group.average_gradients(model.parameters())
     state.optimizer.step()
     if state.average is not None:
         state.average.update_parameters(model)
 
     state.iteration += 1
-    state.gradient_steps += K
-    per_K = math.ceil(run["schedule"]["epochs_per_K"] * (len(p_data) // run["batch_size"]))
+    state.gradient_steps += steps
+    f_data, f_contrastive = group.gather(f_data.detach()), group.gather(f_contrastive.detach())
     threshold = run["schedule"]["auc_advance"]
-    batch_auc = auc(f_data.detach(), f_contrastive.detach()).item() if threshold is not None else math.nan
+    batch_auc = auc(f_data, f_contrastive).item() if threshold is not None else math.nan
     state.at = schedule.advance(state.at, run["schedule"]["K_max"], per_K, threshold, batch_auc)
     if state.iteration % LOG_EVERY:
         return None
-    return log(state, K, loss, penalty, f_data, f_contrastive)
+    return log(state, run, K, group.gather(penalty.detach().view(1)).mean(), f_data, f_contrastive)
 
 
-def draw(images: Tensor, run: dict[str, Any], iteration: int, stream: int) -> Tensor:
-    """The batch of one iteration, augmented, as floats in [0, 1]."""
-    indices = batch_indices(len(images), run["batch_size"], iteration, run["seed"], stream).to(images.device)
-    batch = to_float(images[indices])
-    return augment(batch, run["augment"], run["seed"], stream, iteration)
+def contrast(
+    model: Energy, K: int, run: dict[str, Any], iteration: int, p_data: Tensor, p_0: Tensor, group: Group
+) -> tuple[Tensor, Tensor, int]:
+    """This process's rows of one batch: p_data images, attacked where the run says so, the contrastive samples x* of
+    line 4, and the number of PGD steps that both took."""
+    positive = draw(p_data, run, iteration, "p_data", group)
+    negative = draw(p_0, run, iteration, "p_0", group)
+    attack, steps = run["in_attack"], K
+    with frozen(model):
+        if attack:
+            positive = pgd(model, positive, attack["steps"], -attack["step_size"], eps=attack["eps"])
+            steps += attack["steps"]
+        return positive, pgd(model, negative, K, run["step_size"], eps=run["eps"]), steps
 
 
-def log(state: State, K: int, loss: Tensor, penalty: Tensor, f_data: Tensor, f_contrastive: Tensor) -> dict[str, Any]:
-    """Append one row to the log. Raises ResultError when a number of it is not finite."""
+def draw(images: Tensor, run: dict[str, Any], iteration: int, role: str, group: Group) -> Tensor:
+    """This process's rows of the batch of one iteration, augmented, as floats in [0, 1]."""
+    total, seed, stream = run["batch_size"], run["seed"], STREAMS[role]
+    rows = group.rows(total)
+    indices = batch_indices(len(images), total, iteration, seed, stream)[rows.start : rows.stop].to(images.device)
+    return augment(images[indices], run["augment"][role], (seed, stream, iteration), rows, total)
+
+
+def log(
+    state: State, run: dict[str, Any], K: int, penalty: Tensor, f_data: Tensor, f_contrastive: Tensor
+) -> dict[str, Any]:
+    """Append one row on the whole batch to the log.
+
+    Numbers that are not finite raise ResultError, but with max_likelihood they are what the run is there to show: it
+    ends.
+    """
+    loss = OBJECTIVES[run["objective"]](f_data, f_contrastive)
     values = torch.stack([loss, penalty, f_data.mean(), f_contrastive.mean(), auc(f_data, f_contrastive)]).tolist()
     names = ("loss", "r1", "logit_data", "logit_contrastive", "auc")
     row = {"iteration": state.iteration, "K": K, "gradient_steps": state.gradient_steps}
     row |= dict(zip(names, values, strict=True))
-    if not all(math.isfinite(value) for value in values):
+    state.log.append(row)
+    state.diverged = not all(math.isfinite(value) for value in values)
+    if state.diverged and run["objective"] == "binary_at":
         raise ResultError(
             f"training diverged by iteration {state.iteration} (K {K}): {row}. Lower optimizer.lr or raise r1."
         )
-    state.log.append(row)
     return row
 
 
-def check(state: State, monitor: Monitor, run: dict[str, Any]) -> None:
+@contextmanager
+def curves(folder: Path | None, job: Job) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What shows a row of the log in TensorBoard, under `folder`; nothing without one."""
+    if folder is None:
+        yield lambda row: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise ConfigError("TensorBoard is not installed: pip install tensorboard, or tensorboard: false.") from None
+    with SummaryWriter(folder / job.spec_file.stem) as writer:
+
+        def show(row: dict[str, Any]) -> None:
+            for name in row.keys() - {"iteration"}:
+                writer.add_scalar(name, row[name], row["iteration"])
+
+        yield show
+
+
+def save(state: State, job: Job, group: Group) -> None:
+    if group.leads:
+        save_state(snapshot(state), job.checkpoints / STATE)
+
+
+def check(state: State, monitor: Monitor | None, run: dict[str, Any], total: int) -> None:
     """Score the present weights on validation sources; keep them if they are the best from monitor.start on."""
-    if state.iteration < run["monitor"]["start"] and state.iteration < run["schedule"]["iterations"]:
+    if monitor is None or (state.iteration < run["monitor"]["start"] and state.iteration < total):
         return
     rows = [{"iteration": state.iteration, **row} for row in monitor.distances(state.result)]
     state.checks += rows
@@ -143,7 +231,7 @@ def check(state: State, monitor: Monitor, run: dict[str, Any]) -> None:
 
 
 def snapshot(state: State) -> dict[str, Any]:
-    parts = {name: getattr(state, name) for name in ("iteration", "gradient_steps", "log", "checks", "best")}
+    parts = {name: getattr(state, name) for name in PLAIN}
     return parts | {
         "model": state.model.state_dict(),
         "average": state.average.state_dict() if state.average is not None else None,
@@ -161,15 +249,16 @@ def restore(state: State, saved: dict[str, Any] | None) -> None:
         state.average.load_state_dict(saved["average"])
     state.optimizer.load_state_dict(saved["optimizer"])
     state.at = schedule.Progress(**saved["at"])
-    for name in ("iteration", "gradient_steps", "log", "checks", "best"):
+    for name in PLAIN:
         setattr(state, name, saved[name])
 
 
 def finish(job: Job, state: State, shape: Iterable[int]) -> None:
     """Write the run's folder; `shape` is that of one image, (C, H, W)."""
-    assert state.best is not None  # the last iteration is always checked
-    last = min((row for row in state.checks if row["iteration"] == state.iteration), key=lambda row: row["distance"])
-    save_weights(state.best["weights"], job.folder / "best.safetensors")
+    final = [row for row in state.checks if row["iteration"] == state.iteration]
+    last = min(final, key=lambda row: row["distance"]) if final else None
+    best = state.best or {"check": None, "weights": state.result.state_dict()}
+    save_weights(best["weights"], job.folder / "best.safetensors")
     save_weights(state.result.state_dict(), job.folder / "last.safetensors")
     write_csv(job.folder / "log.csv", state.log)
     write_csv(job.folder / "monitor.csv", state.checks)
@@ -183,11 +272,26 @@ def finish(job: Job, state: State, shape: Iterable[int]) -> None:
             "network": job.settings["network"],
             "shape": list(shape),
             "parameters": parameters,
-            "best": state.best["check"],
+            "diverged": state.diverged,
+            "best": best["check"],
             "last": last,
             "device": device_name(next(state.model.parameters()).device),
         }
     )
+
+
+def finish_with_released(job: Job) -> None:
+    """Write the folder of a run that was not trained here but by the authors: there are no curves and no checks."""
+    weights, record = adopt(job)
+    for name in ("best.safetensors", "last.safetensors"):
+        save_weights(load_file(weights), job.folder / name)
+    for name in ("log.csv", "monitor.csv"):
+        write_csv(job.folder / name, [])
+    released = {key: record[key] for key in ("file", "sha256", "verified")}
+    same = {key: record[key] for key in ("network", "shape", "parameters")}
+    nothing = dict.fromkeys(("iterations", "gradient_steps", "best", "last", "device"))
+    run = {"run": job.spec["name"], "seed": job.settings["seed"]}
+    job.finish({**run, **same, **nothing, "diverged": False, "released": released})
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:

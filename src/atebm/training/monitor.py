@@ -9,9 +9,11 @@ from torch import Tensor
 from ..attacks.pgd import trajectory
 from ..data.loader import load, to_bytes, to_float
 from ..energy import Energy
+from ..energy.folding import frozen
 from ..job import Job
 from ..metrics.features import extract, load_extractor
 from ..metrics.frechet import Gaussian, frechet_distance
+from .distributed import Group
 
 BATCH = 250  # images a forward pass
 
@@ -19,22 +21,31 @@ BATCH = 250  # images a forward pass
 class Monitor:
     """Scores a model at all sampler lengths with one ascent; knows the reference (p_data) and the sources."""
 
-    def __init__(self, job: Job, p_data: Tensor, device: torch.device):
+    def __init__(self, job: Job, p_data: Tensor, device: torch.device, group: Group):
+        self.group = group
         settings = job.settings["monitor"]
-        self.steps: list[int] = settings["steps"]
+        self.steps: list[int] = sorted(set(settings["steps"]))  # as trajectory() passes through them
         self.step_size: float = settings["step_size"]
         self.extractor = load_extractor(job.parent("extractor"), device)
         self.reference = Gaussian.of(extract(self.extractor, p_data)[0])
         self.sources = load(job.parent("validation_sources"), device, settings["n"])
 
     def distances(self, model: Energy) -> list[dict[str, Any]]:
-        """One row {steps, distance} per sampler length."""
-        features: dict[int, list[np.ndarray]] = {steps: [] for steps in self.steps}
-        for sources in self.sources.split(BATCH):
-            start = to_float(sources)
-            for steps, x in trajectory(model, start, self.steps, self.step_size):
-                features[steps].append(extract(self.extractor, to_bytes(x))[0])
+        """One row {steps, distance} per sampler length; the same in every process of the group, which shares the work.
+
+        Batches are dealt in turn and put together in order, so that the number of processes changes no distance.
+        """
+        batches = self.sources.split(BATCH)
+        mine = [self.features(model, batch) for batch in batches[self.group.rank :: self.group.size]]
+        dealt = self.group.collect(mine)
+        whole = [dealt[i % self.group.size][i // self.group.size] for i in range(len(batches))]
         return [
             {"steps": steps, "distance": frechet_distance(Gaussian.of(np.concatenate(parts)), self.reference)}
-            for steps, parts in features.items()
+            for steps, *parts in zip(self.steps, *whole, strict=True)
         ]
+
+    def features(self, model: Energy, sources: Tensor) -> list[np.ndarray]:
+        """What the extractor sees in the samples of one batch, per sampler length."""
+        with frozen(model):
+            ascent = trajectory(model, to_float(sources), self.steps, self.step_size)
+            return [extract(self.extractor, to_bytes(x))[0] for _, x in ascent]

@@ -1,0 +1,88 @@
+"""One run on several processes (torchrun): each takes its rows of every batch, and all keep the same weights.
+
+No DistributedDataParallel: the K steps of the attack need no communication, R1 differentiates twice, which its hooks
+do not follow, and what is left to share is one gradient an iteration.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from ..errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes of a run. Of one process, the default, all methods are free."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that writes files."""
+        return self.rank == 0
+
+    def rows(self, total: int) -> range:
+        """This process's rows of a batch of `total`. Raises ConfigError unless it can be dealt out evenly."""
+        if total % self.size:
+            raise ConfigError(f"a batch of {total} cannot be shared by {self.size} processes: change gpus_per_run.")
+        each = total // self.size
+        return range(self.rank * each, (self.rank + 1) * each)
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Mean of the processes' gradients: that of the whole batch, since each has as many rows."""
+        if self.size == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        together = torch.cat([gradient.flatten() for gradient in gradients])  # one message
+        dist.all_reduce(together)
+        together /= self.size
+        for gradient, mean in zip(gradients, together.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient))
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """All processes' (b, ...) rows as (b * size, ...), in the order of the batch."""
+        if self.size == 1:
+            return rows
+        parts = [torch.empty_like(rows) for _ in range(self.size)]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    def collect(self, part: T) -> list[T]:
+        """Every process's `part`, by rank; for what is small or rare."""
+        if self.size == 1:
+            return [part]
+        parts: list[T] = [part] * self.size
+        dist.all_gather_object(parts, part)
+        return parts
+
+
+ALONE = Group()
+
+
+@contextmanager
+def processes(device: torch.device) -> Iterator[tuple[Group, torch.device]]:
+    """The group that torchrun started this process in, and this process's device; one process without torchrun."""
+    size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+    if size == 1:
+        yield ALONE, device
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    # torchrun ends all processes when one fails, so nobody waits in vain; a leader that waits for a lock may take hours
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=1))
+    try:
+        yield Group(rank, size), device
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,15 @@
+"""Run by test_distributed.py, with and without torchrun: trains a spec in float64."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from atebm.job import Job
+from atebm.training.distributed import processes
+from atebm.training.loop import train
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+with processes(torch.device("cpu")) as (group, device):
+    train(Job(Path(sys.argv[1])), device, group)
