@@ -1,0 +1,393 @@
+"""A PGD step and a training iteration beside torchattacks and a plain loop: `python benchmarks/engine.py`.
+
+CIFAR-10's ResNet50 with run `cifar10` at the paper's scale. All peers hold the same weights and climb the same f; that
+they do equal work is asserted before anything is timed. They take turns within each round, and what is reported are
+medians and quartiles over the rounds: of times, and of ratios within a round, which a busy machine moves less. On a
+CPU, of which one thread is used, times are those that the process ran for, others' turns on that core left out.
+
+- ours: `pgd` inside `frozen`, and `loop.iterate`, as training calls them.
+- torchattacks: its PGDL2 on torchvision's ResNet50 as a classifier with logits (0, f) and label 0.
+- plain loop: torchvision's network, `.backward()` on f(x).sum() in attacks too, so that parameters gather gradients
+  until they are zeroed. Its batches are given to it already augmented, for free.
+
+The peers' BatchNorm is in eval mode, their memory contiguous (NCHW), as people write it.
+"""
+
+import argparse
+import copy
+import os
+import platform
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models.resnet import Bottleneck, ResNet
+
+from atebm import layers
+from atebm.attacks.pgd import pgd
+from atebm.energy import Energy
+from atebm.energy.folding import ConvAffine, frozen
+from atebm.training import loop, schedule
+from atebm.training.distributed import ALONE
+from atebm.training.precision import autocast, set_precision
+
+ROOT = Path(__file__).resolve().parents[1]
+SHAPE, IMAGES = (3, 32, 32), 256
+PGD_STEPS = 2  # of one timed attack; times are per step
+# Largest distance of a peer's images from those of `ours, fp32`, relative to the way these went. A ReLU that rounding
+# switches changes a gradient by its whole share: hence more than the last digits. Found: 0.0013 and 0.1; other work, 1.
+TOLERANCE = {"fp32": 5e-3, "tf32": 5e-2, "bf16": 0.2}
+# Likewise of parameters' gradients, after an attack of 5 steps each and R1.
+GRADIENT_TOLERANCE = {"fp32": 1e-2, "tf32": 0.1, "bf16": 0.3}
+MINIMUM = {  # what the project wants: (slower, faster, at least this many times)
+    "PGD step": [
+        ("torchattacks, fp32", "ours, fp32", 1.4),
+        ("plain loop, fp32", "ours, fp32", 1.8),
+        ("plain loop, fp32", "ours, bf16", 2.5),
+    ],
+    "iteration, K = 5": [("plain loop, fp32", "ours, fp32", 1.5)],
+}
+
+Times = dict[str, list[float]]  # by peer, seconds of each round
+
+
+class Reference(nn.Module):
+    """f by torchvision's modules, with the weights of one of our energies."""
+
+    def __init__(self, energy: Energy):
+        super().__init__()
+        self.network = ResNet(Bottleneck, [3, 4, 6, 3], num_classes=10)
+        self.network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        self.network.maxpool = nn.Identity()
+        self.register_buffer("mean", energy.mean.clone())
+        self.register_buffer("std", energy.std.clone())
+        self.eval()
+        with torch.no_grad():
+            for parameter, ours in zip(self.mine(), theirs(energy), strict=True):
+                parameter[: len(ours)] = ours  # of the head's 10 rows, the first
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network((x - self.mean) / self.std)[:, 0].to(x.dtype)
+
+    def mine(self) -> list[nn.Parameter]:
+        modules = list(self.modules())
+        convolutions = [module for module in modules if isinstance(module, nn.Conv2d)]
+        norms = [module for module in modules if isinstance(module, nn.BatchNorm2d)]
+        parameters = [(c.weight, n.weight, n.bias) for c, n in zip(convolutions, norms, strict=True)]
+        return [*sum(parameters, ()), self.network.fc.weight, self.network.fc.bias]
+
+
+def theirs(energy: Energy) -> list[nn.Parameter]:
+    """Our parameters in the order of Reference.mine."""
+    folded = [module for module in energy.modules() if isinstance(module, ConvAffine)]
+    parameters = [(module.weight, module.gamma, module.beta) for module in folded]
+    return [*sum(parameters, ()), energy.network.head.weight, energy.network.head.bias]
+
+
+class TwoClasses(nn.Module):
+    """f as a classifier with logits (0, f): cross-entropy against label 0 grows with f."""
+
+    def __init__(self, f: nn.Module):
+        super().__init__()
+        self.f = f
+
+    def forward(self, x: Tensor) -> Tensor:
+        f = self.f(x)
+        return torch.stack([torch.zeros_like(f), f], 1)
+
+
+# --- the peers ----------------------------------------------------------------------------------------------------
+
+
+def attack_ours(model: Energy, x: Tensor, K: int, step_size: float) -> Tensor:
+    with frozen(model):
+        return pgd(model, x, K, step_size)
+
+
+def attack_torchattacks(model: nn.Module, x: Tensor, K: int, step_size: float) -> Tensor:
+    from torchattacks import PGDL2
+
+    classifier = TwoClasses(model).eval()  # or else it puts BatchNorm into training mode when it ends
+    attack = PGDL2(classifier, eps=1e4, alpha=step_size, steps=K, random_start=False)
+    return attack(x, torch.zeros(len(x), dtype=torch.long, device=x.device))
+
+
+def attack_plain(model: nn.Module, x: Tensor, K: int, step_size: float) -> Tensor:
+    for _ in range(K):
+        x = x.detach().requires_grad_()
+        model(x).sum().backward()
+        gradient = x.grad
+        norm = gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1) + 1e-10
+        x = (x.detach() + step_size * gradient / norm).clamp(0, 1)
+    model.zero_grad()
+    return x.detach()
+
+
+def iterate_plain(
+    model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, z: Tensor, run: dict[str, Any], K: int
+) -> None:
+    with autocast(run["precision"], x.device):
+        x = attack_plain(model, x, run["in_attack"]["steps"], -run["in_attack"]["step_size"])
+        z = attack_plain(model, z, K, run["step_size"])
+        x.requires_grad_()
+        f_x, f_z = model(x), model(z)
+        labels = torch.cat([torch.ones_like(f_x), torch.zeros_like(f_z)])
+        loss = F.binary_cross_entropy_with_logits(torch.cat([f_x, f_z]), labels)
+        (gradient,) = torch.autograd.grad(f_x.sum(), x, create_graph=True)
+        loss = loss + run["r1"] * 0.5 * gradient.flatten(1).square().sum(1).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+# --- measuring ----------------------------------------------------------------------------------------------------
+
+
+def precisions(device: torch.device) -> list[str]:
+    """Those whose products this device computes natively."""
+    if device.type == "cuda":
+        return ["fp32", "tf32", "bf16"] if torch.cuda.is_bf16_supported(including_emulation=False) else ["fp32"]
+    native = {"avx512_bf16", "amx_bf16", "bf16"} & set(processor()[1])
+    return ["fp32", "bf16"] if native else ["fp32"]
+
+
+def processor() -> tuple[str, list[str]]:
+    """The CPU's name, and its instructions that matter here."""
+    file = Path("/proc/cpuinfo")
+    lines = dict(line.split(":", 1) for line in file.read_text().splitlines() if ":" in line) if file.exists() else {}
+    facts = {key.strip(): value.strip() for key, value in lines.items()}
+    flags = set(facts.get("flags", facts.get("Features", "")).split())
+    wanted = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile", "asimd", "sve", "bf16")
+    return facts.get("model name", platform.processor() or platform.machine()), [f for f in wanted if f in flags]
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    if device.type == "cpu":
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+    torch.cuda.synchronize(device)
+    start = time.perf_counter()
+    work()
+    torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def in_turns(peers: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> Times:
+    """Seconds of each peer in each round; every second round has the peers in reverse."""
+    found: Times = {name: [] for name in peers}
+    for number in range(rounds):
+        for name in list(peers)[:: -1 if number % 2 else 1]:
+            found[name].append(seconds(peers[name], device))
+    return found
+
+
+def under(precision: str, device: torch.device, work: Callable[..., Any], *arguments: Any) -> Any:
+    set_precision(precision)
+    with autocast(precision, device):
+        return work(*arguments)
+
+
+def equal(name: str, found: Sequence[Tensor], expected: Sequence[Tensor], tolerance: float) -> None:
+    difference = torch.cat([(a - b).flatten() for a, b in zip(found, expected, strict=True)]).norm()
+    relative = float(difference / torch.cat([b.flatten() for b in expected]).norm())
+    print(f"  {name}: off by {relative:.1e} (at most {tolerance:g})", flush=True)
+    if not relative <= tolerance:
+        raise SystemExit(f"{name} does other work than `ours, fp32`: its result is off by {relative:.1e}.")
+
+
+def attacks(energy: Energy, kinds: Sequence[str], step_size: float, batch: int, rounds: int) -> Times:
+    device = energy.mean.device
+    x = torch.rand(batch, *SHAPE, device=device)
+    reference, compiled = Reference(energy).to(device), copy.deepcopy(energy)
+    compiled.compile()
+    variants = {"ours": (attack_ours, energy), "ours compiled": (attack_ours, compiled)}
+    variants |= {"torchattacks": (attack_torchattacks, reference), "plain loop": (attack_plain, reference)}
+    if not shutil.which("c++"):
+        del variants["ours compiled"]
+    try:
+        import torchattacks  # noqa: F401
+    except ImportError:
+        del variants["torchattacks"]
+    peers: dict[str, Callable[[], Tensor]] = {}
+    for precision in kinds:
+        for name, (attack, model) in variants.items():
+            arguments = (precision, device, attack, model, x, PGD_STEPS, step_size)
+            peers[f"{name}, {precision}"] = lambda arguments=arguments: under(*arguments)
+    print(f"\nSame images after {PGD_STEPS} PGD steps, relative to the way that they went:")
+    moved = peers["ours, fp32"]() - x
+    for name, attack in peers.items():
+        equal(name, [attack() - x], [moved], TOLERANCE[name.split(", ")[1]])
+    return {name: [s / PGD_STEPS for s in values] for name, values in in_turns(peers, rounds, device).items()}
+
+
+def iterations(energy: Energy, run: dict[str, Any], kinds: Sequence[str], K: int, rounds: int) -> Times:
+    device = energy.mean.device
+    p_data, p_0 = (torch.randint(256, (IMAGES, *SHAPE), dtype=torch.uint8, device=device) for _ in range(2))
+    batches = [loop.draw(s, run, 0, role, ALONE) for s, role in ((p_data, "p_data"), (p_0, "p_0"))]
+    x, z = (batch.contiguous() for batch in batches)
+    peers: dict[str, Callable[[], None]] = {}
+    gradients: dict[str, list[nn.Parameter]] = {}
+    for precision in kinds:
+        settings = run | {"precision": precision}
+        variants = {"ours": copy.deepcopy(energy)}
+        if shutil.which("c++") and device.type == "cuda":  # on a CPU core, compiling takes longer than measuring
+            variants["ours compiled"] = copy.deepcopy(energy)
+            variants["ours compiled"].compile()
+        for name, model in variants.items():
+            state = state_of(model, run, K)
+            peers[f"{name}, {precision}"] = lambda settings=settings, state=state: iterate_ours(
+                state, settings, p_data, p_0, K
+            )
+            gradients[f"{name}, {precision}"] = theirs(model)
+        plain = Reference(energy).to(device)
+        optimizer = torch.optim.Adam(plain.parameters(), lr=run["optimizer"]["lr"], betas=run["optimizer"]["betas"])
+        peers[f"plain loop, {precision}"] = lambda settings=settings, plain=plain, optimizer=optimizer: plain_under(
+            settings, plain, optimizer, x, z, K
+        )
+        gradients[f"plain loop, {precision}"] = plain.mine()
+    print(f"\nSame gradients of the first iteration at K = {K}, relative to their length:")
+    for name, work in peers.items():
+        work()
+        ours = gradients["ours, fp32"]
+        found = [a.grad[: len(b)] for a, b in zip(gradients[name], ours, strict=True)]
+        equal(name, found, [b.grad for b in ours], GRADIENT_TOLERANCE[name.split(", ")[1]])
+    for precision in kinds:
+        peers[f"product of matrices, {precision}"] = product(precision, device)
+    return in_turns(peers, rounds, device)
+
+
+def state_of(model: Energy, run: dict[str, Any], K: int) -> loop.State:
+    return loop.State(model, None, loop.optimizer_of(run["optimizer"], model), schedule.Progress(K))
+
+
+def iterate_ours(state: loop.State, run: dict[str, Any], p_data: Tensor, p_0: Tensor, K: int) -> None:
+    set_precision(run["precision"])
+    state.at = schedule.Progress(K)
+    loop.iterate(state, run, p_data, p_0, 10**9, ALONE)
+
+
+def plain_under(run: dict[str, Any], *arguments: Any) -> None:
+    set_precision(run["precision"])
+    model, optimizer, x, z, K = arguments
+    iterate_plain(model, optimizer, x, z, run, K)
+
+
+def size_of_product(device: torch.device) -> int:
+    return 8192 if device.type == "cuda" else 2048
+
+
+def product(precision: str, device: torch.device) -> Callable[[], Tensor]:
+    """One large product of square matrices: what this device multiplies fastest."""
+    dtype, size = torch.bfloat16 if precision == "bf16" else torch.float32, size_of_product(device)
+    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+
+    def multiply() -> Tensor:
+        set_precision(precision)
+        return torch.mm(a, b)
+
+    multiply()
+    return multiply
+
+
+def flops_of(energy: Energy, run: dict[str, Any], K: int) -> int:
+    """Of the multiplications and additions in the convolutions and matrix products of one iteration of ours."""
+    model = copy.deepcopy(energy)
+    images = torch.zeros(IMAGES, *SHAPE, dtype=torch.uint8, device=energy.mean.device)
+    with FlopCounterMode(display=False) as counter:
+        iterate_ours(state_of(model, run, K), run, images, images, K)
+    return counter.get_total_flops()
+
+
+# --- reporting ----------------------------------------------------------------------------------------------------
+
+
+def quartiles(values: Sequence[float], form: str) -> str:
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{form % middle} ({form % low} to {form % high})"
+
+
+def ratios(times: Times, slower: str, faster: str) -> list[float]:
+    return [a / b for a, b in zip(times[slower], times[faster], strict=True)]
+
+
+def report(what: str, times: Times) -> None:
+    print(f"\n| {what} | median ms (quartiles) | time / time of ours, fp32 (quartiles) |\n|---|---|---|")
+    for name, values in times.items():
+        milliseconds = quartiles([1000 * s for s in values], "%.1f")
+        print(f"| {name} | {milliseconds} | {quartiles(ratios(times, name, 'ours, fp32'), '%.2f')} |")
+    print()
+    for slower, faster, least in MINIMUM.get(what, []):
+        found, verdict = "", "not measured"
+        if slower in times and faster in times:
+            values = ratios(times, slower, faster)
+            found, verdict = quartiles(values, "%.2f"), "met" if statistics.median(values) >= least else "not met"
+        print(f"- {what}: {faster} at least {least} times as fast as {slower}: {verdict} {found}".rstrip(), flush=True)
+
+
+def report_floor(what: str, times: Times, flops: int, device: torch.device) -> None:
+    """How much of an iteration is its arithmetic at the speed of the large product in the same round."""
+    print(f"{what} of ours: {flops / 1e12:.2f} TFLOP. Floor: these at the speed of a large product of matrices.\n")
+    done = 2 * size_of_product(device) ** 3
+    for name in [name for name in times if name.startswith("ours")]:
+        products = times[f"product of matrices, {name.split(', ')[1]}"]
+        floor = [flops / done * s for s in products]
+        share = quartiles([100 * low / s for low, s in zip(floor, times[name], strict=True)], "%.0f")
+        speed = done / statistics.median(products) / 1e9
+        print(
+            f"- {name}: {1000 * statistics.median(times[name]):.0f} ms, of which the floor of "
+            f"{1000 * statistics.median(floor):.0f} ms ({speed:.0f} GFLOP/s) is {share} %",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--batch", type=int, default=32, help="32 is the paper's")
+    # Not 16 or less: there PyTorch computes 1x1 convolutions otherwise if it has one thread.
+    parser.add_argument("--iteration-batch", type=int, help="like --batch, but 20 on a CPU, to end in minutes")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("cuda: not measured (no GPU here)")
+    batch = options.iteration_batch or (options.batch if device.type == "cuda" else min(options.batch, 20))
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    torch.manual_seed(0)
+    config, _ = layers.load(ROOT, ["scale=paper"])
+    run = config.model_dump()["runs"]["cifar10"] | {"seed": 0, "batch_size": batch}
+    energy = Energy(run["network"], SHAPE).on(device)
+    kinds = precisions(device)
+
+    name, flags = processor()
+    print(f"CPU: {name} ({', '.join(flags)}), {os.cpu_count()} cores, {torch.get_num_threads()} thread(s) used")
+    print(f"GPU: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cuda: not measured (no GPU here)")
+    print(f"torch {torch.__version__}; batch {options.batch}, of iterations {batch} (the paper's: 32)")
+    print(f"{options.rounds} rounds")
+    if "bf16" not in kinds:
+        print("bf16: not measured (this device has no such instructions)")
+    if not shutil.which("c++"):
+        print("compiled: not measured (no C++ compiler here)")
+    try:
+        import torchattacks  # noqa: F401
+    except ImportError:
+        print("torchattacks: not measured; pip install --no-deps torchattacks==3.5.1 (its pins do not fit our lock).")
+
+    report("PGD step", attacks(energy, kinds, run["step_size"], options.batch, options.rounds))
+    for K in [5, 25] if device.type == "cuda" else [5]:
+        times = iterations(energy, run, kinds, K, options.rounds)
+        report(f"iteration, K = {K}", times)
+        report_floor(f"iteration, K = {K}", times, flops_of(energy, run, K), device)
+
+
+if __name__ == "__main__":
+    main()
