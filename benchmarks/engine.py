@@ -44,8 +44,8 @@ PGD_STEPS = 2  # of one timed attack; times are per step
 # Largest distance of a peer's images from those of `ours, fp32`, relative to the way these went. A ReLU that rounding
 # switches changes a gradient by its whole share: hence more than the last digits. Found: 0.0013 and 0.1; other work, 1.
 TOLERANCE = {"fp32": 5e-3, "tf32": 5e-2, "bf16": 0.2}
-# Likewise of parameters' gradients, after an attack of 5 steps each and R1.
-GRADIENT_TOLERANCE = {"fp32": 1e-2, "tf32": 0.1, "bf16": 0.3}
+# Likewise of parameters' gradients, after an attack of 5 steps each and R1. Found: 0.008 and 0.13.
+GRADIENT_TOLERANCE = {"fp32": 3e-2, "tf32": 0.1, "bf16": 0.3}
 MINIMUM = {  # what the project wants: (slower, faster, at least this many times)
     "PGD step": [
         ("torchattacks, fp32", "ours, fp32", 1.4),
