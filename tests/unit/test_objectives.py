@@ -132,9 +132,10 @@ def test_r1_of_a_quadratic_energy():
         flat = image.flatten(1)
         return -((flat @ A) * flat).sum(1) / 2 + flat @ b
 
-    penalty = r1(f, x)
+    x.requires_grad_()
+    penalty = r1(f(x), x)
     penalty.backward()
-    points, S = x.flatten(1).numpy(), (A + A.T).detach().numpy() / 2
+    points, S = x.detach().flatten(1).numpy(), (A + A.T).detach().numpy() / 2
     g = b.detach().numpy() - points @ S
     assert penalty.item() == pytest.approx((g**2).sum(1).mean() / 2, rel=1e-12)
     np.testing.assert_allclose(b.grad, g.mean(0), rtol=1e-12)

@@ -128,11 +128,13 @@ def iterate(
     model, K = state.model, state.at.K
     with autocast(run["precision"], p_data.device):
         positive, negative, steps = contrast(model, K, run, state.iteration, p_data, p_0, group)
-        f_data, f_contrastive = model(positive), model(negative)
+        positive.requires_grad_(run["r1"] > 0)
+        f = model.forward if run["r1"] else model  # not the compiled one, which can be differentiated only once
+        f_data, f_contrastive = f(positive), model(negative)
         loss = OBJECTIVES[run["objective"]](f_data, f_contrastive)
-        penalty = r1(model.forward, positive) if run["r1"] else loss.new_zeros(())  # torch.compile differentiates once
+        penalty = r1(f_data, positive) if run["r1"] else loss.new_zeros(())
     state.optimizer.zero_grad(set_to_none=True)
-    (loss + run["r1"] * penalty).backward()
+    (loss + run["r1"] * penalty).backward(inputs=list(model.parameters()))
     group.average_gradients(model.parameters())
     state.optimizer.step()
     if state.average is not None:

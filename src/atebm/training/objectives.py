@@ -4,8 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..attacks.pgd import Logit
-
 
 def binary_at_loss(data: Tensor, contrastive: Tensor) -> Tensor:
     """Eq. 11 with its sign turned: binary cross-entropy, averaged over the 2m logits as in the authors' code.
@@ -26,10 +24,12 @@ def max_likelihood_loss(data: Tensor, contrastive: Tensor) -> Tensor:
     return contrastive.mean() - data.mean()
 
 
-def r1(f: Logit, x: Tensor) -> Tensor:
-    """R1 regulariser: 0.5 * mean over images of ||grad_x f(x)||_2^2, differentiable in f's parameters."""
-    x = x.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(f(x).sum(), x, create_graph=True)
+def r1(logits: Tensor, x: Tensor) -> Tensor:
+    """R1 regulariser: 0.5 * mean over images of ||grad_x f(x)||_2^2, differentiable in f's parameters.
+
+    `logits` (B,) are f(x) of the images x (B, ...), which require a gradient: those of the loss, not computed again.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return 0.5 * gradient.square().flatten(1).sum(1).mean()
 
 
