@@ -13,6 +13,7 @@ import typer
 
 from .errors import UserError
 from .job import Job
+from .memory import keep_memory
 
 if TYPE_CHECKING:
     import torch
@@ -246,6 +247,8 @@ def pick(device: str) -> "torch.device":
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if device == "cpu":
+        keep_memory()
     return torch.device(device)
 
 
