@@ -164,6 +164,12 @@ def test_a_cut_download_goes_on_where_it_was_cut(server, source, tmp_path):
     assert files(tmp_path) == {NAME: BODY}
 
 
+def test_patience_lasts_as_long_as_there_is_progress(server, source, tmp_path):
+    server.faults = [{"cut_after": 1000}] * (module.RETRIES + 3)
+    fetch("set", folder=tmp_path)
+    assert ranges(server)[-1] == f"bytes={1000 * (module.RETRIES + 3)}-" and files(tmp_path) == {NAME: BODY}
+
+
 def test_a_download_that_is_cut_again_and_again_without_a_new_byte_is_given_up_and_goes_on_later(
     server, source, tmp_path
 ):
@@ -220,15 +226,18 @@ def test_the_first_digits_of_a_checksum_are_compared(server, source, tmp_path):
 
 def test_a_wrong_size_leaves_nothing(server, source, tmp_path):
     source(bytes=len(BODY) + 1)
+    server.faults = [{"cut_after": 0}]  # so: before any of it was downloaded
     with pytest.raises(DataError, match=r"it has 3,500,000 bytes, not 3,500,001"):
         fetch("set", folder=tmp_path)
-    assert files(tmp_path) == {}
+    assert len(server.requests) == 1 and files(tmp_path) == {}
 
 
-@pytest.mark.parametrize("type", ["text/html; charset=utf-8", "application/octet-stream"])
-def test_a_web_page_is_no_archive(server, source, tmp_path, type):
+@pytest.mark.parametrize(
+    ("body", "type"), [(PAGE, "application/octet-stream"), (b"Quota exceeded", "text/html; charset=utf-8")]
+)
+def test_a_web_page_is_no_archive(server, source, tmp_path, body, type):
     source(md5=None)
-    server.body, server.type = PAGE, type
+    server.body, server.type = body, type
     with pytest.raises(DataError, match="it is a web page, such as a log-in, a quota or an error, not the file"):
         fetch("set", url=server.url(), folder=tmp_path)
     assert files(tmp_path) == {}
@@ -256,6 +265,24 @@ def test_http_is_refused_where_no_checksum_is_known_unless_told(server, source, 
     assert server.requests == [] and files(tmp_path) == {}
     fetch("set", url=server.url(), folder=tmp_path)
     assert files(tmp_path) == {NAME: BODY}
+
+
+def test_a_redirect_is_followed_but_not_to_where_the_file_may_not_come_from(server, source, tmp_path, monkeypatch):
+    away = {"status": 302, "headers": {"Location": server.url("elsewhere")}}
+    server.faults = [away]
+    fetch("set", folder=tmp_path)
+    assert [path for path, _ in server.requests] == ["/set.zip", "/elsewhere"] and files(tmp_path) == {NAME: BODY}
+    (tmp_path / NAME).unlink()
+
+    def allow(source: Source, url: str, told: bool) -> None:  # as from https, which this server has not, to http
+        if url.endswith("elsewhere"):
+            raise module.UnavailableError("not from there")
+
+    server.faults = [away]
+    monkeypatch.setattr(module, "allow", allow)
+    with pytest.raises(DataError, match="not from there"):
+        fetch("set", folder=tmp_path)
+    assert files(tmp_path) == {}
 
 
 def test_the_disk_is_full_in_the_middle(server, source, tmp_path, monkeypatch):
@@ -325,6 +352,35 @@ def test_a_wrong_file_is_not_taken(server, source, tmp_path, content, sentence):
         own.write_bytes(content)
     with pytest.raises(DataError, match=sentence):
         fetch("set", given=own, folder=tmp_path / "archives")
+    assert files(tmp_path / "archives") == {}
+
+
+def test_a_file_is_linked_or_copied_where_links_are_not_possible(server, source, tmp_path, monkeypatch):
+    own = tmp_path / NAME
+    own.write_bytes(BODY)
+    fetch("set", given=own, folder=tmp_path / "linked")
+    assert (tmp_path / "linked" / NAME).samefile(own), "a second copy of 138 GB"
+
+    def no_link(*_: Any) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def no_room(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.os, "link", no_link)
+    fetch("set", given=own, folder=tmp_path / "copied")
+    assert not (tmp_path / "copied" / NAME).samefile(own) and files(tmp_path / "copied") == {NAME: BODY}
+    monkeypatch.setattr(module.shutil, "copyfile", no_room)
+    with pytest.raises(DataError, match=r"the disk of .* is full: set.zip needs 3,500,000 bytes"):
+        fetch("set", given=own, folder=tmp_path / "full")
+    assert files(tmp_path / "full") == {}
+
+
+def test_a_file_of_another_size_is_not_taken(server, source, tmp_path):
+    source(md5=None, bytes=len(BODY))
+    (tmp_path / NAME).write_bytes(BODY[:-1])
+    with pytest.raises(DataError, match=r"it has 3,499,999 bytes, not 3,500,000"):
+        fetch("set", given=tmp_path, folder=tmp_path / "archives")
     assert files(tmp_path / "archives") == {}
 
 

@@ -212,7 +212,6 @@ def stream_rest(session: requests.Session, source: Source, url: str, part: Path,
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
         if None not in (total, source.bytes) and total != source.bytes:
-            discard(part)
             raise UnavailableError(f"{url}: it has {total:,} bytes, not {source.bytes:,}.")
         if not goes_on:
             discard(part)
