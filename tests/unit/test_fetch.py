@@ -260,7 +260,7 @@ def test_when_all_mirrors_fail_each_reason_is_told(server, source, tmp_path):
 
 def test_http_is_refused_where_no_checksum_is_known_unless_told(server, source, tmp_path):
     source(md5=None)
-    with pytest.raises(DataError, match=r"is not https, and no checksum .* fetch set.zip --url http://127"):
+    with pytest.raises(DataError, match=r"it is not https, and no checksum .*; --url with this address"):
         fetch("set", folder=tmp_path)
     assert server.requests == [] and files(tmp_path) == {}
     fetch("set", url=server.url(), folder=tmp_path)
@@ -319,7 +319,10 @@ def test_the_disk_is_full_in_the_middle(server, source, tmp_path, monkeypatch):
 @pytest.mark.parametrize("access", ["form", "manual", "withdrawn"])
 def test_what_no_program_may_download_is_explained_and_taken_from_a_file(server, source, tmp_path, access):
     source(access=access, url=None, how="Ask the publisher.")
-    with pytest.raises(DataError, match=r"set.zip \(A set; none\) .* Ask the publisher. Then: .* fetch set.zip --from"):
+    with pytest.raises(
+        DataError,
+        match=r"set.zip \(A set; none\) .* Ask the publisher. Then: .* fetch set.zip --from FILE, or set --from FOLDER",
+    ):
         fetch("set", folder=tmp_path / "archives")
     own = tmp_path / NAME
     own.write_bytes(BODY)

@@ -67,7 +67,7 @@ def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> N
     elif source.access == "withdrawn" or (source.access != "open" and not url):
         raise DataError(
             f"{source.file} ({source.title}; {source.terms}) can't be downloaded by a program. {source.how} "
-            f"Then: python -m atebm fetch {source.file} --from FILE_OR_FOLDER"
+            f"Then: python -m atebm fetch {source.file} --from FILE, or {source.archive} --from FOLDER"
         )
     else:
         download(source, url, path)
@@ -236,8 +236,8 @@ def allow(source: Source, url: str, told: bool) -> None:
     """
     if urlsplit(url).scheme != "https" and not (told or source.tamper_proof):
         raise UnavailableError(
-            f"{url} is not https, and no checksum of the file is documented, so nothing would show what somebody "
-            f"changed on the way. To accept that: python -m atebm fetch {source.file} --url {url}"
+            f"{url} is refused: it is not https, and no checksum of the file is documented, so nothing would show what "
+            "somebody changed on the way; --url with this address accepts that."
         )
 
 
