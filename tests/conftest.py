@@ -50,7 +50,8 @@ def checkout(folder: Path) -> Path:
     for name in CHECKOUT:
         source = REPOSITORY / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "cache", "tmp"))
+            ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp", "archives")
+            shutil.copytree(source, folder / name, ignore=ignored)
         elif source.exists():
             shutil.copy(source, folder / name)
     return folder

@@ -206,6 +206,20 @@ def prune(
 
 
 @app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="an archive, or one of its files, as data/README.md lists them")],
+    given: Annotated[
+        Path | None, typer.Option("--from", help="take the file, or the files in the folder, instead of a download")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="download from there; http is accepted, too")] = None,
+) -> None:
+    """Put an archive into data/archives/, verified, or say how to get it."""
+    from .data.fetch import fetch
+
+    fetch(name, given, url)
+
+
+@app.command()
 def import_weights(
     file: Annotated[Path, typer.Argument(help="a .pth that the authors released", exists=True, dir_okay=False)],
     task: Annotated[str, typer.Option(help="what it was trained for, such as cifar10 or celebahq256")],
@@ -219,10 +233,12 @@ def import_weights(
 
 @app.command()
 def readme(path: Path = Path("README.md"), results: Path = Path("results")) -> None:
-    """Bring the README's artifact table up to date with results/."""
+    """Bring the README's artifact table up to date with results/, and that of data/README.md with data/sources.yaml."""
+    from .data.sources import write_source_table
     from .report.readme import write_readme
 
     write_readme(path, results)
+    write_source_table(path.parent / "data/README.md")
 
 
 @app.command()

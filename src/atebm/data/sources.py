@@ -1,0 +1,102 @@
+"""Where public archives come from: the typed records of data/sources.yaml, and the table of them in data/README.md."""
+
+import re
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..errors import DataError
+from ..files import write_if_changed
+
+TABLE = Path(__file__).resolve().parents[3] / "data/sources.yaml"
+BEGIN, END = "<!-- sources: begin (make readme) -->", "<!-- sources: end -->"
+
+Hex = r"^[0-9a-f]{%d}$"
+
+
+class Source(BaseModel):
+    """One file of a public archive. What nobody documents about it is None."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    archive: str  # the name that config.yaml's `sets` use
+    title: str
+    terms: str
+    access: Literal["open", "form", "manual", "withdrawn"]
+    how: str | None = None  # how a person gets it, where a program can't
+    note: str  # where the figures come from
+    file: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]  # its name in data/archives/
+    url: str | None = None
+    mirrors: tuple[str, ...] = ()
+    bytes: int | None = None
+    md5: Annotated[str, Field(pattern=Hex % 32)] | None = None
+    sha256: Annotated[str, Field(pattern=Hex % 64)] | None = None
+    sha256_begins: Annotated[str, Field(pattern=r"^[0-9a-f]{8,}$")] | None = None
+    about: str | None = None  # a rough size, for people
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """By algorithm of hashlib, how the file's hex digest begins: all of it, where all is known."""
+        known = {"md5": self.md5, "sha256": self.sha256 or self.sha256_begins}
+        return {algorithm: digits for algorithm, digits in known.items() if digits}
+
+    @property
+    def tamper_proof(self) -> bool:
+        """Whether a checksum catches what somebody changed on purpose on the way."""
+        return bool(self.md5 or self.sha256)
+
+    @property
+    def size(self) -> str:
+        return f"{self.bytes:,} B" if self.bytes else f"about {self.about}" if self.about else "not documented"
+
+
+@cache
+def sources() -> tuple[Source, ...]:
+    """All files of all archives, in the order of data/sources.yaml."""
+    archives = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    return tuple(
+        Source(archive=name, **{key: value for key, value in archive.items() if key != "files"}, **file)
+        for name, archive in archives.items()
+        for file in archive["files"]
+    )
+
+
+def find(name: str) -> tuple[Source, ...]:
+    """The files of the archive of this name, or the one file of this name. Raises DataError where there is neither."""
+    found = tuple(source for source in sources() if name in (source.archive, source.file))
+    if not found:
+        archives = list(dict.fromkeys(source.archive for source in sources()))
+        close = get_close_matches(name, archives + [source.file for source in sources()], 1)
+        hint = f"did you mean {close[0]}?" if close else f"data/sources.yaml has: {', '.join(archives)}."
+        raise DataError(f"there is no archive {name!r}; {hint}")
+    return found
+
+
+def source_table() -> str:
+    """Markdown: one row per file of data/sources.yaml."""
+    rows = ["| archive | file | what | terms | access | size | checksum |", "|---|---|---|---|---|---|---|"]
+    for source in sources():
+        file = f"[{source.file}]({source.url})" if source.url else source.file
+        checks = ", ".join(source.checksums) if not source.sha256_begins else "first digits of sha256"
+        cells = (
+            source.archive,
+            file,
+            source.title,
+            source.terms,
+            source.access,
+            source.size,
+            checks or "none documented",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def write_source_table(readme: Path) -> None:
+    """Bring the table between the markers of data/README.md up to date."""
+    text = readme.read_text(encoding="utf-8")
+    between = re.compile(f"(?<={re.escape(BEGIN)}\n).*(?={re.escape(END)})", re.DOTALL)
+    write_if_changed(readme, between.sub(lambda _: f"{source_table()}\n", text))

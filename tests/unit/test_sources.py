@@ -1,0 +1,73 @@
+"""data/sources.yaml: complete, well-formed, and shown in data/README.md."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torchvision.datasets as theirs
+from conftest import REPOSITORY, typed
+from torchvision.datasets.imagenet import ARCHIVE_META
+
+from atebm.data.sources import BEGIN, END, find, source_table, sources, write_source_table
+from atebm.errors import DataError
+from atebm.releases import releases
+
+BY_FILE = {source.file: source for source in sources()}
+
+
+def test_every_archive_of_the_configuration_has_its_sources():
+    archives = {entry.archive for entry in typed("paper").sets.values() if entry.reader == "archive"}
+    assert archives and archives <= {source.archive for source in sources()}
+
+
+def test_every_file_has_one_name_and_is_not_named_as_an_archive():
+    assert len(BY_FILE) == len(sources())
+    assert not BY_FILE.keys() & {source.archive for source in sources()}
+
+
+@pytest.mark.parametrize("source", sources(), ids=lambda source: source.file)
+def test_a_source_is_well_formed(source):
+    assert source.md5 is None or re.fullmatch("[0-9a-f]{32}", source.md5)
+    assert source.sha256 is None or re.fullmatch("[0-9a-f]{64}", source.sha256)
+    assert bool(source.url) == (source.access == "open")
+    assert bool(source.how) == (source.access != "open")
+    assert all(url.startswith(("https://", "http://")) for url in (source.url, *source.mirrors) if url)
+
+
+def test_checksums_and_addresses_are_those_that_torchvision_documents():
+    places = theirs.Places365
+    documented = {
+        **{cls.filename: (cls.url, cls.tgz_md5) for cls in (theirs.CIFAR10, theirs.CIFAR100)},
+        **{file: (url, md5) for url, file, md5 in (theirs.SVHN.split_list[split] for split in ("train", "test"))},
+        **{file: (theirs.FashionMNIST.mirrors[0] + file, md5) for file, md5 in theirs.FashionMNIST.resources},
+        **{file: (None, md5) for file, md5 in ARCHIVE_META.values()},
+        **{
+            file: (places._BASE_URL + file, md5)
+            for file, md5 in (places._IMAGES_META[split, True] for split in ("train-standard", "val"))
+        },
+    }
+    assert {file: (BY_FILE[file].url, BY_FILE[file].md5) for file in documented} == documented
+    assert {source.file for source in sources() if source.md5} == set(documented)
+
+
+def test_checksums_of_the_authors_checkpoints_are_those_that_import_weights_knows():
+    ours = {f"authors_{task}.pth": (int(row["bytes"]), row["sha256"]) for task, row in releases().items()}
+    assert {file: (BY_FILE[file].bytes, BY_FILE[file].sha256) for file in ours} == ours
+    assert {source.file for source in find("authors_checkpoints")} == set(ours)
+
+
+def test_a_name_is_an_archive_or_a_file_and_a_slip_is_answered_with_the_nearest():
+    assert [source.file for source in find("svhn")] == ["train_32x32.mat", "test_32x32.mat"]
+    assert [source.file for source in find("test_32x32.mat")] == ["test_32x32.mat"]
+    with pytest.raises(DataError, match=r"no archive 'cifar01'; did you mean cifar10\?"):
+        find("cifar01")
+    with pytest.raises(DataError, match=r"no archive 'qqq'; data/sources.yaml has: cifar10, .*authors_checkpoints"):
+        find("qqq")
+
+
+def test_the_readme_of_the_data_shows_the_sources(tmp_path: Path):
+    assert f"{BEGIN}\n{source_table()}\n{END}" in (REPOSITORY / "data/README.md").read_text(), "run: make readme"
+    drifted = tmp_path / "README.md"
+    drifted.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_source_table(drifted)
+    assert drifted.read_text() == f"before\n{BEGIN}\n{source_table()}\n{END}\nafter\n"
