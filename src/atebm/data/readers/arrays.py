@@ -15,14 +15,15 @@ def svhn_mat(path: Path, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int6
 
     Raises DataError where it is damaged or has another count.
     """
-    with reading(path, "its header"):
-        shapes = {name: shape for name, shape, _ in scipy.io.whosmat(path)}
+    with reading(path, "its header"), path.open("rb") as file:  # of a missing path scipy makes another error
+        shapes = {name: shape for name, shape, _ in scipy.io.whosmat(file)}
     # before the arrays are unpacked, so that a small file cannot fill the memory
-    if shapes.get("X", ())[:3] != (32, 32, 3) or shapes.get("y") != (shapes["X"][3], 1):
+    found = shapes.get("X", (0,))[-1]
+    if shapes.get("X") != (32, 32, 3, found) or shapes.get("y") != (found, 1):
         raise bad(path, f"it holds {shapes} where X (32, 32, 3, N) and y (N, 1) belong")
-    check_count(path, shapes["X"][3], count)
-    with reading(path, "X or y"):
-        contents = scipy.io.loadmat(path, variable_names=("X", "y"))
+    check_count(path, found, count)
+    with reading(path, "X or y"), path.open("rb") as file:
+        contents = scipy.io.loadmat(file, variable_names=("X", "y"))
         images, labels = contents["X"], contents["y"][:, 0].astype(np.int64)
     if images.dtype != np.uint8 or not np.isin(labels, range(1, 11)).all():
         raise bad(path, "X is not of bytes, or y not of 1 to 10")
