@@ -249,15 +249,24 @@ def test_imagenets_training_set_is_what_torchvision_reads_from_tars_and_folders(
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.95])
 def test_a_truncated_tar_of_tars_is_one_sentence(imagenet, kept):
     imagenet.write_bytes(imagenet.read_bytes()[: int(kept * 3 * 10240)])
-    with pytest.raises(DataError, match=r"img_train.tar: .*; download it again"):
+    with pytest.raises(DataError, match=r"img_train.tar: what follows 'n0\d.tar' cannot be read .*; download it again"):
         images.imagenet_train_index(imagenet, 9)
 
 
-def test_an_inner_tar_without_its_end_is_not_continued_in_the_next(tmp_path):
-    inner = tar(tmp_path / "inner", {"a.JPEG": encoded()}).read_bytes()
-    archive = tar(tmp_path / "train.tar", {"n01.tar": inner[:512], "n02.tar": inner})
+@pytest.mark.parametrize("last", [False, True])
+def test_an_inner_tar_without_its_end_is_not_continued_in_the_outer(tmp_path, last):
+    """What follows in the file is the next inner tar, or the end marker of the outer one."""
+    inner = tar(tmp_path / "inner", {"a.JPEG": bytes(512)}).read_bytes()
+    cut = {f"n0{int(last)}.tar": inner[:1024]}
+    archive = tar(tmp_path / "train.tar", {"n00.tar": inner} | cut if last else cut | {"n01.tar": inner})
     with pytest.raises(DataError, match=r"train.tar: it is truncated or damaged after 'a.JPEG'"):
         images.imagenet_train_index(archive, 2)
+
+
+def test_a_tar_of_something_else_is_not_imagenets(tmp_path):
+    archive = tar(tmp_path / "train.tar", {"n01.JPEG": encoded()})
+    with pytest.raises(DataError, match=r"train.tar: member 'n01.JPEG' is not the tar of a class"):
+        images.imagenet_train_index(archive, 1)
 
 
 def test_the_devkits_labels_are_what_torchvision_reads(tmp_path, unchecked):

@@ -93,7 +93,7 @@ def tar_members(file: BinaryIO, archive: Path, start: int, end: int) -> Iterator
     while True:
         with reading(archive, f"what follows {last}"):
             member = tar.next()
-        if member is None:
+        if member is None or tar.offset > end:  # of an inner tar that is cut, the outer one's headers come next
             break
         tar.members.clear()  # type: ignore[attr-defined] # it would keep each header: 2 GB for Places
         check_name(archive, member.name)
