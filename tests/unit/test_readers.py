@@ -246,10 +246,10 @@ def test_imagenets_training_set_is_what_torchvision_reads_from_tars_and_folders(
             images.imagenet_train_index(path, 1281167)
 
 
-@pytest.mark.parametrize("kept", [0.3, 0.6, 0.95])
-def test_a_truncated_tar_of_tars_is_one_sentence(imagenet, kept):
+@pytest.mark.parametrize(("kept", "after"), [(0.3, "the start"), (0.6, "'n02.tar'"), (0.95, "'n01.tar'")])
+def test_a_truncated_tar_of_tars_is_one_sentence(imagenet, kept, after):
     imagenet.write_bytes(imagenet.read_bytes()[: int(kept * 3 * 10240)])
-    with pytest.raises(DataError, match=r"img_train.tar: what follows 'n0\d.tar' cannot be read .*; download it again"):
+    with pytest.raises(DataError, match=rf"img_train.tar: it is truncated or damaged after {after}; download it again"):
         images.imagenet_train_index(imagenet, 9)
 
 
@@ -384,6 +384,13 @@ def test_a_corrupt_jpeg_in_the_middle_is_named(tmp_path, make, read, damage):
     assert next(named)[0] == "a/0.jpg"
     with pytest.raises(DataError, match=r"set: member 'a/1.jpg' cannot be read \(.*\); download it again"):
         next(named)
+
+
+def test_a_header_cut_off_from_its_long_name_is_one_sentence(tmp_path):
+    whole = tar(tmp_path / "cifar.tar", {"a.jpg": bytes(512), "long" * 60: b"1"}).read_bytes()
+    (tmp_path / "cifar.tar.gz").write_bytes(gzip.compress(whole[:2048]))
+    with pytest.raises(DataError, match=r"cifar.tar.gz: what follows 'a.jpg' cannot be read .*; download it again"):
+        pickles.cifar_pickles(tmp_path / "cifar.tar.gz", "train", 1)
 
 
 def test_a_flipped_bit_in_a_zip_is_one_sentence(tmp_path):
