@@ -1,7 +1,6 @@
 """Prepared image sets: uint8 NHWC arrays with an integer label per image, read from embedded, verified files."""
 
 import csv
-import gzip
 import importlib.util
 import math
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import Image
 from ..errors import DataError
 from ..files import atomic, sha256
 from ..job import Job
+from .readers.arrays import read_idx
 
 EMBEDDED = Path(__file__).resolve().parents[3] / "data" / "embedded"
 
@@ -64,14 +64,6 @@ def fashion_mnist(folder: Path, split: str, held_out: int, size: int) -> tuple[I
     padded = np.pad(images[part], ((0, 0), (2, 2), (2, 2)))
     resized = [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in padded]
     return np.stack(resized)[..., None], labels[part].astype(np.int64), FASHION_CLASSES
-
-
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """A gzipped IDX file of unsigned bytes (the format of MNIST)."""
-    content = gzip.decompress(path.read_bytes())
-    rank = content[3]
-    shape = np.frombuffer(content, dtype=">u4", count=rank, offset=4)
-    return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * rank).reshape(shape.tolist())
 
 
 # --- photographs ------------------------------------------------------------------------------------------------
