@@ -258,9 +258,12 @@ def present_plan(overrides: list[str] | None) -> "Plan":
 
 
 def pick(device: str) -> "torch.device":
-    """The device of a name; `auto` takes a GPU where there is one."""
+    """The device of a name; `auto` takes a GPU where there is one. On it products are float32 until a run says else."""
     import torch
 
+    from .training.precision import set_precision
+
+    set_precision("fp32")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if device == "cpu":

@@ -14,6 +14,7 @@ import torch
 from conftest import job_of, planned, write_specs
 from safetensors.torch import load_file
 
+from atebm.cli import pick
 from atebm.energy import Classifier, Energy
 from atebm.errors import ConfigError, DataError, ResultError
 from atebm.files import canonical
@@ -26,6 +27,7 @@ from atebm.sampling.generate import sample_shard
 from atebm.training import classifier, loop
 from atebm.training.checkpoint import save_weights
 from atebm.training.classifier import train_classifier
+from atebm.training.precision import set_precision
 
 CPU = torch.device("cpu")
 PLAIN = {"average": None}
@@ -343,3 +345,24 @@ def test_curves_go_to_tensorboard_where_it_is_installed(smoke, tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, stub.__name__, None)
     with pytest.raises(ConfigError, match="TensorBoard is not installed: pip install tensorboard"):
         loop.train(job_of(smoke, monitor=None, r1=0.3), CPU, tensorboard=tmp_path)
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("fp32", False), ("tf32", True), ("bf16", False)])
+def test_tf32_is_used_where_it_is_asked_for(precision, allowed):
+    """PyTorch lets cuDNN use it by default; jobs start without, and a run's own precision decides."""
+    set_precision(precision)
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (allowed, allowed)
+    pick("cpu")
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_bf16_computes_in_bfloat16_and_fp32_does_not(smoke):
+    """The logs part by bfloat16's rounding (3 digits), and by no more."""
+    logs = []
+    for precision in ("fp32", "bf16"):
+        changes = {"precision": precision, "schedule": {"K_start": 1, "iterations": 20}, "monitor": None}
+        job = job_of(smoke, **changes)
+        loop.train(job, CPU)
+        logs.append(pd.read_csv(job.folder / "log.csv"))
+    difference = abs(logs[0]["logit_data"][0] - logs[1]["logit_data"][0])
+    assert 1e-5 < difference < 2e-2

@@ -69,7 +69,8 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
     """
     settings, what = job.settings, f"{job.spec['kind']} {job.spec['name']}"
     if "weights" in settings:
-        finish_with_released(job)
+        if group.leads:
+            finish_with_released(job)
         return
     images, labels = load(job.parent("p_data"), device), load_labels(job, "p_data").to(device)
     total = settings["epochs"] * (len(images) // settings["batch_size"])

@@ -69,7 +69,8 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
     SIGTERM or Ctrl-C.
     """
     if "weights" in job.settings:
-        finish_with_released(job)
+        if group.leads:
+            finish_with_released(job)
         return
     run = job.settings
     set_precision(run["precision"])
