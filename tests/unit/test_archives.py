@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import shutil
+import subprocess
+import sys
 import tracemalloc
 import warnings
 from pathlib import Path
@@ -176,6 +178,12 @@ def test_a_streamed_set_is_never_in_memory(folder, documented):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (job.folder / "images.npy").stat().st_size > n * size**2 * 3 > 4 * peak
+
+
+def test_a_job_needs_no_http_client():
+    """Its conda environment has none."""
+    code = "import sys; sys.modules |= dict.fromkeys(('requests', 'urllib3')); import atebm.data.prepare"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # --- faults -----------------------------------------------------------------------------------------------------

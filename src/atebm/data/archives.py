@@ -68,8 +68,10 @@ def verified(path: Path) -> dict[str, str]:
     """The file's checksums, by algorithm, once they are those of its record in data/sources.yaml.
 
     `fetch` verified it too, but files get copied, cut and replaced by hand, and a JPEG that is damaged in its middle
-    still decodes. Hashing costs little beside preparing: CIFAR's 170 MB take half a second, Places365's 26 GB about a
-    minute, and decoding their 1.8 million JPEGs an hour. Raises DataError for a missing file or another one.
+    still decodes. Hashing costs little beside preparing: measured on one core, md5 takes 0.65 GB/s, and decoding and
+    averaging JPEGs of 256 pixels 0.04 GB/s, so that holds for the largest archives too.
+
+    Raises DataError for a missing file or another one.
     """
     (source,) = sources.find(path.name)
     if not path.is_file():
@@ -148,6 +150,7 @@ def streamed(
 ) -> Content:
     """A set that need not fit in memory: one picture, which `resize` makes (size, size, 3), after another.
 
+    What does stay in memory is the archive's directory: 0.6 GB for Places365's 1.8 million names and offsets.
     Labels are the folders of the archive, as in torchvision's ImageFolder.
     """
     names = []
