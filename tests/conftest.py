@@ -107,6 +107,16 @@ def job_of(smoke: tuple[Path, Plan], **changes: Any) -> Job:
     return Job(root / step.spec_file)
 
 
+@pytest.fixture
+def unchecked(monkeypatch) -> Any:
+    """torchvision's readers, without their checks that files are the official ones."""
+    import torchvision
+
+    for module in (torchvision.datasets.cifar, torchvision.datasets.svhn, torchvision.datasets.imagenet):
+        monkeypatch.setattr(module, "check_integrity", lambda *_: True)
+    return torchvision.datasets
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     """As in the workflow: bytes must not depend on how many cores a machine has."""

@@ -5,7 +5,6 @@ that a later run never joins halves of two. It gets its name once size and check
 """
 
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -22,13 +21,11 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 from ..errors import DataError
 from ..files import atomic, locked
 from ..progress import progress
-from .sources import Source, find
+from .sources import ARCHIVES, Source, find, problem
 
-ARCHIVES = Path("data/archives")
 RETRIES = 6  # in a row that bring nothing new
 BACKOFF = 1.0  # seconds; doubles with every retry
 BUSY = (500, 502, 503, 504)  # answers that are worth another try
-PAGE = re.compile(rb"\s*<(!doctype|html|head|\?xml|!--)", re.IGNORECASE)  # pixels may begin with "<"
 TIMEOUT = (30, 60)  # seconds to connect, and without a byte
 CHUNK = 1 << 20  # bytes
 MB = 1_000_000
@@ -77,24 +74,6 @@ def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> N
 def verdict(source: Source) -> str:
     checks = [f"{algorithm} as documented" for algorithm in source.checksums]
     return ", ".join(checks) or "not verified, since no checksum of it is documented"
-
-
-def problem(path: Path, source: Source) -> str | None:
-    """What shows that the file at `path` is not the source's; None where nothing does."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    if not head:
-        return "it is empty"
-    if PAGE.match(head):
-        return "it is a web page, such as a log-in, a quota or an error, not the file"
-    if source.bytes not in (None, path.stat().st_size):
-        return f"it has {path.stat().st_size:,} bytes, not {source.bytes:,}"
-    for algorithm, documented in source.checksums.items():
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, algorithm).hexdigest()
-        if not digest.startswith(documented):
-            return f"its {algorithm} is {digest}, not {documented}"
-    return None
 
 
 @contextmanager

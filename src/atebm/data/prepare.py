@@ -1,40 +1,41 @@
-"""Prepared image sets: uint8 NHWC arrays with an integer label per image, read from embedded, verified files."""
+"""Prepared image sets: uint8 NHWC arrays with an integer label per image, from verified files.
+
+Embedded ones are made here, those of public archives in archives.py.
+"""
 
 import csv
+import errno
 import importlib.util
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import DataError
 from ..files import atomic, sha256
 from ..job import Job
+from ..progress import progress
+from .archives import Content, Images, Labels
+from .archives import content as archived
 from .readers.arrays import read_idx
+from .sources import ARCHIVES
 
 EMBEDDED = Path(__file__).resolve().parents[3] / "data" / "embedded"
 
-Images = NDArray[np.uint8]  # (N, H, W, C)
-Labels = NDArray[np.int64]  # (N,)
-
 
 def prepare(settings: dict[str, Any], embedded: Path = EMBEDDED) -> tuple[Images, Labels, list[str]]:
-    """Images (N, size, size, C), labels (N,) and the labels' names, as a set's settings in config.yaml say.
+    """Images (N, size, size, C), labels (N,) and the labels' names of an embedded set, by its settings in config.yaml.
 
-    Raises DataError when a file is missing, altered, or of an archive that this version does not read.
+    Raises DataError when a file is missing or altered.
     """
     if settings["reader"] == "fashion_mnist":
         return fashion_mnist(embedded / "fashion-mnist", settings["split"], settings["held_out"], settings["size"])
-    if settings["reader"] == "photographs":
-        options = {key: value for key, value in settings.items() if key != "reader"}
-        return photograph_crops(embedded / "photographs.csv", **options)
-    raise DataError(
-        f"archive {settings['archive']} cannot be read by this version, so scale: paper does not run; "
-        "scale: demo does, on data that is embedded."
-    )
+    options = {key: value for key, value in settings.items() if key != "reader"}
+    return photograph_crops(embedded / "photographs.csv", **options)
 
 
 def verified(path: Path, digest: str, remedy: str) -> Path:
@@ -129,11 +130,66 @@ def load_photograph(index: Path, name: str) -> Image.Image:
 
 # --- the step ---------------------------------------------------------------------------------------------------
 
+BLOCK = 1 << 22  # bytes of images that are written at once
 
-def write_set(job: Job) -> None:
-    """The `data` step: images.npy, labels.npy and set.json."""
-    images, labels, classes = prepare(job.settings)
-    for name, array in (("images.npy", images), ("labels.npy", labels)):
-        with atomic(job.folder / name) as temporary:
-            np.save(temporary, array)
-    job.finish({"set": job.spec["name"], "n": len(images), "shape": list(images.shape[1:]), "classes": classes})
+
+def write_set(job: Job, archives: Path = ARCHIVES) -> None:
+    """The `data` step: images.npy, labels.npy and set.json, which names the archive's files that were read.
+
+    Raises DataError as `prepare` and `archives.content`, and leaves no file half-written.
+    """
+    name = job.spec["name"]
+    try:
+        if job.settings["reader"] == "archive":
+            content, checksums = archived(job.settings, archives)
+            origin = {"archives": checksums}
+        else:
+            images, labels, classes = prepare(job.settings)
+            content = Content(len(images), images.shape[1:], [images], lambda: (labels, classes))
+            origin = {}
+        with atomic(job.folder / "images.npy") as temporary:
+            write_images(temporary, content, name)
+            labels, classes = content.labels()
+        with atomic(job.folder / "labels.npy") as temporary:
+            np.save(temporary, labels)
+    except DataError as error:
+        raise DataError(f"set {name}: {error}") from error
+    job.finish({"set": name, "n": content.n, "shape": list(content.shape), "classes": classes, **origin})
+
+
+def write_images(path: Path, content: Content, name: str) -> None:
+    """A .npy of all of the set's images (n, H, W, C), the same bytes that `np.save` would write of them at once.
+
+    At most an item of content.images and BLOCK bytes are in memory. Not through numpy's open_memmap: on a full disk a
+    mapped file ends the process by SIGBUS, where writing raises an error. Raises DataError for another count.
+    """
+    shape = (content.n, *content.shape)
+    step = max(1, BLOCK // math.prod(content.shape))
+    done = 0
+    with (
+        full_disk(path.parent, math.prod(shape)),
+        path.open("wb") as file,
+        progress(f"set {name}", content.n) as report,
+    ):
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for images in content.images:
+            for start in range(0, len(images), step):
+                block = images[start : start + step]
+                file.write(np.ascontiguousarray(block).data)
+                done += len(block)
+                report(done)
+    if done != content.n:
+        raise DataError(f"{done} images were found where {content.n} belong.")
+
+
+@contextmanager
+def full_disk(folder: Path, size: int) -> Iterator[None]:
+    """Turn a full disk into a DataError that says how many bytes images.npy needs there."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DataError(
+            f"the disk of {folder} is full: images.npy needs {size:,} bytes. Make room and repeat."
+        ) from None

@@ -1,5 +1,9 @@
-"""Where public archives come from: the typed records of data/sources.yaml, and the table of them in data/README.md."""
+"""Where public archives come from: the typed records of data/sources.yaml, and the table of them in data/README.md.
 
+Apart from fetch.py, so that jobs can verify files: their conda environment has no HTTP client.
+"""
+
+import hashlib
 import re
 from difflib import get_close_matches
 from functools import cache
@@ -12,9 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..errors import DataError
 from ..files import write_if_changed
 
+ARCHIVES = Path("data/archives")  # in the checkout that a command runs in
 TABLE = Path(__file__).resolve().parents[3] / "data/sources.yaml"
 BEGIN, END = "<!-- sources: begin (make readme) -->", "<!-- sources: end -->"
 
+PAGE = re.compile(rb"\s*<(!doctype|html|head|\?xml|!--)", re.IGNORECASE)  # pixels may begin with "<"
 Hex = r"^[0-9a-f]{%d}$"
 
 
@@ -74,6 +80,24 @@ def find(name: str) -> tuple[Source, ...]:
         hint = f"did you mean {close[0]}?" if close else f"data/sources.yaml has: {', '.join(archives)}."
         raise DataError(f"there is no archive {name!r}; {hint}")
     return found
+
+
+def problem(path: Path, source: Source) -> str | None:
+    """What shows that the file at `path` is not the source's; None where nothing does."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        return "it is empty"
+    if PAGE.match(head):
+        return "it is a web page, such as a log-in, a quota or an error, not the file"
+    if source.bytes not in (None, path.stat().st_size):
+        return f"it has {path.stat().st_size:,} bytes, not {source.bytes:,}"
+    for algorithm, documented in source.checksums.items():
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, algorithm).hexdigest()
+        if not digest.startswith(documented):
+            return f"its {algorithm} is {digest}, not {documented}"
+    return None
 
 
 def source_table() -> str:

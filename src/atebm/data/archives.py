@@ -1,0 +1,163 @@
+"""config.yaml's sets from public archives in data/archives/, which `python -m atebm fetch` puts there.
+
+A step's digest names archive, split, size and count, not the archive's bytes. What pins those is the checksum in
+data/sources.yaml, where one is documented; where none is (CelebA-HQ, AFHQ), nothing can, and set.json has the sha256
+of the file that was read. So each record's chain ends at an archive that can be told from any other.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import DataError
+from ..files import sha256
+from . import sources
+from .readers.arrays import svhn_mat
+from .readers.images import folder_labels, tar_images, zip_images
+from .readers.pickles import cifar_pickles
+from .readers.transforms import area, lanczos
+
+Images = NDArray[np.uint8]  # (N, H, W, C)
+Labels = NDArray[np.int64]  # (N,)
+
+
+class Content(NamedTuple):
+    """A set on its way to its files."""
+
+    n: int
+    shape: tuple[int, ...]  # (H, W, C)
+    images: Iterable[Images]  # (n, H, W, C) each, together n images; passed through once
+    labels: Callable[[], tuple[Labels, list[str]]]  # of all images and their names, once these have passed
+
+
+class Archive(NamedTuple):
+    """How an archive becomes a set."""
+
+    files: dict[str, str]  # by split: the one file that is read, by its name in data/archives/
+    read: Callable[[Path, str, int, int], Content]  # of that file, split, size and count
+
+
+def content(settings: dict[str, Any], folder: Path = sources.ARCHIVES) -> tuple[Content, dict[str, dict[str, str]]]:
+    """The set that `settings`, an Archive of config.yaml, describes, and {file: {algorithm: checksum}} of what is read.
+
+    Raises DataError where the file is missing, not what it should be, or of an archive that isn't prepared yet; the
+    content's images and labels raise it where they meet damage or another count.
+    """
+    name, split = settings["archive"], settings["split"]
+    if name in UNREAD:
+        raise DataError(
+            f"archive {name} is not prepared by this version, so scale: paper does not run to its end: {UNREAD[name]}; "
+            "scale: demo runs, on data that is embedded."
+        )
+    if name not in ARCHIVES:
+        raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(ARCHIVES)}.")
+    archive = ARCHIVES[name]
+    if split not in archive.files:
+        raise DataError(f"archive {name} has no split {split}; it has: {', '.join(archive.files)}.")
+    file = archive.files[split]
+    path = folder / file
+    checksums = {file: verified(path)}
+    return archive.read(path, split, settings["size"], settings["count"]), checksums
+
+
+def verified(path: Path) -> dict[str, str]:
+    """The file's checksums, by algorithm, once they are those of its record in data/sources.yaml.
+
+    `fetch` verified it too, but files get copied, cut and replaced by hand, and a JPEG that is damaged in its middle
+    still decodes. Hashing costs little beside preparing: measured on one core, md5 takes 0.65 GB/s, and decoding and
+    averaging JPEGs of 256 pixels 0.04 GB/s, so that holds for the largest archives too.
+
+    Raises DataError for a missing file or another one.
+    """
+    (source,) = sources.find(path.name)
+    if not path.is_file():
+        raise DataError(f"{path} is missing: python -m atebm fetch {path.name}")
+    print(f"{path}: verifying {path.stat().st_size:,} bytes.", flush=True)
+    if found := sources.problem(path, source):
+        raise DataError(f"{path} is not what it should be: {found}. Remove it, then: python -m atebm fetch {path.name}")
+    known = {algorithm: digits for algorithm, digits in (("md5", source.md5), ("sha256", source.sha256)) if digits}
+    return known or {"sha256": sha256(path)}
+
+
+# --- one function per archive -----------------------------------------------------------------------------------
+
+
+def cifar(path: Path, split: str, size: int, count: int) -> Content:
+    """CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
+    return whole(path, size, *cifar_pickles(path, split, count))
+
+
+def svhn(path: Path, split: str, size: int, count: int) -> Content:
+    """SVHN's cropped digits; `held_out` is its test split."""
+    return whole(path, size, *svhn_mat(path, count))
+
+
+def places365_small(path: Path, split: str, size: int, count: int) -> Content:
+    """Places365-Standard at 256 pixels, averaged down; `held_out` is its validation split.
+
+    The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
+    """
+    return streamed(tar_images(path, "*", count), area, size, count)
+
+
+def celebahq(path: Path, split: str, size: int, count: int) -> Content:
+    """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it."""
+    return streamed(zip_images(path, "*", count), lanczos, size, count)
+
+
+def afhq_v1_cat(path: Path, split: str, size: int, count: int) -> Content:
+    """The cats of AFHQ at 512 pixels, resized as the authors' script does; `held_out` is its validation split."""
+    pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[split]
+    return streamed(zip_images(path, pattern, count), lanczos, size, count)
+
+
+ARCHIVES = {
+    "cifar10": Archive(dict.fromkeys(("train", "held_out"), "cifar-10-python.tar.gz"), cifar),
+    "cifar100": Archive(dict.fromkeys(("train", "held_out"), "cifar-100-python.tar.gz"), cifar),
+    "svhn": Archive({"train": "train_32x32.mat", "held_out": "test_32x32.mat"}, svhn),
+    "places365_small": Archive(
+        {"train": "train_256_places365standard.tar", "held_out": "val_256.tar"}, places365_small
+    ),
+    "celebahq": Archive({"train": "data512x512.zip"}, celebahq),
+    "afhq_v1_cat": Archive(dict.fromkeys(("train", "held_out"), "afhq.zip"), afhq_v1_cat),
+}
+
+UNREAD = {  # of config.yaml's archives: what is missing
+    "imagenet": (
+        "its 1,281,167 training images at 256 pixels would fill 252 GB as an array, and the index of image files that "
+        "is to take its place, with a loader that crops them, is missing; so is the preparation of its validation set"
+    ),
+    "lsun_church": "a reader of LSUN's lmdb in a zip is missing",
+}
+
+
+# --- shared -----------------------------------------------------------------------------------------------------
+
+
+def whole(path: Path, size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
+    """A set that fits in memory (SVHN has 0.2 GB) and comes in its own size."""
+    if images.shape[1:3] != (size, size):
+        raise DataError(f"{path.name} has images of {images.shape[1]} pixels, not {size}: set its size to that.")
+    return Content(len(images), images.shape[1:], [images], lambda: (labels, classes))
+
+
+def streamed(
+    pictures: Iterator[tuple[str, Image.Image]], resize: Callable[[Image.Image, int], Images], size: int, count: int
+) -> Content:
+    """A set that need not fit in memory: one picture, which `resize` makes (size, size, 3), after another.
+
+    What does stay in memory is the archive's directory: 0.6 GB for Places365's 1.8 million names and offsets.
+    Labels are the folders of the archive, as in torchvision's ImageFolder.
+    """
+    names = []
+
+    def images() -> Iterator[Images]:
+        for name, picture in pictures:
+            names.append(name)
+            yield resize(picture, size)[None]
+
+    return Content(count, (size, size, 3), images(), lambda: folder_labels(names))

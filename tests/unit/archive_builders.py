@@ -1,0 +1,84 @@
+"""Miniature archives in the true formats, of random pixels."""
+
+import io
+import pickle
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+RANDOM = np.random.default_rng(0)
+
+
+def pixels(*shape: int) -> np.ndarray:
+    return RANDOM.integers(0, 256, shape, dtype=np.uint8)
+
+
+def encoded(format: str = "JPEG", mode: str = "RGB") -> bytes:
+    """An image file of 12 x 10 random pixels."""
+    file = io.BytesIO()
+    Image.fromarray(pixels(10, 12, 3)).convert(mode).save(file, format)
+    return file.getvalue()
+
+
+def tar(path: Path, contents: dict[str, bytes], mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as file:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    return path
+
+
+def zipped(path: Path, contents: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in contents.items():
+            file.writestr(name, content)
+    return path
+
+
+class Python2Pickler(pickle._Pickler):
+    """As Python 2 wrote the archives of CIFAR: text and bytes are the same, `str`."""
+
+    dispatch = pickle._Pickler.dispatch.copy()
+
+    def save_str(self, value):
+        content = value.encode("latin1") if isinstance(value, str) else value
+        self.write(b"T" + struct.pack("<i", len(content)) + content)
+        self.memoize(value)
+
+    dispatch[str] = dispatch[bytes] = save_str
+
+
+def python2(value) -> bytes:
+    file = io.BytesIO()
+    Python2Pickler(file, protocol=2).dump(value)
+    return file.getvalue().replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")  # as NumPy 1 had it
+
+
+def python3(value) -> bytes:
+    return pickle.dumps(value, protocol=4)
+
+
+def cifar(path: Path, kind: int, n: int = 3, dump=python2, **replaced: bytes) -> Path:
+    """A miniature of CIFAR-10's or CIFAR-100's archive, with n images a batch."""
+
+    def batch() -> bytes:
+        data = {"data": pixels(n, 3072), "filenames": ["a.png"] * n, "batch_label": "of 5"}
+        if kind == 10:
+            return dump(data | {"labels": RANDOM.integers(10, size=n).tolist()})
+        labels = RANDOM.integers(100, size=(2, n))
+        return dump(data | {"fine_labels": labels[0].tolist(), "coarse_labels": (labels[1] // 5).tolist()})
+
+    classes = [f"class {i}" for i in range(kind)]
+    if kind == 10:
+        contents = {f"data_batch_{i}": batch() for i in range(1, 6)} | {"test_batch": batch(), "readme.html": b"<p>"}
+        contents["batches.meta"] = dump({"label_names": classes, "num_vis": 3072})
+    else:
+        contents = {"train": batch(), "test": batch()}
+        contents["meta"] = dump({"fine_label_names": classes, "coarse_label_names": classes[:20]})
+    folder = {10: "cifar-10-batches-py", 100: "cifar-100-python"}[kind]
+    return tar(path, {f"{folder}/{name}": content for name, content in (contents | replaced).items()}, "w:gz")

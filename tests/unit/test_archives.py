@@ -1,0 +1,287 @@
+"""Sets prepared from miniature archives in the true formats: bytes against torchvision and Pillow, and faults."""
+
+import errno
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tracemalloc
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+from archive_builders import cifar, encoded, pixels, tar, zipped
+from conftest import typed, write_specs
+from PIL import Image
+from torchvision.datasets import ImageFolder
+
+from atebm.config import Archive
+from atebm.data import archives, prepare, sources
+from atebm.errors import DataError
+from atebm.job import Job
+from atebm.plan import Step
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Where `fetch` puts archives."""
+    (tmp_path / "archives").mkdir()
+    return tmp_path / "archives"
+
+
+@pytest.fixture
+def documented(monkeypatch):
+    """Let the records of data/sources.yaml be those of miniatures: documented(path) gives a file's its md5."""
+    records = {source.file: source for source in sources.sources()}
+
+    def document(path: Path) -> Path:
+        changes: dict[str, Any] = {"bytes": path.stat().st_size}
+        if records[path.name].md5:  # where none is documented of the archive, none is of its miniature
+            changes["md5"] = hashlib.md5(path.read_bytes()).hexdigest()
+        records[path.name] = records[path.name].model_copy(update=changes)
+        return path
+
+    monkeypatch.setattr(sources, "find", lambda name: (records[name],))
+    return document
+
+
+def prepared(folder: Path, archive: str, split: str, size: int, count: int) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Images, labels and record that the `data` step leaves."""
+    job = job_of(folder, archive, split, size, count)
+    prepare.write_set(job, folder)
+    record = json.loads((job.folder / "set.json").read_text())
+    images = np.load(job.folder / "images.npy", mmap_mode="r")
+    assert images.dtype == np.uint8 and record["n"] == count == len(images)
+    assert record["shape"] == list(images.shape[1:]) == [size, size, 3]
+    assert {path.name for path in job.folder.iterdir()} == {"images.npy", "labels.npy", "set.json"}
+    labels = np.load(job.folder / "labels.npy")
+    assert labels.dtype == np.int64
+    return images, labels, record
+
+
+def job_of(folder: Path, archive: str, split: str, size: int, count: int) -> Job:
+    settings = {"reader": "archive", "archive": archive, "split": split, "size": size, "count": count}
+    step = Step("data", "mine", Archive(**settings).model_dump())
+    write_specs(folder.parent, step)
+    return Job(folder.parent / step.spec_file)
+
+
+def picture(side: int, format: str = "JPEG") -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels(side, side, 3)).save(file, format)
+    return file.getvalue()
+
+
+def resized(folder: Path, size: int, how: Image.Resampling) -> tuple[list[np.ndarray], list[int], list[str]]:
+    """What torchvision and Pillow make of a folder of folders of images."""
+    reference = ImageFolder(folder)
+    images = [np.asarray(image.resize((size, size), how)) for image, _ in reference]
+    return images, reference.targets, reference.classes
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [10, 100])
+def test_cifar_is_what_torchvision_reads(folder, documented, unchecked, kind):
+    path = documented(cifar(folder / f"cifar-{kind}-python.tar.gz", kind))
+    shutil.unpack_archive(path, folder.parent, filter="data")
+    reader = {10: unchecked.CIFAR10, 100: unchecked.CIFAR100}[kind]
+    for split, count in (("train", 15 if kind == 10 else 3), ("held_out", 3)):
+        images, labels, record = prepared(folder, f"cifar{kind}", split, 32, count)
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of numpy.core
+            reference = reader(folder.parent, train=split == "train")
+        assert np.array_equal(images, reference.data) and labels.tolist() == reference.targets
+        assert record["classes"] == reference.classes
+        assert record["archives"] == {path.name: {"md5": hashlib.md5(path.read_bytes()).hexdigest()}}
+
+
+@pytest.mark.parametrize(("split", "name"), [("train", "train"), ("held_out", "test")])
+def test_svhn_is_what_torchvision_reads(folder, documented, unchecked, split, name):
+    path = folder / f"{name}_32x32.mat"
+    labels = np.array([[10], [1], [9], [10], [5]], np.uint8)
+    scipy.io.savemat(path, {"X": pixels(32, 32, 3, 5), "y": labels}, do_compression=True)
+    documented(path)
+    images, labels, record = prepared(folder, "svhn", split, 32, 5)
+    reference = unchecked.SVHN(folder, name)
+    assert np.array_equal(images.transpose(0, 3, 1, 2), reference.data) and labels.tolist() == reference.labels.tolist()
+    assert record["archives"].keys() == {path.name} and record["classes"] == [str(digit) for digit in range(10)]
+
+
+def test_places_is_averaged_by_pillow(folder, documented):
+    names = ("b/beach/2.jpg", "a/attic/1.jpg", "a-b/odd/3.jpg", "a/attic/0.jpg", "a/apartment/outdoor/4.jpg")
+    contents = {f"data_256/{name}": picture(256) for name in names}
+    documented(tar(folder / "train_256_places365standard.tar", contents))
+    flat = folder.parent / "flat"
+    for name, content in contents.items():  # a folder per class, which ImageFolder wants
+        path = flat / Path(name).parent.as_posix().replace("/", "\1") / Path(name).name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    images, labels, record = prepared(folder, "places365_small", "train", 32, 5)
+    expected, targets, classes = resized(flat, 32, Image.Resampling.BOX)
+    assert record["classes"] == sorted(name.replace("\1", "/") for name in classes)
+    assert [record["classes"][label] for label in labels] == [classes[target].replace("\1", "/") for target in targets]
+    assert np.array_equal(images, expected)
+
+
+def test_places_validation_has_one_label(folder, documented):
+    contents = {f"val_256/Places365_val_{i:08}.jpg": picture(256) for i in (2, 1)}
+    documented(tar(folder / "val_256.tar", contents))
+    images, labels, record = prepared(folder, "places365_small", "held_out", 32, 2)
+    for image, name in zip(images, sorted(contents), strict=True):
+        assert np.array_equal(image, Image.open(io.BytesIO(contents[name])).resize((32, 32), Image.Resampling.BOX))
+    assert labels.tolist() == [0, 0] and record["classes"] == ["val_256"]
+
+
+def test_celebahq_is_resized_by_pillows_lanczos(folder, documented):
+    contents = {f"data512x512/{i:05}.jpg": picture(512) for i in (10, 2, 0)}
+    path = documented(zipped(folder / "data512x512.zip", contents))
+    images, _, record = prepared(folder, "celebahq", "train", 256, 3)
+    shutil.unpack_archive(path, folder.parent / "out")
+    assert np.array_equal(images, resized(folder.parent / "out", 256, Image.Resampling.LANCZOS)[0])
+    assert record["archives"] == {path.name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}}
+
+
+@pytest.mark.parametrize(("split", "inside", "count"), [("train", "train", 3), ("held_out", "val", 1)])
+def test_afhqs_cats_are_resized_by_pillows_lanczos(folder, documented, split, inside, count):
+    names = ("train/cat/2", "train/cat/1", "train/cat/0", "val/cat/0", "train/dog/0", "val/dog/0", "val/wild/0")
+    path = documented(zipped(folder / "afhq.zip", {f"afhq/{name}.jpg": picture(512) for name in names}))
+    images, labels, _ = prepared(folder, "afhq_v1_cat", split, 256, count)
+    shutil.unpack_archive(path, folder.parent / "out")
+    expected, targets, classes = resized(folder.parent / "out/afhq" / inside, 256, Image.Resampling.LANCZOS)
+    cats = [image for image, target in zip(expected, targets, strict=True) if classes[target] == "cat"]
+    assert np.array_equal(images, cats) and labels.tolist() == [0] * count
+
+
+def test_images_npy_has_the_bytes_of_numpys_save(folder, documented, monkeypatch):
+    monkeypatch.setattr(prepare, "BLOCK", 2 * 3072)  # two images
+    documented(cifar(folder / "cifar-10-python.tar.gz", 10))
+    images, _, _ = prepared(folder, "cifar10", "held_out", 32, 3)
+    expected = io.BytesIO()
+    np.save(expected, np.array(images))
+    assert Path(images.filename).read_bytes() == expected.getvalue()
+
+
+def test_a_streamed_set_is_never_in_memory(folder, documented):
+    """Python holds a few images and all names. What Pillow decodes into is not counted, but is one picture's."""
+    n, size = 40, 128
+    contents = {f"data_256/a/{i:03}.jpg": picture(256) for i in range(n)}
+    documented(tar(folder / "train_256_places365standard.tar", contents))
+    job = job_of(folder, "places365_small", "train", size, n)
+    tracemalloc.start()
+    prepare.write_set(job, folder)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (job.folder / "images.npy").stat().st_size > n * size**2 * 3 > 4 * peak
+
+
+def test_a_job_needs_no_http_client():
+    """Its conda environment has none."""
+    code = "import sys; sys.modules |= dict.fromkeys(('requests', 'urllib3')); import atebm.data.prepare"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- faults -----------------------------------------------------------------------------------------------------
+
+
+def assert_refused(job: Job, folder: Path, match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        prepare.write_set(job, folder)
+    assert not list(job.folder.glob("*")) and not list(job.folder.glob(".*"))  # nor under a temporary name
+
+
+def test_another_count_is_one_sentence(folder, documented):
+    path = documented(cifar(folder / "cifar-10-python.tar.gz", 10))
+    sentence = rf"^set mine: {path}: it holds 3 images where 10000 belong; .*\.$"
+    assert_refused(job_of(folder, "cifar10", "held_out", 32, 10000), folder, sentence)
+    documented(zipped(folder / "afhq.zip", {f"afhq/train/cat/{i}.jpg": encoded() for i in range(3)}))
+    sentence = r"^set mine: .*afhq.zip: it holds 3 images where 5153 belong"
+    assert_refused(job_of(folder, "afhq_v1_cat", "train", 256, 5153), folder, sentence)
+
+
+@pytest.mark.parametrize("extra", [-1, 1])
+def test_a_reader_that_yields_another_count_leaves_nothing(folder, documented, monkeypatch, extra):
+    """Readers check their counts themselves; a header that says another one than the file has would be no .npy."""
+    documented(cifar(folder / "cifar-10-python.tar.gz", 10))
+    wrong = archives.Content(3, (32, 32, 3), [pixels(3 + extra, 32, 32, 3)], lambda: (np.zeros(3, np.int64), ["a"]))
+    monkeypatch.setattr(prepare, "archived", lambda *_: (wrong, {}))
+    sentence = f"^set mine: {3 + extra} images were found where 3 belong"
+    assert_refused(job_of(folder, "cifar10", "held_out", 32, 3), folder, sentence)
+
+
+@pytest.mark.parametrize(
+    ("archive", "split", "file"),
+    [
+        ("svhn", "train", "train_32x32.mat"),
+        ("celebahq", "train", "data512x512.zip"),
+        ("svhn", "held_out", "test_32x32.mat"),
+    ],
+)
+def test_a_missing_file_is_one_sentence(folder, archive, split, file):
+    sentence = f"^set mine: {folder / file} is missing: python -m atebm fetch {file}$"
+    assert_refused(job_of(folder, archive, split, 32, 3), folder, sentence)
+    assert sources.find(file)  # the command knows it
+
+
+def test_a_file_that_is_not_the_documented_one_is_not_read(folder, monkeypatch):
+    path = cifar(folder / "cifar-10-python.tar.gz", 10)
+    assert_refused(job_of(folder, "cifar10", "held_out", 32, 3), folder, "it has .* bytes, not 170,498,071. Remove it")
+    (source,) = sources.find("cifar10")
+    monkeypatch.setattr(sources, "find", lambda _: (source.model_copy(update={"bytes": path.stat().st_size}),))
+    assert_refused(job_of(folder, "cifar10", "held_out", 32, 3), folder, "its md5 is .*, not c58f30.*Remove it, then:")
+
+
+@pytest.mark.parametrize(("file", "archive"), [("val_256.tar", "places365_small"), ("data512x512.zip", "celebahq")])
+def test_a_corrupt_member_leaves_nothing(folder, documented, file, archive):
+    contents = {f"a/{i}.jpg": picture(64) for i in range(3)}
+    contents["a/1.jpg"] = contents["a/1.jpg"][:400]
+    documented((tar if file.endswith("tar") else zipped)(folder / file, contents))
+    split = "held_out" if file.endswith("tar") else "train"
+    sentence = rf"^set mine: .*{file}: member 'a/1.jpg' cannot be read"
+    assert_refused(job_of(folder, archive, split, 32, 3), folder, sentence)
+
+
+def test_a_full_disk_is_one_sentence(folder, documented, monkeypatch):
+    documented(cifar(folder / "cifar-10-python.tar.gz", 10))
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
+    sentence = r"^set mine: the disk of .* is full: images.npy needs 9,216 bytes"
+    assert_refused(job_of(folder, "cifar10", "held_out", 32, 3), folder, sentence)
+
+
+def test_a_size_that_the_images_do_not_have_is_one_sentence(folder, documented):
+    documented(cifar(folder / "cifar-10-python.tar.gz", 10))
+    sentence = r"^set mine: cifar-10-python.tar.gz has images of 32 pixels, not 64: set its size to that"
+    assert_refused(job_of(folder, "cifar10", "held_out", 64, 3), folder, sentence)
+
+
+# --- config.yaml ------------------------------------------------------------------------------------------------
+
+
+def test_every_set_of_the_paper_is_prepared_or_says_what_is_missing(folder):
+    missing = {}
+    for name, settings in typed("paper").sets.items():
+        if isinstance(settings, Archive):
+            with pytest.raises(DataError) as error:
+                archives.content(settings.model_dump(), folder)
+            missing[name] = str(error.value)
+    unread = {name for name, sentence in missing.items() if "not prepared by this version" in sentence}
+    assert unread == {"imagenet", "imagenet_val", "church256", "church256_val"}
+    assert "252 GB" in missing["imagenet"] and "lmdb" in missing["church256"]
+    for name in missing.keys() - unread:
+        assert "is missing: python -m atebm fetch " in missing[name]
+
+
+def test_an_archive_or_split_that_makes_no_set_is_one_sentence(folder):
+    sentence = "^set mine: archive cifar makes no set; config.yaml's sets can name: cifar10, cifar100, svhn"
+    assert_refused(job_of(folder, "cifar", "train", 32, 3), folder, sentence)
+    sentence = "^set mine: archive celebahq has no split held_out; it has: train"
+    assert_refused(job_of(folder, "celebahq", "held_out", 256, 3), folder, sentence)
