@@ -235,7 +235,7 @@ def import_weights(
 def readme(path: Path = Path("README.md"), results: Path = Path("results")) -> None:
     """Bring the README's artifact table up to date with results/, and that of data/README.md with data/sources.yaml."""
     from .data.sources import write_source_table
-    from .report.readme import write_readme
+    from .readme import write_readme
 
     write_readme(path, results)
     write_source_table(path.parent / "data/README.md")

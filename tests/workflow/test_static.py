@@ -54,7 +54,7 @@ def test_every_scale_has_a_plan_of_every_artifact(scale):
 
 
 def test_the_readme_shows_the_committed_results_and_the_rules(tmp_path, monkeypatch):
-    from atebm.report.readme import artifact_table, rule_graph
+    from atebm.readme import artifact_table, rule_graph
 
     monkeypatch.chdir(checkout(tmp_path))
     readme = (REPOSITORY / "README.md").read_text()

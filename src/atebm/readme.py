@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..artifacts import ARTIFACTS, is_table
-from ..files import write_text
-from .published import published
+from .artifacts import ARTIFACTS, is_table
+from .files import write_text
+from .report.published import published
 
 PARTS = ("artifacts", "rules")
 
