@@ -80,7 +80,7 @@ OPTIONS: dict[str, Any] = {
     "runs": {
         "cifar10": {
             "schedule": {"K_start": 1, "epochs_per_K": 10, "iterations": 104, "auc_advance": 0.01},
-            "in_attack": {"steps": 2, "step_size": 0.1, "eps": 0.25},
+            "in_attack": {"steps": 2, "step_size": 0.1, "eps": 0.15},
             "eps": 0.5,
             "init": "photographs",
             "optimizer": {"lr": 1e-5},
