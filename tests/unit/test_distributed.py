@@ -54,8 +54,8 @@ def test_two_processes_equal_one(smoke, tmp_path):
     assert [record_of(job.folder)["iterations"] for job in jobs] == [3, 3]
 
 
-def test_a_signal_to_one_process_stops_both_and_they_go_on(smoke, tmp_path):
-    """torchrun hands SIGTERM to all; where it reaches them at different iterations, they stop at the same one."""
+def test_sigterm_stops_both_at_the_same_iteration(smoke, tmp_path):
+    """torchrun hands it to both, at different iterations of theirs; the state is saved once they agree on one."""
     options = {**OPTIONS, "schedule": {"K_start": 2, "iterations": 400}, "monitor": {"every": 400}}
     job = copied(job_of(smoke, **options), tmp_path / "stopped")
     command = (sys.executable, *TORCHRUN[1:], WORKER, str(job.spec_file))
