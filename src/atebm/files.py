@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from .errors import DataError
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -30,6 +32,19 @@ def sweep(folder: Path, name: str) -> None:
         leftover.unlink(missing_ok=True)
 
 
+@contextmanager
+def room(path: Path, size: int | None, then: str = "") -> Iterator[None]:
+    """Turn a full disk into a DataError that says how many bytes `path`, of `size` bytes, needs, and `then` happens."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        needs = f"{size:,} bytes" if size else "a size that its server does not tell"
+        sentence = f"the disk of {path.parent} is full: {path.name} needs {needs}. Make room and repeat the command."
+        raise DataError(f"{sentence} {then}".rstrip()) from None
+
+
 def write_text(path: Path, text: str) -> None:
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -38,6 +53,18 @@ def write_text(path: Path, text: str) -> None:
 def write_if_changed(path: Path, text: str) -> None:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)
+
+
+def markers(part: str) -> tuple[str, str]:
+    """What a generated part of a Markdown file stands between."""
+    return f"<!-- {part}: begin (make readme) -->", f"<!-- {part}: end -->"
+
+
+def write_between(path: Path, part: str, new: str) -> None:
+    """Replace what stands between the markers of `part`."""
+    begin, end = markers(part)
+    before, rest = path.read_text(encoding="utf-8").split(begin)
+    write_if_changed(path, f"{before}{begin}\n{new}\n{end}{rest.split(end)[1]}")
 
 
 @contextmanager

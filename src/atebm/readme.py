@@ -10,20 +10,14 @@ from typing import Any
 import pandas as pd
 
 from .artifacts import ARTIFACTS, is_table
-from .files import write_text
+from .files import write_between
 from .report.published import published
-
-PARTS = ("artifacts", "rules")
 
 
 def write_readme(readme: Path, results: Path) -> None:
-    """Replace what stands between the README's markers."""
-    text = readme.read_text()
-    for part, new in zip(PARTS, (artifact_table(results), rule_graph()), strict=True):
-        begin, end = f"<!-- {part}: begin (make readme) -->", f"<!-- {part}: end -->"
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{new}\n{end}{rest.split(end)[1]}"
-    write_text(readme, text)
+    """Replace the generated parts of the README."""
+    write_between(readme, "artifacts", artifact_table(results))
+    write_between(readme, "rules", rule_graph())
 
 
 def rule_graph() -> str:

@@ -8,11 +8,14 @@ import torchvision.datasets as theirs
 from conftest import REPOSITORY, typed
 from torchvision.datasets.imagenet import ARCHIVE_META
 
-from atebm.data.sources import BEGIN, END, find, source_table, sources, write_source_table
+from atebm.data.sources import find, source_table, sources, write_source_table
 from atebm.errors import DataError
+from atebm.files import markers
 from atebm.releases import releases
 
 BY_FILE = {source.file: source for source in sources()}
+
+BEGIN, END = markers("sources")
 
 
 def test_every_archive_of_the_configuration_has_its_sources():

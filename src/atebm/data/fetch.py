@@ -4,12 +4,9 @@ A download grows in `<file>.part`, beside `<file>.part.version`: what the server
 that a later run never joins halves of two. It gets its name once size and checksum are those of data/sources.yaml.
 """
 
-import errno
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +16,7 @@ from urllib3 import Retry
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from ..errors import DataError
-from ..files import atomic, locked
+from ..files import atomic, locked, room
 from ..progress import progress
 from .sources import ARCHIVES, Source, find, problem
 
@@ -74,21 +71,6 @@ def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> N
 def verdict(source: Source) -> str:
     checks = [f"{algorithm} as documented" for algorithm in source.checksums]
     return ", ".join(checks) or "not verified, since no checksum of it is documented"
-
-
-@contextmanager
-def room(path: Path, size: int | None) -> Iterator[None]:
-    """Turn a full disk into a DataError that says how many bytes `path`, of `size` bytes, needs."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        needs = f"{size:,} bytes" if size else "a size that its server does not tell"
-        raise DataError(
-            f"the disk of {path.parent} is full: {path.name} needs {needs}. Make room and repeat the command; a "
-            "download goes on where it stopped."
-        ) from None
 
 
 # --- from a file that somebody has ------------------------------------------------------------------------------
@@ -196,7 +178,7 @@ def stream_rest(session: requests.Session, source: Source, url: str, part: Path,
             discard(part)
         what, end = f"{source.file}, MB", total or source.bytes
         with (
-            room(part.with_name(source.file), end),
+            room(part.with_name(source.file), end, "A download goes on where it stopped."),
             part.open("ab") as file,
             progress(what, megabytes(end or 0), megabytes(done), quiet=end is None) as report,
         ):

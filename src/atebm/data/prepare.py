@@ -4,11 +4,8 @@ Embedded ones are made here, those of public archives in archives.py.
 """
 
 import csv
-import errno
 import importlib.util
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError
-from ..files import atomic, sha256
+from ..files import atomic, room, sha256
 from ..job import Job
 from ..progress import progress
 from .archives import Content, Images, Labels
@@ -167,7 +164,7 @@ def write_images(path: Path, content: Content, name: str) -> None:
     step = max(1, BLOCK // math.prod(content.shape))
     done = 0
     with (
-        full_disk(path.parent, math.prod(shape)),
+        room(path.with_name("images.npy"), math.prod(shape)),
         path.open("wb") as file,
         progress(f"set {name}", content.n) as report,
     ):
@@ -180,16 +177,3 @@ def write_images(path: Path, content: Content, name: str) -> None:
                 report(done)
     if done != content.n:
         raise DataError(f"{done} images were found where {content.n} belong.")
-
-
-@contextmanager
-def full_disk(folder: Path, size: int) -> Iterator[None]:
-    """Turn a full disk into a DataError that says how many bytes images.npy needs there."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise DataError(
-            f"the disk of {folder} is full: images.npy needs {size:,} bytes. Make room and repeat."
-        ) from None

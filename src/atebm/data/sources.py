@@ -14,11 +14,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import DataError
-from ..files import write_if_changed
+from ..files import write_between
 
 ARCHIVES = Path("data/archives")  # in the checkout that a command runs in
 TABLE = Path(__file__).resolve().parents[3] / "data/sources.yaml"
-BEGIN, END = "<!-- sources: begin (make readme) -->", "<!-- sources: end -->"
 
 PAGE = re.compile(rb"\s*<(!doctype|html|head|\?xml|!--)", re.IGNORECASE)  # pixels may begin with "<"
 Hex = r"^[0-9a-f]{%d}$"
@@ -120,7 +119,5 @@ def source_table() -> str:
 
 
 def write_source_table(readme: Path) -> None:
-    """Bring the table between the markers of data/README.md up to date."""
-    text = readme.read_text(encoding="utf-8")
-    between = re.compile(f"(?<={re.escape(BEGIN)}\n).*(?={re.escape(END)})", re.DOTALL)
-    write_if_changed(readme, between.sub(lambda _: f"{source_table()}\n", text))
+    """Bring the table of data/README.md up to date."""
+    write_between(readme, "sources", source_table())
