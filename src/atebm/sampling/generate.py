@@ -31,7 +31,7 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
     model = load_model(job, device)
     steps = steps_of(job)
     parts: list[dict[str, np.ndarray]] = []
-    with progress(f"sample {job.spec['name']}, {steps} steps", len(mine)) as report:
+    with frozen(model), progress(f"sample {job.spec['name']}, {steps} steps", len(mine)) as report:
         for done, batch in enumerate(mine, start=1):
             parts.append(ascend(model, batches[batch], steps, settings["step_size"]))
             report(done)
@@ -45,8 +45,7 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
 def ascend(model: Energy, sources: Tensor, steps: int, step_size: float) -> dict[str, np.ndarray]:
     """One batch: samples as bytes, f before and after, and the L2 distance moved, in [0, 1] pixel units."""
     start = to_float(sources)
-    with frozen(model):
-        x = pgd(model, start, steps, step_size)
+    x = pgd(model, start, steps, step_size)
     with torch.inference_mode():
         columns = (model(start), model(x), (x - start).flatten(1).norm(dim=1))
     images = to_bytes(x).permute(0, 2, 3, 1).contiguous()

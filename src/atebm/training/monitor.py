@@ -36,7 +36,8 @@ class Monitor:
         Batches are dealt in turn and put together in order, so that the number of processes changes no distance.
         """
         batches = self.sources.split(BATCH)
-        mine = [self.features(model, batch) for batch in batches[self.group.rank :: self.group.size]]
+        with frozen(model):
+            mine = [self.features(model, batch) for batch in batches[self.group.rank :: self.group.size]]
         dealt = self.group.collect(mine)
         whole = [dealt[i % self.group.size][i // self.group.size] for i in range(len(batches))]
         return [
@@ -46,6 +47,5 @@ class Monitor:
 
     def features(self, model: Energy, sources: Tensor) -> list[np.ndarray]:
         """What the extractor sees in the samples of one batch, per sampler length."""
-        with frozen(model):
-            ascent = trajectory(model, to_float(sources), self.steps, self.step_size)
-            return [extract(self.extractor, to_bytes(x))[0] for _, x in ascent]
+        ascent = trajectory(model, to_float(sources), self.steps, self.step_size)
+        return [extract(self.extractor, to_bytes(x))[0] for _, x in ascent]
