@@ -39,6 +39,7 @@ from atebm.energy import Energy
 from atebm.energy.folding import ConvAffine, frozen
 from atebm.memory import keep_memory
 from atebm.training import loop, schedule
+from atebm.training.batch import draw
 from atebm.training.distributed import ALONE
 from atebm.training.precision import autocast, set_precision
 
@@ -262,7 +263,10 @@ def attacks(energy: Energy, kinds: Sequence[str], step_size: float, batch: int, 
 def iterations(energy: Energy, run: dict[str, Any], kinds: Sequence[str], K: int, rounds: int) -> Times:
     device = energy.mean.device
     p_data, p_0 = (torch.randint(256, (IMAGES, *SHAPE), dtype=torch.uint8, device=device) for _ in range(2))
-    batches = [loop.draw(s, run, 0, role, ALONE) for s, role in ((p_data, "p_data"), (p_0, "p_0"))]
+    batches = [
+        draw(images, run["augment"][role], run["batch_size"], (run["seed"], loop.STREAMS[role], 0), ALONE)[0]
+        for role, images in (("p_data", p_data), ("p_0", p_0))
+    ]
     x, z = (batch.contiguous() for batch in batches)
     peers: dict[str, Callable[[], None]] = {}
     gradients: dict[str, list[nn.Parameter]] = {}

@@ -15,6 +15,7 @@ from conftest import job_of, planned, write_specs
 from safetensors.torch import load_file
 
 from atebm.cli import pick
+from atebm.data.loader import batch_indices
 from atebm.energy import Classifier, Energy
 from atebm.errors import ConfigError, DataError, ResultError
 from atebm.files import canonical
@@ -99,7 +100,7 @@ def test_first_iteration_is_algorithm_2_written_out(smoke):
         for role in ("p_data", "p_0")
     ]
     x, z = (
-        batch[loop.batch_indices(len(batch), 16, 0, 0, stream)]
+        batch[batch_indices(len(batch), 16, 0, 0, stream)]
         for batch, stream in zip(images, loop.STREAMS.values(), strict=True)
     )
     for _ in range(2):

@@ -13,14 +13,14 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..data.augment import augment
-from ..data.loader import batch_indices, load
+from ..data.loader import load
 from ..energy import Classifier
 from ..energy.released import adopt
 from ..errors import ResultError, StoppedError
 from ..job import Job, record_of
 from ..metrics.features import extract
 from ..progress import progress
+from .batch import draw
 from .checkpoint import load_state, save_state, save_weights
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
@@ -84,7 +84,9 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
                 save_state(fit.snapshot(), job.checkpoints / STATE)
             if stopping:
                 raise StoppedError(f"{what}: stopped at iteration {fit.iteration}; run it again to go on.", *received)
-            fit.step(*draw(images, labels, settings, fit.iteration, group), group)
+            key = (settings["seed"], STREAM, fit.iteration)
+            x, indices = draw(images, settings["augment"], settings["batch_size"], key, group)
+            fit.step(x, labels[indices], group)
             report(fit.iteration)
 
     accuracy = held_out_accuracy(fit.model, job, device)
@@ -114,16 +116,6 @@ def finish_with_released(job: Job) -> None:
     weights, record = adopt(job)
     save_weights(load_file(weights), job.folder / "model.safetensors")
     job.finish({"pretrain": job.spec["name"], **{key: record[key] for key in ("network", "shape", "file", "sha256")}})
-
-
-def draw(
-    images: Tensor, labels: Tensor, settings: dict[str, Any], iteration: int, group: Group
-) -> tuple[Tensor, Tensor]:
-    """This process's rows of one batch, augmented, and their labels."""
-    total, seed = settings["batch_size"], settings["seed"]
-    rows = group.rows(total)
-    indices = batch_indices(len(images), total, iteration, seed, STREAM)[rows.start : rows.stop].to(images.device)
-    return augment(images[indices], settings["augment"], (seed, STREAM, iteration), rows, total), labels[indices]
 
 
 def load_labels(job: Job, role: str) -> Tensor:

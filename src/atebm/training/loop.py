@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..attacks.pgd import pgd
-from ..data.augment import augment
-from ..data.loader import batch_indices, load
+from ..data.loader import load
 from ..energy import Energy, load_logit_0
 from ..energy.folding import frozen
 from ..energy.released import adopt
@@ -24,6 +23,7 @@ from ..files import atomic
 from ..job import Job
 from ..progress import progress
 from . import schedule
+from .batch import draw
 from .checkpoint import load_state, save_state, save_weights
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
@@ -157,22 +157,16 @@ def contrast(
 ) -> tuple[Tensor, Tensor, int]:
     """This process's rows of one batch: p_data images, attacked where the run says so, the contrastive samples x* of
     line 4, and the number of PGD steps that both took."""
-    positive = draw(p_data, run, iteration, "p_data", group)
-    negative = draw(p_0, run, iteration, "p_0", group)
+    positive, negative = (
+        draw(images, run["augment"][role], run["batch_size"], (run["seed"], STREAMS[role], iteration), group)[0]
+        for role, images in (("p_data", p_data), ("p_0", p_0))
+    )
     attack, steps = run["in_attack"], K
     with frozen(model):
         if attack:
             positive = pgd(model, positive, attack["steps"], -attack["step_size"], eps=attack["eps"])
             steps += attack["steps"]
         return positive, pgd(model, negative, K, run["step_size"], eps=run["eps"]), steps
-
-
-def draw(images: Tensor, run: dict[str, Any], iteration: int, role: str, group: Group) -> Tensor:
-    """This process's rows of the batch of one iteration, augmented, as floats in [0, 1]."""
-    total, seed, stream = run["batch_size"], run["seed"], STREAMS[role]
-    rows = group.rows(total)
-    indices = batch_indices(len(images), total, iteration, seed, stream)[rows.start : rows.stop].to(images.device)
-    return augment(images[indices], run["augment"][role], (seed, stream, iteration), rows, total)
 
 
 def log(
@@ -285,9 +279,10 @@ def finish(job: Job, state: State, shape: Iterable[int]) -> None:
 
 def finish_with_released(job: Job) -> None:
     """Write the folder of a run that was not trained here but by the authors: there are no curves and no checks."""
-    weights, record = adopt(job)
+    path, record = adopt(job)
+    weights = load_file(path)
     for name in ("best.safetensors", "last.safetensors"):
-        save_weights(load_file(weights), job.folder / name)
+        save_weights(weights, job.folder / name)
     for name in ("log.csv", "monitor.csv"):
         write_csv(job.folder / name, [])
     released = {key: record[key] for key in ("file", "sha256", "verified")}
