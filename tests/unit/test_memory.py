@@ -7,17 +7,21 @@ import sys
 import pytest
 
 PAGES_OF_NEW_BLOCKS = """
-import resource, sys
+import resource, statistics, sys
 import torch
 from atebm.memory import keep_memory
 if sys.argv[1] == "kept":
     keep_memory()
-for _ in range(10):  # the heap grows for a while, until a block fits in what was freed
+
+
+def pages_of_a_block():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(2**24)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
-    torch.ones(2**24)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+# the median: the heap grows for a while, until a block fits in what was freed, and how long differs from run to run
+print(int(statistics.median(pages_of_a_block() for _ in range(40))))
 """
 
 
@@ -26,4 +30,4 @@ def test_blocks_of_64_mb_are_cleared_once():
     pages = {
         how: int(subprocess.check_output([sys.executable, "-c", PAGES_OF_NEW_BLOCKS, how])) for how in ("given", "kept")
     }
-    assert pages["given"] > 100 and pages["kept"] < 10, pages
+    assert pages["given"] > 20 and pages["kept"] < 5, pages  # huge pages make 32 of a block
