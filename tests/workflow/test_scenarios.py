@@ -75,7 +75,7 @@ ROWS = {
         edits={"config.yaml": ("  splits: 10", "  splits: 5")},
     ),
     "notebook": Row({"render/fig1", "render/manifest"}, edits={"notebooks/fig1.ipynb": ("what binary", "What binary")}),
-    "drawing code": Row(RENDERS, edits={"src/atebm/report/tables.py": ('"""Tables:', '"""The tables:')}),
+    "drawing code": Row(RENDERS, edits={"src/atebm/report/generation.py": ('"""Image', '"""The image')}),
     "published numbers": Row(RENDERS, edits={"data/published/table2.csv": ("9.10", "9.11")}),
     "revision of sample": Row(
         FROM_SAMPLES,

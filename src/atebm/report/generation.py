@@ -1,4 +1,4 @@
-"""Tables: one function per artifact, of the artifact's name, from its plan file to .csv and .md."""
+"""Image quality: the tables of IS and FID, published beside measured."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..files import atomic, write_text
-from ..metrics.score import t_half_width
 from .needs import Needs
 from .published import published
-
-Record = dict[str, Any]  # a metric.json
+from .tabulating import Record, extractor_of, interval, of, write_table
 
 TABLE2_MEASURED = [
     "measured_is",
@@ -65,17 +62,6 @@ def table2_shown(frame: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def of(metrics: Sequence[Record], metric: str | None = None, **images: Any) -> list[Record]:
-    """The records of one metric (of any by default) whose images are described by the fields, such as run="cifar10"."""
-    described = (record for record in metrics if images.items() <= record["images"].items())
-    return [record for record in described if metric in (None, record["metric"])]
-
-
-def extractor_of(record: Record) -> str:
-    """Name and beginning of the sha256 of the extractor behind a number."""
-    return f"{record['extractor']['extractor']} {record['extractor']['sha256'][:12]}"
-
-
 def measured(records: Sequence[Record]) -> dict[str, Any]:
     """The measured columns of one row, from its records (two metrics for each seed)."""
     scores, distances = of(records, "inception_score"), of(records, "frechet")
@@ -89,11 +75,6 @@ def measured(records: Sequence[Record]) -> dict[str, Any]:
         "n_samples": distances[0]["n_samples"],
         "seeds": len(distances),
     }
-
-
-def interval(records: Sequence[Record]) -> float:
-    """Half of a 95 % interval: of the mean over seeds where there are several, else as the metric itself states it."""
-    return t_half_width([record["value"] for record in records]) if len(records) > 1 else records[0]["ci95"]
 
 
 def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
@@ -124,10 +105,3 @@ def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
         words.append(f"Rarest class among our samples by that classifier: {name}, {100 * smallest['value']:.1f} %.")
     words.append("Checkpoint and sampler length were chosen on validation sources. ± is half of a 95 % interval.")
     return " ".join(words)
-
-
-def write_table(frame: pd.DataFrame, shown: pd.DataFrame, out: Path, caption: str) -> None:
-    """All of a table as `out` (.csv), and what fits a page, with a caption, as .md beside it."""
-    with atomic(out) as temporary:
-        frame.to_csv(temporary, index=False)
-    write_text(out.with_suffix(".md"), f"{caption}\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n")

@@ -1,25 +1,24 @@
-"""The figures of the paper, one function of the artifact's name each: plan file in, drawing and its numbers out."""
+"""The figures of the 2D simulation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps, rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib import colormaps
 from matplotlib.lines import Line2D
 
-from ..files import atomic
 from ..job import record_of
+from .drawing import canvas, save, write_numbers
 from .needs import Needs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.contour import QuadContourSet
+    from matplotlib.figure import Figure
 
 PANELS = (
     ("1a", "uniform", "initial"),
@@ -32,7 +31,6 @@ PANELS = (
 # D - 1/2 at the edges of the colours: geometric, since D spans 0.1 before training and 0.01 after it
 OFFSETS = np.array([0.002, 0.005, 0.01, 0.02, 0.05, 0.1])
 LEVELS = np.concatenate([0.5 - OFFSETS[::-1], 0.5 + OFFSETS])
-DPI = 110  # 12 inches fill a notebook's width, and results/ stay small enough for git
 P_0_COLOUR, P_DATA_COLOUR = "#d7191c", "#1f4fd8"  # red and blue as in the paper, apart in lightness too
 
 
@@ -53,20 +51,6 @@ def fig1(plan: str, out: str) -> pd.DataFrame:
     return frame
 
 
-def save(figure: Figure, out: Path) -> None:
-    """Write a figure as `out` (.png) and .svg beside it, free of dates and random ids: equal drawings, equal files."""
-    with atomic(out) as temporary:
-        figure.savefig(temporary, dpi=DPI, pil_kwargs={"optimize": True})
-    with rc_context({"svg.hashsalt": out.stem}), atomic(out.with_suffix(".svg")) as temporary:
-        figure.savefig(temporary, dpi=DPI, metadata={"Date": None})  # of its rasterised parts
-
-
-def write_numbers(frame: pd.DataFrame, out: Path) -> None:
-    """The numbers behind a figure, as .csv beside it."""
-    with atomic(out.with_suffix(".csv")) as temporary:
-        frame.to_csv(temporary, index=False)
-
-
 def draw_fig1(frame: pd.DataFrame, fields: Mapping[str, np.ndarray], caption: str) -> Figure:
     """Draw D before and after Algorithm 1 in four panels: 1a, 1b with uniform p_0; 2a, 2b with corner p_0 (Fig. 1).
 
@@ -74,8 +58,7 @@ def draw_fig1(frame: pd.DataFrame, fields: Mapping[str, np.ndarray], caption: st
     """
     seed = int(fields["seed"])
     shown = frame[frame["seed"] == seed].set_index(["setting", "state"])
-    figure = Figure(figsize=(12, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(12, 4.2)
     of_seeds = f"seed {seed} of {frame['seed'].min()} to {frame['seed'].max()}"
     figure.suptitle(f"{caption}, {of_seeds} (the first with the median number of initial maxima)", fontsize=9)
     axes = figure.subplots(1, 4, sharex=True, sharey=True)
@@ -148,63 +131,3 @@ def fig1_handles() -> list[Line2D]:
         )
         for label, marker, colour, size in entries
     ]
-
-
-COLUMNS, PAIRS = 20, 4  # of Fig. S2: rows of samples, each below the row of its sources
-
-
-def figS2(plan: str, out: str) -> pd.DataFrame:
-    """Draw Fig. S2, the first samples of the run below their sources, to `out` (.png), .svg and .csv; return the frame.
-
-    One row a sample: the source's label (its photograph, where the sources are crops), the extractor's class of the
-    sample, f before and after the ascent, and the L2 distance moved, in [0, 1] pixel units.
-    """
-    needs = Needs.read(plan)
-    (sample,), (sources,), (features,) = (needs.folder(kind) for kind in ("sample", "data", "features"))
-    n = min(COLUMNS * PAIRS, record_of(sample)["n"])
-    frame = pd.read_csv(sample / "paths.csv").head(n)
-    labels, of_sources = np.load(sources / "labels.npy")[:n], record_of(sources)["classes"]
-    predicted, classes = np.load(features / "logits.npy")[:n].argmax(1), record_of(features)["extractor"]["classes"]
-    frame.insert(1, "source", [of_sources[label] for label in labels])
-    frame.insert(2, "predicted_class", [classes[label] for label in predicted])
-    above, below = (np.load(folder / "images.npy", mmap_mode="r")[:n] for folder in (sources, sample))
-    save(draw_figS2(above, below, caption_figS2(needs, record_of(sample))), Path(out))
-    write_numbers(frame, Path(out))
-    return frame
-
-
-def draw_figS2(sources: np.ndarray, samples: np.ndarray, caption: str) -> Figure:
-    """Draw uint8 images (n, H, W, C) in pairs of rows, sources above samples."""
-    figure = Figure(figsize=(12, 5.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(caption, fontsize=9)
-    pairs = -(-len(samples) // COLUMNS)
-    rows = figure.subplots(pairs, 1, squeeze=False)[:, 0]
-    for pair, axis in enumerate(rows):
-        part = slice(pair * COLUMNS, (pair + 1) * COLUMNS)
-        axis.imshow(np.concatenate([strip(sources[part]), strip(samples[part])]), cmap="gray", vmin=0, vmax=255)
-        height = sources.shape[1] + 1
-        axis.set_yticks([height / 2, 1.5 * height], ["source", "sample"], fontsize=9)
-        axis.set_xticks([])
-        axis.tick_params(length=0)
-        axis.spines[:].set_visible(False)
-    return figure
-
-
-def strip(images: np.ndarray) -> np.ndarray:
-    """Images (n, H, W, C) side by side in a strip (H + 1, COLUMNS * (W + 1), C), apart by one white pixel."""
-    padded = np.pad(images, ((0, COLUMNS - len(images)), (0, 0), (0, 0), (0, 0)), constant_values=255)
-    framed = np.pad(padded, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
-    return np.concatenate(list(framed), axis=1)
-
-
-def caption_figS2(needs: Needs, sample: dict[str, Any]) -> str:
-    task = needs.task("cifar10")
-    weights = f"checkpoint of iteration {sample['iteration']}, chosen on validation sources."
-    if sample["iteration"] is None:
-        weights = "the authors' released weights."
-    return (
-        f"{task['title']} at scale {needs.scale}, played by {task['played_by']}. Uncurated: the first samples of seed "
-        f"{sample['seed']}.\n{sample['steps']} PGD steps of {sample['step_size']} from sources that no training saw; "
-        f"{weights}"
-    )
