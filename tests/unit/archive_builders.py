@@ -1,5 +1,6 @@
 """Miniature archives in the true formats, of random pixels."""
 
+import gzip
 import io
 import pickle
 import struct
@@ -37,6 +38,13 @@ def zipped(path: Path, contents: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in contents.items():
             file.writestr(name, content)
+    return path
+
+
+def idx(path: Path, array: np.ndarray) -> Path:
+    """A gzipped IDX file of bytes, the format of MNIST."""
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    path.write_bytes(gzip.compress(header + array.tobytes()))
     return path
 
 

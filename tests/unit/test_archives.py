@@ -1,6 +1,7 @@
 """Sets prepared from miniature archives in the true formats: bytes against torchvision and Pillow, and faults."""
 
 import errno
+import gzip
 import hashlib
 import io
 import json
@@ -15,9 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
-from archive_builders import cifar, encoded, pixels, tar, zipped
+import torchvision
+from archive_builders import cifar, encoded, idx, pixels, tar, zipped
 from conftest import typed, write_specs
-from PIL import Image
+from PIL import Image, ImageOps
 from torchvision.datasets import ImageFolder
 
 from atebm.config import Archive
@@ -57,7 +59,7 @@ def prepared(folder: Path, archive: str, split: str, size: int, count: int) -> t
     record = json.loads((job.folder / "set.json").read_text())
     images = np.load(job.folder / "images.npy", mmap_mode="r")
     assert images.dtype == np.uint8 and record["n"] == count == len(images)
-    assert record["shape"] == list(images.shape[1:]) == [size, size, 3]
+    assert record["shape"] == list(images.shape[1:]) == [size, size, 1 if archive == "fashion_mnist" else 3]
     assert {path.name for path in job.folder.iterdir()} == {"images.npy", "labels.npy", "set.json"}
     labels = np.load(job.folder / "labels.npy")
     assert labels.dtype == np.int64
@@ -158,6 +160,25 @@ def test_afhqs_cats_are_resized_by_pillows_lanczos(folder, documented, split, in
     assert np.array_equal(images, cats) and labels.tolist() == [0] * count
 
 
+@pytest.mark.parametrize(("split", "prefix", "n"), [("train", "train", 5), ("held_out", "t10k", 3)])
+def test_fashion_mnist_is_what_torchvision_reads(folder, documented, split, prefix, n):
+    raw = folder.parent / "FashionMNIST/raw"
+    raw.mkdir(parents=True)
+    for name, count in (("train", 5), ("t10k", 3)):
+        labels = np.arange(10 - count, 10, dtype=np.uint8)
+        for kind, array in (("images-idx3", pixels(count, 28, 28)), ("labels-idx1", labels)):
+            path = documented(idx(folder / f"{name}-{kind}-ubyte.gz", array))
+            (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    reference = torchvision.datasets.FashionMNIST(folder.parent, train=split == "train")
+    for size in (32, 16):
+        images, labels, record = prepared(folder, "fashion_mnist", split, size, n)
+        pictures = [ImageOps.expand(picture, 2, 0).resize((size, size), Image.BILINEAR) for picture, _ in reference]
+        assert np.array_equal(images[..., 0], [np.asarray(picture) for picture in pictures])
+        assert labels.tolist() == reference.targets.tolist() and len(record["classes"]) == 10
+        files = {f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz"}
+        assert record["archives"].keys() == files
+
+
 def test_images_npy_has_the_bytes_of_numpys_save(folder, documented, monkeypatch):
     monkeypatch.setattr(prepare, "BLOCK", 2 * 3072)  # two images
     documented(cifar(folder / "cifar-10-python.tar.gz", 10))
@@ -255,6 +276,13 @@ def test_a_full_disk_is_one_sentence(folder, documented, monkeypatch):
     monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
     sentence = r"^set mine: the disk of .* is full: images.npy needs 9,216 bytes"
     assert_refused(job_of(folder, "cifar10", "held_out", 32, 3), folder, sentence)
+
+
+def test_labels_that_are_not_those_of_the_images_are_refused(folder, documented):
+    documented(idx(folder / "train-images-idx3-ubyte.gz", pixels(3, 28, 28)))
+    documented(idx(folder / "train-labels-idx1-ubyte.gz", np.zeros(2, np.uint8)))
+    sentence = r"^set mine: .*train-labels-idx1-ubyte.gz: its labels, of shape \(2,\), are not those of 3 images"
+    assert_refused(job_of(folder, "fashion_mnist", "train", 32, 3), folder, sentence)
 
 
 def test_a_size_that_the_images_do_not_have_is_one_sentence(folder, documented):

@@ -16,10 +16,11 @@ from PIL import Image
 from ..errors import DataError
 from ..files import sha256
 from . import sources
-from .readers.arrays import svhn_mat
+from .readers.arrays import FASHION_CLASSES, read_idx, svhn_mat
 from .readers.images import folder_labels, tar_images, zip_images
+from .readers.members import bad, check_count
 from .readers.pickles import cifar_pickles
-from .readers.transforms import area, lanczos
+from .readers.transforms import area, lanczos, padded
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
 Labels = NDArray[np.int64]  # (N,)
@@ -37,14 +38,14 @@ class Content(NamedTuple):
 class Archive(NamedTuple):
     """How an archive becomes a set."""
 
-    files: dict[str, str]  # by split: the one file that is read, by its name in data/archives/
-    read: Callable[[Path, str, int, int], Content]  # of that file, split, size and count
+    files: dict[str, tuple[str, ...]]  # by split: what is read, by its names in data/archives/
+    read: Callable[[tuple[Path, ...], str, int, int], Content]  # of those files, split, size and count
 
 
 def content(settings: dict[str, Any], folder: Path = sources.ARCHIVES) -> tuple[Content, dict[str, dict[str, str]]]:
     """The set that `settings`, an Archive of config.yaml, describes, and {file: {algorithm: checksum}} of what is read.
 
-    Raises DataError where the file is missing, not what it should be, or of an archive that isn't prepared yet; the
+    Raises DataError where a file is missing, not what it should be, or of an archive that isn't prepared yet; the
     content's images and labels raise it where they meet damage or another count.
     """
     name, split = settings["archive"], settings["split"]
@@ -58,10 +59,9 @@ def content(settings: dict[str, Any], folder: Path = sources.ARCHIVES) -> tuple[
     archive = ARCHIVES[name]
     if split not in archive.files:
         raise DataError(f"archive {name} has no split {split}; it has: {', '.join(archive.files)}.")
-    file = archive.files[split]
-    path = folder / file
-    checksums = {file: verified(path)}
-    return archive.read(path, split, settings["size"], settings["count"]), checksums
+    paths = tuple(folder / file for file in archive.files[split])
+    checksums = {path.name: verified(path) for path in paths}
+    return archive.read(paths, split, settings["size"], settings["count"]), checksums
 
 
 def verified(path: Path) -> dict[str, str]:
@@ -86,44 +86,63 @@ def verified(path: Path) -> dict[str, str]:
 # --- one function per archive -----------------------------------------------------------------------------------
 
 
-def cifar(path: Path, split: str, size: int, count: int) -> Content:
+def cifar(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
-    return whole(path, size, *cifar_pickles(path, split, count))
+    return whole(paths[0], size, *cifar_pickles(paths[0], split, count))
 
 
-def svhn(path: Path, split: str, size: int, count: int) -> Content:
+def svhn(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """SVHN's cropped digits; `held_out` is its test split."""
-    return whole(path, size, *svhn_mat(path, count))
+    return whole(paths[0], size, *svhn_mat(paths[0], count))
 
 
-def places365_small(path: Path, split: str, size: int, count: int) -> Content:
+def places365_small(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """Places365-Standard at 256 pixels, averaged down; `held_out` is its validation split.
 
     The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
     """
-    return streamed(tar_images(path, "*", count), area, size, count)
+    return streamed(tar_images(paths[0], "*", count), area, size, count)
 
 
-def celebahq(path: Path, split: str, size: int, count: int) -> Content:
+def celebahq(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it."""
-    return streamed(zip_images(path, "*", count), lanczos, size, count)
+    return streamed(zip_images(paths[0], "*", count), lanczos, size, count)
 
 
-def afhq_v1_cat(path: Path, split: str, size: int, count: int) -> Content:
+def afhq_v1_cat(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """The cats of AFHQ at 512 pixels, resized as the authors' script does; `held_out` is its validation split."""
     pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[split]
-    return streamed(zip_images(path, pattern, count), lanczos, size, count)
+    return streamed(zip_images(paths[0], pattern, count), lanczos, size, count)
 
+
+def fashion_mnist(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+    """All of Fashion-MNIST, grey, padded as the embedded part of it is; `held_out` is its test split."""
+    images, labels = (read_idx(path) for path in paths)
+    check_count(paths[0], len(images), count)
+    if images.ndim != 3 or labels.shape != (count,) or labels.max() >= len(FASHION_CLASSES):
+        raise bad(paths[1], f"its labels, of shape {labels.shape}, are not those of {count} images of 10 classes")
+    pictures = (padded(image, size)[None] for image in images)
+    return Content(count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
+
+
+BOTH = ("train", "held_out")
 
 ARCHIVES = {
-    "cifar10": Archive(dict.fromkeys(("train", "held_out"), "cifar-10-python.tar.gz"), cifar),
-    "cifar100": Archive(dict.fromkeys(("train", "held_out"), "cifar-100-python.tar.gz"), cifar),
-    "svhn": Archive({"train": "train_32x32.mat", "held_out": "test_32x32.mat"}, svhn),
+    "cifar10": Archive(dict.fromkeys(BOTH, ("cifar-10-python.tar.gz",)), cifar),
+    "cifar100": Archive(dict.fromkeys(BOTH, ("cifar-100-python.tar.gz",)), cifar),
+    "svhn": Archive({"train": ("train_32x32.mat",), "held_out": ("test_32x32.mat",)}, svhn),
     "places365_small": Archive(
-        {"train": "train_256_places365standard.tar", "held_out": "val_256.tar"}, places365_small
+        {"train": ("train_256_places365standard.tar",), "held_out": ("val_256.tar",)}, places365_small
     ),
-    "celebahq": Archive({"train": "data512x512.zip"}, celebahq),
-    "afhq_v1_cat": Archive(dict.fromkeys(("train", "held_out"), "afhq.zip"), afhq_v1_cat),
+    "celebahq": Archive({"train": ("data512x512.zip",)}, celebahq),
+    "afhq_v1_cat": Archive(dict.fromkeys(BOTH, ("afhq.zip",)), afhq_v1_cat),
+    "fashion_mnist": Archive(
+        {
+            "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
+            "held_out": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
+        },
+        fashion_mnist,
+    ),
 }
 
 UNREAD = {  # of config.yaml's archives: what is missing

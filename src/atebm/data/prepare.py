@@ -18,7 +18,8 @@ from ..job import Job
 from ..progress import progress
 from .archives import Content, Images, Labels
 from .archives import content as archived
-from .readers.arrays import read_idx
+from .readers.arrays import FASHION_CLASSES, read_idx
+from .readers.transforms import padded
 from .sources import ARCHIVES
 
 EMBEDDED = Path(__file__).resolve().parents[3] / "data" / "embedded"
@@ -46,8 +47,6 @@ def verified(path: Path, digest: str, remedy: str) -> Path:
 
 # --- Fashion-MNIST ----------------------------------------------------------------------------------------------
 
-FASHION_CLASSES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
-
 
 def fashion_mnist(folder: Path, split: str, held_out: int, size: int) -> tuple[Images, Labels, list[str]]:
     """The first 10,000 - held_out images of the test split (`train`) or the last held_out ones (`held_out`)."""
@@ -59,9 +58,7 @@ def fashion_mnist(folder: Path, split: str, held_out: int, size: int) -> tuple[I
         for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
     )
     part = slice(len(images) - held_out) if split == "train" else slice(len(images) - held_out, None)
-    padded = np.pad(images[part], ((0, 0), (2, 2), (2, 2)))
-    resized = [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in padded]
-    return np.stack(resized)[..., None], labels[part].astype(np.int64), FASHION_CLASSES
+    return np.stack([padded(image, size) for image in images[part]]), labels[part].astype(np.int64), FASHION_CLASSES
 
 
 # --- photographs ------------------------------------------------------------------------------------------------

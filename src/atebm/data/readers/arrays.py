@@ -54,6 +54,9 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * rank).reshape(shape.tolist())
 
 
+FASHION_CLASSES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
+
+
 # --- 80 Million Tiny Images, for those who hold them: withdrawn in 2020, and never downloaded ---------------------
 
 RECORD = 3 * 32 * 32  # bytes
