@@ -1,13 +1,14 @@
 """`atebm fetch` against a real server on 127.0.0.1 that fails in every way that servers do."""
 
 import errno
+import gzip
 import hashlib
 import random
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -356,6 +357,22 @@ def test_a_wrong_file_is_not_taken(server, source, tmp_path, content, sentence):
     with pytest.raises(DataError, match=sentence):
         fetch("set", given=own, folder=tmp_path / "archives")
     assert files(tmp_path / "archives") == {}
+
+
+def test_the_same_contents_compressed_by_somebody_else_are_taken_and_others_are_not(server, source, tmp_path):
+    source(unpacked_sha256=hashlib.sha256(BODY).hexdigest(), file="set.gz")
+    own = tmp_path / "own.gz"
+    for body, problem in (
+        (gzip.compress(BODY[:-1]), "its md5 is"),
+        (gzip.compress(BODY)[:-9], "its md5 is"),
+        (BODY, None),  # the documented file, whose md5 fits
+        (gzip.compress(BODY, 1), None),
+    ):
+        own.write_bytes(body)
+        with pytest.raises(DataError, match=problem) if problem else nullcontext():
+            fetch("set", given=own, folder=tmp_path / "archives")
+        assert files(tmp_path / "archives") == ({} if problem else {"set.gz": body})
+        (tmp_path / "archives/set.gz").unlink(missing_ok=True)
 
 
 def test_a_file_is_linked_or_copied_where_links_are_not_possible(server, source, tmp_path, monkeypatch):

@@ -79,6 +79,8 @@ def verified(path: Path) -> dict[str, str]:
     print(f"{path}: verifying {path.stat().st_size:,} bytes.", flush=True)
     if found := sources.problem(path, source):
         raise DataError(f"{path} is not what it should be: {found}. Remove it, then: python -m atebm fetch {path.name}")
+    if source.unpacked_sha256:  # the file itself may be one that somebody else compressed
+        return {"unpacked_sha256": source.unpacked_sha256}
     known = {algorithm: digits for algorithm, digits in (("md5", source.md5), ("sha256", source.sha256)) if digits}
     return known or {"sha256": sha256(path)}
 

@@ -69,6 +69,8 @@ def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> N
 
 
 def verdict(source: Source) -> str:
+    if source.unpacked_sha256:
+        return "its contents as documented"
     checks = [f"{algorithm} as documented" for algorithm in source.checksums]
     return ", ".join(checks) or "not verified, since no checksum of it is documented"
 
