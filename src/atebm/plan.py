@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts import ARTIFACTS
-from .config import Config, Pretraining, Run, Task
+from .config import Config, Inception, Pretraining, Run, Task
 from .errors import ConfigError
 from .files import canonical, write_if_changed
 from .kinds import FILES, REVISION
@@ -96,7 +96,7 @@ class Plan:
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor
-        settings = self.config.extractors[name].model_dump()
+        settings = self.config.extractors[name].model_dump(exclude={"published"})
         roles: tuple[str, ...] = ("p_data", "held_out")
         parents = {role: self.data(settings[role]) for role in roles if role in settings}
         return Step("extractor", name, settings, parents, ("extractors", name))
@@ -121,6 +121,7 @@ class Plan:
         parents = {"p_data": self.data(task.p_data), "p_0": self.data(task.p_0)}
         if spec.monitor is not None:
             parents |= {"validation_sources": self.data(task.validation_sources), "extractor": self.extractor()}
+            parents |= self.reference(task.p_data)
         if spec.init is not None:
             parents["init"] = self.pretrain(spec.init)
         settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
@@ -139,6 +140,17 @@ class Plan:
         parents = {"images": images, "extractor": self.extractor()}
         return Step("features", images.name, {"n": n}, parents, ("metrics",))
 
+    def reference(self, name: str) -> dict[str, Step]:
+        """What a distance to a set is measured with: the set's features, and their agreement with published ones."""
+        features = self.features(self.data(name))
+        extractor = self.config.extractors[self.config.metrics.extractor]
+        if not isinstance(extractor, Inception) or name not in extractor.published:
+            return {"reference": features}
+        settings = {"metric": "agreement", "n": self.config.sets[name].images, **extractor.published[name].model_dump()}
+        section = ("extractors", self.config.metrics.extractor)
+        agreement = Step("metric", f"{name}.agreement", settings, {"features": features}, section)
+        return {"reference": features, "agreement": agreement}
+
     def metric(self, name: str, images: Step, reference: str) -> Step:
         """One number on `metrics.n` images, or on all where `images` is a set that has fewer."""
         metrics = self.config.metrics
@@ -147,7 +159,9 @@ class Plan:
         parents = {"features": self.features(images, n)}
         if name == "frechet":
             settings["blocks"] = metrics.blocks
-            parents["reference"] = self.features(self.data(reference))
+            parents |= self.reference(reference)
+        if name == "kid":
+            parents |= self.reference(reference)
         if name == "inception_score":
             settings["splits"] = metrics.splits
         return Step("metric", f"{images.name}.{name}", settings, parents, ("metrics",))
