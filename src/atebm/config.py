@@ -108,7 +108,21 @@ class Archive(Section):
         return self.count
 
 
-ImageSet = Annotated[FashionMnist | Photographs | Archive, Field(discriminator="reader")]
+class ImageIndex(Section):
+    """Where each image file of a public archive lies: a set that is too large for an array, of images of all sizes."""
+
+    paper = Paper("supplement 3, datasets")
+    reader: Literal["index"]
+    archive: str
+    split: Literal["train", "held_out"]
+    count: PositiveInt  # images, asserted
+
+    @property
+    def images(self) -> int:
+        return self.count
+
+
+ImageSet = Annotated[FashionMnist | Photographs | Archive | ImageIndex, Field(discriminator="reader")]
 
 
 class Task(Section):

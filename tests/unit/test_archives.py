@@ -29,29 +29,6 @@ from atebm.job import Job
 from atebm.plan import Step
 
 
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """Where `fetch` puts archives."""
-    (tmp_path / "archives").mkdir()
-    return tmp_path / "archives"
-
-
-@pytest.fixture
-def documented(monkeypatch):
-    """Let the records of data/sources.yaml be those of miniatures: documented(path) gives a file's its md5."""
-    records = {source.file: source for source in sources.sources()}
-
-    def document(path: Path) -> Path:
-        changes: dict[str, Any] = {"bytes": path.stat().st_size}
-        if records[path.name].md5:  # where none is documented of the archive, none is of its miniature
-            changes["md5"] = hashlib.md5(path.read_bytes()).hexdigest()
-        records[path.name] = records[path.name].model_copy(update=changes)
-        return path
-
-    monkeypatch.setattr(sources, "find", lambda name: (records[name],))
-    return document
-
-
 def prepared(folder: Path, archive: str, split: str, size: int, count: int) -> tuple[np.ndarray, np.ndarray, dict]:
     """Images, labels and record that the `data` step leaves."""
     job = job_of(folder, archive, split, size, count)
@@ -244,7 +221,7 @@ def test_a_reader_that_yields_another_count_leaves_nothing(folder, documented, m
     ],
 )
 def test_a_missing_file_is_one_sentence(folder, archive, split, file):
-    sentence = f"^set mine: {folder / file} is missing: python -m atebm fetch {file}$"
+    sentence = f"^set mine: {folder / file} is missing: .*python -m atebm fetch {file}"
     assert_refused(job_of(folder, archive, split, 32, 3), folder, sentence)
     assert sources.find(file)  # the command knows it
 
@@ -302,10 +279,9 @@ def test_every_set_of_the_paper_is_prepared_or_says_what_is_missing(folder):
                 archives.content(settings.model_dump(), folder)
             missing[name] = str(error.value)
     unread = {name for name, sentence in missing.items() if "not prepared by this version" in sentence}
-    assert unread == {"imagenet", "imagenet_val", "church256", "church256_val"}
-    assert "252 GB" in missing["imagenet"] and "lmdb" in missing["church256"]
+    assert unread == {"church256", "church256_val"} and "lmdb" in missing["church256"]
     for name in missing.keys() - unread:
-        assert "is missing: python -m atebm fetch " in missing[name]
+        assert "is missing: " in missing[name] and "python -m atebm fetch " in missing[name]
 
 
 def test_an_archive_or_split_that_makes_no_set_is_one_sentence(folder):

@@ -5,7 +5,7 @@ data/sources.yaml, where one is documented; where none is (CelebA-HQ, AFHQ), not
 of the file that was read. So each record's chain ends at an archive that can be told from any other.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,12 @@ from ..errors import DataError
 from ..files import sha256
 from . import sources
 from .readers.arrays import FASHION_CLASSES, read_idx, svhn_mat
-from .readers.images import folder_labels, tar_images, zip_images
+from .readers.images import (
+    Pictures,
+    folder_labels,
+    tar_pictures,
+    zip_pictures,
+)
 from .readers.members import bad, check_count
 from .readers.pickles import cifar_pickles
 from .readers.transforms import area, lanczos, padded
@@ -75,7 +80,8 @@ def verified(path: Path) -> dict[str, str]:
     """
     (source,) = sources.find(path.name)
     if not path.is_file():
-        raise DataError(f"{path} is missing: python -m atebm fetch {path.name}")
+        how = f"python -m atebm fetch {path.name}" if source.access == "open" else sources.by_hand(source)
+        raise DataError(f"{path} is missing: {how}")
     print(f"{path}: verifying {path.stat().st_size:,} bytes.", flush=True)
     if found := sources.problem(path, source):
         raise DataError(f"{path} is not what it should be: {found}. Remove it, then: python -m atebm fetch {path.name}")
@@ -101,18 +107,18 @@ def places365_small(paths: tuple[Path, ...], split: str, size: int, count: int) 
 
     The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
     """
-    return streamed(tar_images(paths[0], "*", count), area, size, count)
+    return streamed(tar_pictures(paths[0], "*", count), area, size, count)
 
 
 def celebahq(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it."""
-    return streamed(zip_images(paths[0], "*", count), lanczos, size, count)
+    return streamed(zip_pictures(paths[0], "*", count), lanczos, size, count)
 
 
 def afhq_v1_cat(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """The cats of AFHQ at 512 pixels, resized as the authors' script does; `held_out` is its validation split."""
     pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[split]
-    return streamed(zip_images(paths[0], pattern, count), lanczos, size, count)
+    return streamed(zip_pictures(paths[0], pattern, count), lanczos, size, count)
 
 
 def fashion_mnist(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
@@ -146,10 +152,6 @@ ARCHIVES = {
 }
 
 UNREAD = {  # of config.yaml's archives: what is missing
-    "imagenet": (
-        "its 1,281,167 training images at 256 pixels would fill 252 GB as an array, and the index of image files that "
-        "is to take its place, with a loader that crops them, is missing; so is the preparation of its validation set"
-    ),
     "lsun_church": "a reader of LSUN's lmdb in a zip is missing",
 }
 
@@ -164,19 +166,11 @@ def whole(path: Path, size: int, images: Images, labels: Labels, classes: list[s
     return Content(len(images), images.shape[1:], [images], lambda: (labels, classes))
 
 
-def streamed(
-    pictures: Iterator[tuple[str, Image.Image]], resize: Callable[[Image.Image, int], Images], size: int, count: int
-) -> Content:
+def streamed(pictures: Pictures, resize: Callable[[Image.Image, int], Images], size: int, count: int) -> Content:
     """A set that need not fit in memory: one picture, which `resize` makes (size, size, 3), after another.
 
-    What does stay in memory is the archive's directory: 0.6 GB for Places365's 1.8 million names and offsets.
+    What does stay in memory is the archive's index: 0.15 GB for Places365's 1.8 million names and offsets.
     Labels are the folders of the archive, as in torchvision's ImageFolder.
     """
-    names = []
-
-    def images() -> Iterator[Images]:
-        for name, picture in pictures:
-            names.append(name)
-            yield resize(picture, size)[None]
-
-    return Content(count, (size, size, 3), images(), lambda: folder_labels(names))
+    images = (resize(picture, size)[None] for picture in pictures.read(pictures.file, pictures.entries))
+    return Content(count, (size, size, 3), images, lambda: folder_labels(pictures.entries))
