@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import numpy as np
 import pytest
 import scipy.io
 import torchvision
-from archive_builders import cifar, encoded, idx, pixels, tar, zipped
+from archive_builders import cifar, encoded, idx, lmdb_zip, pixels, tar, zipped
 from conftest import typed, write_specs
 from PIL import Image, ImageOps
 from torchvision.datasets import ImageFolder
@@ -50,9 +52,13 @@ def job_of(folder: Path, archive: str, split: str, size: int, count: int) -> Job
     return Job(folder.parent / step.spec_file)
 
 
-def picture(side: int, format: str = "JPEG") -> bytes:
+FORMATS = ("JPEG", "WEBP", "JPEG", "PNG", "WEBP")
+
+
+def picture(side: int | tuple[int, int], format: str = "JPEG") -> bytes:
     file = io.BytesIO()
-    Image.fromarray(pixels(side, side, 3)).save(file, format)
+    width, height = (side, side) if isinstance(side, int) else side
+    Image.fromarray(pixels(height, width, 3)).save(file, format)
     return file.getvalue()
 
 
@@ -170,6 +176,25 @@ def test_fashion_mnist_is_what_torchvision_reads(folder, documented, split, pref
         assert record["archives"].keys() == files
 
 
+@pytest.mark.parametrize(("split", "part"), [("train", "train"), ("held_out", "val")])
+def test_lsuns_churches_are_what_torchvision_reads(folder, documented, monkeypatch, split, part):
+    sizes = [(256, 300), (300, 256), (200, 400), (256, 256), (513, 770)]
+    contents = {
+        f"{i:02x}abc": picture(size, format) for i, (size, format) in enumerate(zip(sizes, FORMATS, strict=True))
+    }
+    path = documented(lmdb_zip(folder / f"church_outdoor_{part}_lmdb.zip", contents))
+    images, labels, record = prepared(folder, "lsun_church", split, 256, 5)
+    shutil.unpack_archive(path, folder.parent / "out")
+    monkeypatch.chdir(folder.parent)  # where torchvision writes a cache
+    how = torchvision.transforms.InterpolationMode.BICUBIC
+    crop = torchvision.transforms.Compose(
+        [torchvision.transforms.Resize(256, how), torchvision.transforms.CenterCrop(256)]
+    )
+    reference = torchvision.datasets.LSUN(str(folder.parent / "out"), [f"church_outdoor_{part}"], crop)
+    assert np.array_equal(images, [np.asarray(image) for image, _ in reference])
+    assert labels.tolist() == [0] * 5 and record["classes"] == ["church_outdoor"]
+
+
 def test_images_npy_has_the_bytes_of_numpys_save(folder, documented, monkeypatch):
     monkeypatch.setattr(prepare, "BLOCK", 2 * 3072)  # two images
     documented(cifar(folder / "cifar-10-python.tar.gz", 10))
@@ -273,24 +298,19 @@ def test_a_full_disk_is_one_sentence(folder, documented, monkeypatch):
 def test_labels_that_are_not_those_of_the_images_are_refused(folder, documented):
     documented(idx(folder / "train-images-idx3-ubyte.gz", pixels(3, 28, 28)))
     documented(idx(folder / "train-labels-idx1-ubyte.gz", np.zeros(2, np.uint8)))
-    sentence = r"^set mine: .*train-labels-idx1-ubyte.gz: its labels, of shape \(2,\), are not those of 3 images"
+    sentence = r"^set mine: .*train-labels-idx1-ubyte.gz: its labels, of shape \(2,\), are not those of the images"
     assert_refused(job_of(folder, "fashion_mnist", "train", 32, 3), folder, sentence)
 
 
 # --- config.yaml ------------------------------------------------------------------------------------------------
 
 
-def test_every_set_of_the_paper_is_prepared_or_says_what_is_missing(folder):
-    missing = {}
+def test_every_archive_of_the_paper_is_prepared(folder):
     for name, settings in typed("paper").sets.items():
         if isinstance(settings, Archive):
-            with pytest.raises(DataError) as error:
-                archives.content(settings.model_dump(), folder)
-            missing[name] = str(error.value)
-    unread = {name for name, sentence in missing.items() if "not prepared by this version" in sentence}
-    assert unread == {"church256", "church256_val"} and "lmdb" in missing["church256"]
-    for name in missing.keys() - unread:
-        assert "is missing: " in missing[name] and "python -m atebm fetch " in missing[name]
+            with pytest.raises(DataError, match=r"is missing: .*python -m atebm fetch "):
+                archives.content(settings.model_dump(), folder, folder)
+            assert sources.find(settings.archive), name
 
 
 def test_an_archive_or_split_that_makes_no_set_is_one_sentence(folder):
@@ -298,3 +318,73 @@ def test_an_archive_or_split_that_makes_no_set_is_one_sentence(folder):
     assert_refused(job_of(folder, "cifar", "train", 32, 3), folder, sentence)
     sentence = "^set mine: archive celebahq has no split held_out; it has: train"
     assert_refused(job_of(folder, "celebahq", "held_out", 256, 3), folder, sentence)
+
+
+# --- LSUN's database --------------------------------------------------------------------------------------------
+
+
+def church(folder: Path, count: int = 40) -> Job:
+    return job_of(folder, "lsun_church", "held_out", 16, count)
+
+
+@pytest.fixture
+def churches(folder, documented) -> Path:
+    contents = {f"{i:03x}": picture(48) for i in range(40)}
+    return documented(lmdb_zip(folder / "church_outdoor_val_lmdb.zip", contents))
+
+
+def test_another_count_of_churches_is_one_sentence(folder, churches):
+    sentence = r"set mine: .*church_outdoor_val_lmdb.zip: it holds 40 images where 300 belong"
+    assert_refused(church(folder, 300), folder, sentence)
+    assert not [path for path in church(folder).work.rglob("*") if path.stat().st_size > 10**4]
+
+
+def damaged(path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """Another database in a zip that is whole."""
+    with zipfile.ZipFile(path) as file:
+        contents = {name: file.read(name) for name in file.namelist()}
+    zipped(path, {name: damage(data) if name.endswith("data.mdb") else data for name, data in contents.items()})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:5000],
+        lambda data: data[: len(data) // 2],  # beyond the end of a mapped file a process is ended
+        lambda data: bytes(len(data)),
+        lambda data: data[:8192] + bytes(len(data) - 8192),
+        lambda data: data[:8192] + pixels(len(data) - 8192).tobytes(),
+        lambda data: b"<html>" + data,
+    ],
+)
+def test_a_damaged_database_is_one_sentence(folder, documented, churches, damage):
+    damaged(churches, damage)
+    documented(churches)
+    job = church(folder)
+    assert_refused(job, folder, r"^set mine: .*church_outdoor_val_lmdb.zip: .*download it again from its official sour")
+    assert not [path for path in job.checkpoints.iterdir() if not path.name.startswith("images-")]
+
+
+def test_a_damaged_church_is_named(folder, documented):
+    contents = {f"{i:03x}": picture(48) for i in range(40)}
+    documented(lmdb_zip(folder / "church_outdoor_val_lmdb.zip", contents | {"00a": b"<html>"}))
+    assert_refused(church(folder), folder, r"^set mine: .*_val_lmdb.zip: member '00a' cannot be read")
+
+
+def test_a_zip_without_a_database_or_with_a_flipped_bit_is_one_sentence(folder, documented, churches):
+    content = bytearray(churches.read_bytes())
+    content[len(content) // 2] ^= 1
+    churches.write_bytes(content)
+    documented(churches)
+    assert_refused(church(folder), folder, r"set mine: .*lmdb.zip: member 'church_outdoor_val_lmdb/data.mdb' cannot")
+    documented(zipped(churches, {"church_outdoor_val_lmdb/lock.mdb": b""}))
+    assert_refused(church(folder), folder, r"set mine: .*lmdb.zip: it has 0 members data.mdb where one belongs")
+
+
+def test_a_disk_that_is_too_full_for_the_database_is_one_sentence(folder, churches, monkeypatch):
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    assert_refused(church(folder), folder, r"^set mine: the disk of .* is full: data.mdb needs [\d,]+ bytes. Make room")

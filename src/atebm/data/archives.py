@@ -6,6 +6,7 @@ of the file that was read. So each record's chain ends at an archive that can be
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from ..files import sha256
 from . import sources
 from .parallel import made
 from .readers.arrays import FASHION_CLASSES, read_idx, svhn_mat
+from .readers.databases import lmdb_pictures
 from .readers.images import (
     Pictures,
     folder_labels,
@@ -27,7 +29,7 @@ from .readers.images import (
 )
 from .readers.members import bad, check_count
 from .readers.pickles import cifar_pickles
-from .readers.transforms import area, lanczos, padded, squash
+from .readers.transforms import area, lanczos, lsun, padded, squash
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
 Labels = NDArray[np.int64]  # (N,)
@@ -43,33 +45,39 @@ class Content(NamedTuple):
     labels: Callable[[], tuple[Labels, list[str]]]  # of all images and their names, once these have passed
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What of an archive becomes a set."""
+
+    files: tuple[Path, ...]  # verified
+    split: str
+    size: int
+    count: int
+    scratch: Path  # a folder for what has to be on a disk meanwhile
+
+
 class Archive(NamedTuple):
     """How an archive becomes a set."""
 
     files: dict[str, tuple[str, ...]]  # by split: what is read, by its names in data/archives/
-    read: Callable[[tuple[Path, ...], str, int, int], Content]  # of those files, split, size and count
+    read: Callable[[Wanted], Content]
 
 
-def content(settings: dict[str, Any], folder: Path = sources.ARCHIVES) -> tuple[Content, dict[str, dict[str, str]]]:
+def content(settings: dict[str, Any], folder: Path, scratch: Path) -> tuple[Content, dict[str, dict[str, str]]]:
     """The set that `settings`, an Archive of config.yaml, describes, and {file: {algorithm: checksum}} of what is read.
 
-    Raises DataError where a file is missing, not what it should be, or of an archive that isn't prepared yet; the
-    content's images and labels raise it where they meet damage or another count.
+    Raises DataError where a file is missing or not what it should be; the content's images and labels raise it where
+    they meet damage or another count.
     """
     name, split = settings["archive"], settings["split"]
-    if name in UNREAD:
-        raise DataError(
-            f"archive {name} is not prepared by this version, so scale: paper does not run to its end: {UNREAD[name]}; "
-            "scale: demo runs, on data that is embedded."
-        )
     if name not in ARCHIVES:
         raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(ARCHIVES)}.")
     archive = ARCHIVES[name]
     if split not in archive.files:
         raise DataError(f"archive {name} has no split {split}; it has: {', '.join(archive.files)}.")
-    paths = tuple(folder / file for file in archive.files[split])
-    checksums = {path.name: verified(path) for path in paths}
-    return archive.read(paths, split, settings["size"], settings["count"]), checksums
+    files = tuple(folder / file for file in archive.files[split])
+    checksums = {file.name: verified(file) for file in files}
+    return archive.read(Wanted(files, split, settings["size"], settings["count"], scratch)), checksums
 
 
 def verified(path: Path) -> dict[str, str]:
@@ -95,46 +103,57 @@ def verified(path: Path) -> dict[str, str]:
 # --- one function per archive -----------------------------------------------------------------------------------
 
 
-def cifar(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def cifar(wanted: Wanted) -> Content:
     """CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
-    return whole(size, *cifar_pickles(paths[0], split, count))
+    return whole(wanted.size, *cifar_pickles(wanted.files[0], wanted.split, wanted.count))
 
 
-def svhn(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def svhn(wanted: Wanted) -> Content:
     """SVHN's cropped digits; `held_out` is its test split."""
-    return whole(size, *svhn_mat(paths[0], count))
+    return whole(wanted.size, *svhn_mat(wanted.files[0], wanted.count))
 
 
-def places365_small(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def places365_small(wanted: Wanted) -> Content:
     """Places365-Standard at 256 pixels, averaged down; `held_out` is its validation split.
 
     The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
     """
-    return streamed(tar_pictures(paths[0], "*", count), area, size)
+    return streamed(tar_pictures(wanted.files[0], "*", wanted.count), area, wanted.size)
 
 
-def celebahq(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def celebahq(wanted: Wanted) -> Content:
     """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it."""
-    return streamed(zip_pictures(paths[0], "*", count), lanczos, size)
+    return streamed(zip_pictures(wanted.files[0], "*", wanted.count), lanczos, wanted.size)
 
 
-def afhq_v1_cat(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def afhq_v1_cat(wanted: Wanted) -> Content:
     """The cats of AFHQ at 512 pixels, resized as the authors' script does; `held_out` is its validation split."""
-    pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[split]
-    return streamed(zip_pictures(paths[0], pattern, count), lanczos, size)
+    pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[wanted.split]
+    return streamed(zip_pictures(wanted.files[0], pattern, wanted.count), lanczos, wanted.size)
 
 
-def fashion_mnist(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def lsun_church(wanted: Wanted) -> Content:
+    """LSUN's churches from outside, as the authors' script crops them, in the order of their keys."""
+    size, numbers = wanted.size, np.arange(wanted.count)
+
+    def images(start: int, workers: int) -> Iterator[Images]:
+        with lmdb_pictures(wanted.files[0], wanted.count, wanted.scratch) as pictures:
+            yield from made(pictures, numbers, partial(_resized, lsun, size), start, workers)
+
+    return Content(len(numbers), (size, size, 3), images, lambda: (np.zeros_like(numbers), ["church_outdoor"]))
+
+
+def fashion_mnist(wanted: Wanted) -> Content:
     """All of Fashion-MNIST, grey, padded as the embedded part of it is; `held_out` is its test split."""
-    images, labels = (read_idx(path) for path in paths)
-    check_count(paths[0], len(images), count)
-    if images.ndim != 3 or labels.shape != (count,) or labels.max() >= len(FASHION_CLASSES):
-        raise bad(paths[1], f"its labels, of shape {labels.shape}, are not those of {count} images of 10 classes")
+    size, (images, labels) = wanted.size, map(read_idx, wanted.files)
+    check_count(wanted.files[0], len(images), wanted.count)
+    if images.ndim != 3 or labels.shape != (wanted.count,) or labels.max() >= len(FASHION_CLASSES):
+        raise bad(wanted.files[1], f"its labels, of shape {labels.shape}, are not those of the images, of 10 classes")
 
     def pictures(start: int, _: int) -> Iterator[Images]:
         return (padded(image, size)[None] for image in images[start:])
 
-    return Content(count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
+    return Content(wanted.count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
 
 
 BOTH = ("train", "held_out")
@@ -148,6 +167,9 @@ ARCHIVES = {
     ),
     "celebahq": Archive({"train": ("data512x512.zip",)}, celebahq),
     "afhq_v1_cat": Archive(dict.fromkeys(BOTH, ("afhq.zip",)), afhq_v1_cat),
+    "lsun_church": Archive(
+        {"train": ("church_outdoor_train_lmdb.zip",), "held_out": ("church_outdoor_val_lmdb.zip",)}, lsun_church
+    ),
     "fashion_mnist": Archive(
         {
             "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
@@ -156,11 +178,6 @@ ARCHIVES = {
         fashion_mnist,
     ),
 }
-
-UNREAD = {  # of config.yaml's archives: what is missing
-    "lsun_church": "a reader of LSUN's lmdb in a zip is missing",
-}
-
 
 # --- shared -----------------------------------------------------------------------------------------------------
 

@@ -166,7 +166,7 @@ def write_set(job: Job, archives: Path = ARCHIVES, workers: int = 1) -> None:
 def described(job: Job, archives: Path) -> tuple[Content, dict[str, Any]]:
     """The set of the job, and what of public archives it is read from, for its record."""
     if job.settings["reader"] == "archive":
-        content, checksums = archived(job.settings, archives)
+        content, checksums = archived(job.settings, archives, job.checkpoints)
         return content, {"archives": checksums}
     if job.settings["reader"] == "drawn":
         return drawn(job), {}
