@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 import scipy.io
 import torchvision
-from archive_builders import cifar, encoded, idx, lmdb_zip, pixels, tar, zipped
-from conftest import typed, write_specs
+from archive_builders import cifar, encoded, idx, lmdb_zip, pixels, python3, tar, zipped
+from conftest import planned, typed, write_specs
 from PIL import Image, ImageOps
 from torchvision.datasets import ImageFolder
 
-from atebm.config import Archive
+from atebm.config import Archive, TinyImages
 from atebm.data import archives, prepare, sources
 from atebm.errors import DataError
 from atebm.job import Job
@@ -388,3 +388,72 @@ def test_a_disk_that_is_too_full_for_the_database_is_one_sentence(folder, church
 
     monkeypatch.setattr(shutil, "copyfileobj", full)
     assert_refused(church(folder), folder, r"^set mine: the disk of .* is full: data.mdb needs [\d,]+ bytes. Make room")
+
+
+# --- other p_0 of CIFAR-10 --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("split", "names"), [("train", (10, 2, 1)), ("held_out", ())])
+def test_imagenet32_is_its_batches_in_order(folder, documented, monkeypatch, split, names):
+    monkeypatch.setattr(prepare, "BLOCK", 3072)  # one image
+    batches = {f"train_data_batch_{i}": i for i in names} or {"val_data": 0}
+    planes = pixels(11, 2, 3, 32, 32)
+    data = {name: {"data": planes[i].reshape(2, 3072), "labels": [1000, i + 1]} for name, i in batches.items()}
+    path = folder / f"Imagenet32_{'train' if names else 'val'}.zip"
+    documented(zipped(path, {name: python3(batch) for name, batch in data.items()}))
+    images, labels, record = prepared(folder, "imagenet32", split, 32, 2 * len(batches))
+    order = sorted(batches.values())
+    assert np.array_equal(images, planes[order].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+    assert labels.tolist() == [label for i in order for label in (999, i)]
+    assert record["classes"] == [str(number) for number in range(1, 1001)]
+
+
+def test_300k_random_images_are_their_array(folder, documented):
+    content = pixels(5, 32, 32, 3)
+    np.save(folder / "300K_random_images.npy", content)
+    documented(folder / "300K_random_images.npy")
+    images, labels, record = prepared(folder, "random_images_300k", "train", 32, 5)
+    assert np.array_equal(images, content) and labels.tolist() == [0] * 5 and len(record["classes"]) == 1
+
+
+def test_tiny_images_are_drawn_without_those_of_the_lists(folder, documented, monkeypatch):
+    monkeypatch.setattr(archives, "TINY_IMAGES", 300)
+    monkeypatch.setattr(archives, "TINY_BLOCK", 7)
+    records = pixels(300, 3, 32, 32)  # planes, column by column
+    (folder / "tiny_images.bin").write_bytes(records.tobytes())
+    (folder / "80mn_cifar_idxs.txt").write_text("".join(f"{i}\n" for i in range(1, 51)))  # from 1: 0 to 49
+    lists = {"exclude_cifar/00M": b"50\n51\n", "exclude_cifar/01M": b"".join(b"%d\n" % i for i in range(52, 100))}
+    tar(folder / "exclude_cifar.tar", lists)
+    for name in ("tiny_images.bin", "80mn_cifar_idxs.txt", "exclude_cifar.tar"):
+        documented(folder / name)
+    step = Step("data", "mine", TinyImages(reader="tiny_images", n=200, seed=0).model_dump())
+    write_specs(folder.parent, step)
+    job = Job(folder.parent / step.spec_file)
+    prepare.write_set(job, folder)
+    number_of = {record.transpose(2, 1, 0).tobytes(): number for number, record in enumerate(records)}
+    found = [number_of[image.tobytes()] for image in np.load(job.folder / "images.npy")]
+    assert len(found) == 200 and min(found) == 100
+    assert np.bincount(found).max() > 1  # stand-ins for what the lists exclude
+    assert json.loads((job.folder / "set.json").read_text())["archives"].keys() == {
+        "tiny_images.bin",
+        "80mn_cifar_idxs.txt",
+        "exclude_cifar.tar",
+    }
+
+
+def test_a_p_0_can_be_chosen_by_its_task():
+    plan = planned("paper", runs={"cifar10": {"task": "cifar10_p0_imagenet32"}})
+    parents = plan.train("cifar10", 0).parents
+    assert parents["p_0"].name == "imagenet32" and parents["p_data"].name == "cifar10"
+    assert parents["validation_sources"].parents["of"].name == "imagenet32_val"
+    assert plan.sample("cifar10", 0, "best").parents["sources"].parents["of"] == parents["p_0"]
+    assert plan.train("cifar10_K5", 0).parents["p_0"] == parents["p_0"]  # variants follow
+    assert ("data", parents["p_0"].id) in plan.sets
+    assert not {"imagenet32", "tiny_images"} & {id.rsplit("-", 1)[0] for _, id in planned("paper").sets}
+
+
+def test_sources_and_validation_sources_are_disjoint():
+    for name in ("random_images_300k", "tiny_images"):
+        sets = typed("paper").sets
+        sources, validation = sets[f"{name}_sources"], sets[f"{name}_val_sources"]
+        assert sources.seed == validation.seed and validation.skip >= sources.skip + sources.n

@@ -19,7 +19,7 @@ from ..errors import DataError
 from ..files import sha256
 from . import sources
 from .parallel import made
-from .readers.arrays import FASHION_CLASSES, read_idx, svhn_mat
+from .readers.arrays import FASHION_CLASSES, excluded_ids, npy_images, read_idx, svhn_mat, tiny_images_bin
 from .readers.databases import lmdb_pictures
 from .readers.images import (
     Pictures,
@@ -28,7 +28,7 @@ from .readers.images import (
     zip_pictures,
 )
 from .readers.members import bad, check_count
-from .readers.pickles import cifar_pickles
+from .readers.pickles import cifar_pickles, imagenet32_zips
 from .readers.transforms import area, lanczos, lsun, padded, squash
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
@@ -156,6 +156,26 @@ def fashion_mnist(wanted: Wanted) -> Content:
     return Content(wanted.count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
 
 
+def imagenet32(wanted: Wanted) -> Content:
+    """ImageNet at 32 pixels, by its own numbering of the 1,000 classes; `held_out` is its validation set."""
+    labels: list[Labels] = []
+
+    def images(start: int, _: int) -> Iterator[Images]:
+        done = 0
+        for batch, numbers in imagenet32_zips(wanted.files[0], wanted.count):
+            labels.append(numbers)
+            yield batch[max(0, start - done) :]
+            done += len(batch)
+
+    classes = [str(number) for number in range(1, 1001)]
+    return Content(wanted.count, (32, 32, 3), images, lambda: (np.concatenate(labels), classes))
+
+
+def random_images_300k(wanted: Wanted) -> Content:
+    images = npy_images(wanted.files[0], wanted.count)
+    return whole(wanted.size, images, np.zeros(wanted.count, np.int64), ["300K Random Images"])
+
+
 BOTH = ("train", "held_out")
 
 ARCHIVES = {
@@ -170,6 +190,8 @@ ARCHIVES = {
     "lsun_church": Archive(
         {"train": ("church_outdoor_train_lmdb.zip",), "held_out": ("church_outdoor_val_lmdb.zip",)}, lsun_church
     ),
+    "imagenet32": Archive({"train": ("Imagenet32_train.zip",), "held_out": ("Imagenet32_val.zip",)}, imagenet32),
+    "random_images_300k": Archive({"train": ("300K_random_images.npy",)}, random_images_300k),
     "fashion_mnist": Archive(
         {
             "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
@@ -178,6 +200,32 @@ ARCHIVES = {
         fashion_mnist,
     ),
 }
+
+# --- 80 Million Tiny Images, for those who hold them ------------------------------------------------------------
+
+TINY_IMAGES = 79_302_017
+TINY_BLOCK = 1024  # images that are in memory at once
+HENDRYCKS, CEDA = "80mn_cifar_idxs.txt", "exclude_cifar.tar"
+
+
+def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[str, dict[str, str]]]:
+    """`n` images of tiny_images.bin, drawn without replacement, as `content`; by the lists none is of CIFAR or near it.
+
+    In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training (facts 5).
+    """
+    paths = [folder / name for name in ("tiny_images.bin", HENDRYCKS, CEDA)]
+    checksums = {path.name: verified(path) for path in reversed(paths)}  # the small ones first
+    excluded = excluded_ids({paths[1]: 1, paths[2]: 0}, TINY_IMAGES)
+    n, seed = settings["n"], settings["seed"]
+    chosen = np.random.default_rng(seed).choice(TINY_IMAGES, n, replace=False)
+
+    def images(start: int, _: int) -> Iterator[Images]:
+        for place in range(start, n, TINY_BLOCK):
+            numbers = chosen[place : min(place + TINY_BLOCK, n)]
+            yield tiny_images_bin(paths[0], numbers, excluded, seed, TINY_IMAGES)
+
+    return Content(n, (32, 32, 3), images, lambda: (np.zeros(n, np.int64), ["Tiny Images"])), checksums
+
 
 # --- shared -----------------------------------------------------------------------------------------------------
 
