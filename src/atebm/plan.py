@@ -171,10 +171,8 @@ class Plan:
         n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
         settings: dict[str, Any] = {"metric": name, "n": n}
         parents = {"features": self.features(images, n)}
-        if name == "frechet":
+        if name in ("frechet", "kid"):
             settings["blocks"] = metrics.blocks
-            parents |= self.reference(reference)
-        if name == "kid":
             parents |= self.reference(reference)
         if name == "inception_score":
             settings["splits"] = metrics.splits
