@@ -39,6 +39,15 @@ def data(spec: Spec) -> None:
 
 
 @app.command()
+def index(spec: Spec) -> None:
+    """Index the image files of a set that is too large for an array."""
+    from .data.index import write_index
+
+    with Job(spec).lock():
+        write_index(Job(spec))
+
+
+@app.command()
 def toy(spec: Spec) -> None:
     """Simulate Algorithm 1 in 2D."""
     from .toy import write_toy

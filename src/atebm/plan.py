@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts import ARTIFACTS
-from .config import Config, Pretraining, Run, Task
+from .config import Config, Drawn, ImageIndex, Pretraining, Run, Task
 from .errors import ConfigError
 from .files import canonical, write_if_changed
 from .kinds import FILES, REVISION
@@ -92,7 +92,11 @@ class Plan:
         return self.config.tasks[self.config.runs[run].task]
 
     def data(self, name: str) -> Step:
-        return Step("data", name, self.config.sets[name].model_dump(), section=("sets", name))
+        """A set: its images as an array or, of kind `index`, where each of them lies."""
+        spec = self.config.sets[name]
+        kind = "index" if isinstance(spec, ImageIndex) else "data"
+        parents = {"of": self.data(spec.of)} if isinstance(spec, Drawn) else {}
+        return Step(kind, name, spec.model_dump(), parents, ("sets", name))
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor

@@ -14,3 +14,21 @@ rule data:
         "prepare data {wildcards.id}"
     shell:
         "python -m atebm data {input.spec} > {log} 2>&1"
+
+
+rule index:
+    input:
+        unpack(inputs("index")),
+    output:
+        outputs("index"),
+    log:
+        "logs/index/{id}.log",
+    benchmark:
+        "logs/index/{id}.tsv"
+    priority: 10
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "index the images of {wildcards.id}"
+    shell:
+        "python -m atebm index {input.spec} > {log} 2>&1"
