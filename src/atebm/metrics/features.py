@@ -1,5 +1,6 @@
 """What an extractor sees in images."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.loader import load, to_float
+from ..data.loader import Stored, to_float
 from ..energy import Classifier
 from ..files import atomic
 from ..job import Job, record_of
@@ -19,10 +20,10 @@ Features = NDArray[np.float32]  # (N, d)
 
 
 @torch.inference_mode()
-def extract(extractor: Classifier, images: Tensor) -> tuple[Features, Features]:
-    """Penultimate features (N, d) and logits (N, classes) of uint8 images (N, C, H, W)."""
+def extract(extractor: Classifier, batches: Iterable[Tensor]) -> tuple[Features, Features]:
+    """Penultimate features (N, d) and logits (N, classes) of uint8 images, in batches (b, C, H, W)."""
     features, logits = [], []
-    for batch in images.split(BATCH):
+    for batch in batches:
         seen = extractor.features(to_float(batch))
         features.append(seen.cpu().numpy())
         logits.append(extractor.head(seen).cpu().numpy())
@@ -39,7 +40,8 @@ def load_extractor(folder: Path, device: torch.device) -> Classifier:
 def write_features(job: Job, device: torch.device) -> None:
     """The `features` step: features.npy and logits.npy of a set or of samples."""
     extractor = load_extractor(job.parent("extractor"), device)
-    features, logits = extract(extractor, load(job.parent("images"), device, job.settings["n"]))
+    images = Stored(job.parent("images"), device, job.settings["n"])
+    features, logits = extract(extractor, images.batches(BATCH))
     for name, array in (("features.npy", features), ("logits.npy", logits)):
         with atomic(job.folder / name) as temporary:
             np.save(temporary, array)

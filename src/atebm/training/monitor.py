@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..attacks.pgd import trajectory
-from ..data.loader import load, to_bytes, to_float
+from ..data.loader import Stored, cuts, to_bytes, to_float
 from ..energy import Energy
 from ..energy.folding import frozen
 from ..job import Job
@@ -21,23 +21,23 @@ BATCH = 250  # images a forward pass
 class Monitor:
     """Scores a model at all sampler lengths with one ascent; knows the reference (p_data) and the sources."""
 
-    def __init__(self, job: Job, p_data: Tensor, device: torch.device, group: Group):
+    def __init__(self, job: Job, device: torch.device, group: Group):
         self.group = group
         settings = job.settings["monitor"]
         self.steps: list[int] = sorted(set(settings["steps"]))  # as trajectory() passes through them
         self.step_size: float = settings["step_size"]
         self.extractor = load_extractor(job.parent("extractor"), device)
-        self.reference = Gaussian.of(extract(self.extractor, p_data)[0])
-        self.sources = load(job.parent("validation_sources"), device, settings["n"])
+        self.reference = Gaussian.of(extract(self.extractor, Stored(job.parent("p_data"), device).batches(BATCH))[0])
+        self.sources = Stored(job.parent("validation_sources"), device, settings["n"])
 
     def distances(self, model: Energy) -> list[dict[str, Any]]:
         """One row {steps, distance} per sampler length; the same in every process of the group, which shares the work.
 
         Batches are dealt in turn and put together in order, so that the number of processes changes no distance.
         """
-        batches = self.sources.split(BATCH)
+        batches = cuts(len(self.sources), BATCH)
         with frozen(model):
-            mine = [self.features(model, batch) for batch in batches[self.group.rank :: self.group.size]]
+            mine = [self.features(model, self.sources[rows]) for rows in batches[self.group.rank :: self.group.size]]
         dealt = self.group.collect(mine)
         whole = [dealt[i % self.group.size][i // self.group.size] for i in range(len(batches))]
         return [
@@ -48,4 +48,4 @@ class Monitor:
     def features(self, model: Energy, sources: Tensor) -> list[np.ndarray]:
         """What the extractor sees in the samples of one batch, per sampler length."""
         ascent = trajectory(model, to_float(sources), self.steps, self.step_size)
-        return [extract(self.extractor, to_bytes(x))[0] for _, x in ascent]
+        return [extract(self.extractor, [to_bytes(x)])[0] for _, x in ascent]
