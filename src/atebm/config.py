@@ -176,6 +176,11 @@ class Task(Section):
         Paper("Tables 4 and S8; authors' script"),
     ] = {}
 
+    @property
+    def sets(self) -> list[str]:
+        roles = (self.p_data, self.held_out, self.p_0, self.validation_sources, self.sources)
+        return list(dict.fromkeys((*roles, *self.out_of_distribution.values())))
+
 
 # --- networks and training --------------------------------------------------------------------------------------
 

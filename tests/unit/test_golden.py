@@ -97,11 +97,16 @@ OPTIONS: dict[str, Any] = {
 
 
 def chain() -> list[Step]:
-    """All steps of the plan, samples of a run with the options that it does not use, and an index; parents first."""
+    """All steps of the plan, samples of a run with the options that it does not use, and other sets; parents first."""
     steps = planned("smoke", **SHORT).steps
+    noise = Step("data", "noise", {"reader": "noise", "n": 30, "seed": 1, "size": 8})
+    settings = {"reader": "drawn", "of": "noise", "n": 20, "seed": 1, "skip": 2, "size": 8, "crop": None}
+    drawn = Step("data", "drawn", settings, {"of": noise})
     options = planned("smoke", **OPTIONS).sample("cifar10", 1, "last")
     index = Step("index", "imagenet", {"reader": "index", "archive": "imagenet", "split": "train", "count": 9})
-    return [*steps.values(), index] + [step for step in options.ancestry() if (step.kind, step.id) not in steps]
+    return [*steps.values(), noise, drawn, index] + [
+        step for step in options.ancestry() if (step.kind, step.id) not in steps
+    ]
 
 
 def sample(job: Job) -> None:

@@ -7,13 +7,14 @@ rule data:
         "logs/data/{id}.log",
     benchmark:
         "logs/data/{id}.tsv"
+    threads: WORKERS
     priority: 10  # the long chain data, extractor, train starts first; the toy fills the other core
     conda:
         "../envs/torch.yaml"
     message:
         "prepare data {wildcards.id}"
     shell:
-        "python -m atebm data {input.spec} > {log} 2>&1"
+        "python -m atebm data {input.spec} --workers {threads} > {log} 2>&1"
 
 
 rule index:

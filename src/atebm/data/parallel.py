@@ -24,6 +24,11 @@ TOGETHER = 64  # pictures that a process makes at once: 13 MB of 256 pixels
 AHEAD = 3  # such parts a process, that are under way or wait for their turn
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def made(
     pictures: Pictures, numbers: NDArray[np.int64], transform: Transform, start: int, workers: int
 ) -> Iterator[Images]:
