@@ -109,20 +109,12 @@ def streams(job: Job, shape: tuple[int, ...], device: torch.device, group: Group
     """Batches of p_data and of p_0, whose image files are brought to `shape`, (C, H, W)."""
     run = job.settings
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(
-                batches(
-                    job.parent(role),
-                    run["augment"][role],
-                    run["batch_size"],
-                    (run["seed"], number),
-                    device,
-                    group,
-                    shape,
-                )
-            )
-            for role, number in STREAMS.items()
-        ]
+        opened = []
+        for role, number in STREAMS.items():
+            how, key = run["augment"][role], (run["seed"], number)
+            opening = batches(job.parent(role), how, run["batch_size"], key, device, group, shape)
+            opened.append(stack.enter_context(opening))
+        yield opened
 
 
 def initial(job: Job, shape: Sequence[int], device: torch.device) -> State:
