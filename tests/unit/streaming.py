@@ -1,7 +1,9 @@
-"""Run by test_stream.py: streams sets far larger than memory may grow, and prints the peak in bytes after each."""
+"""Run by test_stream.py: streams sets far larger than memory may grow, and prints how many bytes that took."""
 
 import io
 import json
+import multiprocessing
+import os
 import resource
 import sys
 import tarfile
@@ -16,15 +18,16 @@ from atebm.data.readers.images import tar_pictures
 from atebm.data.stream import Indexed, Recipe, Streamed
 from atebm.training.distributed import ALONE
 
-FILES, BATCHES, BATCH, WORKERS = 60_000, 300, 40, 2
-ARRAY = (15_000, 256, 256, 3)  # 3 GB, of which a sparse file takes none
+FILES, BATCHES, BATCH, WORKERS = 60_000, 200, 40, 2
+ARRAY = (10_000, 256, 256, 3)  # 2 GB, of which a sparse file takes none
 CROP = {"name": "resized_crop_flip", "probability": 1, "scale": [0.08, 1], "ratio": [0.75, 1.3333]}
 
 
-def peak() -> int:
-    """Bytes at most: what this process ever had, and, for each worker, what the largest one ever had."""
-    own, worker = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return (own + WORKERS * worker) * (1 if sys.platform == "darwin" else 1024)
+def memory() -> int:
+    """Bytes of this process and its workers; pages that they share, such as those of torch's libraries, count once."""
+    processes = [os.getpid(), *(child.pid for child in multiprocessing.active_children())]
+    rollups = (Path(f"/proc/{process}/smaps_rollup").read_text() for process in processes)
+    return 1024 * sum(int(line.split()[1]) for text in rollups for line in text.splitlines() if line.startswith("Pss:"))
 
 
 def write_index(root: Path) -> Path:
@@ -46,14 +49,17 @@ def write_index(root: Path) -> Path:
 def main(root: Path) -> None:
     indexed = Indexed(write_index(root), Recipe(CROP, BATCH, ALONE.rows(BATCH), 0, 2), (3, 64, 64))
     stream = Streamed(indexed, torch.device("cpu"), WORKERS)
+    before, found = memory(), []
     for iteration in range(BATCHES):
         stream.batch(iteration)
+        if iteration % 20 == 0:
+            assert len(multiprocessing.active_children()) == WORKERS
+            found.append(memory())
     stream.close()
-    print(peak())
-    array = root / "images.npy"
-    np.lib.format.open_memmap(array, mode="w+", dtype=np.uint8, shape=ARRAY)
-    assert sum(len(batch) for batch in Stored(root).batches(250)) == len(Stored(root)) == ARRAY[0]
-    print(peak())
+    np.lib.format.open_memmap(root / "images.npy", mode="w+", dtype=np.uint8, shape=ARRAY)
+    array = [memory() for _ in Stored(root).batches(250)]
+    own = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # at any time, not only when it was looked at
+    print(json.dumps({"before": before, "index": max(found), "array": max(array), "own": own}))
 
 
 main(Path(sys.argv[1]))
