@@ -119,7 +119,8 @@ class Plan:
         spec = self.config.pretrainings[name]
         if spec.weights != "trained":
             return adopted("pretrain", name, spec, ("pretrainings", name))
-        settings = spec.model_dump(exclude={"weights"})
+        # without a size where there is none, as before there were sizes: no digest moved when they came
+        settings = spec.model_dump(exclude={"weights"} | ({"size"} if spec.size is None else set()))
         parents = {role: self.data(settings[role]) for role in ("p_data", "held_out")}
         return Step("pretrain", name, settings, parents, ("pretrainings", name))
 

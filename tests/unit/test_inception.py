@@ -13,7 +13,7 @@ from PIL import Image
 from torch_fidelity import calculate_metrics
 
 from atebm.data import sources as records
-from atebm.data.loader import batches
+from atebm.data.loader import Stored
 from atebm.errors import DataError, ResultError
 from atebm.files import canonical, sha256
 from atebm.job import Job
@@ -89,7 +89,7 @@ def test_fid_is_and_kid_are_those_of_torch_fidelitys_command(work, images):
         save_cpu_ram=True,
     )
     extractor = load_extractor(work / "extractor/inception-00000000", CPU)
-    (ours, logits), (reference, _) = (extract(extractor, batches(folder, CPU, extractor.batch)) for folder in images)
+    (ours, logits), (reference, _) = (extract(extractor, Stored(folder).batches(extractor.batch)) for folder in images)
     assert ours.shape == (N, 2048) and logits.shape == (N, 1008)
     score, distance = split_scores(logits, 3).mean(), frechet_distance(Gaussian.of(ours), Gaussian.of(reference))
     kid = kernel_distance(ours, reference, 10, N // 2)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.loader import batches, stored, to_float
+from ..data.loader import Stored, to_float
 from ..energy import Classifier
 from ..files import atomic
 from ..job import Job, record_of
@@ -70,16 +70,15 @@ def extract(extractor: Extractor, images: Iterable[Tensor]) -> tuple[Features, F
 
 def write_features(job: Job, device: torch.device) -> None:
     """The `features` step: features.npy and logits.npy of a set or of samples, of which one batch is in memory."""
-    extractor, folder = load_extractor(job.parent("extractor"), device), job.parent("images")
-    images = batches(folder, device, extractor.batch, job.settings["n"])
-    n = len(stored(folder)[: job.settings["n"]])
+    extractor = load_extractor(job.parent("extractor"), device)
+    images = Stored(job.parent("images"), device, job.settings["n"])
     with ExitStack() as stack:
         paths = [stack.enter_context(atomic(job.folder / name)) for name in ("features.npy", "logits.npy")]
         files = [stack.enter_context(path.open("wb")) for path in paths]
-        for parts in views(extractor, images):
+        for parts in views(extractor, images.batches(extractor.batch)):
             for file, part in zip(files, parts, strict=True):
                 if file.tell() == 0:
-                    header = {"descr": part.dtype.str, "fortran_order": False, "shape": (n, part.shape[1])}
+                    header = {"descr": part.dtype.str, "fortran_order": False, "shape": (len(images), part.shape[1])}
                     np.lib.format.write_array_header_1_0(file, header)
                 file.write(np.ascontiguousarray(part).data)
     seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
@@ -88,6 +87,6 @@ def write_features(job: Job, device: torch.device) -> None:
             "images": {key: of[key] for key in ("set", "run", "seed", "checkpoint") if key in of},
             "extractor": {key: seen[key] for key in ("extractor", "kind", "classes", "archive") if key in seen}
             | {"sha256": seen["files"]["model.safetensors"]},
-            "n": n,
+            "n": len(images),
         }
     )
