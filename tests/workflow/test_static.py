@@ -49,7 +49,7 @@ def test_dvc_lists_every_section_of_the_configuration():
     )
 
 
-@pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "demo", "fashion", "paper"])
 def test_every_scale_has_a_plan_of_every_artifact(scale):
     plan = planned(scale)
     assert all(plan.artifacts.values())
