@@ -8,14 +8,14 @@ This module must stay cheap to import (no torch, no numpy): the Snakefile is par
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from .artifacts import ARTIFACTS
-from .config import Config, Pretraining, Run, Task
+from .config import Config, Drawn, ImageIndex, Pretraining, Run, Task
 from .errors import ConfigError
 from .files import canonical, write_if_changed
 from .kinds import FILES, REVISION
@@ -88,11 +88,25 @@ class Plan:
             for step in need.ancestry()
         }
 
+    @cached_property
+    def sets(self) -> dict[tuple[str, str], Step]:
+        """Every set of the tasks that runs train on, and what it is drawn from, whether or not an artifact needs it."""
+        tasks = [self.config.tasks[name] for name in dict.fromkeys(run.task for run in self.config.runs.values())]
+        steps = (step for task in tasks for name in task.sets for step in self.data(name).ancestry())
+        return {(step.kind, step.id): step for step in steps}
+
+    def step(self, kind: str, id: str) -> Step:
+        return (self.sets | self.steps)[kind, id]
+
     def task(self, run: str) -> Task:
         return self.config.tasks[self.config.runs[run].task]
 
     def data(self, name: str) -> Step:
-        return Step("data", name, self.config.sets[name].model_dump(), section=("sets", name))
+        """A set: its images as an array or, of kind `index`, where each of them lies."""
+        spec = self.config.sets[name]
+        kind = "index" if isinstance(spec, ImageIndex) else "data"
+        parents = {"of": self.data(spec.of)} if isinstance(spec, Drawn) else {}
+        return Step(kind, name, spec.model_dump(), parents, ("sets", name))
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor
@@ -167,8 +181,12 @@ class Plan:
         """One spec per step, at work/specs/<kind>/<id>.json; and a folder per kind, since DVC wants its outs there."""
         for kind in FILES:
             (root / "work" / kind).mkdir(parents=True, exist_ok=True)
-        for step in self.steps.values():
-            write_if_changed(root / step.spec_file, canonical(step.spec))
+        write_specs(self.steps.values(), root)
+
+
+def write_specs(steps: Iterable[Step], root: Path) -> None:
+    for step in steps:
+        write_if_changed(root / step.spec_file, canonical(step.spec))
 
 
 def adopted(kind: str, name: str, spec: Run | Pretraining, section: tuple[str, ...], **settings: Any) -> Step:

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import scipy.io
 from PIL import Image
 
 RANDOM = np.random.default_rng(0)
@@ -90,3 +91,30 @@ def cifar(path: Path, kind: int, n: int = 3, dump=python2, **replaced: bytes) ->
         contents["meta"] = dump({"fine_label_names": classes, "coarse_label_names": classes[:20]})
     folder = {10: "cifar-10-batches-py", 100: "cifar-100-python"}[kind]
     return tar(path, {f"{folder}/{name}": content for name, content in (contents | replaced).items()}, "w:gz")
+
+
+def imagenet_train(folder: Path, wnids: tuple[str, ...] = ("n02", "n01", "n03"), n: int = 3) -> Path:
+    """ILSVRC2012_img_train.tar with n images a class: a tar of tars, their members and they themselves in no order."""
+    inner = {}
+    for wnid in wnids:
+        contents = {f"{wnid}_{i}.JPEG": encoded() for i in (10, *range(1, n))}
+        inner[f"{wnid}.tar"] = tar(folder / "inner", contents).read_bytes()
+    (folder / "inner").unlink()
+    return tar(folder / "ILSVRC2012_img_train.tar", inner)
+
+
+def imagenet_val(folder: Path, n: int = 4) -> Path:
+    contents = {f"ILSVRC2012_val_{i:08}.JPEG": encoded() for i in reversed(range(1, n + 1))}
+    return tar(folder / "ILSVRC2012_img_val.tar", contents)
+
+
+def imagenet_devkit(folder: Path, truth: tuple[int, ...] = (1, 3, 2, 1)) -> Path:
+    """ILSVRC2012_devkit_t12.tar.gz: n03, n01 and n02 are its classes 1, 2 and 3; `truth` has the images' classes."""
+    kinds = [("ILSVRC2012_ID", "f8"), ("WNID", "O"), ("words", "O"), ("gloss", "O"), ("num_children", "f8")]
+    rows = [(1, "n03", "c", "", 0), (2, "n01", "a, b", "", 0), (3, "n02", "d", "", 0), (4, "n09", "all", "", 3)]
+    mat = io.BytesIO()
+    scipy.io.savemat(mat, {"synsets": np.array(rows, kinds)[:, None]}, do_compression=True)
+    lines = "".join(f"{number}\n" for number in truth).encode()
+    contents = {"meta.mat": mat.getvalue(), "ILSVRC2012_validation_ground_truth.txt": lines}
+    contents = {f"ILSVRC2012_devkit_t12/data/{name}": content for name, content in contents.items()}
+    return tar(folder / "ILSVRC2012_devkit_t12.tar.gz", contents, "w:gz")

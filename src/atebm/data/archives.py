@@ -6,6 +6,7 @@ of the file that was read. So each record's chain ends at an archive that can be
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +17,17 @@ from PIL import Image
 from ..errors import DataError
 from ..files import sha256
 from . import sources
+from .parallel import made
 from .readers.arrays import FASHION_CLASSES, read_idx, svhn_mat
-from .readers.images import folder_labels, tar_images, zip_images
+from .readers.images import (
+    Pictures,
+    folder_labels,
+    tar_pictures,
+    zip_pictures,
+)
 from .readers.members import bad, check_count
 from .readers.pickles import cifar_pickles
-from .readers.transforms import area, lanczos, padded
+from .readers.transforms import area, lanczos, padded, squash
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
 Labels = NDArray[np.int64]  # (N,)
@@ -31,7 +38,8 @@ class Content(NamedTuple):
 
     n: int
     shape: tuple[int, ...]  # (H, W, C)
-    images: Iterable[Images]  # (n, H, W, C) each, together n images; passed through once
+    # (k, H, W, C) each, together the images from number `start` on; made by so many processes
+    images: Callable[[int, int], Iterable[Images]]
     labels: Callable[[], tuple[Labels, list[str]]]  # of all images and their names, once these have passed
 
 
@@ -75,7 +83,8 @@ def verified(path: Path) -> dict[str, str]:
     """
     (source,) = sources.find(path.name)
     if not path.is_file():
-        raise DataError(f"{path} is missing: python -m atebm fetch {path.name}")
+        how = f"python -m atebm fetch {path.name}" if source.access == "open" else sources.by_hand(source)
+        raise DataError(f"{path} is missing: {how}")
     print(f"{path}: verifying {path.stat().st_size:,} bytes.", flush=True)
     if found := sources.problem(path, source):
         raise DataError(f"{path} is not what it should be: {found}. Remove it, then: python -m atebm fetch {path.name}")
@@ -90,12 +99,12 @@ def verified(path: Path) -> dict[str, str]:
 
 def cifar(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
-    return whole(paths[0], size, *cifar_pickles(paths[0], split, count))
+    return whole(size, *cifar_pickles(paths[0], split, count))
 
 
 def svhn(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """SVHN's cropped digits; `held_out` is its test split."""
-    return whole(paths[0], size, *svhn_mat(paths[0], count))
+    return whole(size, *svhn_mat(paths[0], count))
 
 
 def places365_small(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
@@ -103,18 +112,18 @@ def places365_small(paths: tuple[Path, ...], split: str, size: int, count: int) 
 
     The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
     """
-    return streamed(tar_images(paths[0], "*", count), area, size, count)
+    return streamed(tar_pictures(paths[0], "*", count), area, size)
 
 
 def celebahq(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it."""
-    return streamed(zip_images(paths[0], "*", count), lanczos, size, count)
+    return streamed(zip_pictures(paths[0], "*", count), lanczos, size)
 
 
 def afhq_v1_cat(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
     """The cats of AFHQ at 512 pixels, resized as the authors' script does; `held_out` is its validation split."""
     pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[split]
-    return streamed(zip_images(paths[0], pattern, count), lanczos, size, count)
+    return streamed(zip_pictures(paths[0], pattern, count), lanczos, size)
 
 
 def fashion_mnist(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
@@ -123,7 +132,10 @@ def fashion_mnist(paths: tuple[Path, ...], split: str, size: int, count: int) ->
     check_count(paths[0], len(images), count)
     if images.ndim != 3 or labels.shape != (count,) or labels.max() >= len(FASHION_CLASSES):
         raise bad(paths[1], f"its labels, of shape {labels.shape}, are not those of {count} images of 10 classes")
-    pictures = (padded(image, size)[None] for image in images)
+
+    def pictures(start: int, _: int) -> Iterator[Images]:
+        return (padded(image, size)[None] for image in images[start:])
+
     return Content(count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
 
 
@@ -148,10 +160,6 @@ ARCHIVES = {
 }
 
 UNREAD = {  # of config.yaml's archives: what is missing
-    "imagenet": (
-        "its 1,281,167 training images at 256 pixels would fill 252 GB as an array, and the index of image files that "
-        "is to take its place, with a loader that crops them, is missing; so is the preparation of its validation set"
-    ),
     "lsun_church": "a reader of LSUN's lmdb in a zip is missing",
 }
 
@@ -159,26 +167,27 @@ UNREAD = {  # of config.yaml's archives: what is missing
 # --- shared -----------------------------------------------------------------------------------------------------
 
 
-def whole(path: Path, size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
-    """A set that fits in memory (SVHN has 0.2 GB) and comes in its own size."""
-    if images.shape[1:3] != (size, size):
-        raise DataError(f"{path.name} has images of {images.shape[1]} pixels, not {size}: set its size to that.")
-    return Content(len(images), images.shape[1:], [images], lambda: (labels, classes))
+def whole(size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
+    """A set that fits in memory in its own size (SVHN has 0.2 GB); in another one, resized as torchvision's Resize."""
+    if images.shape[1:3] == (size, size):
+        return Content(len(images), images.shape[1:], lambda start, _: [images[start:]], lambda: (labels, classes))
+
+    def resized(start: int, _: int) -> Iterator[Images]:
+        return (squash(Image.fromarray(image), size)[None] for image in images[start:])
+
+    return Content(len(images), (size, size, 3), resized, lambda: (labels, classes))
 
 
-def streamed(
-    pictures: Iterator[tuple[str, Image.Image]], resize: Callable[[Image.Image, int], Images], size: int, count: int
-) -> Content:
-    """A set that need not fit in memory: one picture, which `resize` makes (size, size, 3), after another.
+def streamed(pictures: Pictures, how: Callable[[Image.Image, int], Images], size: int) -> Content:
+    """A set that need not fit in memory: pictures, each of which `how` makes (size, size, 3).
 
-    What does stay in memory is the archive's directory: 0.6 GB for Places365's 1.8 million names and offsets.
+    What does stay in memory is the archive's index: 0.15 GB for Places365's 1.8 million names and offsets.
     Labels are the folders of the archive, as in torchvision's ImageFolder.
     """
-    names = []
+    numbers = np.arange(len(pictures.entries))
+    images = partial(made, pictures, numbers, partial(_resized, how, size))
+    return Content(len(numbers), (size, size, 3), images, lambda: folder_labels(pictures.entries))
 
-    def images() -> Iterator[Images]:
-        for name, picture in pictures:
-            names.append(name)
-            yield resize(picture, size)[None]
 
-    return Content(count, (size, size, 3), images(), lambda: folder_labels(names))
+def _resized(how: Callable[[Image.Image, int], Images], size: int, picture: Image.Image, _: int) -> Images:
+    return how(picture, size)

@@ -49,11 +49,6 @@ def is_image(name: str) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
 
 
-def by_folder(name: str) -> str:
-    """Sort key: folder by folder, as torchvision's ImageFolder. Plain strings would put "a-b/x" before "a/x"."""
-    return name.replace("/", "\0")
-
-
 def check_name(archive: Path, name: str) -> None:
     """Raise DataError for absolute names and those that climb out of the archive, in POSIX's spelling or Windows'."""
     parts = name.replace("\\", "/").split("/")
