@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts import ARTIFACTS
-from .config import Config, Drawn, ImageIndex, Pretraining, Run, Task
-from .errors import ConfigError
+from .config import Archive, Config, Drawn, ImageIndex, Pretraining, Run, Task
+from .data.sources import ARCHIVES, files_of, unpacked
+from .errors import ConfigError, DataError
 from .files import canonical, write_if_changed
 from .kinds import FILES, REVISION
 from .releases import releases
@@ -31,6 +32,7 @@ class Step:
     settings: dict[str, Any]
     parents: dict[str, "Step"] = field(default_factory=dict)
     section: tuple[str, ...] = ()  # of config.yaml, that the settings come from; no part of the digest
+    archives: tuple[str, ...] = ()  # files of data/archives/ that it reads; for an index, first that of the images
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -67,6 +69,13 @@ class Step:
     def parent_files(self) -> list[str]:
         """All that the step's parents left."""
         return [file for parent in self.parents.values() for file in parent.files]
+
+    def missing_archives(self, folder: Path = ARCHIVES) -> list[Path]:
+        """What computing the step reads of `folder`, its own or what a parent is an index of, and is not there."""
+        indices = [step for step in (self, *self.parents.values()) if step.kind == "index"]
+        indexed = {index.archives[0] for index in indices}
+        paths = [folder / file for file in dict.fromkeys((*self.archives, *indexed))]
+        return [path for path in paths if not (path.exists() or (path.name in indexed and unpacked(path)))]
 
     def ancestry(self) -> Iterator["Step"]:
         for parent in self.parents.values():
@@ -106,14 +115,16 @@ class Plan:
         spec = self.config.sets[name]
         kind = "index" if isinstance(spec, ImageIndex) else "data"
         parents = {"of": self.data(spec.of)} if isinstance(spec, Drawn) else {}
-        return Step(kind, name, spec.model_dump(), parents, ("sets", name))
+        archives = archive_files(spec.archive, spec.split) if isinstance(spec, Archive | ImageIndex) else ()
+        return Step(kind, name, spec.model_dump(), parents, ("sets", name), archives)
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor
         settings = self.config.extractors[name].model_dump()
         roles: tuple[str, ...] = ("p_data", "held_out")
         parents = {role: self.data(settings[role]) for role in roles if role in settings}
-        return Step("extractor", name, settings, parents, ("extractors", name))
+        archives = archive_files("inception") if settings["kind"] == "inception" else ()
+        return Step("extractor", name, settings, parents, ("extractors", name), archives)
 
     def pretrain(self, name: str) -> Step:
         spec = self.config.pretrainings[name]
@@ -187,6 +198,14 @@ class Plan:
 def write_specs(steps: Iterable[Step], root: Path) -> None:
     for step in steps:
         write_if_changed(root / step.spec_file, canonical(step.spec))
+
+
+def archive_files(archive: str, split: str | None = None) -> tuple[str, ...]:
+    """As files_of, but an archive or split that there is not is a mistake in config.yaml."""
+    try:
+        return files_of(archive, split)
+    except DataError as error:
+        raise ConfigError(f"config.yaml: {error}") from None
 
 
 def adopted(kind: str, name: str, spec: Run | Pretraining, section: tuple[str, ...], **settings: Any) -> Step:

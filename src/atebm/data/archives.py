@@ -43,13 +43,6 @@ class Content(NamedTuple):
     labels: Callable[[], tuple[Labels, list[str]]]  # of all images and their names, once these have passed
 
 
-class Archive(NamedTuple):
-    """How an archive becomes a set."""
-
-    files: dict[str, tuple[str, ...]]  # by split: what is read, by its names in data/archives/
-    read: Callable[[tuple[Path, ...], str, int, int], Content]  # of those files, split, size and count
-
-
 def content(settings: dict[str, Any], folder: Path = sources.ARCHIVES) -> tuple[Content, dict[str, dict[str, str]]]:
     """The set that `settings`, an Archive of config.yaml, describes, and {file: {algorithm: checksum}} of what is read.
 
@@ -62,14 +55,11 @@ def content(settings: dict[str, Any], folder: Path = sources.ARCHIVES) -> tuple[
             f"archive {name} is not prepared by this version, so scale: paper does not run to its end: {UNREAD[name]}; "
             "scale: demo runs, on data that is embedded."
         )
-    if name not in ARCHIVES:
-        raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(ARCHIVES)}.")
-    archive = ARCHIVES[name]
-    if split not in archive.files:
-        raise DataError(f"archive {name} has no split {split}; it has: {', '.join(archive.files)}.")
-    paths = tuple(folder / file for file in archive.files[split])
+    if name not in READERS:
+        raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(READERS)}.")
+    paths = tuple(folder / file for file in sources.files_of(name, split))
     checksums = {path.name: verified(path) for path in paths}
-    return archive.read(paths, split, settings["size"], settings["count"]), checksums
+    return READERS[name](paths, split, settings["size"], settings["count"]), checksums
 
 
 def verified(path: Path) -> dict[str, str]:
@@ -139,24 +129,14 @@ def fashion_mnist(paths: tuple[Path, ...], split: str, size: int, count: int) ->
     return Content(count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
 
 
-BOTH = ("train", "held_out")
-
-ARCHIVES = {
-    "cifar10": Archive(dict.fromkeys(BOTH, ("cifar-10-python.tar.gz",)), cifar),
-    "cifar100": Archive(dict.fromkeys(BOTH, ("cifar-100-python.tar.gz",)), cifar),
-    "svhn": Archive({"train": ("train_32x32.mat",), "held_out": ("test_32x32.mat",)}, svhn),
-    "places365_small": Archive(
-        {"train": ("train_256_places365standard.tar",), "held_out": ("val_256.tar",)}, places365_small
-    ),
-    "celebahq": Archive({"train": ("data512x512.zip",)}, celebahq),
-    "afhq_v1_cat": Archive(dict.fromkeys(BOTH, ("afhq.zip",)), afhq_v1_cat),
-    "fashion_mnist": Archive(
-        {
-            "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
-            "held_out": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
-        },
-        fashion_mnist,
-    ),
+READERS: dict[str, Callable[[tuple[Path, ...], str, int, int], Content]] = {  # of files, split, size and count
+    "cifar10": cifar,
+    "cifar100": cifar,
+    "svhn": svhn,
+    "places365_small": places365_small,
+    "celebahq": celebahq,
+    "afhq_v1_cat": afhq_v1_cat,
+    "fashion_mnist": fashion_mnist,
 }
 
 UNREAD = {  # of config.yaml's archives: what is missing
