@@ -122,6 +122,20 @@ class ImageIndex(Section):
         return self.count
 
 
+class TinyImages(Section):
+    """Images drawn at random from 80 Million Tiny Images, for those who hold that withdrawn set, without CIFAR's."""
+
+    paper = Paper("supplement 3, datasets; Table S4")
+    reader: Literal["tiny_images"]
+    n: PositiveInt
+    seed: NonNegativeInt
+    size: Literal[32] = 32
+
+    @property
+    def images(self) -> int:
+        return self.n
+
+
 class Drawn(Section):
     """Images drawn at random, without replacement, from another set, and frozen."""
 
@@ -155,7 +169,9 @@ class Noise(Section):
         return self.n
 
 
-ImageSet = Annotated[FashionMnist | Photographs | Archive | ImageIndex | Drawn | Noise, Field(discriminator="reader")]
+ImageSet = Annotated[
+    FashionMnist | Photographs | Archive | ImageIndex | TinyImages | Drawn | Noise, Field(discriminator="reader")
+]
 
 
 class Task(Section):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts import ARTIFACTS
-from .config import Archive, Config, Drawn, ImageIndex, Pretraining, Run, Task
+from .config import Archive, Config, Drawn, ImageIndex, ImageSet, Pretraining, Run, Task, TinyImages
 from .data.sources import ARCHIVES, files_of, unpacked
 from .errors import ConfigError, DataError
 from .files import canonical, write_if_changed
@@ -115,8 +115,7 @@ class Plan:
         spec = self.config.sets[name]
         kind = "index" if isinstance(spec, ImageIndex) else "data"
         parents = {"of": self.data(spec.of)} if isinstance(spec, Drawn) else {}
-        archives = archive_files(spec.archive, spec.split) if isinstance(spec, Archive | ImageIndex) else ()
-        return Step(kind, name, spec.model_dump(), parents, ("sets", name), archives)
+        return Step(kind, name, spec.model_dump(), parents, ("sets", name), archives_of(spec))
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor
@@ -198,6 +197,13 @@ class Plan:
 def write_specs(steps: Iterable[Step], root: Path) -> None:
     for step in steps:
         write_if_changed(root / step.spec_file, canonical(step.spec))
+
+
+def archives_of(spec: ImageSet) -> tuple[str, ...]:
+    """Files of data/archives/ that a set is made from."""
+    if isinstance(spec, TinyImages):
+        return archive_files("tiny_images") + archive_files("tiny_images_exclusions")
+    return archive_files(spec.archive, spec.split) if isinstance(spec, Archive | ImageIndex) else ()
 
 
 def archive_files(archive: str, split: str | None = None) -> tuple[str, ...]:

@@ -5,9 +5,11 @@ import io
 import pickle
 import struct
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
+import lmdb
 import numpy as np
 import scipy.io
 from PIL import Image
@@ -40,6 +42,15 @@ def zipped(path: Path, contents: dict[str, bytes]) -> Path:
         for name, content in contents.items():
             file.writestr(name, content)
     return path
+
+
+def lmdb_zip(path: Path, contents: dict[str, bytes]) -> Path:
+    """LSUN's form: a zip of one folder, named as it is, of data.mdb and lock.mdb."""
+    with tempfile.TemporaryDirectory() as folder:
+        with lmdb.open(folder, map_size=2**26) as environment, environment.begin(write=True) as transaction:
+            for key, value in contents.items():
+                transaction.put(key.encode(), value)
+        return zipped(path, {f"{path.stem}/{file.name}": file.read_bytes() for file in Path(folder).iterdir()})
 
 
 def idx(path: Path, array: np.ndarray) -> Path:

@@ -6,6 +6,7 @@ of the file that was read. So each record's chain ends at an archive that can be
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,8 @@ from ..errors import DataError
 from ..files import sha256
 from . import sources
 from .parallel import made
-from .readers.arrays import FASHION_CLASSES, read_idx, svhn_mat
+from .readers.arrays import FASHION_CLASSES, excluded_ids, npy_images, read_idx, svhn_mat, tiny_images_bin
+from .readers.databases import lmdb_pictures
 from .readers.images import (
     Pictures,
     folder_labels,
@@ -26,8 +28,8 @@ from .readers.images import (
     zip_pictures,
 )
 from .readers.members import bad, check_count
-from .readers.pickles import cifar_pickles
-from .readers.transforms import area, lanczos, padded, squash
+from .readers.pickles import cifar_pickles, imagenet32_zips
+from .readers.transforms import area, lanczos, lsun, padded, squash
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
 Labels = NDArray[np.int64]  # (N,)
@@ -43,23 +45,29 @@ class Content(NamedTuple):
     labels: Callable[[], tuple[Labels, list[str]]]  # of all images and their names, once these have passed
 
 
-def content(settings: dict[str, Any], folder: Path = sources.ARCHIVES) -> tuple[Content, dict[str, dict[str, str]]]:
+@dataclass(frozen=True)
+class Wanted:
+    """What of an archive becomes a set."""
+
+    files: tuple[Path, ...]  # verified
+    split: str
+    size: int
+    count: int
+    scratch: Path  # a folder for what has to be on a disk meanwhile
+
+
+def content(settings: dict[str, Any], folder: Path, scratch: Path) -> tuple[Content, dict[str, dict[str, str]]]:
     """The set that `settings`, an Archive of config.yaml, describes, and {file: {algorithm: checksum}} of what is read.
 
-    Raises DataError where a file is missing, not what it should be, or of an archive that isn't prepared yet; the
-    content's images and labels raise it where they meet damage or another count.
+    Raises DataError where a file is missing or not what it should be; the content's images and labels raise it where
+    they meet damage or another count.
     """
     name, split = settings["archive"], settings["split"]
-    if name in UNREAD:
-        raise DataError(
-            f"archive {name} is not prepared by this version, so scale: paper does not run to its end: {UNREAD[name]}; "
-            "scale: demo runs, on data that is embedded."
-        )
     if name not in READERS:
         raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(READERS)}.")
-    paths = tuple(folder / file for file in sources.files_of(name, split))
-    checksums = {path.name: verified(path) for path in paths}
-    return READERS[name](paths, split, settings["size"], settings["count"]), checksums
+    files = tuple(folder / file for file in sources.files_of(name, split))
+    checksums = {file.name: verified(file) for file in files}
+    return READERS[name](Wanted(files, split, settings["size"], settings["count"], scratch)), checksums
 
 
 def verified(path: Path) -> dict[str, str]:
@@ -87,61 +95,115 @@ def verified(path: Path) -> dict[str, str]:
 # --- one function per archive -----------------------------------------------------------------------------------
 
 
-def cifar(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def cifar(wanted: Wanted) -> Content:
     """CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
-    return whole(size, *cifar_pickles(paths[0], split, count))
+    return whole(wanted.size, *cifar_pickles(wanted.files[0], wanted.split, wanted.count))
 
 
-def svhn(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def svhn(wanted: Wanted) -> Content:
     """SVHN's cropped digits; `held_out` is its test split."""
-    return whole(size, *svhn_mat(paths[0], count))
+    return whole(wanted.size, *svhn_mat(wanted.files[0], wanted.count))
 
 
-def places365_small(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def places365_small(wanted: Wanted) -> Content:
     """Places365-Standard at 256 pixels, averaged down; `held_out` is its validation split.
 
     The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
     """
-    return streamed(tar_pictures(paths[0], "*", count), area, size)
+    return streamed(tar_pictures(wanted.files[0], "*", wanted.count), area, wanted.size)
 
 
-def celebahq(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def celebahq(wanted: Wanted) -> Content:
     """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it."""
-    return streamed(zip_pictures(paths[0], "*", count), lanczos, size)
+    return streamed(zip_pictures(wanted.files[0], "*", wanted.count), lanczos, wanted.size)
 
 
-def afhq_v1_cat(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def afhq_v1_cat(wanted: Wanted) -> Content:
     """The cats of AFHQ at 512 pixels, resized as the authors' script does; `held_out` is its validation split."""
-    pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[split]
-    return streamed(zip_pictures(paths[0], pattern, count), lanczos, size)
+    pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[wanted.split]
+    return streamed(zip_pictures(wanted.files[0], pattern, wanted.count), lanczos, wanted.size)
 
 
-def fashion_mnist(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def lsun_church(wanted: Wanted) -> Content:
+    """LSUN's churches from outside, as the authors' script crops them, in the order of their keys."""
+    size, numbers = wanted.size, np.arange(wanted.count)
+
+    def images(start: int, workers: int) -> Iterator[Images]:
+        with lmdb_pictures(wanted.files[0], wanted.count, wanted.scratch) as pictures:
+            yield from made(pictures, numbers, partial(_resized, lsun, size), start, workers)
+
+    return Content(len(numbers), (size, size, 3), images, lambda: (np.zeros_like(numbers), ["church_outdoor"]))
+
+
+def fashion_mnist(wanted: Wanted) -> Content:
     """All of Fashion-MNIST, grey, padded as the embedded part of it is; `held_out` is its test split."""
-    images, labels = (read_idx(path) for path in paths)
-    check_count(paths[0], len(images), count)
-    if images.ndim != 3 or labels.shape != (count,) or labels.max() >= len(FASHION_CLASSES):
-        raise bad(paths[1], f"its labels, of shape {labels.shape}, are not those of {count} images of 10 classes")
+    size, (images, labels) = wanted.size, map(read_idx, wanted.files)
+    check_count(wanted.files[0], len(images), wanted.count)
+    if images.ndim != 3 or labels.shape != (wanted.count,) or labels.max() >= len(FASHION_CLASSES):
+        raise bad(wanted.files[1], f"its labels, of shape {labels.shape}, are not those of the images, of 10 classes")
 
     def pictures(start: int, _: int) -> Iterator[Images]:
         return (padded(image, size)[None] for image in images[start:])
 
-    return Content(count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
+    return Content(wanted.count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
 
 
-READERS: dict[str, Callable[[tuple[Path, ...], str, int, int], Content]] = {  # of files, split, size and count
+def imagenet32(wanted: Wanted) -> Content:
+    """ImageNet at 32 pixels, by its own numbering of the 1,000 classes; `held_out` is its validation set."""
+    labels: list[Labels] = []
+
+    def images(start: int, _: int) -> Iterator[Images]:
+        done = 0
+        for batch, numbers in imagenet32_zips(wanted.files[0], wanted.count):
+            labels.append(numbers)
+            yield batch[max(0, start - done) :]
+            done += len(batch)
+
+    classes = [str(number) for number in range(1, 1001)]
+    return Content(wanted.count, (32, 32, 3), images, lambda: (np.concatenate(labels), classes))
+
+
+def random_images_300k(wanted: Wanted) -> Content:
+    images = npy_images(wanted.files[0], wanted.count)
+    return whole(wanted.size, images, np.zeros(wanted.count, np.int64), ["300K Random Images"])
+
+
+READERS: dict[str, Callable[[Wanted], Content]] = {
     "cifar10": cifar,
     "cifar100": cifar,
     "svhn": svhn,
     "places365_small": places365_small,
     "celebahq": celebahq,
     "afhq_v1_cat": afhq_v1_cat,
+    "lsun_church": lsun_church,
+    "imagenet32": imagenet32,
+    "random_images_300k": random_images_300k,
     "fashion_mnist": fashion_mnist,
 }
 
-UNREAD = {  # of config.yaml's archives: what is missing
-    "lsun_church": "a reader of LSUN's lmdb in a zip is missing",
-}
+# --- 80 Million Tiny Images, for those who hold them ------------------------------------------------------------
+
+TINY_IMAGES = 79_302_017
+TINY_BLOCK = 1024  # images that are in memory at once
+
+
+def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[str, dict[str, str]]]:
+    """`n` images of tiny_images.bin, drawn without replacement, as `content`; by the lists none is of CIFAR or near it.
+
+    In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training (facts 5).
+    """
+    paths = [folder / file for name in ("tiny_images", "tiny_images_exclusions") for file in sources.files_of(name)]
+    checksums = {path.name: verified(path) for path in reversed(paths)}  # the small ones first
+    excluded = excluded_ids({paths[1]: 1, paths[2]: 0}, TINY_IMAGES)
+    n, seed = settings["n"], settings["seed"]
+    chosen = np.random.default_rng(seed).choice(TINY_IMAGES, n, replace=False)
+
+    def images(start: int, _: int) -> Iterator[Images]:
+        for place in range(start, n, TINY_BLOCK):
+            numbers = chosen[place : min(place + TINY_BLOCK, n)]
+            yield tiny_images_bin(paths[0], numbers, excluded, seed, TINY_IMAGES)
+
+    return Content(n, (32, 32, 3), images, lambda: (np.zeros(n, np.int64), ["Tiny Images"])), checksums
 
 
 # --- shared -----------------------------------------------------------------------------------------------------

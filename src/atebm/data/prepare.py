@@ -19,7 +19,7 @@ from ..errors import DataError
 from ..files import atomic, canonical, room, sha256
 from ..job import Job, record_file
 from ..progress import progress
-from .archives import Content, Images, Labels
+from .archives import Content, Images, Labels, tiny_images
 from .archives import content as archived
 from .drawn import drawn
 from .readers.arrays import FASHION_CLASSES, read_idx
@@ -166,7 +166,10 @@ def write_set(job: Job, archives: Path = ARCHIVES, workers: int = 1) -> None:
 def described(job: Job, archives: Path) -> tuple[Content, dict[str, Any]]:
     """The set of the job, and what of public archives it is read from, for its record."""
     if job.settings["reader"] == "archive":
-        content, checksums = archived(job.settings, archives)
+        content, checksums = archived(job.settings, archives, job.checkpoints)
+        return content, {"archives": checksums}
+    if job.settings["reader"] == "tiny_images":
+        content, checksums = tiny_images(job.settings, archives)
         return content, {"archives": checksums}
     if job.settings["reader"] == "drawn":
         return drawn(job), {}

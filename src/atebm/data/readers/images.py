@@ -51,7 +51,7 @@ def decode(data: bytes, archive: Path, name: str) -> Image.Image:
 
     Of JPEGs whose middle alone is damaged libjpeg makes some picture; only the archive's checksum tells.
     """
-    with reading(archive, f"member {name!r}"), Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
+    with reading(archive, f"member {name!r}"), Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as picture:
         return picture.convert("RGB")
 
 
