@@ -424,12 +424,21 @@ class Sampler(Section):
 # --- evaluation -------------------------------------------------------------------------------------------------
 
 
+class PublishedStatistics(Section):
+    """Features' mean and covariance that others computed of a set, which ours must agree with."""
+
+    paper = Paper("supplement 3, evaluation metrics")
+    archive: str  # of data/sources.yaml: an .npz with mu and sigma
+    max_distance: PositiveFloat  # Frechet distance to ours, above which no FID is computed
+
+
 class Inception(Section):
     """Inception-v3 of 2015-12-05, the network behind FID and IS."""
 
     paper = Paper("supplement 3, evaluation metrics")
     kind: Literal["inception"]
-    weights: str
+    weights: Literal["2015-12-05"]
+    published: Annotated[dict[str, PublishedStatistics], Paper("ours: a check")]  # by set
 
 
 class Classifier(ClassifierTraining):
@@ -563,6 +572,9 @@ class Config(Section):
             yield f"runs.{name}.task", run.task, "tasks"
             if run.init:
                 yield f"runs.{name}.init", run.init, "pretrainings"
+        for name, extractor in self.extractors.items():
+            for reference in extractor.published if isinstance(extractor, Inception) else ():
+                yield f"extractors.{name}.published", reference, "sets"
         for name in self.samplers:
             yield f"samplers.{name}", name, "runs"
         classifiers = {f"extractors.{name}": e for name, e in self.extractors.items() if isinstance(e, Classifier)}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts import ARTIFACTS
-from .config import Archive, Config, Drawn, ImageIndex, ImageSet, Pretraining, Run, Task, TinyImages
+from .config import Archive, Config, Drawn, ImageIndex, ImageSet, Inception, Pretraining, Run, Task, TinyImages
 from .data.sources import ARCHIVES, files_of, unpacked
 from .errors import ConfigError, DataError
 from .files import canonical, write_if_changed
@@ -119,7 +119,7 @@ class Plan:
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor
-        settings = self.config.extractors[name].model_dump()
+        settings = self.config.extractors[name].model_dump(exclude={"published"})
         roles: tuple[str, ...] = ("p_data", "held_out")
         parents = {role: self.data(settings[role]) for role in roles if role in settings}
         archives = archive_files("inception") if settings["kind"] == "inception" else ()
@@ -145,6 +145,7 @@ class Plan:
         parents = {"p_data": self.data(task.p_data), "p_0": self.data(task.p_0)}
         if spec.monitor is not None:
             parents |= {"validation_sources": self.data(task.validation_sources), "extractor": self.extractor()}
+            parents |= self.reference(task.p_data)
         if spec.init is not None:
             parents["init"] = self.pretrain(spec.init)
         settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
@@ -163,6 +164,18 @@ class Plan:
         parents = {"images": images, "extractor": self.extractor()}
         return Step("features", images.name, {"n": n}, parents, ("metrics",))
 
+    def reference(self, name: str) -> dict[str, Step]:
+        """What a distance to a set is measured with: the set's features, and their agreement with published ones."""
+        features = self.features(self.data(name))
+        extractor = self.config.extractors[self.config.metrics.extractor]
+        if not isinstance(extractor, Inception) or name not in extractor.published:
+            return {"reference": features}
+        published = extractor.published[name]
+        settings = {"metric": "agreement", "n": self.config.sets[name].images, **published.model_dump()}
+        section, archives = ("extractors", self.config.metrics.extractor), archive_files(published.archive)
+        agreement = Step("metric", f"{name}.agreement", settings, {"features": features}, section, archives)
+        return {"reference": features, "agreement": agreement}
+
     def metric(self, name: str, images: Step, reference: str) -> Step:
         """One number on `metrics.n` images, or on all where `images` is a set that has fewer."""
         metrics = self.config.metrics
@@ -171,7 +184,9 @@ class Plan:
         parents = {"features": self.features(images, n)}
         if name == "frechet":
             settings["blocks"] = metrics.blocks
-            parents["reference"] = self.features(self.data(reference))
+            parents |= self.reference(reference)
+        if name == "kid":
+            parents |= self.reference(reference)
         if name == "inception_score":
             settings["splits"] = metrics.splits
         return Step("metric", f"{images.name}.{name}", settings, parents, ("metrics",))

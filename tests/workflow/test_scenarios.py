@@ -37,6 +37,7 @@ FROM_SAMPLES = (  # what follows from a change of the samples
 PAPER_SETS = ("cifar10_test", "places365_32_sources")  # scored beside the samples
 PAPER_ARCHIVES = (  # of which CIFAR-10's makes two sets
     "cifar-10-python.tar.gz",
+    "fid_stats_cifar10_train.npz",
     "train_256_places365standard.tar",
     "val_256.tar",
     "weights-inception-2015-12-05-6726825d.pth",
@@ -49,7 +50,9 @@ PAPER = (
     }
     | {f"fetch/{file}" for file in PAPER_ARCHIVES}
     | {f"features/{name}" for name in ("cifar10", *PAPER_SETS)}
-    | {f"metric/{name}.{metric}" for name in PAPER_SETS for metric in ("frechet", "inception_score")}
+    | {f"metric/{name}.kid" for name in SAMPLES}
+    | {f"metric/{name}.{metric}" for name in PAPER_SETS for metric in ("frechet", "inception_score", "kid")}
+    | {"metric/cifar10.agreement"}
     | {"extractor/inception", "train/cifar10", "toy/relu", "toy/tanh"}
     | RENDERS
 )

@@ -12,7 +12,9 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import scipy.io
+import torch
 from PIL import Image
+from torchvision.models import inception_v3
 
 RANDOM = np.random.default_rng(0)
 
@@ -57,6 +59,17 @@ def idx(path: Path, array: np.ndarray) -> Path:
     """A gzipped IDX file of bytes, the format of MNIST."""
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
     path.write_bytes(gzip.compress(header + array.tobytes()))
+    return path
+
+
+def inception_weights(path: Path) -> Path:
+    """Random weights in the layout of the 2015-12-05 Inception's file: torchvision's names, 1,008 outputs."""
+    torch.manual_seed(0)
+    network = inception_v3(num_classes=1008, aux_logits=False, init_weights=False)
+    for layer in network.modules():  # torch's own initial weights would let the signal fade, layer by layer
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    torch.save(network.state_dict(), path)
     return path
 
 
