@@ -32,7 +32,7 @@ INCEPTION, STATISTICS = "weights-inception-2015-12-05-6726825d.pth", "fid_stats_
 
 def build_archives(folder: Path) -> None:
     """Every archive that scale miniature reads, in `folder`; workflow/scales/miniature.yaml has their counts."""
-    build.cifar(folder / "cifar-10-python.tar.gz", 10, 20, draw=coloured_shape)
+    build.cifar(folder / "cifar-10-python.tar.gz", 10, 12, draw=coloured_shape)
     build.cifar(folder / "cifar-100-python.tar.gz", 100, 20, draw=coloured_shape)
     build.svhn(folder / "train_32x32.mat", 20, coloured_shape)
     build.svhn(folder / "test_32x32.mat", 10, coloured_shape)
