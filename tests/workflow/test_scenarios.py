@@ -44,16 +44,15 @@ PAPER_ARCHIVES = (  # of which CIFAR-10's makes two sets
 )
 PAPER = (
     FROM_SAMPLES - {f"metric/{name}.class_shares" for name in SAMPLES}  # Inception does not know CIFAR-10's classes
+    | {f"metric/{name}.kid" for name in SAMPLES}
     | {
         f"data/{name}"
         for name in ("cifar10", "places365_32", "places365_32_val", "places365_32_val_sources", *PAPER_SETS)
     }
     | {f"fetch/{file}" for file in PAPER_ARCHIVES}
     | {f"features/{name}" for name in ("cifar10", *PAPER_SETS)}
-    | {f"metric/{name}.kid" for name in SAMPLES}
     | {f"metric/{name}.{metric}" for name in PAPER_SETS for metric in ("frechet", "inception_score", "kid")}
-    | {"metric/cifar10.agreement"}
-    | {"extractor/inception", "train/cifar10", "toy/relu", "toy/tanh"}
+    | {"extractor/inception", "metric/cifar10.agreement", "train/cifar10", "toy/relu", "toy/tanh"}
     | RENDERS
 )
 

@@ -1,13 +1,14 @@
 """What can be checked of the workflow without running it."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
-from conftest import REPOSITORY, checkout, planned, run
+from conftest import REPOSITORY, checkout, planned, run, snakemake
 from packaging.requirements import Requirement
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -53,6 +54,19 @@ def test_dvc_lists_every_section_of_the_configuration():
 def test_every_scale_has_a_plan_of_every_artifact(scale):
     plan = planned(scale)
     assert all(plan.artifacts.values())
+
+
+def test_prepared_asks_for_every_set_of_the_paper(tmp_path):
+    """By a dry run, which reads no archive."""
+    dry = snakemake(checkout(tmp_path), "prepared", "--dry-run", "--config", "scale=paper")
+    assert dry.returncode == 0, dry.stdout + dry.stderr
+    plan, asked = (
+        planned("paper"),
+        set(re.findall(r"(?:prepare data|index the images of) (\S+)", dry.stdout + dry.stderr)),
+    )
+    assert asked == {id for _, id in plan.sets}
+    names = {id.rsplit("-", 1)[0] for id in asked}
+    assert {"imagenet", "places365_32", "church256", "imagenet256_sources", "svhn_test_256", "noise_32"} <= names
 
 
 @pytest.fixture
