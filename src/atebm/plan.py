@@ -104,8 +104,15 @@ class Plan:
         steps = (step for task in tasks for name in task.sets for step in self.data(name).ancestry())
         return {(step.kind, step.id): step for step in steps}
 
+    @cached_property
+    def known(self) -> dict[tuple[str, str], Step]:
+        """The steps, and those that no artifact needs but a person can ask for by their files: sets, and every run."""
+        models = (self.train(run, seed) for run in self.config.runs for seed in self.seeds)
+        trained = {(step.kind, step.id): step for model in models for step in model.ancestry()}
+        return trained | self.sets | self.steps
+
     def step(self, kind: str, id: str) -> Step:
-        return (self.sets | self.steps)[kind, id]
+        return self.steps.get((kind, id)) or self.known[kind, id]
 
     def task(self, run: str) -> Task:
         return self.config.tasks[self.config.runs[run].task]

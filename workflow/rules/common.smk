@@ -67,6 +67,7 @@ def inputs(kind):
 
     def files(wildcards):
         step = PLAN.step(kind, wildcards.id)
+        write_specs([step], Path())  # no artifact may need it
         return {
             "spec": ancient(step.spec_file),
             "parents": [ancient(file) for file in step.parent_files()],
@@ -92,8 +93,7 @@ def outputs(kind):
 
 
 def every_set(wildcards):
-    """The input function of `prepared`. The specs are written for it alone: no artifact may need these sets."""
-    write_specs(PLAN.sets.values(), Path())
+    """The input function of `prepared`: sets, whether or not an artifact needs them."""
     return [file for step in PLAN.sets.values() for file in step.files]
 
 
