@@ -30,6 +30,11 @@ def memory() -> int:
     return 1024 * sum(int(line.split()[1]) for text in rollups for line in text.splitlines() if line.startswith("Pss:"))
 
 
+def peak() -> int:
+    """Bytes that this process ever had at once, with all pages that it shares."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def write_index(root: Path) -> Path:
     folder, archive = root / "work/index/large-0", root / "large.tar"
     folder.mkdir(parents=True)
@@ -49,17 +54,17 @@ def write_index(root: Path) -> Path:
 def main(root: Path) -> None:
     indexed = Indexed(write_index(root), Recipe(CROP, BATCH, ALONE.rows(BATCH), 0, 2), (3, 64, 64))
     stream = Streamed(indexed, torch.device("cpu"), WORKERS)
-    before, found = memory(), []
+    found = []
     for iteration in range(BATCHES):
         stream.batch(iteration)
         if iteration % 20 == 0:
             assert len(multiprocessing.active_children()) == WORKERS
             found.append(memory())
     stream.close()
+    before = peak()
     np.lib.format.open_memmap(root / "images.npy", mode="w+", dtype=np.uint8, shape=ARRAY)
-    array = [memory() for _ in Stored(root).batches(250)]
-    own = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # at any time, not only when it was looked at
-    print(json.dumps({"before": before, "index": max(found), "array": max(array), "own": own}))
+    assert sum(len(batch) for batch in Stored(root).batches(250)) == ARRAY[0]
+    print(json.dumps({"index": max(found), "array": peak() - before, "peak": peak()}))
 
 
 main(Path(sys.argv[1]))

@@ -183,7 +183,7 @@ def test_a_damaged_file_is_one_sentence_and_loses_nothing(tmp_path):
     assert not list(folder.glob("work/data/fashion*/*"))
 
 
-@pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "demo", "fashion", "paper"])
 def test_every_target_has_a_plan_at_every_scale(smoke, scale):
     for target in ("all", "models", "numbers", "results/table2.csv", "results/fig1.png", "results/figS2.svg"):
         run = snakemake(smoke, "-n", target, "--config", f"scale={scale}")

@@ -51,7 +51,7 @@ def test_dvc_lists_every_section_of_the_configuration():
     )
 
 
-@pytest.mark.parametrize("scale", ["smoke", "demo", "miniature", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "demo", "fashion", "miniature", "paper"])
 def test_every_scale_has_a_plan_of_every_artifact(scale):
     plan = planned(scale)
     assert all(plan.artifacts.values())
@@ -91,6 +91,19 @@ def test_the_readme_shows_the_rules(tmp_path, monkeypatch):
 
     monkeypatch.chdir(checkout(tmp_path))
     assert rule_graph() in (REPOSITORY / "README.md").read_text(), "run: make readme"
+
+
+@pytest.mark.parametrize("folder", sorted((REPOSITORY / "results/scales").glob("*")), ids=lambda folder: folder.name)
+def test_a_committed_snapshot_is_what_its_manifest_says(folder):
+    from atebm.files import is_sealed, sha256
+
+    text = (folder / "manifest.json").read_text()
+    manifest = json.loads(text)
+    assert is_sealed(text) and manifest["scale"] == folder.name
+    named = manifest["summary"] | {k: v for part in manifest["artifacts"].values() for k, v in part["files"].items()}
+    here = {str(path.relative_to(folder)): sha256(path) for path in folder.rglob("*") if path.is_file()}
+    del here["manifest.json"]
+    assert here == {name: digest for name, digest in named.items() if not name.endswith(".html")}
 
 
 def test_committed_results_are_what_their_manifest_says(results):
