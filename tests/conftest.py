@@ -91,10 +91,11 @@ def computed(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory) -> tuple[Path, Plan]:
-    """(root, plan): scale smoke's data and extractor, made once for all tests; each adds steps of its own."""
+    """(root, plan): scale smoke's data, extractor and reference, made once; each test adds steps of its own."""
     import torch
 
     from atebm.data.prepare import write_set
+    from atebm.metrics.features import write_features
     from atebm.training.classifier import train_classifier
 
     root, plan = tmp_path_factory.mktemp("smoke"), planned("smoke")
@@ -102,6 +103,8 @@ def smoke(tmp_path_factory) -> tuple[Path, Plan]:
     for spec in (root / "work/specs/data").glob("*.json"):
         write_set(Job(spec))
     train_classifier(Job(root / plan.extractor().spec_file), torch.device("cpu"))
+    reference = plan.train("cifar10", 0).parents["reference"]
+    write_features(Job(root / reference.spec_file), torch.device("cpu"))
     return root, plan
 
 

@@ -4,7 +4,6 @@ import io
 import json
 import multiprocessing
 import os
-import resource
 import sys
 import tarfile
 from pathlib import Path
@@ -31,8 +30,12 @@ def memory() -> int:
 
 
 def peak() -> int:
-    """Bytes that this process ever had at once, with all pages that it shares."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Bytes that this process ever had at once, with all pages that it shares.
+
+    Not getrusage's, which of a process that another one started begin with what that one had.
+    """
+    status = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
 
 
 def write_index(root: Path) -> Path:
