@@ -117,5 +117,6 @@ def start_training(folder: Path, spec: Path) -> subprocess.Popen[str]:
     """The training of a spec, in its first iterations."""
     command = [sys.executable, "-u", "-m", "atebm", "train", str(spec)]
     training = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert "20/40" in (training.stdout.readline() if training.stdout else "")
+    lines = iter(training.stdout.readline, "") if training.stdout else iter(())
+    assert any("20/40" in line for line in lines), "it ended before iteration 20"
     return training
