@@ -2,7 +2,7 @@
 
 Both get the same two sets of features and make statistics and a distance of them, in turns within each round; reported
 are medians and quartiles over the rounds, of times that the process ran for and of ratios within a round. Then the
-memory in which one process scores 50,000 samples. Last run: frechet.md.
+memory in which one process scores 50,000 samples. One run: frechet.md.
 """
 
 import argparse

@@ -130,7 +130,7 @@ def lsun_church(wanted: Wanted) -> Content:
 
     def images(start: int, workers: int) -> Iterator[Images]:
         with lmdb_pictures(wanted.files[0], wanted.count, wanted.scratch) as pictures:
-            yield from made(pictures, numbers, partial(_resized, lsun, size), start, workers)
+            yield from made(pictures, numbers, partial(unnumbered, lsun, size), start, workers)
 
     return Content(len(numbers), (size, size, 3), images, lambda: (np.zeros_like(numbers), ["church_outdoor"]))
 
@@ -227,9 +227,10 @@ def streamed(pictures: Pictures, how: Callable[[Image.Image, int], Images], size
     Labels are the folders of the archive, as in torchvision's ImageFolder.
     """
     numbers = np.arange(len(pictures.entries))
-    images = partial(made, pictures, numbers, partial(_resized, how, size))
+    images = partial(made, pictures, numbers, partial(unnumbered, how, size))
     return Content(len(numbers), (size, size, 3), images, lambda: folder_labels(pictures.entries))
 
 
-def _resized(how: Callable[[Image.Image, int], Images], size: int, picture: Image.Image, _: int) -> Images:
+def unnumbered(how: Callable[[Image.Image, int], Images], size: int, picture: Image.Image, _: int) -> Images:
+    """What `parallel.made` makes of a picture where its number does not matter; (size, size, 3)."""
     return how(picture, size)

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..job import Job, record_of
-from .archives import Content, Images
+from .archives import Content, unnumbered
 from .index import is_index, pictures_of
 from .parallel import made
 from .readers.transforms import squash
@@ -46,13 +45,9 @@ def _cropped(job: Job, parent: Path, order: NDArray[np.int64], labels: Any) -> C
     pictures = pictures._replace(entries=pictures.entries[order])
     size, crop = settings["size"], settings["crop"]
     if crop["name"] == "squash":
-        transform: Any = partial(_squashed, size)
+        transform: Any = partial(unnumbered, squash, size)
     else:
         from .augment import crop_picture  # here, for it imports torch
 
         transform = partial(crop_picture, size, crop, (settings["seed"],))
     return Content(len(order), (size, size, 3), partial(made, pictures, order, transform), labels)
-
-
-def _squashed(size: int, picture: Image.Image, _: int) -> Images:
-    return squash(picture, size)

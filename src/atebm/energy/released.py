@@ -62,16 +62,18 @@ def import_weights(file: Path, task: str, out: Path, root: Path) -> None:
 def network_of(config: Config, task: str) -> tuple[dict[str, Any], list[int]]:
     """Settings of the network of a task and the shape (C, H, W) of its images."""
     if task in config.runs:
-        network, p_data = config.runs[task].network, config.tasks[config.runs[task].task].p_data
+        network, size = config.runs[task].network, None
+        p_data = config.tasks[config.runs[task].task].p_data
     elif task in config.pretrainings:
-        network, p_data = config.pretrainings[task].network, config.pretrainings[task].p_data
+        spec = config.pretrainings[task]
+        network, size, p_data = spec.network, spec.size, spec.p_data
     else:
         known = ", ".join(sorted({*config.runs, *config.pretrainings}))
         raise ConfigError(f"there is no run or pre-training {task!r} at scale paper; choose one of {known}.")
     images = config.sets[p_data]
-    size = (
-        256 if isinstance(images, ImageIndex) else images.size
-    )  # of an index, the size that its images are cropped to
+    if size is None and not isinstance(images, ImageIndex):  # images of an index have all sizes, so `size` is given
+        size = images.size
+    assert size is not None
     return network.model_dump(mode="json"), [len(network.mean), size, size]
 
 
