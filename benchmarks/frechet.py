@@ -7,24 +7,24 @@ memory in which one process scores 50,000 samples. One run: frechet.md.
 
 import argparse
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
+from turns import in_turns, processor_line, quartiles, ratios, verdict
 
 from atebm.metrics.frechet import Gaussian, frechet_distance
 
 D, N = 2048, 5000
 SAMPLES = 50_000  # of the memory's measurement: the paper's
-WANTED = 2.0  # times faster, at least
+OURS, WANTED = "ours", 2.0  # times faster, at least
 
 
 def features(seed: int, n: int) -> np.ndarray:
@@ -43,15 +43,10 @@ def ours(a: np.ndarray, b: np.ndarray) -> float:
     return frechet_distance(Gaussian.of(a), Gaussian.of(b))
 
 
-def timed(step: Callable[[], float]) -> tuple[float, float]:
+def seconds(step: Callable[[], float]) -> float:
     start = time.process_time()
-    value = step()
-    return time.process_time() - start, value
-
-
-def quartiles(values: list[float], unit: str = "") -> str:
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{middle:.2f}{unit} ({low:.2f} to {high:.2f})"
+    step()
+    return time.process_time() - start
 
 
 def score_samples() -> None:
@@ -70,23 +65,20 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     a, b = features(1, N), features(2, N)
     reference = Gaussian.of(b)
-    times: dict[str, list[float]] = {"torch-fidelity": [], "ours": [], "ours, one reference for many": []}
-    for _ in range(rounds):
-        seconds, expected = timed(lambda: theirs(a, b))
-        times["torch-fidelity"].append(seconds)
-        seconds, value = timed(lambda: ours(a, b))
-        times["ours"].append(seconds)
-        times["ours, one reference for many"].append(timed(lambda: frechet_distance(Gaussian.of(a), reference))[0])
-    print(
-        f"{platform.machine()}, {os.environ.get('OMP_NUM_THREADS', 'all')} threads, {rounds} rounds of {N} features\n"
-    )
+    peers = {
+        "torch-fidelity": partial(theirs, a, b),
+        OURS: partial(ours, a, b),
+        f"{OURS}, one reference for many": lambda: frechet_distance(Gaussian.of(a), reference),
+    }
+    difference = abs(peers[OURS]() / peers["torch-fidelity"]() - 1)
+    times = in_turns({name: partial(seconds, step) for name, step in peers.items()}, rounds)
+    print(f"{processor_line()}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS')}")
+    print(f"{rounds} rounds of {N} features\n")
     print("| | seconds, median (quartiles) | torch-fidelity's time over it |\n|---|---|---|")
-    for name, seconds in times.items():
-        ratios = [slow / fast for slow, fast in zip(times["torch-fidelity"], seconds, strict=True)]
-        print(f"| {name} | {quartiles(seconds)} | {quartiles(ratios)} |")
-    ratio = statistics.median(x / y for x, y in zip(times["torch-fidelity"], times["ours"], strict=True))
-    print(f"\nWanted: {WANTED} times; {'reached' if ratio >= WANTED else 'missed'}.")
-    print(f"Relative difference of the distances: {abs(value / expected - 1):.1e}.")
+    for name, values in times.items():
+        print(f"| {name} | {quartiles(values, '%.2f')} | {quartiles(ratios(times, 'torch-fidelity', name), '%.2f')} |")
+    print(f"\n{verdict('Frechet step', times, 'torch-fidelity', OURS, WANTED)}")
+    print(f"\nRelative difference of the distances: {difference:.1e}.")
     with tempfile.NamedTemporaryFile(suffix=".npy") as file:
         np.save(file, np.concatenate([a] * (SAMPLES // N)))
         file.flush()
