@@ -17,6 +17,11 @@ def fig1(plan: Plan) -> list[Step]:
     return [plan.toy(activation) for activation in plan.config.toy.activations]
 
 
+def figS1(plan: Plan) -> list[Step]:
+    """Fig. S1: minimax instead of maximin: Algorithm 3 in 2D, beside D of Algorithm 1."""
+    return [plan.minimax(), plan.toy(plan.config.minimax.activation)]
+
+
 def figS2(plan: Plan) -> list[Step]:
     """Fig. S2: uncurated CIFAR-10 samples, here over the source images they started from."""
     sample = plan.sample("cifar10", plan.config.seed, "best")
@@ -39,6 +44,7 @@ def table2(plan: Plan) -> list[Step]:
 ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "fig1": fig1,
     "table2": table2,
+    "figS1": figS1,
     "figS2": figS2,
 }
 

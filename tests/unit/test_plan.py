@@ -22,10 +22,11 @@ def changed(*, to: dict, scale: str = "demo") -> set[str]:
     ("change", "new"),
     [
         ({"runs": {"cifar10": {"r1": 0.02}}}, {"train", "sample", "features", "metric"}),
-        ({"seed": 7}, {"train", "sample", "features", "metric", "toy"}),
+        ({"seed": 7}, {"train", "sample", "features", "metric", "toy", "minimax"}),
         ({"samplers": {"cifar10": {"steps": 3}}}, {"sample", "features", "metric"}),
         ({"metrics": {"splits": 5}}, {"metric"}),
         ({"toy": {"K": 3}}, {"toy"}),
+        ({"minimax": {"decay": 1}}, {"minimax"}),
         ({"sets": {"photographs_test": {"seed": 9}}}, {"data", "sample", "features", "metric"}),
         ({"sets": {"photographs": {"seed": 9}}}, {"data", "train", "sample", "features", "metric"}),
         ({"tasks": {"cifar10": {"played_by": "something else"}}}, set()),
