@@ -16,7 +16,6 @@ The peers' BatchNorm is in eval mode, their memory contiguous (NCHW), as people 
 import argparse
 import copy
 import os
-import platform
 import shutil
 import statistics
 import time
@@ -37,6 +36,7 @@ from atebm import layers
 from atebm.attacks.pgd import pgd
 from atebm.energy import Energy
 from atebm.energy.folding import ConvAffine, frozen
+from atebm.hardware import cpu_facts, described
 from atebm.memory import keep_memory
 from atebm.training import loop, schedule
 from atebm.training.batch import draw
@@ -165,12 +165,10 @@ def precisions(device: torch.device) -> list[str]:
 
 def processor() -> tuple[str, list[str]]:
     """The CPU's name, and its instructions that matter here."""
-    file = Path("/proc/cpuinfo")
-    lines = dict(line.split(":", 1) for line in file.read_text().splitlines() if ":" in line) if file.exists() else {}
-    facts = {key.strip(): value.strip() for key, value in lines.items()}
+    facts = cpu_facts()
     flags = set(facts.get("flags", facts.get("Features", "")).split())
     wanted = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile", "asimd", "sve", "bf16")
-    return facts.get("model name", platform.processor() or platform.machine()), [f for f in wanted if f in flags]
+    return described(torch.device("cpu")), [f for f in wanted if f in flags]
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:
