@@ -112,14 +112,18 @@ def ours_tableS6(results: Path) -> str:
 
 
 _PAPER = published("table2").set_index("approach").loc["Ours"]
+_STEM = published("tableS2")["layer"][0]
+_SAMPLER = published("tableS4").set_index("task").loc["CIFAR-10"]
+_STEPS = published("tableS5").set_index("task")["Ours"]
+_TIME = published("tableS6").set_index("model").loc["Ours"]
 HEADLINES: dict[str, tuple[str, Callable[[Path], str]]] = {
     "fig1": ("picture", ours_fig1),
     "table2": (f"IS {_PAPER['is']}, FID {_PAPER['fid']}", ours_table2),
     "figS2": ("picture", ours_figS2),
     "table1": ("theory", ours_table1),
-    "tableS2": ("1x1 stem", ours_tableS2),
+    "tableS2": (f"{_STEM} stem", ours_tableS2),
     "tableS3": ("4 tasks", ours_tableS3),
-    "tableS4": ("CIFAR-10: 32 steps of 0.2", ours_tableS4),
-    "tableS5": ("CIFAR-10: 25 in training, 32 in sampling", ours_tableS5),
-    "tableS6": ("2.34 seconds, RTX 2080 Ti", ours_tableS6),
+    "tableS4": (f"CIFAR-10: {_SAMPLER['steps']} steps of {_SAMPLER['step_size']}", ours_tableS4),
+    "tableS5": (f"CIFAR-10: {_STEPS.iloc[0]} in training, {_STEPS.iloc[1]} in sampling", ours_tableS5),
+    "tableS6": (f"{_TIME['time']}, {_TIME['device']}", ours_tableS6),
 }

@@ -249,7 +249,7 @@ def tableS6(plan: str, out: str) -> pd.DataFrame:
         "time": f"{timing['median_seconds']:.3g} seconds",
         "device": f"{timing['hardware']}{threads}",
         "quartiles_seconds": f"{lower:.3g} to {upper:.3g}",
-        "repeats": len(timing["seconds"]),
+        "repeats": str(len(timing["seconds"])),
         "samples_per_second": f"{timing['samples_per_second']:.4g}",
         "network": timing["network"]["name"],
         "images": "x".join(map(str, timing["shape"])),
