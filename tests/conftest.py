@@ -1,5 +1,6 @@
 """Shared by all tests: the repository, and what a step needs to run outside Snakemake."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -115,6 +116,31 @@ def unchecked(monkeypatch) -> Any:
     for module in (torchvision.datasets.cifar, torchvision.datasets.svhn, torchvision.datasets.imagenet):
         monkeypatch.setattr(module, "check_integrity", lambda *_: True)
     return torchvision.datasets
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Where `fetch` puts archives."""
+    (tmp_path / "archives").mkdir()
+    return tmp_path / "archives"
+
+
+@pytest.fixture
+def documented(monkeypatch):
+    """Let the records of data/sources.yaml be those of miniatures: documented(path) gives a file's its md5."""
+    from atebm.data import sources
+
+    records = {source.file: source for source in sources.sources()}
+
+    def document(path: Path) -> Path:
+        changes: dict[str, Any] = {"bytes": path.stat().st_size}
+        if records[path.name].md5:  # where none is documented of the archive, none is of its miniature
+            changes["md5"] = hashlib.md5(path.read_bytes()).hexdigest()
+        records[path.name] = records[path.name].model_copy(update=changes)
+        return path
+
+    monkeypatch.setattr(sources, "find", lambda name: (records[name],))
+    return document
 
 
 @pytest.fixture(autouse=True)

@@ -37,6 +37,8 @@ def table2(plan: Plan) -> list[Step]:
     names = ["frechet", "inception_score"]
     if plan.config.extractors[plan.config.metrics.extractor].kind == "classifier":
         names.append("class_shares")  # it knows the classes of p_data, Inception does not
+    else:
+        names.append("kid")
     return [plan.metric(name, step, task.p_data) for step in images for name in names]
 
 

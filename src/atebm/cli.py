@@ -30,12 +30,27 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps", envvar="ATEB
 
 
 @app.command()
-def data(spec: Spec) -> None:
-    """Prepare an image set as uint8 arrays."""
+def data(
+    spec: Spec,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="processes that decode images; all cores by default", show_default=False)
+    ] = None,
+) -> None:
+    """Prepare an image set as uint8 arrays, going on where a killed command stopped."""
+    from .data.parallel import cores
     from .data.prepare import write_set
 
     with Job(spec).lock():
-        write_set(Job(spec))
+        write_set(Job(spec), workers=workers or cores())
+
+
+@app.command()
+def index(spec: Spec) -> None:
+    """Index the image files of a set that is too large for an array."""
+    from .data.index import write_index
+
+    with Job(spec).lock():
+        write_index(Job(spec))
 
 
 @app.command()
@@ -49,8 +64,14 @@ def toy(spec: Spec) -> None:
 
 @app.command()
 def extractor(spec: Spec, device: Device = "auto") -> None:
-    """Train the stand-in feature extractor."""
-    train_a_classifier(spec, device)
+    """Train the stand-in feature extractor, or take Inception's weights from their archive."""
+    if Job(spec).settings["kind"] == "inception":
+        from .metrics.inception import write_inception
+
+        with Job(spec).lock():
+            write_inception(Job(spec))
+    else:
+        train_a_classifier(spec, device)
 
 
 @app.command()

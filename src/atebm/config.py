@@ -108,7 +108,70 @@ class Archive(Section):
         return self.count
 
 
-ImageSet = Annotated[FashionMnist | Photographs | Archive, Field(discriminator="reader")]
+class ImageIndex(Section):
+    """Where each image file of a public archive lies: a set that is too large for an array, of images of all sizes."""
+
+    paper = Paper("supplement 3, datasets")
+    reader: Literal["index"]
+    archive: str
+    split: Literal["train", "held_out"]
+    count: PositiveInt  # images, asserted
+
+    @property
+    def images(self) -> int:
+        return self.count
+
+
+class TinyImages(Section):
+    """Images drawn at random from 80 Million Tiny Images, for those who hold that withdrawn set, without CIFAR's."""
+
+    paper = Paper("supplement 3, datasets; Table S4")
+    reader: Literal["tiny_images"]
+    n: PositiveInt
+    seed: NonNegativeInt
+    size: Literal[32] = 32
+
+    @property
+    def images(self) -> int:
+        return self.n
+
+
+class Drawn(Section):
+    """Images drawn at random, without replacement, from another set, and frozen."""
+
+    paper = Paper("Sec. 5.1, sources; supplement 3, evaluation metrics")
+    reader: Literal["drawn"]
+    of: str  # a set that is not drawn itself
+    n: PositiveInt
+    seed: NonNegativeInt
+    # images, first in the seed's order, that are left to other sets: what is drawn from there on is disjoint from them
+    skip: NonNegativeInt = 0
+    size: PositiveInt  # pixels a side
+    # how images of an index, which have all sizes, get theirs; null: those of an array stay as they are
+    crop: Annotated["Crop | None", Paper("authors' script")]
+
+    @property
+    def images(self) -> int:
+        return self.n
+
+
+class Noise(Section):
+    """Uniform noise in three channels, in whole grey levels as all images are stored (the authors' is not rounded)."""
+
+    paper = Paper("Tables 4 and S8")
+    reader: Literal["noise"]
+    n: PositiveInt
+    seed: NonNegativeInt
+    size: PositiveInt  # pixels a side
+
+    @property
+    def images(self) -> int:
+        return self.n
+
+
+ImageSet = Annotated[
+    FashionMnist | Photographs | Archive | ImageIndex | TinyImages | Drawn | Noise, Field(discriminator="reader")
+]
 
 
 class Task(Section):
@@ -122,6 +185,17 @@ class Task(Section):
     p_0: str
     validation_sources: str  # select checkpoint and sampler length on these
     sources: str  # report on these
+    # sets that the model should score lower than p_data, by their rows in the tables; a row of null is left out
+    out_of_distribution: Annotated[
+        dict[str, str],
+        BeforeValidator(lambda rows: {row: name for row, name in (rows or {}).items() if name is not None}),
+        Paper("Tables 4 and S8; authors' script"),
+    ] = {}
+
+    @property
+    def sets(self) -> list[str]:
+        roles = (self.p_data, self.held_out, self.p_0, self.validation_sources, self.sources)
+        return list(dict.fromkeys((*roles, *self.out_of_distribution.values())))
 
 
 # --- networks and training --------------------------------------------------------------------------------------
@@ -263,6 +337,16 @@ class AutoAugmentCutout(Kind):
 Augment = Annotated[NoAugment | CropFlip | ResizedCropFlip | AutoAugmentCutout, Field(discriminator="name")]
 
 
+class Squash(Kind):
+    """Stretched to a square, bilinear."""
+
+    paper = Paper("authors' script")
+    name: Literal["squash"]
+
+
+Crop = Annotated[Squash | ResizedCropFlip, Field(discriminator="name")]
+
+
 Weights = Annotated[str, Field(pattern="^(trained|released|[0-9a-f]{64})$")]
 
 
@@ -340,12 +424,21 @@ class Sampler(Section):
 # --- evaluation -------------------------------------------------------------------------------------------------
 
 
+class PublishedStatistics(Section):
+    """Features' mean and covariance that others computed of a set, which ours must agree with."""
+
+    paper = Paper("supplement 3, evaluation metrics")
+    archive: str  # of data/sources.yaml: an .npz with mu and sigma
+    max_distance: PositiveFloat  # Frechet distance to ours, above which no FID is computed
+
+
 class Inception(Section):
     """Inception-v3 of 2015-12-05, the network behind FID and IS."""
 
     paper = Paper("supplement 3, evaluation metrics")
     kind: Literal["inception"]
-    weights: str
+    weights: Literal["2015-12-05"]
+    published: Annotated[dict[str, PublishedStatistics], Paper("ours: a check")]  # by set
 
 
 class Classifier(ClassifierTraining):
@@ -421,6 +514,22 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _drawn_of_fitting_sets(self) -> "Config":
+        drawn = [
+            (f"sets.{name}", spec, self.sets[spec.of]) for name, spec in self.sets.items() if isinstance(spec, Drawn)
+        ]
+        for place, spec, of in drawn:
+            if isinstance(of, Drawn):
+                raise ValueError(f"{place}.of = {spec.of!r}, which is drawn itself: name what that is drawn of")
+            if isinstance(of, ImageIndex) != (spec.crop is not None):
+                raise ValueError(
+                    f"{place}.crop: images of an index want one, those of an array have their size already"
+                )
+            if not isinstance(of, ImageIndex) and spec.size != of.size:
+                raise ValueError(f"{place}.size = {spec.size}, but set {spec.of} has images of {of.size} pixels")
+        return self
+
+    @model_validator(mode="after")
     def _enough_images(self) -> "Config":
         for place, wanted, where in self._wanted():
             have = self.sets[where].images
@@ -437,6 +546,9 @@ class Config(Section):
 
     def _wanted(self) -> Iterator[tuple[str, int, str]]:
         """Where a number of images is asked for, the number, and the set that must have them."""
+        for name, spec in self.sets.items():
+            if isinstance(spec, Drawn):
+                yield f"sets.{name}.skip + n", spec.skip + spec.n, spec.of
         for name, run in self.runs.items():
             task = self.tasks[run.task]
             yield f"runs.{name}.batch_size", run.batch_size, task.p_data
@@ -448,13 +560,21 @@ class Config(Section):
 
     def _references(self) -> Iterator[tuple[str, str, str]]:
         """Where a name stands, the name, and the section that must have it."""
+        for name, images in self.sets.items():
+            if isinstance(images, Drawn):
+                yield f"sets.{name}.of", images.of, "sets"
         for task, spec in self.tasks.items():
             for role in ("p_data", "held_out", "p_0", "validation_sources", "sources"):
                 yield f"tasks.{task}.{role}", getattr(spec, role), "sets"
+            for row, name in spec.out_of_distribution.items():
+                yield f"tasks.{task}.out_of_distribution.{row}", name, "sets"
         for name, run in self.runs.items():
             yield f"runs.{name}.task", run.task, "tasks"
             if run.init:
                 yield f"runs.{name}.init", run.init, "pretrainings"
+        for name, extractor in self.extractors.items():
+            for reference in extractor.published if isinstance(extractor, Inception) else ():
+                yield f"extractors.{name}.published", reference, "sets"
         for name in self.samplers:
             yield f"samplers.{name}", name, "runs"
         classifiers = {f"extractors.{name}": e for name, e in self.extractors.items() if isinstance(e, Classifier)}
@@ -558,6 +678,7 @@ _TAGS = {
         (Network, "name"),
         (Optimizer, "name"),
         (Augment, "name"),
+        (Crop, "name"),
         (Extractor, "kind"),
     )
     for member in get_args(get_args(union)[0])

@@ -17,9 +17,9 @@ PYTHON = "3.11"
 # manifest computes without torch but in its environment, and imports report/: hence matplotlib with those of every job.
 # pillow writes matplotlib's PNGs: their bytes depend on its version too.
 EVERY_JOB = ("numpy", "scipy", "pandas", "pydantic", "pyyaml", "typer", "matplotlib", "pillow")
-COMPUTING = ("torch", "torchvision", "safetensors", "rich", "scikit-image", "scikit-learn")
+COMPUTING = ("torch", "torchvision", "torch-fidelity", "safetensors", "lmdb", "rich", "scikit-image", "scikit-learn")
 DRAWING = ("tabulate", "nbformat", "papermill", "nbconvert", "ipykernel")
-DRIVING = ("jupyter", "dvc", "dvc-s3", "pytest", "snakemake", "torch-fidelity")
+DRIVING = ("jupyter", "dvc", "dvc-s3", "pytest", "snakemake")
 
 # File, below the repository's root -> what the environment is for, and its packages by their names on PyPI.
 ENVIRONMENTS = {

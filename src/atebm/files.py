@@ -17,11 +17,18 @@ from .errors import DataError
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it doesn't."""
+    with passing(path) as temporary:
+        yield temporary
+        temporary.replace(path)
+
+
+@contextmanager
+def passing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; what is there when the block ends, however it ends, vanishes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")  # same suffix: writers such as numpy look at it
     try:
         yield temporary
-        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

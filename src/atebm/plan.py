@@ -8,14 +8,14 @@ This module must stay cheap to import (no torch, no numpy): the Snakefile is par
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from .artifacts import ARTIFACTS
-from .config import Config, Pretraining, Run, Task
+from .config import Config, Drawn, ImageIndex, Inception, Pretraining, Run, Task
 from .errors import ConfigError
 from .files import canonical, write_if_changed
 from .kinds import FILES, REVISION
@@ -88,15 +88,29 @@ class Plan:
             for step in need.ancestry()
         }
 
+    @cached_property
+    def sets(self) -> dict[tuple[str, str], Step]:
+        """Every set of the tasks that runs train on, and what it is drawn from, whether or not an artifact needs it."""
+        tasks = [self.config.tasks[name] for name in dict.fromkeys(run.task for run in self.config.runs.values())]
+        steps = (step for task in tasks for name in task.sets for step in self.data(name).ancestry())
+        return {(step.kind, step.id): step for step in steps}
+
+    def step(self, kind: str, id: str) -> Step:
+        return (self.sets | self.steps)[kind, id]
+
     def task(self, run: str) -> Task:
         return self.config.tasks[self.config.runs[run].task]
 
     def data(self, name: str) -> Step:
-        return Step("data", name, self.config.sets[name].model_dump(), section=("sets", name))
+        """A set: its images as an array or, of kind `index`, where each of them lies."""
+        spec = self.config.sets[name]
+        kind = "index" if isinstance(spec, ImageIndex) else "data"
+        parents = {"of": self.data(spec.of)} if isinstance(spec, Drawn) else {}
+        return Step(kind, name, spec.model_dump(), parents, ("sets", name))
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor
-        settings = self.config.extractors[name].model_dump()
+        settings = self.config.extractors[name].model_dump(exclude={"published"})
         roles: tuple[str, ...] = ("p_data", "held_out")
         parents = {role: self.data(settings[role]) for role in roles if role in settings}
         return Step("extractor", name, settings, parents, ("extractors", name))
@@ -121,6 +135,7 @@ class Plan:
         parents = {"p_data": self.data(task.p_data), "p_0": self.data(task.p_0)}
         if spec.monitor is not None:
             parents |= {"validation_sources": self.data(task.validation_sources), "extractor": self.extractor()}
+            parents |= self.reference(task.p_data)
         if spec.init is not None:
             parents["init"] = self.pretrain(spec.init)
         settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
@@ -139,6 +154,17 @@ class Plan:
         parents = {"images": images, "extractor": self.extractor()}
         return Step("features", images.name, {"n": n}, parents, ("metrics",))
 
+    def reference(self, name: str) -> dict[str, Step]:
+        """What a distance to a set is measured with: the set's features, and their agreement with published ones."""
+        features = self.features(self.data(name))
+        extractor = self.config.extractors[self.config.metrics.extractor]
+        if not isinstance(extractor, Inception) or name not in extractor.published:
+            return {"reference": features}
+        settings = {"metric": "agreement", "n": self.config.sets[name].images, **extractor.published[name].model_dump()}
+        section = ("extractors", self.config.metrics.extractor)
+        agreement = Step("metric", f"{name}.agreement", settings, {"features": features}, section)
+        return {"reference": features, "agreement": agreement}
+
     def metric(self, name: str, images: Step, reference: str) -> Step:
         """One number on `metrics.n` images, or on all where `images` is a set that has fewer."""
         metrics = self.config.metrics
@@ -147,7 +173,9 @@ class Plan:
         parents = {"features": self.features(images, n)}
         if name == "frechet":
             settings["blocks"] = metrics.blocks
-            parents["reference"] = self.features(self.data(reference))
+            parents |= self.reference(reference)
+        if name == "kid":
+            parents |= self.reference(reference)
         if name == "inception_score":
             settings["splits"] = metrics.splits
         return Step("metric", f"{images.name}.{name}", settings, parents, ("metrics",))
@@ -187,8 +215,12 @@ class Plan:
         """One spec per step, at work/specs/<kind>/<id>.json; and a folder per kind, since DVC wants its outs there."""
         for kind in FILES:
             (root / "work" / kind).mkdir(parents=True, exist_ok=True)
-        for step in self.steps.values():
-            write_if_changed(root / step.spec_file, canonical(step.spec))
+        write_specs(self.steps.values(), root)
+
+
+def write_specs(steps: Iterable[Step], root: Path) -> None:
+    for step in steps:
+        write_if_changed(root / step.spec_file, canonical(step.spec))
 
 
 def adopted(kind: str, name: str, spec: Run | Pretraining, section: tuple[str, ...], **settings: Any) -> Step:

@@ -5,11 +5,16 @@ import io
 import pickle
 import struct
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
+import lmdb
 import numpy as np
+import scipy.io
+import torch
 from PIL import Image
+from torchvision.models import inception_v3
 
 RANDOM = np.random.default_rng(0)
 
@@ -41,10 +46,30 @@ def zipped(path: Path, contents: dict[str, bytes]) -> Path:
     return path
 
 
+def lmdb_zip(path: Path, contents: dict[str, bytes]) -> Path:
+    """LSUN's form: a zip of one folder, named as it is, of data.mdb and lock.mdb."""
+    with tempfile.TemporaryDirectory() as folder:
+        with lmdb.open(folder, map_size=2**26) as environment, environment.begin(write=True) as transaction:
+            for key, value in contents.items():
+                transaction.put(key.encode(), value)
+        return zipped(path, {f"{path.stem}/{file.name}": file.read_bytes() for file in Path(folder).iterdir()})
+
+
 def idx(path: Path, array: np.ndarray) -> Path:
     """A gzipped IDX file of bytes, the format of MNIST."""
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
     path.write_bytes(gzip.compress(header + array.tobytes()))
+    return path
+
+
+def inception_weights(path: Path) -> Path:
+    """Random weights in the layout of the 2015-12-05 Inception's file: torchvision's names, 1,008 outputs."""
+    torch.manual_seed(0)
+    network = inception_v3(num_classes=1008, aux_logits=False, init_weights=False)
+    for layer in network.modules():  # torch's own initial weights would let the signal fade, layer by layer
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    torch.save(network.state_dict(), path)
     return path
 
 
@@ -90,3 +115,30 @@ def cifar(path: Path, kind: int, n: int = 3, dump=python2, **replaced: bytes) ->
         contents["meta"] = dump({"fine_label_names": classes, "coarse_label_names": classes[:20]})
     folder = {10: "cifar-10-batches-py", 100: "cifar-100-python"}[kind]
     return tar(path, {f"{folder}/{name}": content for name, content in (contents | replaced).items()}, "w:gz")
+
+
+def imagenet_train(folder: Path, wnids: tuple[str, ...] = ("n02", "n01", "n03"), n: int = 3) -> Path:
+    """ILSVRC2012_img_train.tar with n images a class: a tar of tars, their members and they themselves in no order."""
+    inner = {}
+    for wnid in wnids:
+        contents = {f"{wnid}_{i}.JPEG": encoded() for i in (10, *range(1, n))}
+        inner[f"{wnid}.tar"] = tar(folder / "inner", contents).read_bytes()
+    (folder / "inner").unlink()
+    return tar(folder / "ILSVRC2012_img_train.tar", inner)
+
+
+def imagenet_val(folder: Path, n: int = 4) -> Path:
+    contents = {f"ILSVRC2012_val_{i:08}.JPEG": encoded() for i in reversed(range(1, n + 1))}
+    return tar(folder / "ILSVRC2012_img_val.tar", contents)
+
+
+def imagenet_devkit(folder: Path, truth: tuple[int, ...] = (1, 3, 2, 1)) -> Path:
+    """ILSVRC2012_devkit_t12.tar.gz: n03, n01 and n02 are its classes 1, 2 and 3; `truth` has the images' classes."""
+    kinds = [("ILSVRC2012_ID", "f8"), ("WNID", "O"), ("words", "O"), ("gloss", "O"), ("num_children", "f8")]
+    rows = [(1, "n03", "c", "", 0), (2, "n01", "a, b", "", 0), (3, "n02", "d", "", 0), (4, "n09", "all", "", 3)]
+    mat = io.BytesIO()
+    scipy.io.savemat(mat, {"synsets": np.array(rows, kinds)[:, None]}, do_compression=True)
+    lines = "".join(f"{number}\n" for number in truth).encode()
+    contents = {"meta.mat": mat.getvalue(), "ILSVRC2012_validation_ground_truth.txt": lines}
+    contents = {f"ILSVRC2012_devkit_t12/data/{name}": content for name, content in contents.items()}
+    return tar(folder / "ILSVRC2012_devkit_t12.tar.gz", contents, "w:gz")

@@ -24,6 +24,7 @@ from conftest import REPOSITORY, planned, write_specs
 from safetensors.numpy import load_file
 
 from atebm.checks import write_check
+from atebm.data.index import write_index
 from atebm.data.prepare import write_set
 from atebm.energy.outline import write_network
 from atebm.files import write_text
@@ -48,6 +49,7 @@ CPU = torch.device("cpu")
 # and 2.14, Pillow 11 and 13, and 30 chains whose networks saw inputs off by about two units in the last place.
 TOLERANCE: dict[str, float] = {
     "data/*": 1e-7,  # bytes, computed in integers (0)
+    "index/*": 1e-7,
     "extractor/*": 5e-6,  # (9e-7)
     "pretrain/*": 5e-6,
     "toy/*": 2e-5,  # (2e-6); toy.csv has six digits
@@ -106,10 +108,16 @@ OPTIONS: dict[str, Any] = {
 
 
 def chain() -> list[Step]:
-    """All steps of the plan, and samples of a run with the options that it does not use; parents first."""
+    """All steps of the plan, samples of a run with the options that it does not use, and other sets; parents first."""
     steps = planned("smoke", **SHORT).steps
+    noise = Step("data", "noise", {"reader": "noise", "n": 30, "seed": 1, "size": 8})
+    settings = {"reader": "drawn", "of": "noise", "n": 20, "seed": 1, "skip": 2, "size": 8, "crop": None}
+    drawn = Step("data", "drawn", settings, {"of": noise})
     options = planned("smoke", **OPTIONS).sample("cifar10", 1, "last")
-    return list(steps.values()) + [step for step in options.ancestry() if (step.kind, step.id) not in steps]
+    index = Step("index", "imagenet", {"reader": "index", "archive": "imagenet", "split": "train", "count": 9})
+    return [*steps.values(), noise, drawn, index] + [
+        step for step in options.ancestry() if (step.kind, step.id) not in steps
+    ]
 
 
 def sample(job: Job) -> None:
@@ -119,8 +127,19 @@ def sample(job: Job) -> None:
     gather(job, shards)
 
 
+def index(job: Job) -> None:
+    """Of files that are no images: an index doesn't look."""
+    archives = job.work / "archives"
+    for i in range(9):
+        path = archives / f"ILSVRC2012_img_train/n{i % 3}{'-' * (i % 2)}/{100 * i}.JPEG"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(i + 1))
+    write_index(job, archives)
+
+
 RUN: dict[str, Callable[[Job], None]] = {
     "data": write_set,
+    "index": index,
     "extractor": lambda job: train_classifier(job, CPU),
     "pretrain": lambda job: train_classifier(job, CPU),
     "toy": write_toy,
@@ -153,7 +172,10 @@ def quantities(path: Path) -> Iterator[tuple[str, Any]]:
             with suppress(ValueError):  # words
                 yield name, summary(np.array([float(row[name]) for row in rows]))
     elif path.suffix == ".npy":
-        yield "", summary(np.load(path))
+        array = np.load(path)
+        for name in array.dtype.names or [""]:
+            column = np.ascontiguousarray(array[name] if name else array)
+            yield name, summary(column.view(np.uint8) if column.dtype.kind == "S" else column)
     else:
         arrays = load_file(path) if path.suffix == ".safetensors" else np.load(path)
         for name in sorted(arrays):

@@ -7,7 +7,7 @@ from scipy import stats
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import isc_features_to_metric
 
-from atebm.metrics.frechet import Gaussian, frechet_distance
+from atebm.metrics.frechet import BLOCK, Gaussian, frechet_distance
 from atebm.metrics.inception_score import split_scores
 from atebm.metrics.score import t_half_width
 
@@ -34,6 +34,19 @@ def test_frechet_distance_of_known_gaussians():
     a = Gaussian(np.array([0.0, 0.0]), np.diag([1.0, 4.0]))
     b = Gaussian(np.array([3.0, 4.0]), np.diag([9.0, 4.0]))
     assert frechet_distance(a, b) == pytest.approx(25 + (1 - 3) ** 2)
+
+
+def test_statistics_are_numpys_however_many_blocks_the_features_have():
+    many = features(3, n=2 * BLOCK + 5)
+    ours = Gaussian.of(many)
+    assert ours.mean == pytest.approx(many.astype(np.float64).mean(0), rel=1e-12)
+    assert ours.covariance == pytest.approx(np.cov(many.astype(np.float64), rowvar=False), rel=1e-9)
+
+
+def test_a_reference_that_shares_no_direction_with_the_samples_needs_no_regular_covariance():
+    """Point clouds on two axes: A B = 0, so the distance is that of the means and both traces."""
+    a, b = Gaussian(np.zeros(2), np.diag([4.0, 0.0])), Gaussian(np.zeros(2), np.diag([0.0, 9.0]))
+    assert frechet_distance(a, b) == pytest.approx(13)
 
 
 def test_frechet_distance_survives_dead_features():

@@ -1,7 +1,6 @@
 """Readers of archives against torchvision's and Pillow, on miniature archives in the true formats, and their faults."""
 
 import gzip
-import io
 import os
 import pickle
 import shutil
@@ -16,7 +15,7 @@ import pytest
 import scipy.io
 import torch
 import torchvision
-from archive_builders import cifar, encoded, pixels, python2, python3, tar, zipped
+from archive_builders import cifar, encoded, imagenet_devkit, imagenet_train, pixels, python2, python3, tar, zipped
 from PIL import Image
 from torchvision import transforms as theirs
 
@@ -124,52 +123,47 @@ def files() -> dict[str, bytes]:
     return {name: encoded(*kind) for name, kind in zip(FOLDERS, kinds, strict=True)} | others
 
 
-def assert_as_in_folder(named: list[tuple[str, Image.Image]], folder: Path) -> None:
+def assert_as_in_folder(found: images.Pictures, folder: Path) -> None:
+    named, entries = list(found.named()), found.entries
     reference = torchvision.datasets.ImageFolder(folder)
     assert [Path(name).name for name, _ in named] == [Path(path).name for path, _ in reference.samples]
     for (_, picture), (other, _) in zip(named, reference, strict=True):
         assert picture.mode == "RGB" and np.array_equal(picture, other)
-    labels, classes = images.folder_labels([name for name, _ in named])
+    labels, classes = images.folder_labels(entries)
     assert labels.tolist() == reference.targets and [Path(name).name for name in classes] == reference.classes
 
 
-@pytest.mark.parametrize(("make", "read"), [(zipped, images.zip_images), (tar, images.tar_images)])
+@pytest.mark.parametrize(("make", "read"), [(zipped, images.zip_pictures), (tar, images.tar_pictures)])
 def test_a_zip_or_tar_of_images_is_what_imagefolder_reads(tmp_path, files, make, read):
     archive = make(tmp_path / f"set.{read.__name__[:3]}", files)
     shutil.unpack_archive(archive, tmp_path / "out", **({"filter": "data"} if make is tar else {}))
-    named = list(read(archive, "train/*/*", 5))
-    assert_as_in_folder(named, tmp_path / "out/set/train")
-    assert [name for name, _ in read(archive, "*.JPEG", 1)] == ["set/train/a-b/1.JPEG"]
+    assert_as_in_folder(read(archive, "train/*/*", 5), tmp_path / "out/set/train")
+    assert [name for name, _ in read(archive, "*.JPEG", 1).named()] == ["set/train/a-b/1.JPEG"]
     with pytest.raises(DataError, match=r"set\....: it holds 5 images where 5153 belong"):
-        list(read(archive, "train/*/*", 5153))
+        read(archive, "train/*/*", 5153)
 
 
 @pytest.fixture
 def imagenet(tmp_path) -> Path:
-    """A tar of three tars, their members and they themselves in no order."""
-    inner = {}
-    for wnid in ("n02", "n01", "n03"):
-        contents = {f"{wnid}_{i}.JPEG": encoded() for i in (3, 10, 1)}
-        inner[f"{wnid}.tar"] = tar(tmp_path / "inner", contents).read_bytes()
-    return tar(tmp_path / "ILSVRC2012_img_train.tar", inner)
+    return imagenet_train(tmp_path)
 
 
 def test_imagenets_training_set_is_what_torchvision_reads_from_tars_and_folders(tmp_path, unchecked, imagenet):
     unchecked.imagenet.parse_train_archive(tmp_path)
-    named = list(images.imagenet_train(imagenet, 9))
-    assert_as_in_folder(named, tmp_path / "train")
-    for (name, picture), (other, copy) in zip(named, images.imagenet_train(tmp_path / "train", 9), strict=True):
+    packed, unpacked = (images.imagenet_train(path, 9) for path in (imagenet, tmp_path / "train"))
+    assert_as_in_folder(packed, tmp_path / "train")
+    for (name, picture), (other, copy) in zip(packed.named(), unpacked.named(), strict=True):
         assert name == other and np.array_equal(picture, copy)
     for path in (imagenet, tmp_path / "train"):
         with pytest.raises(DataError, match="holds 9 images where 1281167 belong"):
-            images.imagenet_train_index(path, 1281167)
+            images.imagenet_train(path, 1281167)
 
 
 @pytest.mark.parametrize(("kept", "after"), [(0.3, "the start"), (0.6, "'n02.tar'"), (0.95, "'n01.tar'")])
 def test_a_truncated_tar_of_tars_is_one_sentence(imagenet, kept, after):
     imagenet.write_bytes(imagenet.read_bytes()[: int(kept * 3 * 10240)])
     with pytest.raises(DataError, match=rf"img_train.tar: it is truncated or damaged after {after}; download it again"):
-        images.imagenet_train_index(imagenet, 9)
+        images.imagenet_train(imagenet, 9)
 
 
 @pytest.mark.parametrize("last", [False, True])
@@ -179,25 +173,17 @@ def test_an_inner_tar_without_its_end_is_not_continued_in_the_outer(tmp_path, la
     cut = {f"n0{int(last)}.tar": inner[:1024]}
     archive = tar(tmp_path / "train.tar", {"n00.tar": inner} | cut if last else cut | {"n01.tar": inner})
     with pytest.raises(DataError, match=r"train.tar: it is truncated or damaged after 'a.JPEG'"):
-        images.imagenet_train_index(archive, 2)
+        images.imagenet_train(archive, 2)
 
 
 def test_a_tar_of_something_else_is_not_imagenets(tmp_path):
     archive = tar(tmp_path / "train.tar", {"n01.JPEG": encoded()})
     with pytest.raises(DataError, match=r"train.tar: member 'n01.JPEG' is not the tar of a class"):
-        images.imagenet_train_index(archive, 1)
+        images.imagenet_train(archive, 1)
 
 
 def test_the_devkits_labels_are_what_torchvision_reads(tmp_path, unchecked):
-    kinds = [("ILSVRC2012_ID", "f8"), ("WNID", "O"), ("words", "O"), ("gloss", "O"), ("num_children", "f8")]
-    synsets = np.array(
-        [(1, "n03", "c", "", 0), (2, "n01", "a, b", "", 0), (3, "n02", "d", "", 0), (4, "n09", "all", "", 3)], kinds
-    )
-    mat = io.BytesIO()
-    scipy.io.savemat(mat, {"synsets": synsets[:, None]}, do_compression=True)
-    contents = {"meta.mat": mat.getvalue(), "ILSVRC2012_validation_ground_truth.txt": b"1\n3\n2\n1\n"}
-    contents = {f"ILSVRC2012_devkit_t12/data/{name}": content for name, content in contents.items()}
-    archive = tar(tmp_path / "ILSVRC2012_devkit_t12.tar.gz", contents, "w:gz")
+    archive = imagenet_devkit(tmp_path)
     unchecked.imagenet.parse_devkit_archive(tmp_path)
     classes, reference = torch.load(tmp_path / "meta.bin")
     labels, wnids = images.imagenet_devkit(archive, 4)
@@ -208,7 +194,7 @@ def test_the_devkits_labels_are_what_torchvision_reads(tmp_path, unchecked):
 
 # --- faults of archives -----------------------------------------------------------------------------------------
 
-READERS = [(zipped, images.zip_images), (tar, images.tar_images)]
+READERS = [(zipped, images.zip_pictures), (tar, images.tar_pictures)]
 
 
 @pytest.mark.parametrize("name", ["../evil.jpg", "a/../../evil.jpg", "/evil.jpg", "..\\evil.jpg", "C:\\evil.jpg"])
@@ -216,7 +202,7 @@ READERS = [(zipped, images.zip_images), (tar, images.tar_images)]
 def test_a_member_outside_the_archive_is_refused(tmp_path, make, read, name):
     archive = make(tmp_path / "set", {"a/1.jpg": encoded(), name: encoded()})
     with pytest.raises(DataError, match=r"set: member '.*evil.jpg' points outside the archive; download it again"):
-        list(read(archive, "a/*", 1))
+        read(archive, "a/*", 1)
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
@@ -226,7 +212,7 @@ def test_a_link_or_device_in_a_tar_is_refused(tmp_path, kind):
     with tarfile.open(tmp_path / "set.tar", "w") as file:
         file.addfile(member)
     with pytest.raises(DataError, match=r"set.tar: member 'a/2.jpg' is a link, a device"):
-        list(images.tar_images(tmp_path / "set.tar", "*", 0))
+        images.tar_pictures(tmp_path / "set.tar", "*", 0)
 
 
 def test_a_link_in_a_zip_is_refused(tmp_path):
@@ -235,7 +221,7 @@ def test_a_link_in_a_zip_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as file:
         file.writestr(member, "/etc/passwd")
     with pytest.raises(DataError, match=r"set.zip: member 'a/2.jpg' is a link"):
-        list(images.zip_images(tmp_path / "set.zip", "*", 1))
+        images.zip_pictures(tmp_path / "set.zip", "*", 1)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +232,7 @@ def test_a_member_or_archive_beyond_the_bounds_is_refused(tmp_path, monkeypatch,
     archive = make(tmp_path / "set", {"a/1.jpg": bytes(500), "a/2.jpg": bytes(5000)})
     monkeypatch.setattr(members, bound, 5000 - (bound == "MAX_IMAGE"))
     with pytest.raises(DataError, match=f"set: .*{what}"):
-        list(read(archive, "*", 2))
+        read(archive, "*", 2)
 
 
 def test_a_gz_that_unpacks_to_more_than_the_bound_is_refused(tmp_path, monkeypatch):
@@ -265,8 +251,8 @@ def test_a_truncated_archive_is_one_sentence(tmp_path, kept):
     (tmp_path / "idx.gz").write_bytes(gzip.compress(struct.pack(">HBBI", 0, 8, 1, 2000) + pixels(2000).tobytes()))
     readers = {
         cifar(tmp_path / "cifar.tar.gz", 10): lambda path: pickles.cifar_pickles(path, "train", 15),
-        zipped(tmp_path / "set.zip", contents): lambda path: list(images.zip_images(path, "*", 8)),
-        tar(tmp_path / "set.tar", contents): lambda path: list(images.tar_images(path, "*", 8)),
+        zipped(tmp_path / "set.zip", contents): lambda path: list(images.zip_pictures(path, "*", 8).named()),
+        tar(tmp_path / "set.tar", contents): lambda path: list(images.tar_pictures(path, "*", 8).named()),
         mat: lambda path: arrays.svhn_mat(path, 4),
         tmp_path / "set.npy": lambda path: arrays.npy_images(path, 4),
         tmp_path / "idx.gz": arrays.read_idx,
@@ -289,7 +275,7 @@ def test_a_tar_cut_between_two_members_is_one_sentence(tmp_path):
     with tarfile.open(archive) as file:
         assert file.getnames() == ["a/1.jpg"]
     with pytest.raises(DataError, match=r"set.tar: it is truncated or damaged after 'a/1.jpg'"):
-        images.tar_index(archive, "*", 1)
+        images.tar_pictures(archive, "*", 1)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +285,7 @@ def test_a_tar_cut_between_two_members_is_one_sentence(tmp_path):
 def test_a_corrupt_jpeg_in_the_middle_is_named(tmp_path, make, read, damage):
     contents = {f"a/{i}.jpg": encoded() for i in range(3)}
     archive = make(tmp_path / "set", contents | {"a/1.jpg": damage(contents["a/1.jpg"])})
-    named = read(archive, "*", 3)
+    named = read(archive, "*", 3).named()
     assert next(named)[0] == "a/0.jpg"
     with pytest.raises(DataError, match=r"set: member 'a/1.jpg' cannot be read \(.*\); download it again"):
         next(named)
@@ -318,7 +304,7 @@ def test_a_flipped_bit_in_a_zip_is_one_sentence(tmp_path):
     content[len(content) // 2] ^= 1
     archive.write_bytes(content)
     with pytest.raises(DataError, match=r"set.zip: member 'a/1.jpg' cannot be read"):
-        list(images.zip_images(archive, "*", 1))
+        list(images.zip_pictures(archive, "*", 1).named())
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------

@@ -35,10 +35,13 @@ FROM_SAMPLES = (  # what follows from a change of the samples
     | {"render/table2", "render/figS2", "render/manifest"}
 )
 FROM_TRAINING = FROM_SAMPLES | {"train/cifar10", "timing/cifar10", "render/tableS6"}
-PAPER_SETS = ("cifar10_test", "places365_32")  # scored beside the samples
+PAPER_SETS = ("cifar10_test", "places365_32_sources")  # scored beside the samples
 PAPER = (
     FROM_SAMPLES - {f"metric/{name}.class_shares" for name in SAMPLES}  # Inception does not know CIFAR-10's classes
-    | {f"data/{name}" for name in ("cifar10", "places365_32_val", *PAPER_SETS)}
+    | {
+        f"data/{name}"
+        for name in ("cifar10", "places365_32", "places365_32_val", "places365_32_val_sources", *PAPER_SETS)
+    }
     | {f"features/{name}" for name in ("cifar10", *PAPER_SETS)}
     | {f"metric/{name}.{metric}" for name in PAPER_SETS for metric in ("frechet", "inception_score")}
     | {"extractor/inception", "train/cifar10", "toy/relu", "toy/tanh"}

@@ -13,7 +13,7 @@ from atebm.errors import ConfigError
 from atebm.freshness import MANIFEST, request, request_file
 from atebm.layers import scale_file
 from atebm.kinds import FILES
-from atebm.plan import Plan
+from atebm.plan import Plan, write_specs
 
 try:
     SCALE_FILE = scale_file(config["scale"], Path())
@@ -32,6 +32,7 @@ PLAN.write(Path())
 STALE = request(PLAN, Path())  # renderings that show something else than this plan
 # Jobs that want a GPU, where there may be one. A profile or `--resources gpu=N` says how many run at once.
 GPU = int(config["device"] == "cuda" or config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
+WORKERS = 16 if config["scale"] == "paper" else 1  # processes that prepare a set, as far as there are cores
 # One process per GPU of a run; torchrun ends them all when one fails.
 GPUS = config["gpus_per_run"]
 LAUNCH = "python" if GPUS == 1 else f"python -m torch.distributed.run --standalone --nproc-per-node {GPUS}"
@@ -65,7 +66,7 @@ def inputs(kind):
     """
 
     def files(wildcards):
-        step = PLAN.steps[kind, wildcards.id]
+        step = PLAN.step(kind, wildcards.id)
         return {"spec": ancient(step.spec_file), "parents": [ancient(file) for file in step.parent_files()]}
 
     return files
@@ -82,6 +83,12 @@ def every_core(wildcards):
         return workflow.cores
     except WorkflowError:
         return 1
+
+
+def every_set(wildcards):
+    """The input function of `prepared`. The specs are written for it alone: no artifact may need these sets."""
+    write_specs(PLAN.sets.values(), Path())
+    return [file for step in PLAN.sets.values() for file in step.files]
 
 
 def unless_stale(artifact, file):

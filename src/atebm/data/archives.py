@@ -6,6 +6,8 @@ of the file that was read. So each record's chain ends at an archive that can be
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +18,18 @@ from PIL import Image
 from ..errors import DataError
 from ..files import sha256
 from . import sources
-from .readers.arrays import FASHION_CLASSES, read_idx, svhn_mat
-from .readers.images import folder_labels, tar_images, zip_images
+from .parallel import made
+from .readers.arrays import FASHION_CLASSES, excluded_ids, npy_images, read_idx, svhn_mat, tiny_images_bin
+from .readers.databases import lmdb_pictures
+from .readers.images import (
+    Pictures,
+    folder_labels,
+    tar_pictures,
+    zip_pictures,
+)
 from .readers.members import bad, check_count
-from .readers.pickles import cifar_pickles
-from .readers.transforms import area, lanczos, padded
+from .readers.pickles import cifar_pickles, imagenet32_zips
+from .readers.transforms import area, lanczos, lsun, padded, squash
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
 Labels = NDArray[np.int64]  # (N,)
@@ -31,37 +40,44 @@ class Content(NamedTuple):
 
     n: int
     shape: tuple[int, ...]  # (H, W, C)
-    images: Iterable[Images]  # (n, H, W, C) each, together n images; passed through once
+    # (k, H, W, C) each, together the images from number `start` on; made by so many processes
+    images: Callable[[int, int], Iterable[Images]]
     labels: Callable[[], tuple[Labels, list[str]]]  # of all images and their names, once these have passed
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of an archive becomes a set."""
+
+    files: tuple[Path, ...]  # verified
+    split: str
+    size: int
+    count: int
+    scratch: Path  # a folder for what has to be on a disk meanwhile
 
 
 class Archive(NamedTuple):
     """How an archive becomes a set."""
 
     files: dict[str, tuple[str, ...]]  # by split: what is read, by its names in data/archives/
-    read: Callable[[tuple[Path, ...], str, int, int], Content]  # of those files, split, size and count
+    read: Callable[[Wanted], Content]
 
 
-def content(settings: dict[str, Any], folder: Path = sources.ARCHIVES) -> tuple[Content, dict[str, dict[str, str]]]:
+def content(settings: dict[str, Any], folder: Path, scratch: Path) -> tuple[Content, dict[str, dict[str, str]]]:
     """The set that `settings`, an Archive of config.yaml, describes, and {file: {algorithm: checksum}} of what is read.
 
-    Raises DataError where a file is missing, not what it should be, or of an archive that isn't prepared yet; the
-    content's images and labels raise it where they meet damage or another count.
+    Raises DataError where a file is missing or not what it should be; the content's images and labels raise it where
+    they meet damage or another count.
     """
     name, split = settings["archive"], settings["split"]
-    if name in UNREAD:
-        raise DataError(
-            f"archive {name} is not prepared by this version, so scale: paper does not run to its end: {UNREAD[name]}; "
-            "scale: demo runs, on data that is embedded."
-        )
     if name not in ARCHIVES:
         raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(ARCHIVES)}.")
     archive = ARCHIVES[name]
     if split not in archive.files:
         raise DataError(f"archive {name} has no split {split}; it has: {', '.join(archive.files)}.")
-    paths = tuple(folder / file for file in archive.files[split])
-    checksums = {path.name: verified(path) for path in paths}
-    return archive.read(paths, split, settings["size"], settings["count"]), checksums
+    files = tuple(folder / file for file in archive.files[split])
+    checksums = {file.name: verified(file) for file in files}
+    return archive.read(Wanted(files, split, settings["size"], settings["count"], scratch)), checksums
 
 
 def verified(path: Path) -> dict[str, str]:
@@ -75,7 +91,8 @@ def verified(path: Path) -> dict[str, str]:
     """
     (source,) = sources.find(path.name)
     if not path.is_file():
-        raise DataError(f"{path} is missing: python -m atebm fetch {path.name}")
+        how = f"python -m atebm fetch {path.name}" if source.access == "open" else sources.by_hand(source)
+        raise DataError(f"{path} is missing: {how}")
     print(f"{path}: verifying {path.stat().st_size:,} bytes.", flush=True)
     if found := sources.problem(path, source):
         raise DataError(f"{path} is not what it should be: {found}. Remove it, then: python -m atebm fetch {path.name}")
@@ -88,43 +105,77 @@ def verified(path: Path) -> dict[str, str]:
 # --- one function per archive -----------------------------------------------------------------------------------
 
 
-def cifar(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def cifar(wanted: Wanted) -> Content:
     """CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
-    return whole(paths[0], size, *cifar_pickles(paths[0], split, count))
+    return whole(wanted.size, *cifar_pickles(wanted.files[0], wanted.split, wanted.count))
 
 
-def svhn(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def svhn(wanted: Wanted) -> Content:
     """SVHN's cropped digits; `held_out` is its test split."""
-    return whole(paths[0], size, *svhn_mat(paths[0], count))
+    return whole(wanted.size, *svhn_mat(wanted.files[0], wanted.count))
 
 
-def places365_small(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def places365_small(wanted: Wanted) -> Content:
     """Places365-Standard at 256 pixels, averaged down; `held_out` is its validation split.
 
     The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
     """
-    return streamed(tar_images(paths[0], "*", count), area, size, count)
+    return streamed(tar_pictures(wanted.files[0], "*", wanted.count), area, wanted.size)
 
 
-def celebahq(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def celebahq(wanted: Wanted) -> Content:
     """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it."""
-    return streamed(zip_images(paths[0], "*", count), lanczos, size, count)
+    return streamed(zip_pictures(wanted.files[0], "*", wanted.count), lanczos, wanted.size)
 
 
-def afhq_v1_cat(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def afhq_v1_cat(wanted: Wanted) -> Content:
     """The cats of AFHQ at 512 pixels, resized as the authors' script does; `held_out` is its validation split."""
-    pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[split]
-    return streamed(zip_images(paths[0], pattern, count), lanczos, size, count)
+    pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[wanted.split]
+    return streamed(zip_pictures(wanted.files[0], pattern, wanted.count), lanczos, wanted.size)
 
 
-def fashion_mnist(paths: tuple[Path, ...], split: str, size: int, count: int) -> Content:
+def lsun_church(wanted: Wanted) -> Content:
+    """LSUN's churches from outside, as the authors' script crops them, in the order of their keys."""
+    size, numbers = wanted.size, np.arange(wanted.count)
+
+    def images(start: int, workers: int) -> Iterator[Images]:
+        with lmdb_pictures(wanted.files[0], wanted.count, wanted.scratch) as pictures:
+            yield from made(pictures, numbers, partial(_resized, lsun, size), start, workers)
+
+    return Content(len(numbers), (size, size, 3), images, lambda: (np.zeros_like(numbers), ["church_outdoor"]))
+
+
+def fashion_mnist(wanted: Wanted) -> Content:
     """All of Fashion-MNIST, grey, padded as the embedded part of it is; `held_out` is its test split."""
-    images, labels = (read_idx(path) for path in paths)
-    check_count(paths[0], len(images), count)
-    if images.ndim != 3 or labels.shape != (count,) or labels.max() >= len(FASHION_CLASSES):
-        raise bad(paths[1], f"its labels, of shape {labels.shape}, are not those of {count} images of 10 classes")
-    pictures = (padded(image, size)[None] for image in images)
-    return Content(count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
+    size, (images, labels) = wanted.size, map(read_idx, wanted.files)
+    check_count(wanted.files[0], len(images), wanted.count)
+    if images.ndim != 3 or labels.shape != (wanted.count,) or labels.max() >= len(FASHION_CLASSES):
+        raise bad(wanted.files[1], f"its labels, of shape {labels.shape}, are not those of the images, of 10 classes")
+
+    def pictures(start: int, _: int) -> Iterator[Images]:
+        return (padded(image, size)[None] for image in images[start:])
+
+    return Content(wanted.count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
+
+
+def imagenet32(wanted: Wanted) -> Content:
+    """ImageNet at 32 pixels, by its own numbering of the 1,000 classes; `held_out` is its validation set."""
+    labels: list[Labels] = []
+
+    def images(start: int, _: int) -> Iterator[Images]:
+        done = 0
+        for batch, numbers in imagenet32_zips(wanted.files[0], wanted.count):
+            labels.append(numbers)
+            yield batch[max(0, start - done) :]
+            done += len(batch)
+
+    classes = [str(number) for number in range(1, 1001)]
+    return Content(wanted.count, (32, 32, 3), images, lambda: (np.concatenate(labels), classes))
+
+
+def random_images_300k(wanted: Wanted) -> Content:
+    images = npy_images(wanted.files[0], wanted.count)
+    return whole(wanted.size, images, np.zeros(wanted.count, np.int64), ["300K Random Images"])
 
 
 BOTH = ("train", "held_out")
@@ -138,6 +189,11 @@ ARCHIVES = {
     ),
     "celebahq": Archive({"train": ("data512x512.zip",)}, celebahq),
     "afhq_v1_cat": Archive(dict.fromkeys(BOTH, ("afhq.zip",)), afhq_v1_cat),
+    "lsun_church": Archive(
+        {"train": ("church_outdoor_train_lmdb.zip",), "held_out": ("church_outdoor_val_lmdb.zip",)}, lsun_church
+    ),
+    "imagenet32": Archive({"train": ("Imagenet32_train.zip",), "held_out": ("Imagenet32_val.zip",)}, imagenet32),
+    "random_images_300k": Archive({"train": ("300K_random_images.npy",)}, random_images_300k),
     "fashion_mnist": Archive(
         {
             "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
@@ -147,38 +203,56 @@ ARCHIVES = {
     ),
 }
 
-UNREAD = {  # of config.yaml's archives: what is missing
-    "imagenet": (
-        "its 1,281,167 training images at 256 pixels would fill 252 GB as an array, and the index of image files that "
-        "is to take its place, with a loader that crops them, is missing; so is the preparation of its validation set"
-    ),
-    "lsun_church": "a reader of LSUN's lmdb in a zip is missing",
-}
+# --- 80 Million Tiny Images, for those who hold them ------------------------------------------------------------
+
+TINY_IMAGES = 79_302_017
+TINY_BLOCK = 1024  # images that are in memory at once
+HENDRYCKS, CEDA = "80mn_cifar_idxs.txt", "exclude_cifar.tar"
+
+
+def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[str, dict[str, str]]]:
+    """`n` images of tiny_images.bin, drawn without replacement, as `content`; by the lists none is of CIFAR or near it.
+
+    In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training (facts 5).
+    """
+    paths = [folder / name for name in ("tiny_images.bin", HENDRYCKS, CEDA)]
+    checksums = {path.name: verified(path) for path in reversed(paths)}  # the small ones first
+    excluded = excluded_ids({paths[1]: 1, paths[2]: 0}, TINY_IMAGES)
+    n, seed = settings["n"], settings["seed"]
+    chosen = np.random.default_rng(seed).choice(TINY_IMAGES, n, replace=False)
+
+    def images(start: int, _: int) -> Iterator[Images]:
+        for place in range(start, n, TINY_BLOCK):
+            numbers = chosen[place : min(place + TINY_BLOCK, n)]
+            yield tiny_images_bin(paths[0], numbers, excluded, seed, TINY_IMAGES)
+
+    return Content(n, (32, 32, 3), images, lambda: (np.zeros(n, np.int64), ["Tiny Images"])), checksums
 
 
 # --- shared -----------------------------------------------------------------------------------------------------
 
 
-def whole(path: Path, size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
-    """A set that fits in memory (SVHN has 0.2 GB) and comes in its own size."""
-    if images.shape[1:3] != (size, size):
-        raise DataError(f"{path.name} has images of {images.shape[1]} pixels, not {size}: set its size to that.")
-    return Content(len(images), images.shape[1:], [images], lambda: (labels, classes))
+def whole(size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
+    """A set that fits in memory in its own size (SVHN has 0.2 GB); in another one, resized as torchvision's Resize."""
+    if images.shape[1:3] == (size, size):
+        return Content(len(images), images.shape[1:], lambda start, _: [images[start:]], lambda: (labels, classes))
+
+    def resized(start: int, _: int) -> Iterator[Images]:
+        return (squash(Image.fromarray(image), size)[None] for image in images[start:])
+
+    return Content(len(images), (size, size, 3), resized, lambda: (labels, classes))
 
 
-def streamed(
-    pictures: Iterator[tuple[str, Image.Image]], resize: Callable[[Image.Image, int], Images], size: int, count: int
-) -> Content:
-    """A set that need not fit in memory: one picture, which `resize` makes (size, size, 3), after another.
+def streamed(pictures: Pictures, how: Callable[[Image.Image, int], Images], size: int) -> Content:
+    """A set that need not fit in memory: pictures, each of which `how` makes (size, size, 3).
 
-    What does stay in memory is the archive's directory: 0.6 GB for Places365's 1.8 million names and offsets.
+    What does stay in memory is the archive's index: 0.15 GB for Places365's 1.8 million names and offsets.
     Labels are the folders of the archive, as in torchvision's ImageFolder.
     """
-    names = []
+    numbers = np.arange(len(pictures.entries))
+    images = partial(made, pictures, numbers, partial(_resized, how, size))
+    return Content(len(numbers), (size, size, 3), images, lambda: folder_labels(pictures.entries))
 
-    def images() -> Iterator[Images]:
-        for name, picture in pictures:
-            names.append(name)
-            yield resize(picture, size)[None]
 
-    return Content(count, (size, size, 3), images(), lambda: folder_labels(names))
+def _resized(how: Callable[[Image.Image, int], Images], size: int, picture: Image.Image, _: int) -> Images:
+    return how(picture, size)

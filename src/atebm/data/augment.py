@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
@@ -57,7 +60,7 @@ def _crop_flip(images: Tensor, key: tuple[int, ...], rows: range, total: int) ->
     return padded[image, y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2)
 
 
-def _resized_crop_flip(size: Sequence[int], how: dict[str, Any]) -> Callable[[Tensor], Tensor]:
+def _resized_crop_flip(size: Sequence[int], how: dict[str, Any]) -> Callable[[Any], Any]:
     """With a probability a random window, resized to the whole size (H, W); then mirroring of every second image.
 
     Of and to uint8 (C, H, W), as the authors resized PIL images: on most CPUs to the very bytes, elsewhere within one
@@ -113,3 +116,13 @@ def _each(images: Tensor, transform: Callable[[Tensor], Tensor], key: tuple[int,
             torch.random.set_rng_state(generator(*key, row + 1).get_state())
             transformed.append(transform(image))
     return torch.stack(transformed)
+
+
+def frozen_crop(size: int, how: dict[str, Any], seed: int, picture: Image.Image, number: int) -> NDArray[np.uint8]:
+    """One `resized_crop_flip`, (size, size, 3), of an image of any size, with Pillow, as the authors froze sources.
+
+    Window and mirroring depend on the seed and the image's number alone.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.random.set_rng_state(generator(seed, number + 1).get_state())  # from 1: see `_each`
+        return np.array(_resized_crop_flip((size, size), how)(picture))

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 from ..errors import DataError
 from ..files import atomic, locked, room
 from ..progress import progress
-from .sources import ARCHIVES, Source, find, problem
+from .sources import ARCHIVES, Source, by_hand, find, problem
 
 RETRIES = 6  # in a row that bring nothing new
 BACKOFF = 1.0  # seconds; doubles with every retry
@@ -59,10 +59,7 @@ def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> N
     if given:
         take(source, given / source.file if given.is_dir() else given, path)
     elif source.access == "withdrawn" or (source.access != "open" and not url):
-        raise DataError(
-            f"{source.file} ({source.title}; {source.terms}) can't be downloaded by a program. {source.how} "
-            f"Then: python -m atebm fetch {source.file} --from FILE, or {source.archive} --from FOLDER"
-        )
+        raise DataError(by_hand(source))
     else:
         download(source, url, path)
     print(f"{path}: {path.stat().st_size:,} bytes, {verdict(source)}.")

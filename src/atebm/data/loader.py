@@ -1,16 +1,33 @@
 """Prepared sets on the device: uint8 there, batches of floats out; their order is a pure function."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
 def load(folder: Path, device: torch.device, n: int | None = None) -> Tensor:
     """The first `n` images (all by default) of a prepared set as uint8 (N, C, H, W) on the device."""
-    images = np.load(folder / "images.npy", mmap_mode="r")[:n]
+    return on_device(stored(folder)[:n], device)
+
+
+def batches(folder: Path, device: torch.device, size: int, n: int | None = None) -> Iterator[Tensor]:
+    """The same, `size` images at a time: of a set that need not fit on the device."""
+    images = stored(folder)[:n]
+    return (on_device(images[start : start + size], device) for start in range(0, len(images), size))
+
+
+def stored(folder: Path) -> NDArray[np.uint8]:
+    """The images (N, H, W, C) of a prepared set or of samples, mapped into memory."""
+    return np.load(folder / "images.npy", mmap_mode="r")
+
+
+def on_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """(N, H, W, C) as (N, C, H, W) on the device."""
     return torch.tensor(images).permute(0, 3, 1, 2).contiguous().to(device)
 
 

@@ -4,20 +4,24 @@ Embedded ones are made here, those of public archives in archives.py.
 """
 
 import csv
+import hashlib
 import importlib.util
 import math
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from ..errors import DataError
-from ..files import atomic, room, sha256
-from ..job import Job
+from ..files import atomic, canonical, room, sha256
+from ..job import Job, record_file
 from ..progress import progress
-from .archives import Content, Images, Labels
+from .archives import Content, Images, Labels, tiny_images
 from .archives import content as archived
+from .drawn import drawn
 from .readers.arrays import FASHION_CLASSES, read_idx
 from .readers.transforms import padded
 from .sources import ARCHIVES
@@ -26,13 +30,15 @@ EMBEDDED = Path(__file__).resolve().parents[3] / "data" / "embedded"
 
 
 def prepare(settings: dict[str, Any], embedded: Path = EMBEDDED) -> tuple[Images, Labels, list[str]]:
-    """Images (N, size, size, C), labels (N,) and the labels' names of an embedded set, by its settings in config.yaml.
+    """Images (N, size, size, C), labels (N,) and the labels' names of an embedded set, or of noise, by its settings.
 
     Raises DataError when a file is missing or altered.
     """
     if settings["reader"] == "fashion_mnist":
         return fashion_mnist(embedded / "fashion-mnist", settings["split"], settings["held_out"], settings["size"])
     options = {key: value for key, value in settings.items() if key != "reader"}
+    if settings["reader"] == "noise":
+        return noise(**options)
     return photograph_crops(embedded / "photographs.csv", **options)
 
 
@@ -122,55 +128,100 @@ def load_photograph(index: Path, name: str) -> Image.Image:
         return picture.convert("L")
 
 
+# --- uniform noise ----------------------------------------------------------------------------------------------
+
+
+def noise(n: int, seed: int, size: int) -> tuple[Images, Labels, list[str]]:
+    """Uniform grey levels, (n, size, size, 3). Image i is a pure function of (seed, i), as a crop of photographs is."""
+    images = [np.random.default_rng([seed, i]).integers(256, size=(size, size, 3), dtype=np.uint8) for i in range(n)]
+    return np.stack(images), np.zeros(n, np.int64), ["noise"]
+
+
 # --- the step ---------------------------------------------------------------------------------------------------
 
 BLOCK = 1 << 22  # bytes of images that are written at once
 
 
-def write_set(job: Job, archives: Path = ARCHIVES) -> None:
+def write_set(job: Job, archives: Path = ARCHIVES, workers: int = 1) -> None:
     """The `data` step: images.npy, labels.npy and set.json, which names the archive's files that were read.
 
-    Raises DataError as `prepare` and `archives.content`, and leaves no file half-written.
+    A step that was killed goes on where it stopped. Raises DataError as `prepare` and `archives.content`, and leaves no
+    file half-written in the step's folder.
     """
     name = job.spec["name"]
     try:
-        if job.settings["reader"] == "archive":
-            content, checksums = archived(job.settings, archives)
-            origin = {"archives": checksums}
-        else:
-            images, labels, classes = prepare(job.settings)
-            content = Content(len(images), images.shape[1:], [images], lambda: (labels, classes))
-            origin = {}
-        with atomic(job.folder / "images.npy") as temporary:
-            write_images(temporary, content, name)
-            labels, classes = content.labels()
+        content, origin = described(job, archives)
+        part = write_images(job, content, origin, workers)
+        labels, classes = content.labels()
         with atomic(job.folder / "labels.npy") as temporary:
             np.save(temporary, labels)
+        part.replace(job.folder / "images.npy")
     except DataError as error:
         raise DataError(f"set {name}: {error}") from error
+    with suppress(OSError):
+        job.checkpoints.rmdir()
     job.finish({"set": name, "n": content.n, "shape": list(content.shape), "classes": classes, **origin})
 
 
-def write_images(path: Path, content: Content, name: str) -> None:
+def described(job: Job, archives: Path) -> tuple[Content, dict[str, Any]]:
+    """The set of the job, and what of public archives it is read from, for its record."""
+    if job.settings["reader"] == "archive":
+        content, checksums = archived(job.settings, archives, job.checkpoints)
+        return content, {"archives": checksums}
+    if job.settings["reader"] == "tiny_images":
+        content, checksums = tiny_images(job.settings, archives)
+        return content, {"archives": checksums}
+    if job.settings["reader"] == "drawn":
+        return drawn(job), {}
+    images, labels, classes = prepare(job.settings)
+    return Content(len(images), images.shape[1:], lambda start, _: [images[start:]], lambda: (labels, classes)), {}
+
+
+def write_images(job: Job, content: Content, origin: dict[str, Any], workers: int) -> Path:
     """A .npy of all of the set's images (n, H, W, C), the same bytes that `np.save` would write of them at once.
 
-    At most an item of content.images and BLOCK bytes are in memory. Not through numpy's open_memmap: on a full disk a
-    mapped file ends the process by SIGBUS, where writing raises an error. Raises DataError for another count.
+    It is returned among the step's checkpoints, under a name that says what it is made from: a step that was killed
+    goes on with it, unless it is to be read from other files by now. At most a few items of content.images are in
+    memory. Not through numpy's open_memmap: on a full disk a mapped file ends the process by SIGBUS, where writing
+    raises an error. Raises DataError for another count.
     """
+    part = job.checkpoints / f"images-{made_from(job, origin)}.npy"
+    part.parent.mkdir(parents=True, exist_ok=True)
+    for other in set(part.parent.glob("images-*.npy")) - {part}:
+        other.unlink()
+    job.folder.mkdir(parents=True, exist_ok=True)
     shape = (content.n, *content.shape)
     step = max(1, BLOCK // math.prod(content.shape))
-    done = 0
-    with (
-        room(path.with_name("images.npy"), math.prod(shape)),
-        path.open("wb") as file,
-        progress(f"set {name}", content.n) as report,
-    ):
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        for images in content.images:
-            for start in range(0, len(images), step):
-                block = images[start : start + step]
-                file.write(np.ascontiguousarray(block).data)
-                done += len(block)
-                report(done)
+    with room(job.folder / "images.npy", math.prod(shape), "It goes on where it stopped."), part.open("ab") as file:
+        done = resume(file, shape)
+        with progress(f"set {job.spec['name']}", content.n, done) as report:
+            for images in content.images(done, workers):
+                for start in range(0, len(images), step):
+                    block = images[start : start + step]
+                    file.write(np.ascontiguousarray(block).data)
+                    done += len(block)
+                    report(done)
     if done != content.n:
+        part.unlink()
         raise DataError(f"{done} images were found where {content.n} belong.")
+    return part
+
+
+def resume(file: BinaryIO, shape: tuple[int, ...]) -> int:
+    """How many whole images are in a part of a .npy, which loses what follows them; an empty one gets its header."""
+    header = BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    start, image = header.tell(), math.prod(shape[1:])
+    done = (file.tell() - start) // image
+    if not 0 <= done <= shape[0]:
+        file.truncate(0)
+        file.write(header.getvalue())
+        return 0
+    file.truncate(start + done * image)
+    return done
+
+
+def made_from(job: Job, origin: dict[str, Any]) -> str:
+    """A digest of the archives' checksums and of the parents' records."""
+    parents = {role: sha256(record_file(job.parent(role))) for role in job.spec["parents"]}
+    return hashlib.sha256(canonical([origin, parents]).encode()).hexdigest()[:12]

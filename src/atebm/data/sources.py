@@ -85,6 +85,14 @@ def find(name: str) -> tuple[Source, ...]:
     return found
 
 
+def by_hand(source: Source) -> str:
+    """What a person does to get a file that no program may or can download."""
+    return (
+        f"{source.file} ({source.title}; {source.terms}) can't be downloaded by a program. {source.how} "
+        f"Then: python -m atebm fetch {source.file} --from FILE, or {source.archive} --from FOLDER"
+    )
+
+
 def problem(path: Path, source: Source) -> str | None:
     """What shows that the file at `path` is not the source's; None where nothing does."""
     with path.open("rb") as file:

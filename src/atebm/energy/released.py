@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..config import Config
+from ..config import Config, ImageIndex
 from ..errors import ConfigError, DataError
 from ..files import canonical, sha256, write_text
 from ..job import Job
@@ -68,7 +68,10 @@ def network_of(config: Config, task: str) -> tuple[dict[str, Any], list[int]]:
     else:
         known = ", ".join(sorted({*config.runs, *config.pretrainings}))
         raise ConfigError(f"there is no run or pre-training {task!r} at scale paper; choose one of {known}.")
-    size = config.sets[p_data].size
+    images = config.sets[p_data]
+    size = (
+        256 if isinstance(images, ImageIndex) else images.size
+    )  # of an index, the size that its images are cropped to
     return network.model_dump(mode="json"), [len(network.mean), size, size]
 
 

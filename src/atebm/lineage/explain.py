@@ -15,6 +15,7 @@ from ..plan import Plan, Step
 # What a step of each kind computes, by the paper.
 COMPUTES = {
     "data": "a data set (Sec. 5; supplement 3, datasets)",
+    "index": "an index of a data set's image files (Sec. 5; supplement 3, datasets)",
     "extractor": "the features behind FID and IS (supplement 3, evaluation metrics)",
     "pretrain": "pretraining of D as a classifier (Sec. 4.4, regularization; supplement 3, training)",
     "toy": "Algorithm 1 in 2D (Sec. 4.2, Fig. 1)",

@@ -1,5 +1,7 @@
 """The Inception Score of class logits (Salimans et al. 2016)."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
@@ -11,7 +13,9 @@ def split_scores(logits: NDArray[np.floating], splits: int) -> NDArray[np.float6
     The score is their mean. Each lies between 1 and the number of classes.
     """
     scores = []
-    for part in np.array_split(logits.astype(np.float64), splits):
+    edges = np.arange(splits + 1) * len(logits) // splits  # as the code of its authors rounds
+    for start, end in pairwise(edges):
+        part = logits[start:end].astype(np.float64)
         log_p = log_softmax(part, axis=1)
         p = np.exp(log_p)
         divergence = (p * (log_p - np.log(p.mean(axis=0)))).sum(axis=1)

@@ -1,4 +1,4 @@
-"""The `metric` step: one number with its interval, and all that is needed to judge it. No torch."""
+"""The `metric` step: one number with its interval, and all that is needed to judge it."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from ..data.archives import verified
+from ..data.readers.members import reading
+from ..data.sources import ARCHIVES, find
 from ..errors import ResultError
 from ..job import Job, record_of
 from .frechet import Gaussian, frechet_distance
@@ -48,7 +51,7 @@ def frechet(job: Job, standin: bool) -> dict[str, Any]:
         frechet_distance(Gaussian.of(block), reference) for block in np.array_split(features, job.settings["blocks"])
     ]
     return {
-        "name": "Frechet distance (stand-in)" if standin else "FID",
+        "name": "Frechet distance (stand-in)" if standin else f"FID of {n:,}",
         "value": frechet_distance(Gaussian.of(features), reference),
         "ci95": t_half_width(blocks),
         "value_at_half": frechet_distance(Gaussian.of(features[: n // 2]), reference),
@@ -81,7 +84,62 @@ def class_shares(job: Job, standin: bool) -> dict[str, Any]:
     }
 
 
-METRICS = {"frechet": frechet, "inception_score": inception_score, "class_shares": class_shares}
+def kid(job: Job, standin: bool) -> dict[str, Any]:
+    """The kernel distance to the reference (Binkowski et al. 2018), without bias and so comparable at any N.
+
+    Mean, and the 95 % t-interval's half-width, over random subsets of both sides; torch-fidelity's protocol and code.
+    """
+    import torch
+    from torch_fidelity.defaults import DEFAULTS
+    from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
+
+    ours = torch.from_numpy(np.array(load_first(job.parent("features") / "features.npy", job.settings["n"])))
+    reference = torch.from_numpy(np.load(job.parent("reference") / "features.npy"))
+    subsets, size = DEFAULTS["kid_subsets"], min(DEFAULTS["kid_subset_size"], len(ours), len(reference))
+    found = kid_features_to_metric(ours, reference, kid_subset_size=size, verbose=False)
+    error = found[KEY_METRIC_KID_STD] / math.sqrt(subsets - 1)  # numpy's std, of n rather than n - 1
+    return {
+        "name": "kernel distance (stand-in)" if standin else "KID",
+        "value": found[KEY_METRIC_KID_MEAN],
+        "ci95": float(stats.t.ppf(0.975, subsets - 1) * error),
+        "subset_size": size,
+        "n_reference": len(reference),
+        "reference": record_of(job.parent("reference"))["images"],
+    }
+
+
+def agreement(job: Job, standin: bool) -> dict[str, Any]:
+    """Frechet distance between our features of a set and published statistics of it: a check before any FID.
+
+    Another preparation of the images, another resizing or other weights show here. Raises ResultError above
+    max_distance, and DataError where the statistics are missing or damaged.
+    """
+    (source,) = find(job.settings["archive"])
+    path = ARCHIVES / source.file
+    checksums = verified(path)
+    ours = Gaussian.of(np.load(job.parent("features") / "features.npy", mmap_mode="r"))
+    with reading(path, "mu or sigma"), np.load(path, allow_pickle=False) as arrays:
+        published = Gaussian(arrays["mu"].astype(np.float64), arrays["sigma"].astype(np.float64))
+        shapes, d = (published.mean.shape, published.covariance.shape), len(ours.mean)
+        if shapes != ((d,), (d, d)) or not np.isfinite(published.covariance).all():
+            raise ValueError(f"shapes {shapes} where {d} features belong, or numbers that are not finite")
+    distance = frechet_distance(ours, published)
+    if not distance < job.settings["max_distance"]:
+        raise ResultError(
+            f"our features of {record_of(job.parent('features'))['images']['set']} are {distance:.4g} away from the "
+            f"published statistics in {path}, more than {job.settings['max_distance']}: its images were prepared in "
+            "another way, or the extractor is another, so no FID is computed."
+        )
+    return {"name": "distance to published statistics", "value": distance, "archive": {source.file: checksums}}
+
+
+METRICS = {
+    "frechet": frechet,
+    "inception_score": inception_score,
+    "class_shares": class_shares,
+    "kid": kid,
+    "agreement": agreement,
+}
 
 
 def load_first(path: Path, n: int) -> NDArray[np.float32]:

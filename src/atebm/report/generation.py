@@ -16,6 +16,9 @@ TABLE2_MEASURED = [
     "measured_is_ci95",
     "measured_distance",
     "measured_distance_ci95",
+    "measured_distance_of_fewer",
+    "measured_kid",
+    "measured_kid_ci95",
     "metric",
     "extractor",
     "data",
@@ -29,7 +32,8 @@ def table2(plan: str, out: str) -> pd.DataFrame:
     """Table 2: published IS and FID beside what was measured, and the two ends of the ruler it was measured with.
 
     Measured columns hold the mean over seeds and half of a 95 % interval: over seeds where there are several, else
-    over disjoint blocks of images (distance) and splits (score). Writes `out` (.csv) and the same as .md.
+    over disjoint blocks of images (distance) and splits (score). The distance of a set that has fewer images than our
+    samples is greater for that alone, and stands in a column of its own. Writes `out` (.csv) and the same as .md.
     """
     needs = Needs.read(plan)
     task, metrics = needs.task("cifar10"), needs.records("metric")
@@ -42,9 +46,10 @@ def table2(plan: str, out: str) -> pd.DataFrame:
         "p_data: held-out real images": ("reference", of(metrics, set=task["held_out"])),
     }
     frame = frame.astype(object).set_index("approach")
+    n = max(record["n_samples"] for record in metrics)
     for approach, (group, records) in rows.items():
         frame.loc[approach, "group"] = group
-        for column, value in measured(records).items():
+        for column, value in measured(records, n).items():
             frame.loc[approach, column] = value
         frame.loc[approach, ["data", "scale"]] = [task["played_by"], needs.scale]
     frame = frame.reset_index().fillna("")
@@ -59,17 +64,26 @@ def table2_shown(frame: pd.DataFrame) -> pd.DataFrame:
         intervals = " ± " + frame[f"{column}_ci95"]
         shown[column] = frame[column] + intervals.where(frame[column] != "", "")
     shown.columns = ["approach", "group", "IS, published", "FID, published", "score, measured", "distance, measured"]
+    for column, name in (("measured_distance_of_fewer", "distance of fewer images"), ("measured_kid", "KID, measured")):
+        if (frame[column] != "").any():
+            shown[name] = frame[column]
     return shown
 
 
-def measured(records: Sequence[Record]) -> dict[str, Any]:
-    """The measured columns of one row, from its records (two metrics for each seed)."""
-    scores, distances = of(records, "inception_score"), of(records, "frechet")
+def measured(records: Sequence[Record], n: int) -> dict[str, Any]:
+    """The measured columns of one row, from its records (some metrics for each seed), beside rows of `n` images."""
+    scores, distances, kids = (of(records, metric) for metric in ("inception_score", "frechet", "kid"))
+    column = "measured_distance" if distances[0]["n_samples"] == n else "measured_distance_of_fewer"
+    columns = {"measured_is": scores, column: distances} | ({"measured_kid": kids} if kids else {})
+    values = {name: f"{mean(record['value'] for record in of_column):.4g}" for name, of_column in columns.items()}
+    intervals = {
+        f"{name}_ci95": f"{interval(of_column):.2g}"
+        for name, of_column in columns.items()
+        if name != "measured_distance_of_fewer"
+    }
     return {
-        "measured_is": f"{mean(record['value'] for record in scores):.4g}",
-        "measured_is_ci95": f"{interval(scores):.2g}",
-        "measured_distance": f"{mean(record['value'] for record in distances):.4g}",
-        "measured_distance_ci95": f"{interval(distances):.2g}",
+        **values,
+        **intervals,
         "metric": f"{scores[0]['name']}; {distances[0]['name']}",
         "extractor": extractor_of(distances[0]),
         "n_samples": distances[0]["n_samples"],

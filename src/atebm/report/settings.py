@@ -209,7 +209,9 @@ def in_words(image_set: dict[str, Any]) -> str:
     """What a set of config.yaml holds."""
     if "photographs" in image_set:
         return f"{image_set['n']:,} crops of {', '.join(image_set['photographs'])}"
-    return f"{image_set.get('archive', image_set['reader'])}, {image_set['size']}x{image_set['size']}"
+    if "of" in image_set:
+        return f"{image_set['n']:,} images of {image_set['of']}"
+    return str(image_set.get("archive", image_set["reader"]))
 
 
 def lengths(steps: list[int]) -> str:

@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..data.loader import load
+from ..data.loader import batches, load
 from ..energy import Classifier
 from ..energy.released import adopt
 from ..errors import ResultError, StoppedError
 from ..job import Job, record_of
-from ..metrics.features import extract
+from ..metrics.features import extract, of_classifier
 from ..progress import progress
 from .batch import draw
 from .checkpoint import load_state, save_state, save_weights
@@ -124,5 +124,6 @@ def load_labels(job: Job, role: str) -> Tensor:
 
 def held_out_accuracy(model: Classifier, job: Job, device: torch.device) -> float:
     """Share of the held-out images whose label the classifier finds."""
-    logits = extract(model.eval(), load(job.parent("held_out"), device))[1]
+    extractor = of_classifier(model.eval())
+    logits = extract(extractor, batches(job.parent("held_out"), device, extractor.batch))[1]
     return float((logits.argmax(1) == load_labels(job, "held_out").numpy()).mean())

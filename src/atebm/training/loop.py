@@ -75,7 +75,7 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
     run = job.settings
     set_precision(run["precision"])
     p_data, p_0 = load(job.parent("p_data"), device), load(job.parent("p_0"), device)
-    monitor = Monitor(job, p_data, device, group) if run["monitor"] else None
+    monitor = Monitor(job, device, group) if run["monitor"] else None
     state = initial(job, p_data.shape[1:], device)
     restore(state, load_state(job.checkpoints / STATE, device))
     per_K = schedule.iterations_per_K(run["schedule"]["epochs_per_K"], len(p_data), run["batch_size"])

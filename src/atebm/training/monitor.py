@@ -19,15 +19,15 @@ BATCH = 250  # images a forward pass
 
 
 class Monitor:
-    """Scores a model at all sampler lengths with one ascent; knows the reference (p_data) and the sources."""
+    """Scores a model at all sampler lengths with one ascent; knows the sources and the reference, p_data's features."""
 
-    def __init__(self, job: Job, p_data: Tensor, device: torch.device, group: Group):
+    def __init__(self, job: Job, device: torch.device, group: Group):
         self.group = group
         settings = job.settings["monitor"]
         self.steps: list[int] = sorted(set(settings["steps"]))  # as trajectory() passes through them
         self.step_size: float = settings["step_size"]
         self.extractor = load_extractor(job.parent("extractor"), device)
-        self.reference = Gaussian.of(extract(self.extractor, p_data)[0])
+        self.reference = Gaussian.of(np.load(job.parent("reference") / "features.npy", mmap_mode="r"))
         self.sources = load(job.parent("validation_sources"), device, settings["n"])
 
     def distances(self, model: Energy) -> list[dict[str, Any]]:
@@ -48,4 +48,4 @@ class Monitor:
     def features(self, model: Energy, sources: Tensor) -> list[np.ndarray]:
         """What the extractor sees in the samples of one batch, per sampler length."""
         ascent = trajectory(model, to_float(sources), self.steps, self.step_size)
-        return [extract(self.extractor, to_bytes(x))[0] for _, x in ascent]
+        return [extract(self.extractor, to_bytes(x).split(self.extractor.batch))[0] for _, x in ascent]

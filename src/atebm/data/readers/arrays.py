@@ -7,7 +7,7 @@ import scipy.io
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from .members import bad, check_count, gunzipped, reading
+from .members import bad, check_count, gunzipped, reading, tar_members
 
 
 def svhn_mat(path: Path, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
@@ -88,14 +88,15 @@ def tiny_images_bin(
 
 
 def excluded_ids(lists: dict[Path, int], count: int) -> NDArray[np.int64]:
-    """Sorted indices from 0 of text files of one index a line; `lists` says what each file's first image is numbered.
+    """Sorted indices from 0 of lists of one index a line; `lists` says what each list's first image is numbered.
 
-    Hendrycks' list counts from 1, CEDA's and RATIO's from 0 (facts 5). Raises DataError for other lines and indices.
+    A list is a text file, or a tar of such files, as is CEDA's. Hendrycks' list counts from 1, CEDA's and RATIO's from
+    0 (facts 5). Raises DataError for other lines and indices.
     """
     parts = [np.empty(0, np.int64)]
     for path, first in lists.items():
         with reading(path, "its lines"):
-            ids = np.array(path.read_text().split(), np.int64) - first
+            ids = np.array(_words(path), np.int64) - first
             if ids.min(initial=0) < 0 or ids.max(initial=0) >= count:
                 raise ValueError(f"indices {ids.min()} to {ids.max()} of {count} images")
         parts.append(ids)
@@ -103,6 +104,15 @@ def excluded_ids(lists: dict[Path, int], count: int) -> NDArray[np.int64]:
     if len(ids) >= count:
         raise DataError("the lists exclude every image of tiny_images.bin: name those of its data set.")
     return ids
+
+
+def _words(path: Path) -> list[bytes]:
+    """All lines of a text file, or of the files in a tar."""
+    if path.suffix != ".tar":
+        return path.read_bytes().split()
+    with path.open("rb") as file:
+        places = [(member.offset_data, member.size) for member in tar_members(file, path, 0, path.stat().st_size)]
+        return [word for offset, size in places if file.seek(offset) >= 0 for word in file.read(size).split()]
 
 
 def _contains(ascending: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -6,16 +6,17 @@ whatever folders lie above it. Names sort folder by folder, as in torchvision's 
 
 import io
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
 
-from .members import bad, by_folder, check_count, gunzipped, is_image, reading, tar_members, zip_members
+from .members import bad, check_count, gunzipped, is_image, reading, tar_members, zip_members
 
 
 class Entry(NamedTuple):
@@ -27,12 +28,30 @@ class Entry(NamedTuple):
     size: int
 
 
+Entries = NDArray[np.void]  # (N,) of name (S, UTF-8), offset and size (<i8): a million take 0.05 GB
+
+
+class Pictures(NamedTuple):
+    """The image files of an archive, in the order of a set.
+
+    `read` gives those of some entries one after another, as RGB, so that processes can share the work.
+    It raises DataError as `decode`.
+    """
+
+    file: Path  # the archive, or the folder of an unpacked one
+    entries: Entries
+    read: Callable[[Path, Entries], Iterator[Image.Image]]
+
+    def named(self) -> Iterator[tuple[str, Image.Image]]:
+        return zip(names_of(self.entries), self.read(self.file, self.entries), strict=True)
+
+
 def decode(data: bytes, archive: Path, name: str) -> Image.Image:
     """An image file's RGB pixels. Raises DataError where they are damaged as far as Pillow can see.
 
     Of JPEGs whose middle alone is damaged libjpeg makes some picture; only the archive's checksum tells.
     """
-    with reading(archive, f"member {name!r}"), Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
+    with reading(archive, f"member {name!r}"), Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as picture:
         return picture.convert("RGB")
 
 
@@ -44,80 +63,150 @@ def read(entry: Entry) -> Image.Image:
     return decode(data, entry.file, entry.name)
 
 
-def folder_labels(names: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
+def folder_labels(entries: Entries) -> tuple[NDArray[np.int64], list[str]]:
     """Labels (N,) and their names: sorted folders of the images, as in torchvision's ImageFolder."""
-    folders = [str(PurePosixPath(name).parent) for name in names]
-    classes = sorted(set(folders))
-    numbers = {folder: number for number, folder in enumerate(classes)}
-    return np.array([numbers[folder] for folder in folders], np.int64), classes
+    found: dict[str, int] = {}  # in the order of their first images
+    labels = np.fromiter(
+        (found.setdefault(name.rpartition("/")[0] or ".", len(found)) for name in names_of(entries)), np.int64
+    )
+    classes = sorted(found)
+    place = {folder: label for label, folder in enumerate(classes)}
+    return np.array([place[folder] for folder in found], np.int64)[labels], classes
+
+
+# --- entries ----------------------------------------------------------------------------------------------------
+
+BLOCK = 4096  # entries that are Python objects at once
+
+
+def names_of(entries: Entries) -> Iterator[str]:
+    for start in range(0, len(entries), BLOCK):
+        yield from (name.decode() for name in entries["name"][start : start + BLOCK].tolist())
+
+
+def entries_of(found: Iterable[tuple[str, int, int]]) -> Entries:
+    """Entries of name, offset and size, in the order in which they come."""
+    rest, blocks = iter(found), [_block(())]
+    while block := list(islice(rest, BLOCK)):
+        blocks.append(_block(block))
+    return np.concatenate(blocks)
+
+
+def _block(found: Collection[tuple[str, int, int]]) -> Entries:
+    width = max((len(name.encode()) for name, _, _ in found), default=1)
+    kinds = [("name", f"S{width}"), ("offset", "<i8"), ("size", "<i8")]
+    return np.array([(name.encode(), offset, size) for name, offset, size in found], kinds)
+
+
+def by_name(entries: Entries) -> Entries:
+    """The entries sorted folder by folder, as torchvision's ImageFolder; of those that share a name, the last.
+
+    Plain bytes would put "a-b/x" before "a/x".
+    """
+    keys = entries["name"].copy()
+    letters = keys.view(np.uint8)
+    letters[letters == ord("/")] = 0
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
+    return entries[order[last]]
 
 
 # --- zips -------------------------------------------------------------------------------------------------------
 
 
-def zip_images(archive: Path, pattern: str, count: int) -> Iterator[tuple[str, Image.Image]]:
-    """Names and images of the members that match, sorted by name.
+def zip_pictures(archive: Path, pattern: str, count: int) -> Pictures:
+    """The members that match, sorted by name.
 
-    Raises DataError for a damaged or unsafe archive, and, before the first image, for another count.
+    Raises DataError for a damaged or unsafe archive, and for another count.
     """
+    with reading(archive, "its directory"), zipfile.ZipFile(archive) as file:
+        members = [member for member in zip_members(file, archive) if _matches(member.filename, pattern)]
+        entries = entries_of((member.filename, member.header_offset, member.file_size) for member in members)
+    return Pictures(archive, _counted(archive, entries, count), read_zip)
+
+
+def read_zip(archive: Path, entries: Entries) -> Iterator[Image.Image]:
+    """Images of a zip's members."""
     with reading(archive, "its directory"):
         file = zipfile.ZipFile(archive)
     with file:
-        names = [member.filename for member in zip_members(file, archive)]
-        names = _sorted(archive, [name for name in names if _matches(name, pattern)], count)
-        for name in names:
+        for name in names_of(entries):
             with reading(archive, f"member {name!r}"):
                 data = file.read(name)
-            yield name, decode(data, archive, name)
+            yield decode(data, archive, name)
 
 
-# --- tars -------------------------------------------------------------------------------------------------------
+# --- tars and folders -------------------------------------------------------------------------------------------
 
 
-def tar_images(archive: Path, pattern: str, count: int) -> Iterator[tuple[str, Image.Image]]:
-    """Names and images of a tar's members that match, sorted by name. Raises DataError as `zip_images`."""
-    return ((entry.name, read(entry)) for entry in tar_index(archive, pattern, count))
+def tar_pictures(archive: Path, pattern: str, count: int) -> Pictures:
+    """An uncompressed tar's members that match, sorted by name; reads the headers alone.
 
-
-def tar_index(archive: Path, pattern: str, count: int) -> list[Entry]:
-    """Entries of an uncompressed tar's members that match, sorted by name; reads the headers alone."""
+    Raises DataError as `zip_pictures`.
+    """
     with reading(archive, "its bytes"), archive.open("rb") as file:
         members = tar_members(file, archive, 0, archive.stat().st_size)
-        entries = {
-            str(PurePosixPath(member.name)): (member.offset_data, member.size)
+        entries = entries_of(
+            (str(PurePosixPath(member.name)), member.offset_data, member.size)
             for member in members
             if _matches(member.name, pattern)
-        }
-    return [Entry(name, archive, *entries[name]) for name in _sorted(archive, entries, count)]
+        )
+    return Pictures(archive, _counted(archive, entries, count), read_bytes)
+
+
+def folder_pictures(folder: Path, pattern: str, count: int) -> Pictures:
+    """The files of a folder that match a pattern of Path.glob, sorted by name. Raises DataError for another count."""
+    files = (path for path in folder.glob(pattern) if is_image(path.name))
+    entries = entries_of((path.relative_to(folder).as_posix(), 0, path.stat().st_size) for path in files)
+    return Pictures(folder, _counted(folder, entries, count), read_bytes)
+
+
+def read_bytes(archive: Path, entries: Entries) -> Iterator[Image.Image]:
+    """Images that lie as they are in a file, such as a tar, or are files of a folder."""
+    unpacked = archive.is_dir()
+    for raw, offset, size in entries.tolist():
+        name = raw.decode()
+        yield read(Entry(name, archive / name if unpacked else archive, offset, size))
 
 
 # --- ImageNet ---------------------------------------------------------------------------------------------------
 
 
-def imagenet_train(path: Path, count: int) -> Iterator[tuple[str, Image.Image]]:
-    """Names (wnid/file) and images of ImageNet's training set, sorted by name. Raises DataError as `zip_images`."""
-    return ((entry.name, read(entry)) for entry in imagenet_train_index(path, count))
-
-
-def imagenet_train_index(path: Path, count: int) -> list[Entry]:
-    """Entries of ImageNet's training set, sorted by name: of the tar of a tar per wnid, or of a folder per wnid.
+def imagenet_train(path: Path, count: int) -> Pictures:
+    """ImageNet's training set, wnid/file, sorted by name: of the tar of a tar per wnid, or of a folder per wnid.
 
     Labels are those of `folder_labels`, as torchvision's: a wnid's place among the sorted ones.
     Raises DataError for a damaged or unsafe archive and for another count.
     """
     if path.is_dir():
-        files = {f"{file.parent.name}/{file.name}": file for file in path.glob("*/*") if is_image(file.name)}
-        return [Entry(name, files[name], 0, files[name].stat().st_size) for name in _sorted(path, files, count)]
-    entries = {}
+        return folder_pictures(path, "*/*", count)
     with reading(path, "its bytes"), path.open("rb") as file:
-        for inner in tar_members(file, path, 0, path.stat().st_size):
-            wnid = PurePosixPath(inner.name)
-            if wnid.suffix != ".tar":
-                raise bad(path, f"member {inner.name!r} is not the tar of a class")
-            for member in tar_members(file, path, inner.offset_data, inner.offset_data + inner.size):
-                if is_image(member.name):
-                    entries[f"{wnid.stem}/{PurePosixPath(member.name).name}"] = (member.offset_data, member.size)
-    return [Entry(name, path, *entries[name]) for name in _sorted(path, entries, count)]
+        entries = entries_of(_tars_in_a_tar(file, path))
+    return Pictures(path, _counted(path, entries, count), read_bytes)
+
+
+def _tars_in_a_tar(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, int]]:
+    for inner in tar_members(file, path, 0, path.stat().st_size):
+        wnid = PurePosixPath(inner.name)
+        if wnid.suffix != ".tar":
+            raise bad(path, f"member {inner.name!r} is not the tar of a class")
+        for member in tar_members(file, path, inner.offset_data, inner.offset_data + inner.size):
+            if is_image(member.name):
+                yield f"{wnid.stem}/{PurePosixPath(member.name).name}", member.offset_data, member.size
+
+
+def imagenet_val(path: Path, count: int) -> Pictures:
+    """ImageNet's validation set, sorted by the images' own names, as `imagenet_devkit` labels them.
+
+    path: its tar, or a folder of its files, which may lie in a folder per class there.
+    Raises DataError as `imagenet_train`.
+    """
+    if not path.is_dir():
+        return tar_pictures(path, "*", count)
+    pictures = folder_pictures(path, "**/*", count)
+    order = np.argsort([name.rpartition("/")[2] for name in names_of(pictures.entries)])
+    return pictures._replace(entries=pictures.entries[order])
 
 
 def imagenet_devkit(archive: Path, count: int) -> tuple[NDArray[np.int64], list[str]]:
@@ -151,6 +240,8 @@ def _matches(name: str, pattern: str) -> bool:
     return is_image(name) and PurePosixPath(name).match(pattern)
 
 
-def _sorted(archive: Path, names: Collection[str], count: int) -> list[str]:
-    check_count(archive, len(names), count)
-    return sorted(names, key=by_folder)
+def _counted(archive: Path, entries: Entries, count: int) -> Entries:
+    """The entries sorted by name. Raises DataError for another count."""
+    entries = by_name(entries)
+    check_count(archive, len(entries), count)
+    return entries

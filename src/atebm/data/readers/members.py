@@ -14,6 +14,7 @@ from ...errors import DataError, UserError
 # No data set of the paper comes near these; beyond them lies an archive that was made to fill memory or disks.
 MAX_IMAGE = 2**26  # bytes of an image file; ImageNet's largest is a quarter of it
 MAX_MEMBER = 2**30  # of any other member: ImageNet-32's pickles have 0.4 GB, ImageNet's inner tars less
+MAX_DATABASE = 2**33  # of an lmdb, which goes to the disk: LSUN's churches have about 2.5 GB
 MAX_TOTAL = 2**38  # of an archive's members together: ImageNet's training set has 138 GB
 MAX_GZIP = 2**28  # of what a .gz unpacks to, all in memory: CIFAR's tars have 0.19 GB
 
@@ -49,11 +50,6 @@ def is_image(name: str) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
 
 
-def by_folder(name: str) -> str:
-    """Sort key: folder by folder, as torchvision's ImageFolder. Plain strings would put "a-b/x" before "a/x"."""
-    return name.replace("/", "\0")
-
-
 def check_name(archive: Path, name: str) -> None:
     """Raise DataError for absolute names and those that climb out of the archive, in POSIX's spelling or Windows'."""
     parts = name.replace("\\", "/").split("/")
@@ -63,7 +59,7 @@ def check_name(archive: Path, name: str) -> None:
 
 def check_size(archive: Path, name: str, size: int, total: int) -> int:
     """`total`, the bytes of the members before, plus this member's; raises DataError where either is too large."""
-    if size > (MAX_IMAGE if is_image(name) else MAX_MEMBER):
+    if size > (MAX_IMAGE if is_image(name) else MAX_DATABASE if name.endswith(".mdb") else MAX_MEMBER):
         raise bad(archive, f"member {name!r} is too large ({size} bytes)")
     if total + size > MAX_TOTAL:
         raise bad(archive, f"its members up to {name!r} are too large ({total + size} bytes)")

@@ -1,0 +1,64 @@
+"""Indexed image sets: where each image file lies in an archive that is too large to become an array.
+
+ImageNet's training images at 256 pixels would fill 252 GB. What reads an index decodes and crops them as it goes.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from ..files import atomic
+from ..job import Job
+from .archives import Labels, verified
+from .readers.images import Pictures, folder_labels, imagenet_devkit, imagenet_train, imagenet_val
+from .sources import ARCHIVES
+
+IMAGENET = {"train": "ILSVRC2012_img_train.tar", "held_out": "ILSVRC2012_img_val.tar"}
+DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
+
+
+def write_index(job: Job, archives: Path = ARCHIVES) -> None:
+    """The `index` step: entries.npy, labels.npy and set.json.
+
+    entries.npy has name, offset and size of each image file, sorted folder by folder, in `archive` of set.json, which
+    is a file or a folder below the checkout; in a folder, names are paths and offsets 0. Labels number `classes`.
+    Raises DataError for an archive that is missing, damaged, not what it should be, or of another count.
+    """
+    settings = job.settings
+    if settings["archive"] != "imagenet":
+        raise DataError(f"set {job.spec['name']}: archive {settings['archive']} makes no index; imagenet does.")
+    try:
+        pictures, labels, classes, origin = imagenet(settings["split"], settings["count"], archives)
+    except DataError as error:
+        raise DataError(f"set {job.spec['name']}: {error}") from error
+    for name, array in (("entries.npy", pictures.entries), ("labels.npy", labels)):
+        with atomic(job.folder / name) as temporary:
+            np.save(temporary, array, allow_pickle=False)
+    where = os.path.relpath(pictures.file, job.work.parent)
+    job.finish({"set": job.spec["name"], "n": len(labels), "classes": classes, "archive": where, **origin})
+
+
+def imagenet(split: str, count: int, archives: Path) -> tuple[Pictures, Labels, list[str], dict[str, object]]:
+    """Images, labels and wnids of ImageNet's training set, or of its validation set (`held_out`), and what was read.
+
+    Where data/archives/ has a folder of an archive's name, such as ILSVRC2012_img_train, or a link to one, that folder
+    is what is indexed. No checksum can tell whether it is whole: its images are counted, and the record says so.
+    """
+    path = archives / IMAGENET[split]
+    origin: dict[str, object] = {}
+    checksums = {}
+    if path.with_suffix("").is_dir():
+        path = path.with_suffix("")
+        origin["unverified"] = f"{path.name} is a folder, whose images were counted but match no published checksum"
+    else:
+        checksums[path.name] = verified(path)
+    if split == "train":
+        pictures = imagenet_train(path, count)
+        labels, classes = folder_labels(pictures.entries)
+    else:
+        checksums[DEVKIT] = verified(archives / DEVKIT)
+        labels, classes = imagenet_devkit(archives / DEVKIT, count)
+        pictures = imagenet_val(path, count)
+    return pictures, labels, classes, origin | {"archives": checksums}
