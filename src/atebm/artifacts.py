@@ -18,6 +18,11 @@ def fig1(plan: Plan) -> list[Step]:
     return [plan.toy(activation) for activation in plan.config.toy.activations]
 
 
+def figS1(plan: Plan) -> list[Step]:
+    """Fig. S1: minimax instead of maximin: Algorithm 3 in 2D, beside D of Algorithm 1."""
+    return [plan.minimax(), plan.toy(plan.config.minimax.activation)]
+
+
 def figS2(plan: Plan) -> list[Step]:
     """Fig. S2: uncurated CIFAR-10 samples, here over the source images they started from."""
     sample = plan.sample("cifar10", plan.config.seed, "best")
@@ -40,6 +45,11 @@ def table2(plan: Plan) -> list[Step]:
     else:
         names.append("kid")
     return [plan.metric(name, step, task.p_data) for step in images for name in names]
+
+
+def tableS1(plan: Plan) -> list[Step]:
+    """Table S1: optimal solutions to the minimax and the maximin problem, by the theory and in 2D."""
+    return [plan.minimax(), plan.toy(plan.config.minimax.activation)]
 
 
 def tableS2(plan: Plan) -> list[Step]:
@@ -71,7 +81,9 @@ ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "fig1": fig1,
     "table1": table1,
     "table2": table2,
+    "figS1": figS1,
     "figS2": figS2,
+    "tableS1": tableS1,
     "tableS2": tableS2,
     "tableS3": tableS3,
     "tableS4": tableS4,

@@ -63,6 +63,15 @@ def toy(spec: Spec) -> None:
 
 
 @app.command()
+def minimax(spec: Spec) -> None:
+    """Simulate Algorithm 3 in 2D."""
+    from .minimax import write_minimax
+
+    with Job(spec).lock():
+        write_minimax(Job(spec))
+
+
+@app.command()
 def extractor(spec: Spec, device: Device = "auto") -> None:
     """Train the stand-in feature extractor, or take Inception's weights from their archive."""
     if Job(spec).settings["kind"] == "inception":

@@ -128,6 +128,10 @@ class Plan:
         settings |= {"activation": activation, "seed": self.config.seed}
         return Step("toy", activation, settings, section=("toy",))
 
+    def minimax(self) -> Step:
+        settings = {**self.config.minimax.model_dump(), "seed": self.config.seed}
+        return Step("minimax", self.config.minimax.activation, settings, section=("minimax",))
+
     def train(self, run: str, seed: int) -> Step:
         spec, task = self.config.runs[run], self.task(run)
         if spec.weights != "trained":

@@ -86,6 +86,11 @@ def ours_table1(results: Path) -> str:
     )
 
 
+def ours_tableS1(results: Path) -> str:
+    frame = pd.read_csv(results / "tableS1.csv").iloc[-1]
+    return f"minimax {frame['minimax_measured']}; maximin {frame['maximin_measured']}"
+
+
 def ours_tableS2(results: Path) -> str:
     frame = pd.read_csv(results / "tableS2.csv")
     return f"{frame['layer'][0]} stem, {frame['parameters'].sum():,} parameters"
@@ -121,6 +126,7 @@ HEADLINES: dict[str, tuple[str, Callable[[Path], str]]] = {
     "table2": (f"IS {_PAPER['is']}, FID {_PAPER['fid']}", ours_table2),
     "figS2": ("picture", ours_figS2),
     "table1": ("theory", ours_table1),
+    "tableS1": ("U = -log 4 = -1.3863", ours_tableS1),
     "tableS2": (f"{_STEM} stem", ours_tableS2),
     "tableS3": ("4 tasks", ours_tableS3),
     "tableS4": (f"CIFAR-10: {_SAMPLER['steps']} steps of {_SAMPLER['step_size']}", ours_tableS4),

@@ -1,6 +1,7 @@
-"""Tables 1 and S2 to S6: the network, the checks, the measurement, and settings beside the published ones."""
+"""Tables 1 and S1 to S6: the network, the checks, the measurement, and settings beside the published ones."""
 
 import json
+import math
 import statistics
 from pathlib import Path
 
@@ -212,6 +213,34 @@ def test_table1_says_what_was_checked(tmp_path):
     frame, page = drawn(tmp_path, "table1", plan)
     assert json.loads(frame["numbers"][0]) == check["gradient"] and len(frame) == 3
     assert f"{check['gradient']['eq14_difference']:.1e}" in page and "300 crops of astronaut, china" in page
+
+
+# --- Table S1 ---------------------------------------------------------------------------------------------------
+
+
+def test_table_s1_shows_the_median_over_seeds_of_both_games(tmp_path):
+    """The records are made up: at the optimum U is -log 4, and there D(x*) = 1/2."""
+    plan = planned("smoke")
+    minimax, toy = plan.artifacts["tableS1"]
+    settings = ["uniform"] * 3 + ["corner"] * 3
+    played = {"setting": settings, "seed": [0, 1, 2] * 2, "energy_initial": 8.0, "energy_final": [2, 4, 1, 8, 8, 8]}
+    played |= {"d_on_support": 0.5, "d_off_support_max": [0.6, 0.7, 0.9, 0.5, 0.5, 0.5], "d_above_half": 0.25}
+    played |= {"u": -math.log(4), "p_value": [0.01, 0.05, 0.06, 0.3, 0.2, 0.1]}
+    other = {"setting": settings, "seed": [0, 1, 2] * 2, "d_on_support": 0.5, "d_off_support_max": 0.49}
+    final = pd.DataFrame(other | {"state": "final", "u": -math.log(4)})
+    initial = pd.DataFrame(other | {"state": "initial", "u": -9.0})
+    for step, frame in ((minimax, pd.DataFrame(played)), (toy, pd.concat([initial, final]))):
+        (tmp_path / step.folder).mkdir(parents=True)
+        frame.to_csv(tmp_path / step.folder / f"{step.kind}.csv", index=False)
+    write_text(tmp_path / minimax.record, sealed({"activation": "relu", "level": 0.05}))
+    frame, page = drawn(tmp_path, "tableS1", plan)
+    assert frame["minimax"].tolist()[2] == frame["maximin"].tolist()[2] == "-log(4)"
+    assert "by a factor of uniform p_0 4 [2, 8], corner p_0 1 [1, 1]" in frame["minimax_measured"][0]
+    assert frame["minimax_measured"][0].endswith("uniform p_0 2 of 3 seeds, corner p_0 0 of 3 seeds")
+    assert "greatest D outside: uniform p_0 0.7000 [0.6000, 0.9000]" in frame["minimax_measured"][1]
+    assert "uniform p_0 0.5000 [0.5000, 0.5000]" in frame["maximin_measured"][0]
+    assert frame["maximin_measured"][2].startswith("uniform p_0 -1.3863 [-1.3863, -1.3863]")
+    assert "`p_g* = p_data`" in page and "(3 seeds)" in page
 
 
 # --- Table S6 ---------------------------------------------------------------------------------------------------

@@ -95,7 +95,10 @@ ROWS = {
         revision={"sample": 2},
     ),
     "seed": Row(
-        FROM_TRAINING | {"toy/relu", "toy/tanh", "check/cifar10", "render/fig1", "render/table1"}, config=("seed=3",)
+        FROM_TRAINING
+        | {"toy/relu", "toy/tanh", "minimax/relu", "check/cifar10"}
+        | {f"render/{artifact}" for artifact in ("fig1", "figS1", "table1", "tableS1")},
+        config=("seed=3",),
     ),
     "shards and device": Row(set(), config=("shards=3", "device=cpu")),
 }

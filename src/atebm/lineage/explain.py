@@ -19,6 +19,7 @@ COMPUTES = {
     "extractor": "the features behind FID and IS (supplement 3, evaluation metrics)",
     "pretrain": "pretraining of D as a classifier (Sec. 4.4, regularization; supplement 3, training)",
     "toy": "Algorithm 1 in 2D (Sec. 4.2, Fig. 1)",
+    "minimax": "Algorithm 3 in 2D (supplement 2, Fig. S1)",
     "train": "binary adversarial training (Algorithm 2; Eqs. 8 and 11)",
     "sample": "PGD from source images (Eq. 8; Table S4)",
     "features": "the extractor's view of images (supplement 3, evaluation metrics)",

@@ -1,6 +1,5 @@
-"""The tables of settings, architecture and cost, and the comparison of Table 1: published beside what is here."""
+"""The tables of settings, architecture and cost: published beside what is here."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,56 +20,6 @@ SELECTED = "Several numbers of steps: training selects among them on validation 
 def beside(paper: str, ours: str) -> str:
     """A cell of two values: one where they agree, as marked by DIFFERS where not."""
     return ours if paper in ("", ours) else f"{paper} → **{ours}**"
-
-
-def table1(plan: str, out: str) -> pd.DataFrame:
-    """Table 1 with the check behind each line, in words and in full. Writes `out` (.csv) and .md; returns the frame."""
-    needs = Needs.read(plan)
-    (check,) = needs.records("check")
-    frame, task = published("table1"), needs.task("cifar10")
-    frame["check"] = [gradient_line(check), contrastive_line(check), p_0_line(check, needs.settings)]
-    frame["numbers"] = [json.dumps(check[part]) for part in ("gradient", "contrastive_data", "p_0")]
-    caption = (
-        f"Table 1 with the check behind each line, at scale {needs.scale}: on a small network with random weights in "
-        f"double precision, {check['images']} images of p_data and as many of p_0 of {task['title']} (played by: "
-        f"{task['played_by']}), an attack of K = {check['K']} steps of λ = {check['step_size']:g}."
-    )
-    shown = frame.drop(columns="numbers")
-    formulas = (slice(0, 1), ["ebms", "binary_at"])
-    shown.loc[formulas] = "`" + shown.loc[formulas] + "`"
-    shown = shown.set_axis(["", "EBMs", "binary AT", "checked here"], axis=1)
-    write_table(frame, shown, Path(out), caption)
-    return frame
-
-
-def gradient_line(check: dict[str, Any]) -> str:
-    gradient = check["gradient"]
-    return (
-        f"Largest difference over {gradient['parameters']:,} derivatives, relative to the largest: Eq. 11 by autograd "
-        f"against binary AT's means over images {gradient['eq14_difference']:.1e}, Eq. 2 against EBMs' "
-        f"{gradient['eq2_difference']:.1e}. Mean weight of an image in binary AT's: {gradient['weight_p_data']:.3f} of "
-        f"p_data, {gradient['weight_contrastive']:.3f} of contrastive data."
-    )
-
-
-def contrastive_line(check: dict[str, Any]) -> str:
-    steps = check["contrastive_data"]
-    return (
-        f"Under {steps['steeper_by']:g} f instead of f, a step of PGD is {steps['pgd_steeper']:.3f} times as long, the "
-        f"gradient term of Langevin's {steps['langevin_steeper']:.3f} times. PGD moves an image by λ in each step (to "
-        f"{steps['pgd_step_error']:.1e}) and by at most {steps['pgd_reach']:.3f} λK in all; where pixels are cut to "
-        f"[0, 1], by at most {steps['pgd_reach_clamped']:.3f} λK. Langevin's noise moves it by "
-        f"{steps['langevin_noise']:.3f} √(λ pixels) in a step."
-    )
-
-
-def p_0_line(check: dict[str, Any], sets: dict[str, Any]) -> str:
-    spread, p_0, p_data = check["p_0"], in_words(sets["p_0"]), in_words(sets["p_data"])
-    return (
-        f"Here p_0 is: {p_0}. Mean L2 distance of two of its images {spread['between_p_0']:.2f}, of two images of "
-        f"p_data ({p_data}) {spread['between_p_data']:.2f}, of an image of p_0 to the nearest of p_data "
-        f"{spread['to_nearest_p_data']:.2f}."
-    )
 
 
 def tableS2(plan: str, out: str) -> pd.DataFrame:
