@@ -87,8 +87,8 @@ def ours_table1(results: Path) -> str:
 
 
 def ours_tableS1(results: Path) -> str:
-    frame = pd.read_csv(results / "tableS1.csv").iloc[-1]
-    return f"minimax {frame['minimax_measured']}; maximin {frame['maximin_measured']}"
+    u = pd.read_csv(results / "tableS1.csv").set_index("measured").loc["U"]
+    return f"median [range], uniform p_0: minimax {u['minimax_uniform']}, maximin {u['maximin_uniform']}"
 
 
 def ours_tableS2(results: Path) -> str:

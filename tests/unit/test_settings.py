@@ -234,13 +234,15 @@ def test_table_s1_shows_the_median_over_seeds_of_both_games(tmp_path):
         frame.to_csv(tmp_path / step.folder / f"{step.kind}.csv", index=False)
     write_text(tmp_path / minimax.record, sealed({"activation": "relu", "level": 0.05}))
     frame, page = drawn(tmp_path, "tableS1", plan)
-    assert frame["minimax"].tolist()[2] == frame["maximin"].tolist()[2] == "-log(4)"
-    assert "by a factor of uniform p_0 4 [2, 8], corner p_0 1 [1, 1]" in frame["minimax_measured"][0]
-    assert frame["minimax_measured"][0].endswith("uniform p_0 2 of 3 seeds, corner p_0 0 of 3 seeds")
-    assert "greatest D outside: uniform p_0 0.7000 [0.6000, 0.9000]" in frame["minimax_measured"][1]
-    assert "uniform p_0 0.5000 [0.5000, 0.5000]" in frame["maximin_measured"][0]
-    assert frame["maximin_measured"][2].startswith("uniform p_0 -1.3863 [-1.3863, -1.3863]")
-    assert "`p_g* = p_data`" in page and "(3 seeds)" in page
+    rows = frame.set_index("measured")
+    assert rows.loc["U", "minimax_theory"] == rows.loc["U", "maximin_theory"] == "-log(4)"
+    fall, outside = rows.iloc[0], rows.loc["greatest D outside"]
+    assert (fall["minimax_uniform"], fall["minimax_corner"], fall["maximin_corner"]) == ("4 [2, 8]", "1 [1, 1]", "")
+    assert outside["minimax_uniform"] == "0.7000 [0.6000, 0.9000]"
+    assert outside["maximin_uniform"] == "0.4900 [0.4900, 0.4900]"
+    assert rows.loc["D(x*)", "maximin_corner"] == "0.5000 [0.5000, 0.5000]"
+    assert rows.loc["U", "maximin_uniform"] == "-1.3863 [-1.3863, -1.3863]"
+    assert page.count("`p_g* = p_data`") == 1 and "(3 seeds)" in page
 
 
 # --- Table S6 ---------------------------------------------------------------------------------------------------

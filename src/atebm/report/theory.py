@@ -64,65 +64,65 @@ def p_0_line(check: dict[str, Any], sets: dict[str, Any]) -> str:
     )
 
 
+# Line of Table S1, what is measured of it, its column, digits. A game that has no such column leaves its cells empty.
+MEASURED = (
+    (0, "energy distance of the particles to p_data, first / last", "fall", ".4g"),
+    (0, "p-value, particles against p_data", "p_value", ".3f"),
+    (0, "D(x*)", "d_star", ".4f"),
+    (1, "mean D on Supp(p_data)", "d_on_support", ".4f"),
+    (1, "greatest D outside", "d_off_support_max", ".4f"),
+    (1, "share of the outside where D > 1/2", "d_above_half", ".2f"),
+    (2, "U", "u", ".4f"),
+)
+P_0 = ("uniform", "corner")
+
+
 def tableS1(plan: str, out: str) -> pd.DataFrame:
     """Table S1: what the two games end in, by the theory and in 2D. Writes `out` (.csv) and .md; returns the frame.
 
-    Measured cells hold median, least and greatest value over seeds, by p_0.
+    A row per measure; cells hold median, least and greatest value over seeds.
     """
     needs = Needs.read(plan)
     (played,), (toy,) = needs.folder("minimax"), needs.folder("toy")
-    minimax, maximin = pd.read_csv(played / "minimax.csv"), pd.read_csv(toy / "toy.csv")
-    maximin = maximin[maximin["state"] == "final"]
-    frame = published("tableS1")
-    frame.insert(2, "minimax_measured", minimax_cells(minimax, record_of(played)))
-    frame["maximin_measured"] = maximin_cells(maximin)
-    theory = frame[["minimax", "maximin"]]
-    shown = frame.assign(**("`" + theory + "`")).set_axis(
-        ["", "minimax (GANs), theory", "minimax, measured", "maximin (ours), theory", "maximin, measured"], axis=1
-    )
-    caption = (
-        f"Table S1 and the simulation in 2D at scale {needs.scale}: Algorithm 3 plays the minimax game "
-        f"({minimax['seed'].nunique()} seeds), Algorithm 1 the maximin ({maximin['seed'].nunique()} seeds), both with "
-        f"{record_of(played)['activation']} networks. Measured: the median, and in brackets the least and greatest, "
-        "over seeds. figS1.csv has each of them."
-    )
-    write_table(frame, shown, Path(out), caption)
+    minimax, maximin = pd.read_csv(played / "minimax.csv"), pd.read_csv(toy / "toy.csv").query("state == 'final'")
+    games = {
+        "minimax": minimax.assign(fall=minimax["energy_initial"] / minimax["energy_final"]),
+        # U = E log D(x) + E log(1 - D(x*)), Eq. 12, with D as if constant on each
+        "maximin": maximin.assign(d_star=1 - np.exp(maximin["u"]) / maximin["d_on_support"]),
+    }
+    lines = published("tableS1").add_suffix("_theory").iloc[[line for line, *_ in MEASURED]].reset_index(drop=True)
+    frame = lines.assign(measured=[name for _, name, *_ in MEASURED])
+    for game, values in games.items():
+        for p_0 in P_0:
+            of_p_0 = values[values["setting"] == p_0]
+            frame[f"{game}_{p_0}"] = [over_seeds(of_p_0, column, digits) for *_, column, digits in MEASURED]
+    write_table(frame, tableS1_shown(frame), Path(out), tableS1_caption(needs, record_of(played), games))
     return frame
 
 
-def minimax_cells(frame: pd.DataFrame, record: dict[str, Any]) -> list[str]:
-    """What Algorithm 3 ended in, a cell for each row of Table S1."""
-    frame = frame.assign(fall=frame["energy_initial"] / frame["energy_final"])
-    p_values = frame.groupby("setting")["p_value"]
-    tests = ", ".join(
-        f"{setting} p_0 {(values <= record['level']).sum()} of {len(values)} seeds"
-        for setting, values in reversed(list(p_values))
-    )
-    return [
-        f"energy distance of the particles to p_data falls by a factor of {by_p_0(frame, 'fall', '.4g')}; a two-sample "
-        f"test at {record['level']:g} rejects that they are p_data in: {tests}",
-        f"mean D on Supp(p_data): {by_p_0(frame, 'd_on_support', '.4f')}; greatest D outside: "
-        f"{by_p_0(frame, 'd_off_support_max', '.4f')}; share of the square outside with D > 1/2: "
-        f"{by_p_0(frame, 'd_above_half', '.2f')}",
-        by_p_0(frame, "u", ".4f"),
-    ]
+def over_seeds(frame: pd.DataFrame, column: str, digits: str) -> str:
+    """Median, least and greatest value of a column; empty where there is none."""
+    if column not in frame:
+        return ""
+    median, least, greatest = frame[column].quantile([0.5, 0, 1])
+    return f"{median:{digits}} [{least:{digits}}, {greatest:{digits}}]"
 
 
-def maximin_cells(frame: pd.DataFrame) -> list[str]:
-    """What Algorithm 1 ended in, likewise. U = E log D(x) + E log(1 - D(x*)) leaves D(x*) where D(x) is known."""
-    frame = frame.assign(d_star=1 - np.exp(frame["u"]) / frame["d_on_support"])
-    return [
-        f"D(x*), from U and the mean D on Supp(p_data) as if D were constant on each: {by_p_0(frame, 'd_star', '.4f')}",
-        f"mean D on Supp(p_data): {by_p_0(frame, 'd_on_support', '.4f')}; greatest D outside: "
-        f"{by_p_0(frame, 'd_off_support_max', '.4f')}",
-        by_p_0(frame, "u", ".4f"),
-    ]
+def tableS1_shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """Table S1 for a page: a line's theory stands beside the first of its measures only."""
+    theory = [column for column in frame if column.endswith("_theory")]
+    first = ~frame["quantity_theory"].duplicated()
+    shown = frame.assign(**("`" + frame[theory] + "`").where(first, ""))
+    games = [f"{game}, {p_0} p_0" for game in ("minimax", "maximin") for p_0 in P_0]
+    return shown.set_axis(["", "minimax (GANs)", "maximin (ours)", "measured", *games], axis=1)
 
 
-def by_p_0(frame: pd.DataFrame, column: str, digits: str) -> str:
-    """Median, least and greatest value over seeds, uniform p_0 first."""
-    values = frame.groupby("setting")[column].agg(["median", "min", "max"]).sort_index(ascending=False)
-    return ", ".join(
-        f"{setting} p_0 {row['median']:{digits}} [{row['min']:{digits}}, {row['max']:{digits}}]"
-        for setting, row in values.iterrows()
+def tableS1_caption(needs: Needs, record: dict[str, Any], games: dict[str, pd.DataFrame]) -> str:
+    minimax, maximin = (games[game]["seed"].nunique() for game in ("minimax", "maximin"))
+    return (
+        f"Table S1 and the simulation in 2D at scale {needs.scale}: Algorithm 3 plays the minimax game ({minimax} "
+        f"seeds), Algorithm 1 the maximin ({maximin} seeds), both with {record['activation']} networks. Measured: the "
+        "median and, in brackets, the least and greatest over seeds; a two-sample test would reject at p <= "
+        f"{record['level']:g}. D(x*) follows from U and the mean D on Supp(p_data), as if D were constant on each. "
+        "-log(4) is -1.3863."
     )
