@@ -23,10 +23,11 @@ def changed(*, to: dict, scale: str = "demo") -> set[str]:
     [
         ({"runs": {"cifar10": {"r1": 0.02}}}, {"train", "sample", "features", "metric", "timing"}),
         ({"runs": {"cifar10": {"step_size": 0.7}}}, {"train", "sample", "features", "metric", "timing", "check"}),
-        ({"seed": 7}, {"train", "sample", "features", "metric", "toy", "timing", "check"}),
+        ({"seed": 7}, {"train", "sample", "features", "metric", "toy", "minimax", "timing", "check"}),
         ({"samplers": {"cifar10": {"steps": 3}}}, {"sample", "features", "metric"}),
         ({"metrics": {"splits": 5}}, {"metric"}),
         ({"toy": {"K": 3}}, {"toy"}),
+        ({"minimax": {"decay": 1}}, {"minimax"}),
         ({"sets": {"photographs_test": {"seed": 9}}}, {"data", "sample", "features", "metric", "timing"}),
         (
             {"sets": {"photographs": {"seed": 9}}},

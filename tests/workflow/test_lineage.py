@@ -40,7 +40,7 @@ def test_verify_finds_every_changed_byte_and_nothing_else(computed, folder):
     plan = present(folder)
     assert verify(plan, folder)[0] == []
     specs = [path for path in folder.glob("work/specs/*/*") if path.parent.name != "artifact"]
-    steps = [path for kind in ("data", "extractor", "toy", "train", "sample", "features", "metric")
+    steps = [path for kind in ("data", "extractor", "toy", "minimax", "train", "sample", "features", "metric")
              for path in folder.glob(f"work/{kind}/*/*")]  # fmt: skip
     results = [path for path in folder.rglob("results/**/*") if path.is_file() and not path.name.startswith(".")]
     places = random.Random(0)

@@ -110,9 +110,8 @@ def over_seeds(frame: pd.DataFrame, column: str, digits: str) -> str:
 
 def tableS1_shown(frame: pd.DataFrame) -> pd.DataFrame:
     """Table S1 for a page: a line's theory stands beside the first of its measures only."""
-    theory = [column for column in frame if column.endswith("_theory")]
-    first = ~frame["quantity_theory"].duplicated()
-    shown = frame.assign(**("`" + frame[theory] + "`").where(first, ""))
+    lines = frame[["quantity_theory", "minimax_theory", "maximin_theory"]]
+    shown = frame.assign(**("`" + lines + "`").where(~lines["quantity_theory"].duplicated(), ""))
     games = [f"{game}, {p_0} p_0" for game in ("minimax", "maximin") for p_0 in P_0]
     return shown.set_axis(["", "minimax (GANs)", "maximin (ours)", "measured", *games], axis=1)
 
