@@ -113,7 +113,7 @@ def tableS1_shown(frame: pd.DataFrame) -> pd.DataFrame:
     lines = frame[["quantity_theory", "minimax_theory", "maximin_theory"]]
     shown = frame.assign(**("`" + lines + "`").where(~lines["quantity_theory"].duplicated(), ""))
     games = [f"{game}, {p_0} p_0" for game in ("minimax", "maximin") for p_0 in P_0]
-    return shown.set_axis(["", "minimax (GANs)", "maximin (ours)", "measured", *games], axis=1)
+    return shown.set_axis(["", "minimax (GANs), theory", "maximin (ours), theory", "measured", *games], axis=1)
 
 
 def tableS1_caption(needs: Needs, record: dict[str, Any], games: dict[str, pd.DataFrame]) -> str:
