@@ -32,8 +32,8 @@ rule check:
         "python -m atebm check {input.spec} > {log} 2>&1"
 
 
-# All cores are taken, so that no other job of this workflow runs meanwhile: time is what is measured. One is used, as by
-# `sample`, so that the time does not depend on --cores.
+# All cores are taken, so that no other job of this workflow runs meanwhile: time is what is measured. The step itself uses
+# one, as `sample` does.
 rule timing:
     input:
         unpack(inputs("timing")),
@@ -51,4 +51,4 @@ rule timing:
     message:
         "measure the time of sampling, {wildcards.id}, alone on this machine"
     shell:
-        "OMP_NUM_THREADS=1 python -m atebm timing {input.spec} > {log} 2>&1"
+        "python -m atebm timing {input.spec} > {log} 2>&1"

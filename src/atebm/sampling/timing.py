@@ -27,6 +27,7 @@ def write_timing(job: Job, device: torch.device) -> None:
     step that is there is not measured again. Raises ResultError where there are fewer source images than wanted.
     """
     settings = job.settings
+    torch.set_num_threads(1)  # as samples are drawn, however many cores are kept free of other jobs
     sources = load(job.parent("sources"), device, settings["images"])
     if len(sources) < settings["images"]:
         raise ResultError(
