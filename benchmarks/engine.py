@@ -15,7 +15,6 @@ The peers' BatchNorm is in eval mode, their memory contiguous (NCHW), as people 
 
 import argparse
 import copy
-import os
 import shutil
 import statistics
 import time
@@ -31,15 +30,15 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torchvision.models.resnet import Bottleneck, ResNet
+from turns import Times, in_turns, processor, processor_line, quartiles, ratios, verdict
 
 from atebm import layers
 from atebm.attacks.pgd import pgd
+from atebm.data.stream import Recipe, Resident, Stream
 from atebm.energy import Energy
 from atebm.energy.folding import ConvAffine, frozen
-from atebm.hardware import cpu_facts, described
 from atebm.memory import keep_memory
 from atebm.training import loop, schedule
-from atebm.training.batch import draw
 from atebm.training.distributed import ALONE
 from atebm.training.precision import autocast, set_precision
 
@@ -59,8 +58,6 @@ MINIMUM = {  # what the project wants: (slower, faster, at least this many times
     ],
     "iteration, K = 5": [("plain loop, fp32", "ours, fp32", 1.5)],
 }
-
-Times = dict[str, list[float]]  # by peer, seconds of each round
 
 
 class Reference(nn.Module):
@@ -163,14 +160,6 @@ def precisions(device: torch.device) -> list[str]:
     return ["fp32", "bf16"] if native else ["fp32"]
 
 
-def processor() -> tuple[str, list[str]]:
-    """The CPU's name, and its instructions that matter here."""
-    facts = cpu_facts()
-    flags = set(facts.get("flags", facts.get("Features", "")).split())
-    wanted = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile", "asimd", "sve", "bf16")
-    return described(torch.device("cpu")), [f for f in wanted if f in flags]
-
-
 def seconds(work: Callable[[], object], device: torch.device) -> float:
     if device.type == "cpu":
         start = time.process_time()
@@ -183,17 +172,11 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def in_turns(peers: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> Times:
-    """Seconds of each peer in each round; every second round has the peers in reverse."""
+def timed(peers: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> Times:
+    """Seconds of each peer in each round."""
     if device.type == "cpu":
-        clocks = {name: in_a_process_of_its_own(name, work, device) for name, work in peers.items()}
-    else:
-        clocks = {name: partial(seconds, work, device) for name, work in peers.items()}
-    found: Times = {name: [] for name in peers}
-    for number in range(rounds):
-        for name in list(peers)[:: -1 if number % 2 else 1]:
-            found[name].append(clocks[name]())
-    return found
+        return in_turns({name: in_a_process_of_its_own(name, work, device) for name, work in peers.items()}, rounds)
+    return in_turns({name: partial(seconds, work, device) for name, work in peers.items()}, rounds)
 
 
 def in_a_process_of_its_own(name: str, work: Callable[[], object], device: torch.device) -> Callable[[], float]:
@@ -255,17 +238,13 @@ def attacks(energy: Energy, kinds: Sequence[str], step_size: float, batch: int, 
     moved = peers["ours, fp32"]() - x
     for name, attack in peers.items():
         equal(name, [attack() - x], [moved], TOLERANCE[name.split(", ")[1]])
-    return {name: [s / PGD_STEPS for s in values] for name, values in in_turns(peers, rounds, device).items()}
+    return {name: [s / PGD_STEPS for s in values] for name, values in timed(peers, rounds, device).items()}
 
 
 def iterations(energy: Energy, run: dict[str, Any], kinds: Sequence[str], K: int, rounds: int) -> Times:
     device = energy.mean.device
-    p_data, p_0 = (torch.randint(256, (IMAGES, *SHAPE), dtype=torch.uint8, device=device) for _ in range(2))
-    batches = [
-        draw(images, run["augment"][role], run["batch_size"], (run["seed"], loop.STREAMS[role], 0), ALONE)[0]
-        for role, images in (("p_data", p_data), ("p_0", p_0))
-    ]
-    x, z = (batch.contiguous() for batch in batches)
+    p_data, p_0 = resident(run, device)
+    x, z = (stream.batch(0)[0].contiguous() for stream in (p_data, p_0))
     peers: dict[str, Callable[[], None]] = {}
     gradients: dict[str, list[nn.Parameter]] = {}
     for precision in kinds:
@@ -294,14 +273,26 @@ def iterations(energy: Energy, run: dict[str, Any], kinds: Sequence[str], K: int
         equal(name, found, [b.grad for b in ours], GRADIENT_TOLERANCE[name.split(", ")[1]])
     for precision in kinds:
         peers[f"product of matrices, {precision}"] = product(precision, device)
-    return in_turns(peers, rounds, device)
+    return timed(peers, rounds, device)
+
+
+def resident(run: dict[str, Any], device: torch.device) -> list[Resident]:
+    """p_data and p_0: noise."""
+    rows = range(run["batch_size"])
+    return [
+        Resident(
+            torch.randint(256, (IMAGES, *SHAPE), dtype=torch.uint8, device=device),
+            Recipe(run["augment"][role], len(rows), rows, run["seed"], number),
+        )
+        for role, number in loop.STREAMS.items()
+    ]
 
 
 def state_of(model: Energy, run: dict[str, Any], K: int) -> loop.State:
     return loop.State(model, None, loop.optimizer_of(run["optimizer"], model), schedule.Progress(K))
 
 
-def iterate_ours(state: loop.State, run: dict[str, Any], p_data: Tensor, p_0: Tensor, K: int) -> None:
+def iterate_ours(state: loop.State, run: dict[str, Any], p_data: Stream, p_0: Stream, K: int) -> None:
     set_precision(run["precision"])
     state.at = schedule.Progress(K)
     loop.iterate(state, run, p_data, p_0, 10**9, ALONE)
@@ -344,22 +335,13 @@ class Flops(TorchDispatchMode):
 
 def flops_of(energy: Energy, run: dict[str, Any], K: int) -> int:
     """Of the convolutions and matrix products of one iteration of ours: those of a batch of 1, times the batch."""
-    model, images = copy.deepcopy(energy), torch.zeros(IMAGES, *SHAPE, dtype=torch.uint8, device=energy.mean.device)
+    model, single = copy.deepcopy(energy), run | {"batch_size": 1}
     with Flops() as counter:
-        iterate_ours(state_of(model, run, K), run | {"batch_size": 1}, images, images, K)
+        iterate_ours(state_of(model, run, K), single, *resident(single, energy.mean.device), K)
     return counter.total * run["batch_size"]
 
 
 # --- reporting ----------------------------------------------------------------------------------------------------
-
-
-def quartiles(values: Sequence[float], form: str) -> str:
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{form % middle} ({form % low} to {form % high})"
-
-
-def ratios(times: Times, slower: str, faster: str) -> list[float]:
-    return [a / b for a, b in zip(times[slower], times[faster], strict=True)]
 
 
 def report(what: str, times: Times) -> None:
@@ -371,11 +353,7 @@ def report(what: str, times: Times) -> None:
         print(f"| {name} | {milliseconds} | {quartiles(ratios(times, name, 'ours, fp32'), '%.2f')} |")
     print()
     for slower, faster, least in MINIMUM.get(what, []):
-        found, verdict = "", "not measured"
-        if slower in times and faster in times:
-            values = ratios(times, slower, faster)
-            found, verdict = quartiles(values, "%.2f"), "met" if statistics.median(values) >= least else "not met"
-        print(f"- {what}: {faster} at least {least} times as fast as {slower}: {verdict} {found}".rstrip(), flush=True)
+        print(verdict(what, times, slower, faster, least), flush=True)
 
 
 def report_floor(what: str, times: Times, flops: int, device: torch.device) -> None:
@@ -414,8 +392,7 @@ def main() -> None:
     energy = Energy(run["network"], SHAPE).on(device)
     kinds = precisions(device)
 
-    name, flags = processor()
-    print(f"CPU: {name} ({', '.join(flags)}), {os.cpu_count()} cores, {torch.get_num_threads()} thread(s) used")
+    print(f"{processor_line()}, {torch.get_num_threads()} thread(s) used")
     print(f"GPU: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cuda: not measured (no GPU here)")
     print(f"torch {torch.__version__}; batch {options.batch}, of iterations {batch} (the paper's: 32)")
     print(f"{options.rounds} rounds")

@@ -51,11 +51,17 @@ def checkout(folder: Path) -> Path:
     for name in CHECKOUT:
         source = REPOSITORY / name
         if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp", "archives")
-            shutil.copytree(source, folder / name, ignore=ignored)
+            shutil.copytree(source, folder / name, ignore=left_behind)
         elif source.exists():
             shutil.copy(source, folder / name)
     return folder
+
+
+def left_behind(folder: str, names: list[str]) -> set[str]:
+    """Of what is in a folder of the repository, what a checkout in a test goes without."""
+    if Path(folder).name == "archives":  # these can have gigabytes; their DVC pointers come along
+        return {name for name in names if not name.endswith((".dvc", ".gitignore"))}
+    return {"__pycache__", "cache", "tmp"}.intersection(names)
 
 
 def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ from torch.func import functional_call, grad, vmap
 
 from .attacks.langevin import langevin
 from .attacks.pgd import Logit, norms, pgd, pgd_step
-from .data.loader import load
+from .data.loader import Stored
 from .energy import Energy
 from .job import Job
 from .training.objectives import binary_at_loss, max_likelihood_loss
@@ -24,8 +24,8 @@ STEEPER = 10.0  # f is multiplied by this, to see whose steps follow
 
 def write_check(job: Job) -> None:
     """check.json: `gradient`, `contrastive_data` and `p_0`, one for each line of the table."""
-    settings, device = job.settings, torch.device("cpu")
-    images = {role: load(job.parent(role), device, IMAGES).double() / 255 for role in ("p_data", "p_0")}
+    settings = job.settings
+    images = {role: Stored(job.parent(role), n=IMAGES).resident().double() / 255 for role in ("p_data", "p_0")}
     torch.manual_seed(settings["seed"])
     network = {"name": "small", "width": WIDTH, "mean": settings["mean"], "std": settings["std"]}
     f = Energy(network, tuple(images["p_data"].shape[1:])).double()

@@ -263,6 +263,15 @@ def prune(
 
 
 @app.command()
+def snapshot(config: Overrides = None) -> None:
+    """Keep results/ of the configured scale in results/scales/<scale>/, once they are verified."""
+    from .lineage.snapshot import snapshot
+
+    for line in snapshot(present_plan(config), Path()):
+        print(line)
+
+
+@app.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="an archive, or one of its files, as data/README.md lists them")],
     given: Annotated[
@@ -290,12 +299,14 @@ def import_weights(
 
 @app.command()
 def readme(path: Path = Path("README.md"), results: Path = Path("results")) -> None:
-    """Bring the README's artifact table up to date with results/, and that of data/README.md with data/sources.yaml."""
+    """Bring the README's artifact table up to date with results/, and what is made from data/sources.yaml with that."""
+    from .data.pointers import write_pointers
     from .data.sources import write_source_table
     from .readme import write_readme
 
     write_readme(path, results)
     write_source_table(path.parent / "data/README.md")
+    write_pointers(path.parent / "data/archives")
 
 
 @app.command()

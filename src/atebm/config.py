@@ -408,6 +408,8 @@ class Pretraining(ClassifierTraining):
 
     paper = Paper("Sec. 4.4, regularization; supplement 3, training; the recipe is not given and ours")
     weights: Weights = "trained"  # as a run's
+    # pixels a side that images of an index, which have all sizes, are brought to; those of an array have their own
+    size: PositiveInt | None = None
 
 
 class Sampler(Section):
@@ -552,6 +554,44 @@ class Config(Section):
             if not isinstance(of, ImageIndex) and spec.size != of.size:
                 raise ValueError(f"{place}.size = {spec.size}, but set {spec.of} has images of {of.size} pixels")
         return self
+
+    @model_validator(mode="after")
+    def _image_files_are_cropped(self) -> "Config":
+        """An index is decoded and cropped to one size as it is trained on; all else wants arrays."""
+        for place, name in self._arrays():
+            if isinstance(self.sets[name], ImageIndex):
+                raise ValueError(f"{place} = {name!r}, which is an index of image files: draw a set from it")
+        for name, spec in self.pretrainings.items():
+            if isinstance(self.sets[spec.p_data], ImageIndex) != (spec.size is not None):
+                raise ValueError(
+                    f"pretrainings.{name}.size: images of an index want one, those of an array have their size already"
+                )
+        for place, augment, name in self._augmented():
+            how = augment.name if not isinstance(augment, ResizedCropFlip) else f"probability {augment.probability:g}"
+            if isinstance(self.sets[name], ImageIndex) and how != "probability 1":
+                raise ValueError(
+                    f"{place}: {how}, but {name} is an index of image files of all sizes: they want resized_crop_flip "
+                    "with probability 1"
+                )
+        return self
+
+    def _arrays(self) -> Iterator[tuple[str, str]]:
+        """Where a set is named that must be an array, and the set."""
+        for name, task in self.tasks.items():
+            for role in ("p_data", "held_out", "validation_sources", "sources"):
+                yield f"tasks.{name}.{role}", getattr(task, role)
+            for row, images in task.out_of_distribution.items():
+                yield f"tasks.{name}.out_of_distribution.{row}", images
+        for name, extractor in self.extractors.items():
+            if isinstance(extractor, Classifier):
+                yield f"extractors.{name}.p_data", extractor.p_data
+
+    def _augmented(self) -> Iterator[tuple[str, Augment, str]]:
+        """Where an augmentation stands, itself, and the set that it is of."""
+        for name, run in self.runs.items():
+            yield f"runs.{name}.augment.p_0", run.augment.p_0, self.tasks[run.task].p_0
+        for name, spec in self.pretrainings.items():
+            yield f"pretrainings.{name}.augment", spec.augment, spec.p_data
 
     @model_validator(mode="after")
     def _enough_images(self) -> "Config":

@@ -119,7 +119,8 @@ class Plan:
         spec = self.config.pretrainings[name]
         if spec.weights != "trained":
             return adopted("pretrain", name, spec, ("pretrainings", name))
-        settings = spec.model_dump(exclude={"weights"})
+        # without a size where there is none, as before there were sizes: no digest moved when they came
+        settings = spec.model_dump(exclude={"weights"} | ({"size"} if spec.size is None else set()))
         parents = {role: self.data(settings[role]) for role in ("p_data", "held_out")}
         return Step("pretrain", name, settings, parents, ("pretrainings", name))
 
@@ -175,10 +176,8 @@ class Plan:
         n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
         settings: dict[str, Any] = {"metric": name, "n": n}
         parents = {"features": self.features(images, n)}
-        if name == "frechet":
+        if name in ("frechet", "kid"):
             settings["blocks"] = metrics.blocks
-            parents |= self.reference(reference)
-        if name == "kid":
             parents |= self.reference(reference)
         if name == "inception_score":
             settings["splits"] = metrics.splits

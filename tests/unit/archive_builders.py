@@ -62,14 +62,16 @@ def idx(path: Path, array: np.ndarray) -> Path:
     return path
 
 
-def inception_weights(path: Path) -> Path:
+def inception_weights(path: Path, seed: int = 0) -> Path:
     """Random weights in the layout of the 2015-12-05 Inception's file: torchvision's names, 1,008 outputs."""
-    torch.manual_seed(0)
-    network = inception_v3(num_classes=1008, aux_logits=False, init_weights=False)
-    for layer in network.modules():  # torch's own initial weights would let the signal fade, layer by layer
-        if isinstance(layer, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    torch.save(network.state_dict(), path)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = inception_v3(num_classes=1008, aux_logits=False, init_weights=False)
+        for layer in network.modules():  # PyTorch's own initial weights would let differences of images fade
+            if isinstance(layer, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        torch.nn.init.normal_(network.fc.weight)  # or all images would have the same probabilities, and a score of 1
+        torch.save(network.state_dict(), path)
     return path
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from atebm.data import fetch as module
 from atebm.data import sources as records
 from atebm.data.fetch import fetch
+from atebm.data.readers import members
 from atebm.data.sources import Source
 from atebm.errors import DataError
 
@@ -105,7 +107,7 @@ def source(server: Server, monkeypatch: pytest.MonkeyPatch):
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".lock"}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in (".lock", ".dvc")}
 
 
 def ranges(server: Server) -> list[str | None]:
@@ -373,6 +375,35 @@ def test_the_same_contents_compressed_by_somebody_else_are_taken_and_others_are_
             fetch("set", given=own, folder=tmp_path / "archives")
         assert files(tmp_path / "archives") == ({} if problem else {"set.gz": body})
         (tmp_path / "archives/set.gz").unlink(missing_ok=True)
+
+
+def test_a_gz_that_would_fill_the_memory_is_not_taken(server, source, tmp_path, monkeypatch):
+    monkeypatch.setattr(members, "MAX_GZIP", len(BODY) - 1)
+    source(unpacked_sha256=hashlib.sha256(BODY).hexdigest(), file="set.gz")
+    (tmp_path / "own.gz").write_bytes(gzip.compress(BODY, 1))
+    with pytest.raises(DataError, match=rf"its md5 is \w+, not {MD5}, and it does not unpack to the known contents"):
+        fetch("set", given=tmp_path / "own.gz", folder=tmp_path / "archives")
+
+
+def test_the_first_fetch_points_dvc_to_the_file_and_later_ones_do_not(server, source, tmp_path):
+    """A pointer is what its clone, or its owner by `dvc add`, says that the file is."""
+    source(md5=None)
+    fetch("set", url=server.url(), folder=tmp_path)
+    pointer = tmp_path / f"{NAME}.dvc"
+    entry = {"md5": MD5, "size": len(BODY), "hash": "md5", "path": NAME, "cache": False}
+    assert yaml.safe_load(pointer.read_text()) == {"outs": [entry]}
+    (tmp_path / NAME).unlink()
+    server.body = BODY[:HALF]
+    fetch("set", url=server.url(), folder=tmp_path)
+    assert files(tmp_path) == {NAME: BODY[:HALF]}
+    assert yaml.safe_load(pointer.read_text()) == {"outs": [entry]}
+
+
+def test_nothing_points_to_what_could_not_be_fetched(server, source, tmp_path):
+    server.faults = [{"status": 404}]
+    with pytest.raises(DataError):
+        fetch("set", folder=tmp_path)
+    assert list(tmp_path.glob("*.dvc")) == []
 
 
 def test_a_file_is_linked_or_copied_where_links_are_not_possible(server, source, tmp_path, monkeypatch):

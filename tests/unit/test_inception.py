@@ -1,6 +1,7 @@
 """The paper's extractor against torch-fidelity's command, on the same files."""
 
 import json
+import shutil
 from pathlib import Path
 
 import archive_builders as build
@@ -12,18 +13,19 @@ from PIL import Image
 from torch_fidelity import calculate_metrics
 
 from atebm.data import sources as records
-from atebm.data.loader import batches
+from atebm.data.loader import Stored
 from atebm.errors import DataError, ResultError
 from atebm.files import canonical, sha256
 from atebm.job import Job
-from atebm.metrics.features import extract, load_extractor
+from atebm.metrics.features import Extractor, extract, load_extractor, write_features
 from atebm.metrics.frechet import Gaussian, frechet_distance
 from atebm.metrics.inception import write_inception
 from atebm.metrics.inception_score import split_scores
-from atebm.metrics.score import write_metric
+from atebm.metrics.score import kernel_distance, write_metric
 from atebm.plan import Plan
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
+CPU = torch.device("cpu")
 N = 20  # images of a set: a pass of 299 x 299 pixels each on a CPU
 
 
@@ -49,26 +51,34 @@ def work(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory) -> list[Path]:
-    """Two folders of smooth images: as PNGs, and as the array of a prepared set."""
-    random, folders = np.random.default_rng(0), []
-    for scale in (255, 170):
-        folder = tmp_path_factory.mktemp("images")
-        coarse = (random.random((N, 4, 4, 3)) * scale).astype(np.uint8)
-        smooth = [Image.fromarray(image).resize((32, 32), Image.Resampling.BICUBIC) for image in coarse]
-        for i, image in enumerate(smooth):
-            image.save(folder / f"{i:03}.png")
-        np.save(folder / "images.npy", np.stack([np.asarray(image) for image in smooth]))
+    """Two folders of images, flat colours with little noise and nothing but noise: as PNGs, and as a prepared set.
+
+    So far apart that torch-fidelity's distance has seven digits: it adds up the roots of 2,048 eigenvalues, of which
+    all but N - 1 are noise.
+    """
+    random = np.random.default_rng(0)
+    flat = random.integers(226, size=(N, 1, 1, 3)) + random.integers(30, size=(N, 32, 32, 3))
+    folders = []
+    for name, array in (("flat", flat), ("noise", random.integers(256, size=(N, 32, 32, 3)))):
+        folder = tmp_path_factory.mktemp("work") / f"data/{name}-00000000"
+        folder.mkdir(parents=True)
+        for i, image in enumerate(array.astype(np.uint8)):
+            Image.fromarray(image).save(folder / f"{i:03}.png")
+        np.save(folder / "images.npy", array.astype(np.uint8))
         folders.append(folder)
     return folders
 
 
-def test_fid_and_is_are_torch_fidelitys(work, images):
+def test_fid_is_and_kid_are_those_of_torch_fidelitys_command(work, images):
     theirs = calculate_metrics(
         input1=str(images[0]),
         input2=str(images[1]),
         fid=True,
         isc=True,
         isc_splits=3,
+        kid=True,
+        kid_subsets=10,
+        kid_subset_size=N // 2,
         samples_shuffle=False,
         feature_extractor="inception-v3-compat",
         feature_extractor_weights_path=str(work.parent / FILE),
@@ -78,28 +88,46 @@ def test_fid_and_is_are_torch_fidelitys(work, images):
         batch_size=N,
         save_cpu_ram=True,
     )
-    extractor = load_extractor(work / "extractor/inception-00000000", torch.device("cpu"))
-    seen = [extract(extractor, batches(folder, torch.device("cpu"), extractor.batch)) for folder in images]
-    (ours, logits), (reference, _) = seen
+    extractor = load_extractor(work / "extractor/inception-00000000", CPU)
+    (ours, logits), (reference, _) = (extract(extractor, Stored(folder).batches(extractor.batch)) for folder in images)
     assert ours.shape == (N, 2048) and logits.shape == (N, 1008)
-    assert split_scores(logits, 3).mean() == pytest.approx(theirs["inception_score_mean"], rel=1e-6)
-    distance = frechet_distance(Gaussian.of(ours), Gaussian.of(reference))
-    # of 20 images their eigenvalues are noise but for 19, which costs them digits; test_metrics.py compares to 1e-9
-    assert distance == pytest.approx(theirs["frechet_inception_distance"], rel=1e-5)
-    assert distance == pytest.approx(exact(ours, reference), rel=1e-6)
+    score, distance = split_scores(logits, 3).mean(), frechet_distance(Gaussian.of(ours), Gaussian.of(reference))
+    kid = kernel_distance(ours, reference, 10, N // 2)
+    assert theirs["inception_score_mean"] > 1.1 and theirs["kernel_inception_distance_mean"] > 0.01
+    assert score == pytest.approx(theirs["inception_score_mean"], rel=1e-6)
+    assert distance == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
+    # its float32 sums of kernels cancel, so what another batch size rounds differently shows ten times larger
+    assert kid == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-5)
 
 
-def exact(a: np.ndarray, b: np.ndarray) -> float:
-    """The distance by the singular values of A B^T, A and B centred: n x n, so exact however many features."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    centred = [x - x.mean(0) for x in (a, b)]
-    root = np.linalg.svd(centred[0] @ centred[1].T, compute_uv=False).sum()
-    spread = sum((x**2).sum() for x in centred)
-    return ((a.mean(0) - b.mean(0)) ** 2).sum() + (spread - 2 * root) / (len(a) - 1)
+def test_features_are_written_as_they_come_and_as_numpy_would(work, images, monkeypatch):
+    """In batches that do not divide the set; the files are what np.save writes."""
+    (work / "data").mkdir(exist_ok=True)
+    shutil.copytree(images[0], work / "data/flat-00000000")
+    (work / "data/flat-00000000/set.json").write_text(canonical({"set": "flat"}))
+    brightness = Extractor(lambda x: (x.float().mean((2, 3)), x.float().amax((2, 3))), 3)
+    monkeypatch.setattr("atebm.metrics.features.load_extractor", lambda *_: brightness)
+    step = job(
+        work,
+        "features",
+        "flat",
+        {"n": 8},
+        images=work / "data/flat-00000000",
+        extractor=work / "extractor/inception-00000000",
+    )
+    write_features(step, CPU)
+    pixels = torch.from_numpy(np.load(images[0] / "images.npy")[:8]).float()
+    for name, expected in (("features", pixels.mean((1, 2))), ("logits", pixels.amax((1, 2)))):
+        found = np.load(step.folder / f"{name}.npy")
+        assert found == pytest.approx(expected.numpy(), rel=1e-6) and found.dtype == np.float32
+        np.save(work / "again.npy", found)
+        assert (work / "again.npy").read_bytes() == (step.folder / f"{name}.npy").read_bytes()
+    record = json.loads((step.folder / "features.json").read_text())
+    assert record["n"] == 8 and record["extractor"]["archive"]["sha256"] == sha256(work.parent / FILE)
 
 
 def test_grey_images_are_seen_as_coloured_ones(work):
-    extractor = load_extractor(work / "extractor/inception-00000000", torch.device("cpu"))
+    extractor = load_extractor(work / "extractor/inception-00000000", CPU)
     grey = torch.randint(256, (2, 1, 8, 8), dtype=torch.uint8)
     assert torch.equal(extract_one(extractor, grey), extract_one(extractor, grey.repeat(1, 3, 1, 1)))
 

@@ -9,7 +9,7 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 
 from atebm.metrics.frechet import BLOCK, Gaussian, frechet_distance
 from atebm.metrics.inception_score import split_scores
-from atebm.metrics.score import t_half_width
+from atebm.metrics.score import kernel_distance, t_half_width
 
 
 def features(seed: int, n: int = 300, d: int = 16) -> np.ndarray:
@@ -49,6 +49,16 @@ def test_a_reference_that_shares_no_direction_with_the_samples_needs_no_regular_
     assert frechet_distance(a, b) == pytest.approx(13)
 
 
+def test_frechet_distance_of_fewer_images_than_features():
+    """To what singular values of A B^T give, A and B centred: n x n, so exact however many features."""
+    a, b = (features(seed, n=12, d=400).astype(np.float64) for seed in (0, 1))
+    centred = [x - x.mean(0) for x in (a, b)]
+    root = np.linalg.svd(centred[0] @ centred[1].T, compute_uv=False).sum()
+    spread = sum((x**2).sum() for x in centred)
+    expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + (spread - 2 * root) / 11
+    assert frechet_distance(Gaussian.of(a), Gaussian.of(b)) == pytest.approx(expected, rel=1e-11)
+
+
 def test_frechet_distance_survives_dead_features():
     a, b = features(0), features(1)
     for array in (a, b):
@@ -71,6 +81,15 @@ def test_inception_score_between_its_bounds():
     certain = 50.0 * np.eye(4)[np.arange(400) % 4]
     assert split_scores(certain, 2) == pytest.approx([4, 4])
     assert split_scores(np.zeros((400, 4)), 2) == pytest.approx([1, 1])
+
+
+def test_kernel_distance_has_no_bias():
+    """Sets of one distribution: about 0 in subsets of any size, where a biased estimate adds 20 / size."""
+    random = np.random.default_rng(5)
+    a, b = random.normal(size=(2, 2000, 4)).astype(np.float32)
+    for size in (20, 500):
+        assert abs(kernel_distance(a, b, 100, size)) < 0.1
+    assert kernel_distance(a, b + 1, 100, 20) > 1
 
 
 def test_interval_is_scipys():

@@ -16,14 +16,18 @@ EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456
 DISTANCES = {0: 80.0, 1: 100.0, 2: 90.0}
 
 
-def plan_file(root: Path, seeds: list[int]) -> str:
-    """A plan of Table 2 with three metrics per image set, as the workflow leaves them."""
+def plan_file(root: Path, seeds: list[int], inception: bool = False) -> str:
+    """A plan of Table 2 with three metrics per image set, as the workflow leaves them.
+
+    With Inception KID is one of them, and there are fewer held-out images than samples.
+    """
     needs = []
 
     def add(folder_name: str, images: dict, metric: str, **values) -> None:
         folder = root / "work/metric" / folder_name
         folder.mkdir(parents=True)
-        shared = {"metric": metric, "images": images, "n_samples": 50, "extractor": EXTRACTOR, "standin": True}
+        n = 20 if inception and images == {"set": "fashion_held_out"} else 50
+        shared = {"metric": metric, "images": images, "n_samples": n, "extractor": EXTRACTOR, "standin": not inception}
         (folder / "metric.json").write_text(json.dumps({**shared, **values}))
         needs.append(f"work/metric/{folder_name}")
 
@@ -46,6 +50,9 @@ def plan_file(root: Path, seeds: list[int]) -> str:
             **half,
         )
         add(f"{name}.is", described, "inception_score", name="inception-style score (stand-in)", value=4.0, ci95=0.1)
+        if inception:
+            add(f"{name}.kid", described, "kid", name="KID", value=distance / 1000, ci95=0.001)
+            continue
         shares = {"bag": 0.03, "shirt": 0.97}
         add(f"{name}.shares", described, "class_shares", name="smallest class share", value=0.03, shares=shares)
     tasks = {"cifar10": typed("demo").tasks["cifar10"].model_dump()}
@@ -77,6 +84,16 @@ def test_several_seeds_have_mean_spread_and_median_ratio(tmp_path):
     text = (tmp_path / "table2.md").read_text()
     assert "5.62 (seed 0), 4.50 (seed 1), 5.00 (seed 2); median 5.00." in text
     assert "from half of our samples it is 93." in text
+
+
+def test_distances_of_different_numbers_of_images_share_no_column(tmp_path):
+    frame = report.table2(plan_file(tmp_path, [0], inception=True), str(tmp_path / "table2.csv"))
+    ours, held_out = row(frame, "Ours"), row(frame, "p_data: held-out real images")
+    assert (ours.measured_distance, ours.measured_distance_of_20_images, ours.measured_kid) == ("80", "", "0.08")
+    assert (held_out.measured_distance, held_out.measured_distance_of_20_images) == ("", "2")
+    assert (held_out.measured_distance_ci95, held_out.measured_distance_of_20_images_ci95) == ("", "7")
+    header = (tmp_path / "table2.md").read_text().splitlines()[2]
+    assert "distance of 20 images, measured" in header and "KID, measured" in header
 
 
 def test_what_was_not_measured_is_empty(tmp_path):

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torchvision.datasets as theirs
 from conftest import REPOSITORY, typed
+from dvc.utils.serialize import load_yaml
 from torchvision.datasets.imagenet import ARCHIVE_META
 
-from atebm.data.sources import find, source_table, sources, write_source_table
+from atebm.data.pointers import pointer, write_pointers
+from atebm.data.sources import ARCHIVES, find, source_table, sources, write_source_table
 from atebm.errors import DataError
 from atebm.files import markers
 from atebm.releases import releases
@@ -66,6 +68,32 @@ def test_a_name_is_an_archive_or_a_file_and_a_slip_is_answered_with_the_nearest(
         find("cifar01")
     with pytest.raises(DataError, match=r"no archive 'qqq'; data/sources.yaml has: cifar10, .*authors_checkpoints"):
         find("qqq")
+
+
+def test_every_documented_md5_has_its_pointer_in_git():
+    """As DVC reads them; whoever lets DVC keep a file has another one there, as `dvc add` writes it."""
+    for source in filter(lambda source: source.md5, sources()):
+        (out,) = load_yaml(REPOSITORY / ARCHIVES / f"{source.file}.dvc")["outs"]
+        entry = {"md5": source.md5, "size": source.bytes, "hash": "md5", "path": source.file, "cache": False}
+        if "cache" in out:
+            assert out == {key: value for key, value in entry.items() if value is not None}, "run: make readme"
+
+
+@pytest.mark.parametrize("md5", ["12345678901234567890123456789012", "1234567890123456789012345678e012"])
+def test_dvc_reads_an_md5_that_looks_like_a_number(tmp_path, md5):
+    (tmp_path / "a.dvc").write_text(pointer("a", md5, None))
+    assert load_yaml(tmp_path / "a.dvc")["outs"][0]["md5"] == md5
+
+
+def test_pointers_are_brought_up_to_date_but_for_those_of_files_that_dvc_keeps(tmp_path):
+    write_pointers(tmp_path)
+    names = ("cifar-10-python.tar.gz.dvc", "train_32x32.mat.dvc")
+    ours = {name: (tmp_path / name).read_text() for name in names}
+    kept = 'outs:\n- md5: "0123456789abcdef0123456789abcdef"\n  hash: md5\n  path: train_32x32.mat\n'
+    (tmp_path / names[0]).write_text(ours[names[0]].replace("c58f", "ffff"))
+    (tmp_path / names[1]).write_text(kept)  # as `dvc add` leaves it
+    write_pointers(tmp_path)
+    assert [(tmp_path / name).read_text() for name in names] == [ours[names[0]], kept]
 
 
 def test_the_readme_of_the_data_shows_the_sources(tmp_path: Path):

@@ -1,5 +1,6 @@
 """verify, prune, explain and plan, on a checkout in which everything was really computed."""
 
+import errno
 import json
 import random
 import re
@@ -14,9 +15,11 @@ import pytest
 from conftest import run
 
 from atebm.config import Paper, Section
+from atebm.errors import UserError
 from atebm.files import sealed
 from atebm.layers import load
 from atebm.lineage.prune import leftovers
+from atebm.lineage.snapshot import snapshot
 from atebm.lineage.verify import verify
 from atebm.plan import Plan
 
@@ -129,6 +132,72 @@ with locked(pathlib.Path(sys.argv[1])):
         assert holder.stdout and holder.stdout.read(4) == "held"
         yield
         holder.communicate("\n")
+
+
+def test_a_snapshot_is_all_of_results_but_for_pages(folder):
+    results = {name: content for name, content in contents(folder / "results").items() if not name.endswith(".html")}
+    code, output = atebm(folder, "snapshot")
+    assert code == 0 and output.splitlines()[-1] == f"results/scales/smoke: {len(results)} files."
+    assert copies(folder) == results
+    inode = (folder / "results/scales/smoke").stat().st_ino
+    code, output = atebm(folder, "snapshot")
+    assert code == 0 and output.splitlines()[-1] == f"results/scales/smoke is the same already: {len(results)} files."
+    assert (folder / "results/scales/smoke").stat().st_ino == inode
+    assert verify(present(folder), folder)[0] == [] and leftovers([present(folder)], folder) == []
+    assert atebm(folder, "plan")[1].splitlines()[-1].endswith("3 of 3 artifacts drawn")
+
+
+def test_a_snapshot_is_replaced_as_a_whole_and_says_what_changed(folder):
+    atebm(folder, "snapshot")
+    before = copies(folder)
+    for name, content in (("fig7.csv", "left from before\n"), ("table2.md", "other\n")):
+        (folder / "results/scales/smoke" / name).write_text(content)
+    (folder / "results/scales/smoke/figS2.png").unlink()
+    code, output = atebm(folder, "snapshot")
+    assert code == 0 and output.splitlines()[-4:] == [  # after the progress of verify
+        "gone     fig7.csv",
+        "new      figS2.png",
+        "changed  table2.md",
+        f"results/scales/smoke: {len(before)} files.",
+    ]
+    assert copies(folder) == before
+    assert [path.name for path in (folder / "results/scales").iterdir()] == ["smoke"]
+
+
+@pytest.mark.parametrize("change", ["another scale", "altered", "no manifest", "full disk"])
+def test_what_is_not_of_the_present_plan_is_not_kept(folder, change, monkeypatch):
+    atebm(folder, "snapshot")
+    before = copies(folder)
+    table, plan = folder / "results/table2.csv", present(folder)
+    if change == "another scale":
+        plan, sentence = present(folder, "scale=demo"), "not kept as those of scale demo.*stale .*other scale"
+    elif change == "altered":
+        table.write_text(table.read_text().replace("Table", "table") + " ")
+        sentence = "`python -m atebm verify` reports 1 findings.*altered  results/table2.csv"
+    elif change == "no manifest":
+        (folder / "results/manifest.json").unlink()
+        sentence = "there is no results/manifest.json"
+    else:
+        (folder / "results/scales/smoke/table2.csv").write_text("older\n")
+        before = copies(folder)
+
+        def fail(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(shutil, "copyfile", fail)
+        sentence = "is full"
+    with pytest.raises(UserError, match=f"(?s){sentence}"):
+        snapshot(plan, folder)
+    assert copies(folder) == before
+    assert [path.name for path in (folder / "results/scales").iterdir()] == ["smoke"]
+
+
+def copies(folder: Path) -> dict[str, bytes]:
+    return contents(folder / "results/scales/smoke")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_explain_leads_to_the_line_and_the_paper(folder):

@@ -156,7 +156,7 @@ def test_the_literal_command_works_without_conda(smoke):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("scale=huge", "error: there is no scale 'huge'; choose one of demo, paper, smoke."),
+        ("scale=huge", "error: there is no scale 'huge'; choose one of demo, fashion, paper, smoke."),
         ('runs={"cifar10":{"stpe_size":1}}', "unknown key runs.cifar10.stpe_size. Did you mean step_size?"),
         ('runs={"cifar10":{"step_size":-1}}', "runs.cifar10.step_size = '-1': input should be greater than 0."),
     ],
@@ -185,7 +185,7 @@ def test_a_damaged_file_is_one_sentence_and_loses_nothing(tmp_path):
     assert not list(folder.glob("work/data/fashion*/*"))
 
 
-@pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "demo", "fashion", "paper"])
 def test_every_target_has_a_plan_at_every_scale(smoke, scale):
     for target in ("all", "models", "numbers", "results/table2.csv", "results/fig1.png", "results/figS2.svg"):
         run = snakemake(smoke, "-n", target, "--config", f"scale={scale}")

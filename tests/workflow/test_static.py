@@ -1,13 +1,14 @@
 """What can be checked of the workflow without running it."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
-from conftest import REPOSITORY, checkout, planned, run
+from conftest import REPOSITORY, checkout, planned, run, snakemake
 from packaging.requirements import Requirement
 
 from atebm.settings import SETTINGS
@@ -51,10 +52,23 @@ def test_dvc_lists_every_section_of_the_configuration():
     )
 
 
-@pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "demo", "fashion", "paper"])
 def test_every_scale_has_a_plan_of_every_artifact(scale):
     plan = planned(scale)
     assert all(steps or name in SETTINGS for name, steps in plan.artifacts.items())
+
+
+def test_prepared_asks_for_every_set_of_the_paper(tmp_path):
+    """By a dry run, which reads no archive."""
+    dry = snakemake(checkout(tmp_path), "prepared", "--dry-run", "--config", "scale=paper")
+    assert dry.returncode == 0, dry.stdout + dry.stderr
+    plan, asked = (
+        planned("paper"),
+        set(re.findall(r"(?:prepare data|index the images of) (\S+)", dry.stdout + dry.stderr)),
+    )
+    assert asked == {id for _, id in plan.sets}
+    names = {id.rsplit("-", 1)[0] for id in asked}
+    assert {"imagenet", "places365_32", "church256", "imagenet256_sources", "svhn_test_256", "noise_32"} <= names
 
 
 @pytest.fixture
@@ -78,6 +92,19 @@ def test_the_readme_shows_the_rules(tmp_path, monkeypatch):
 
     monkeypatch.chdir(checkout(tmp_path))
     assert rule_graph() in (REPOSITORY / "README.md").read_text(), "run: make readme"
+
+
+@pytest.mark.parametrize("folder", sorted((REPOSITORY / "results/scales").glob("*")), ids=lambda folder: folder.name)
+def test_a_committed_snapshot_is_what_its_manifest_says(folder):
+    from atebm.files import is_sealed, sha256
+
+    text = (folder / "manifest.json").read_text()
+    manifest = json.loads(text)
+    assert is_sealed(text) and manifest["scale"] == folder.name
+    named = manifest["summary"] | {k: v for part in manifest["artifacts"].values() for k, v in part["files"].items()}
+    here = {str(path.relative_to(folder)): sha256(path) for path in folder.rglob("*") if path.is_file()}
+    del here["manifest.json"]
+    assert here == {name: digest for name, digest in named.items() if not name.endswith(".html")}
 
 
 def test_committed_results_are_what_their_manifest_says(results):

@@ -118,11 +118,14 @@ def _each(images: Tensor, transform: Callable[[Tensor], Tensor], key: tuple[int,
     return torch.stack(transformed)
 
 
-def frozen_crop(size: int, how: dict[str, Any], seed: int, picture: Image.Image, number: int) -> NDArray[np.uint8]:
-    """One `resized_crop_flip`, (size, size, 3), of an image of any size, with Pillow, as the authors froze sources.
+def crop_picture(
+    size: int, how: dict[str, Any], key: tuple[int, ...], picture: Image.Image, number: int
+) -> NDArray[np.uint8]:
+    """One `resized_crop_flip`, (size, size, 3), of an image of any size, with Pillow, as the authors crop ImageNet.
 
-    Window and mirroring depend on the seed and the image's number alone.
+    Window and mirroring depend on the key and the number alone: the image's own in its set where the crop is frozen,
+    its position in the batch in training, as in `augment`.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.random.set_rng_state(generator(seed, number + 1).get_state())  # from 1: see `_each`
+        torch.random.set_rng_state(generator(*key, number + 1).get_state())  # from 1: see `_each`
         return np.array(_resized_crop_flip((size, size), how)(picture))

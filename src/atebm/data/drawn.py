@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import DataError
 from ..job import Job, record_of
 from .archives import Content, Images
+from .index import is_index, pictures_of
 from .parallel import made
-from .readers.images import Pictures, read_bytes
 from .readers.transforms import squash
 
 
@@ -26,7 +25,7 @@ def drawn(job: Job) -> Content:
     record = record_of(parent)
     order = draw(record["n"], settings["n"], settings["seed"], settings["skip"])
     labels = np.load(parent / "labels.npy")[order]
-    if parent.parent.name == "index":
+    if is_index(parent):
         return _cropped(job, parent, order, lambda: (labels, record["classes"]))
     images = np.load(parent / "images.npy", mmap_mode="r")
     return Content(
@@ -43,17 +42,15 @@ def draw(total: int, n: int, seed: int, skip: int = 0) -> NDArray[np.int64]:
 
 
 def _cropped(job: Job, parent: Path, order: NDArray[np.int64], labels: Any) -> Content:
-    settings, archive = job.settings, job.work.parent / record_of(parent)["archive"]
-    if not archive.exists():
-        raise DataError(f"{archive} is missing: the set {settings['of']} is an index of it. Put it back.")
-    pictures = Pictures(archive, np.load(parent / "entries.npy")[order], read_bytes)
+    settings, pictures = job.settings, pictures_of(parent)
+    pictures = pictures._replace(entries=pictures.entries[order])
     size, crop = settings["size"], settings["crop"]
     if crop["name"] == "squash":
         transform: Any = partial(_squashed, size)
     else:
-        from .augment import frozen_crop  # here, for it imports torch
+        from .augment import crop_picture  # here, for it imports torch
 
-        transform = partial(frozen_crop, size, crop, settings["seed"])
+        transform = partial(crop_picture, size, crop, (settings["seed"],))
     return Content(len(order), (size, size, 3), partial(made, pictures, order, transform), labels)
 
 

@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 from ..errors import DataError
 from ..files import atomic, locked, room
 from ..progress import progress
+from .pointers import point_to
 from .sources import ARCHIVES, Source, by_hand, find, problem
 
 RETRIES = 6  # in a row that bring nothing new
@@ -47,6 +48,7 @@ def fetch(name: str, given: Path | None = None, url: str | None = None, folder: 
     for source in files:
         with locked(folder / f".{source.file}.lock"):
             obtain(source, given, url, folder / source.file)
+            point_to(folder / source.file)
 
 
 def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import DataError
 from ..files import atomic
-from ..job import Job
+from ..job import Job, record_of
 from .archives import Labels, verified
-from .readers.images import Pictures, folder_labels, imagenet_devkit, imagenet_train, imagenet_val
+from .readers.images import Pictures, folder_labels, imagenet_devkit, imagenet_train, imagenet_val, read_bytes
 from .sources import ARCHIVES
 
 IMAGENET = {"train": "ILSVRC2012_img_train.tar", "held_out": "ILSVRC2012_img_val.tar"}
@@ -62,3 +62,17 @@ def imagenet(split: str, count: int, archives: Path) -> tuple[Pictures, Labels, 
         labels, classes = imagenet_devkit(archives / DEVKIT, count)
         pictures = imagenet_val(path, count)
     return pictures, labels, classes, origin | {"archives": checksums}
+
+
+def is_index(folder: Path) -> bool:
+    """Whether a set's folder is an `index` step's, of image files, and no array's."""
+    return folder.parent.name == "index"
+
+
+def pictures_of(folder: Path) -> Pictures:
+    """The image files of an `index` step's folder. Raises DataError where what it is an index of is gone."""
+    record = record_of(folder)
+    archive = folder.parents[2] / record["archive"]
+    if not archive.exists():
+        raise DataError(f"{archive} is missing: the set {record['set']} is an index of it. Put it back.")
+    return Pictures(archive, np.load(folder / "entries.npy", mmap_mode="r"), read_bytes)

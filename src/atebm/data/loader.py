@@ -1,7 +1,7 @@
-"""Prepared sets on the device: uint8 there, batches of floats out; their order is a pure function."""
+"""Prepared sets where they lie; batches of floats; the order of images, which is a pure function."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +10,58 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def load(folder: Path, device: torch.device, n: int | None = None) -> Tensor:
-    """The first `n` images (all by default) of a prepared set as uint8 (N, C, H, W) on the device."""
-    return on_device(stored(folder)[:n], device)
+class Stored:
+    """The first `n` images (all by default) of a prepared set, which stays on disk: parts come to the device on demand.
+
+    `stored[rows]`, rows being a slice or indices (b,), is uint8 (b, C, H, W). The file is mapped anew for each part,
+    for the pages of a mapping count as this process's memory as long as it lives.
+    """
+
+    def __init__(self, folder: Path, device: torch.device | str = "cpu", n: int | None = None):
+        self.file, self.device, self.n = folder / "images.npy", torch.device(device), n
+
+    def _mapped(self) -> NDArray[np.uint8]:
+        return np.load(self.file, mmap_mode="r")[: self.n]
+
+    @cached_property
+    def _size(self) -> tuple[int, ...]:
+        return self._mapped().shape
+
+    def __len__(self) -> int:
+        return self._size[0]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one image, (C, H, W)."""
+        _, height, width, channels = self._size
+        return channels, height, width
+
+    @property
+    def bytes(self) -> int:
+        return int(np.prod(self._size))
+
+    def __getitem__(self, rows: slice | Tensor) -> Tensor:
+        part = torch.tensor(self._mapped()[rows if isinstance(rows, slice) else rows.numpy()])
+        return part.permute(0, 3, 1, 2).contiguous().to(self.device)
+
+    def batches(self, size: int) -> Iterator[Tensor]:
+        """All of it, `size` images at once."""
+        return (self[rows] for rows in cuts(len(self), size))
+
+    def resident(self) -> Tensor:
+        """All of it, on the device. It is moved there in parts, so that the host never holds two copies."""
+        whole = torch.empty(len(self), *self.shape, dtype=torch.uint8, device=self.device)
+        for part in cuts(len(self), PART):
+            whole[part] = self[part]
+        return whole
 
 
-def batches(folder: Path, device: torch.device, size: int, n: int | None = None) -> Iterator[Tensor]:
-    """The same, `size` images at a time: of a set that need not fit on the device."""
-    images = stored(folder)[:n]
-    return (on_device(images[start : start + size], device) for start in range(0, len(images), size))
+PART = 4096  # images moved at once
 
 
-def stored(folder: Path) -> NDArray[np.uint8]:
-    """The images (N, H, W, C) of a prepared set or of samples, mapped into memory."""
-    return np.load(folder / "images.npy", mmap_mode="r")
-
-
-def on_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """(N, H, W, C) as (N, C, H, W) on the device."""
-    return torch.tensor(images).permute(0, 3, 1, 2).contiguous().to(device)
+def cuts(n: int, size: int) -> list[slice]:
+    """Slices of `size` images, the last one of what is left, that together are `n`."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def to_float(images: Tensor) -> Tensor:

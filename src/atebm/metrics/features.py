@@ -1,6 +1,7 @@
 """What an extractor sees in images."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.loader import batches, to_float
+from ..data.loader import Stored, to_float
 from ..energy import Classifier
 from ..files import atomic
 from ..job import Job, record_of
@@ -32,7 +33,10 @@ def load_extractor(folder: Path, device: torch.device) -> Extractor:
         from .inception import load_inception
 
         inception = load_inception(folder / "model.safetensors", device)
-        return Extractor(lambda images: inception(in_colour(images)), 50)  # as the code of FID's authors
+        # Of whatever size, an image is 299 x 299 pixels to it, and 5.5 MB in its widest layer: on a CPU, 50 at once
+        # take 2.6 GB in all, 10 take 1.1 GB in the same time.
+        batch = 10 if device.type == "cpu" else 250
+        return Extractor(lambda images: inception(in_colour(images)), batch)
     model = Classifier(record["network"], record["shape"], len(record["classes"]))
     return of_classifier(load_weights(model, folder / "model.safetensors").on(device))
 
@@ -51,27 +55,38 @@ def in_colour(images: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
+def views(extractor: Extractor, images: Iterable[Tensor]) -> Iterator[tuple[Features, Features]]:
+    """Features (b, d) and logits (b, classes) of each batch of uint8 images (b, C, H, W) on the extractor's device."""
+    for batch in images:
+        features, logits = extractor.see(batch)
+        yield features.cpu().numpy(), logits.cpu().numpy()
+
+
 def extract(extractor: Extractor, images: Iterable[Tensor]) -> tuple[Features, Features]:
-    """Features (N, d) and logits (N, classes) of batches of uint8 images (b, C, H, W) on the extractor's device."""
-    seen = [[part.cpu().numpy() for part in extractor.see(batch)] for batch in images]
-    features, logits = zip(*seen, strict=True)
+    """Features (N, d) and logits (N, classes) of all batches together."""
+    features, logits = zip(*views(extractor, images), strict=True)
     return np.concatenate(features), np.concatenate(logits)
 
 
 def write_features(job: Job, device: torch.device) -> None:
-    """The `features` step: features.npy and logits.npy of a set or of samples."""
+    """The `features` step: features.npy and logits.npy of a set or of samples, of which one batch is in memory."""
     extractor = load_extractor(job.parent("extractor"), device)
-    images = batches(job.parent("images"), device, extractor.batch, job.settings["n"])
-    features, logits = extract(extractor, images)
-    for name, array in (("features.npy", features), ("logits.npy", logits)):
-        with atomic(job.folder / name) as temporary:
-            np.save(temporary, array)
+    images = Stored(job.parent("images"), device, job.settings["n"])
+    with ExitStack() as stack:
+        paths = [stack.enter_context(atomic(job.folder / name)) for name in ("features.npy", "logits.npy")]
+        files = [stack.enter_context(path.open("wb")) for path in paths]
+        for parts in views(extractor, images.batches(extractor.batch)):
+            for file, part in zip(files, parts, strict=True):
+                if file.tell() == 0:
+                    header = {"descr": part.dtype.str, "fortran_order": False, "shape": (len(images), part.shape[1])}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(np.ascontiguousarray(part).data)
     seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
     job.finish(
         {
             "images": {key: of[key] for key in ("set", "run", "seed", "checkpoint") if key in of},
             "extractor": {key: seen[key] for key in ("extractor", "kind", "classes", "archive") if key in seen}
             | {"sha256": seen["files"]["model.safetensors"]},
-            "n": len(features),
+            "n": len(images),
         }
     )

@@ -34,12 +34,17 @@ class Gaussian:
 
     @cached_property
     def root(self) -> Array:
-        """R (d, d) with R R^T = covariance: Cholesky's, or by eigenvalues where the covariance is singular."""
+        """R (d, r) with R R^T = covariance, r its rank: Cholesky's, or from eigenvalues where it is singular.
+
+        Eigenvalues that are rounding errors are left out: of fewer images than features there are thousands, and a
+        distance adds up their roots, 1e-8 each.
+        """
         try:
             root: Array = np.linalg.cholesky(self.covariance)
         except np.linalg.LinAlgError:
             values, vectors = np.linalg.eigh(self.covariance)
-            root = vectors * np.sqrt(values.clip(0))
+            kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
+            root = vectors[:, kept] * np.sqrt(values[kept])
         return root
 
 

@@ -16,9 +16,6 @@ TABLE2_MEASURED = [
     "measured_is_ci95",
     "measured_distance",
     "measured_distance_ci95",
-    "measured_distance_of_fewer",
-    "measured_kid",
-    "measured_kid_ci95",
     "metric",
     "extractor",
     "data",
@@ -32,8 +29,9 @@ def table2(plan: str, out: str) -> pd.DataFrame:
     """Table 2: published IS and FID beside what was measured, and the two ends of the ruler it was measured with.
 
     Measured columns hold the mean over seeds and half of a 95 % interval: over seeds where there are several, else
-    over disjoint blocks of images (distance) and splits (score). The distance of a set that has fewer images than our
-    samples is greater for that alone, and stands in a column of its own. Writes `out` (.csv) and the same as .md.
+    over disjoint blocks of images (distances) and splits (score). With Inception there is KID as well, and the distance
+    of a set with another number of images than our samples, another metric than theirs, has columns of its own.
+    Writes `out` (.csv) and the same as .md.
     """
     needs = Needs.read(plan)
     task, metrics = needs.task("cifar10"), needs.records("metric")
@@ -46,7 +44,7 @@ def table2(plan: str, out: str) -> pd.DataFrame:
         "p_data: held-out real images": ("reference", of(metrics, set=task["held_out"])),
     }
     frame = frame.astype(object).set_index("approach")
-    n = max(record["n_samples"] for record in metrics)
+    (n,) = {record["n_samples"] for record in of(metrics, "frechet", run="cifar10")}
     for approach, (group, records) in rows.items():
         frame.loc[approach, "group"] = group
         for column, value in measured(records, n).items():
@@ -60,33 +58,33 @@ def table2(plan: str, out: str) -> pd.DataFrame:
 def table2_shown(frame: pd.DataFrame) -> pd.DataFrame:
     """Table 2 for a page: values with their intervals; what the caption says of all measured rows is left out."""
     shown = frame[["approach", "group", "published_is", "published_fid"]].copy()
-    for column in ("measured_is", "measured_distance"):
+    known = ["measured_is", "measured_distance"]
+    extra = [name for name in frame.columns if f"{name}_ci95" in frame.columns and name not in known]
+    for column in (*known, *extra):
         intervals = " ± " + frame[f"{column}_ci95"]
         shown[column] = frame[column] + intervals.where(frame[column] != "", "")
-    shown.columns = ["approach", "group", "IS, published", "FID, published", "score, measured", "distance, measured"]
-    for column, name in (("measured_distance_of_fewer", "distance of fewer images"), ("measured_kid", "KID, measured")):
-        if (frame[column] != "").any():
-            shown[name] = frame[column]
+    extra = [name.removeprefix("measured_").replace("kid", "KID").replace("_", " ") for name in extra]
+    measured = [f"{name}, measured" for name in ("score", "distance", *extra)]
+    shown.columns = ["approach", "group", "IS, published", "FID, published", *measured]
     return shown
 
 
 def measured(records: Sequence[Record], n: int) -> dict[str, Any]:
-    """The measured columns of one row, from its records (some metrics for each seed), beside rows of `n` images."""
+    """The measured columns of one row, from its records (some metrics for each seed); `n` images are our samples."""
     scores, distances, kids = (of(records, metric) for metric in ("inception_score", "frechet", "kid"))
-    column = "measured_distance" if distances[0]["n_samples"] == n else "measured_distance_of_fewer"
-    columns = {"measured_is": scores, column: distances} | ({"measured_kid": kids} if kids else {})
-    values = {name: f"{mean(record['value'] for record in of_column):.4g}" for name, of_column in columns.items()}
-    intervals = {
-        f"{name}_ci95": f"{interval(of_column):.2g}"
-        for name, of_column in columns.items()
-        if name != "measured_distance_of_fewer"
-    }
+    images = distances[0]["n_samples"]
+    distance = "measured_distance" if images == n else f"measured_distance_of_{images}_images"
+    columns = {"measured_is": scores, distance: distances, "measured_kid": kids}
+    values = {}
+    for column, found in columns.items():
+        if found:
+            values[column] = f"{mean(record['value'] for record in found):.4g}"
+            values[f"{column}_ci95"] = f"{interval(found):.2g}"
     return {
         **values,
-        **intervals,
-        "metric": f"{scores[0]['name']}; {distances[0]['name']}",
+        "metric": "; ".join(found[0]["name"] for found in columns.values() if found),
         "extractor": extractor_of(distances[0]),
-        "n_samples": distances[0]["n_samples"],
+        "n_samples": images,
         "seeds": len(distances),
     }
 
@@ -97,16 +95,19 @@ def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
     best = of(metrics, run="cifar10", checkpoint="best")
     ours = sorted(of(best, "frechet"), key=lambda record: record["images"]["seed"])
     (raw,) = of(metrics, "frechet", set=task["sources"])
-    ratios = [raw["value"] / record["value"] for record in ours]
-    seeds = [f"{ratio:.2f} (seed {record['images']['seed']})" for ratio, record in zip(ratios, ours, strict=True)]
     words = [
         f"Table 2 at scale {needs.scale}. {task['title']} is played by: {task['played_by']}.",
         f"Measured: {' and '.join(sorted({r['name'] for r in metrics if r['metric'] != 'class_shares'}))}, "
         f"extractor {extractor_of(ours[0])}.",
         f"Distances are of {ours[0]['n_samples']} images to {ours[0]['n_reference']} training images; from half of our "
         f"samples it is {mean(record['value_at_half'] for record in ours):.4g}.",
-        f"Distance of the source images over that of our samples: {', '.join(seeds)}; median {median(ratios):.2f}.",
     ]
+    if raw["n_samples"] == ours[0]["n_samples"]:
+        ratios = [raw["value"] / record["value"] for record in ours]
+        seeds = [f"{ratio:.2f} (seed {record['images']['seed']})" for ratio, record in zip(ratios, ours, strict=True)]
+        words.append(
+            f"Distance of the source images over that of our samples: {', '.join(seeds)}; median {median(ratios):.2f}."
+        )
     if ours[0]["standin"]:
         words.append(
             "The extractor is a stand-in, a small classifier trained on the same labels: its numbers rank the measured "

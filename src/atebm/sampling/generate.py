@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..attacks.pgd import pgd
-from ..data.loader import load, to_bytes, to_float
+from ..data.loader import Stored, cuts, to_bytes, to_float
 from ..energy import Energy
 from ..energy.folding import frozen
 from ..files import atomic
@@ -25,17 +25,17 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
     """
     settings = job.settings
     index, count = (int(part) for part in shard.split("-of-"))
-    sources = load(job.parent("sources"), device)
-    batches = sources[: settings["n"]].split(settings["batch_size"])
-    mine = np.array_split(np.arange(len(batches)), count)[index]
+    sources = Stored(job.parent("sources"), device, settings["n"])
+    batches = cuts(len(sources), settings["batch_size"])
+    mine = [batches[number] for number in np.array_split(np.arange(len(batches)), count)[index]]
     model = load_model(job, device)
     steps = steps_of(job)
     parts: list[dict[str, np.ndarray]] = []
     with frozen(model), progress(f"sample {job.spec['name']}, {steps} steps", len(mine)) as report:
-        for done, batch in enumerate(mine, start=1):
-            parts.append(ascend(model, batches[batch], steps, settings["step_size"]))
+        for done, rows in enumerate(mine, start=1):
+            parts.append(ascend(model, sources[rows], steps, settings["step_size"]))
             report(done)
-    shape = tuple(sources.shape[i] for i in (2, 3, 1))
+    shape = tuple(sources.shape[i] for i in (1, 2, 0))
     empty = {"images": np.empty((0, *shape), np.uint8), **{name: np.empty(0, np.float32) for name in PATH_COLUMNS}}
     columns = {name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in empty}
     with atomic(out) as temporary:

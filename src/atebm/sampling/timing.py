@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.benchmark import timer
 
 from ..attacks.pgd import pgd
-from ..data.loader import load, to_bytes, to_float
+from ..data.loader import Stored, to_bytes, to_float
 from ..energy.folding import frozen
 from ..errors import ResultError
 from ..hardware import described
@@ -28,7 +28,7 @@ def write_timing(job: Job, device: torch.device) -> None:
     """
     settings = job.settings
     torch.set_num_threads(1)  # as samples are drawn, however many cores are kept free of other jobs
-    sources = load(job.parent("sources"), device, settings["images"])
+    sources = Stored(job.parent("sources"), device, settings["images"]).resident()
     if len(sources) < settings["images"]:
         raise ResultError(
             f"{job.spec['name']} is to draw {settings['images']} samples, but {job.parent('sources').name} has "

@@ -1,23 +1,31 @@
-"""The batch of one iteration: who draws it is all that differs between trainings."""
+"""The batches of a training: which set, whose rows of them, and how they are made."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
 
-from ..data.augment import augment
-from ..data.loader import batch_indices
+from ..data.stream import Recipe, Stream, stream, watched
 from .distributed import Group
 
 
-def draw(
-    images: Tensor, how: dict[str, Any], batch_size: int, key: tuple[int, int, int], group: Group
-) -> tuple[Tensor, Tensor]:
-    """This process's rows of a batch: augmented as `how` says, floats (b, C, H, W) in [0, 1], and their indices (b,).
+@contextmanager
+def batches(
+    folder: Path,
+    how: dict[str, Any],
+    batch_size: int,
+    key: tuple[int, int],
+    device: torch.device,
+    group: Group,
+    shape: tuple[int, ...] | None = None,
+) -> Iterator[Stream]:
+    """This process's rows of each batch of a set, augmented as `how` says; workers end with the block.
 
-    images: uint8 (N, C, H, W); key: seed, random stream and iteration, of which all of it is a pure function.
+    key: seed and random stream, of which, with the iteration, all of a batch is a pure function. shape: see `stream`.
+    Raises ConfigError where a batch cannot be shared by the group, and DataError where an image file is damaged.
     """
-    seed, stream, iteration = key
-    rows = group.rows(batch_size)
-    order = batch_indices(len(images), batch_size, iteration, seed, stream)
-    indices = order[rows.start : rows.stop].to(images.device)
-    return augment(images[indices], how, key, rows, batch_size), indices
+    recipe = Recipe(how, batch_size, group.rows(batch_size), *key)
+    with watched(), closing(stream(folder, recipe, device, group.size, shape)) as opened:
+        yield opened

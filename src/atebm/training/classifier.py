@@ -13,14 +13,16 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..data.loader import batches, load
+from ..data.index import is_index
+from ..data.loader import Stored
+from ..data.stream import Stream, watched, whole
 from ..energy import Classifier
 from ..energy.released import adopt
 from ..errors import ResultError, StoppedError
 from ..job import Job, record_of
 from ..metrics.features import extract, of_classifier
 from ..progress import progress
-from .batch import draw
+from .batch import batches
 from .checkpoint import load_state, save_state, save_weights
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
@@ -39,7 +41,7 @@ class Fit:
         self.model = Classifier(settings["network"], shape, classes).on(device)
         self.optimizer = torch.optim.Adam(self.model.parameters())
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, settings["lr"], total_steps=total)
-        self.iteration = 0
+        self.iteration, self.total = 0, total
 
     def step(self, x: Tensor, labels: Tensor, group: Group) -> None:
         self.optimizer.zero_grad(set_to_none=True)
@@ -72,24 +74,16 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
         if group.leads:
             finish_with_released(job)
         return
-    images, labels = load(job.parent("p_data"), device), load_labels(job, "p_data").to(device)
-    total = settings["epochs"] * (len(images) // settings["batch_size"])
-    classes = record_of(job.parent("p_data"))["classes"]
-    fit = Fit(settings, tuple(images.shape[1:]), len(classes), total, device)
-    fit.restore(load_state(job.checkpoints / STATE, device))
-    with signals() as received, progress(what, total, fit.iteration, not group.leads) as report:
-        while fit.iteration < total:
-            stopping = stops(fit.iteration, received, group)
-            if group.leads and (stopping or (fit.iteration and fit.iteration % SAVE_EVERY == 0)):
-                save_state(fit.snapshot(), job.checkpoints / STATE)
-            if stopping:
-                raise StoppedError(f"{what}: stopped at iteration {fit.iteration}; run it again to go on.", *received)
-            key = (settings["seed"], STREAM, fit.iteration)
-            x, indices = draw(images, settings["augment"], settings["batch_size"], key, group)
-            fit.step(x, labels[indices], group)
-            report(fit.iteration)
-
-    accuracy = held_out_accuracy(fit.model, job, device)
+    classes, shape = record_of(job.parent("p_data"))["classes"], shape_of(job)
+    key = (settings["seed"], STREAM)
+    with (
+        signals() as received,
+        batches(job.parent("p_data"), settings["augment"], settings["batch_size"], key, device, group, shape) as images,
+    ):
+        fit = Fit(settings, shape, len(classes), settings["epochs"] * (len(images) // settings["batch_size"]), device)
+        fit.restore(load_state(job.checkpoints / STATE, device))
+        go_on(fit, job, images, received, group)
+    accuracy = held_out_accuracy(fit.model, job, shape[1], device)
     print(f"held-out accuracy {accuracy:.4f}")
     if not accuracy >= settings["min_accuracy"]:
         raise ResultError(
@@ -103,12 +97,33 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
                 job.spec["kind"]: job.spec["name"],
                 "kind": "classifier",
                 "network": settings["network"],
-                "shape": list(images.shape[1:]),
+                "shape": list(shape),
                 "classes": classes,
                 "accuracy": accuracy,
                 "device": device_name(device),
             }
         )
+
+
+def go_on(fit: Fit, job: Job, images: Stream, received: list[int], group: Group) -> None:
+    """Train to the end, but for a signal, which raises StoppedError once the state is saved."""
+    what, labels = f"{job.spec['kind']} {job.spec['name']}", load_labels(job, "p_data").to(fit.model.mean.device)
+    with progress(what, fit.total, fit.iteration, not group.leads) as report:
+        while fit.iteration < fit.total:
+            stopping = stops(fit.iteration, received, group)
+            if group.leads and (stopping or (fit.iteration and fit.iteration % SAVE_EVERY == 0)):
+                save_state(fit.snapshot(), job.checkpoints / STATE)
+            if stopping:
+                raise StoppedError(f"{what}: stopped at iteration {fit.iteration}; run it again to go on.", *received)
+            x, indices = images.batch(fit.iteration)
+            fit.step(x, labels[indices], group)
+            report(fit.iteration)
+
+
+def shape_of(job: Job) -> tuple[int, ...]:
+    """(C, H, W) that the classifier sees: the array's, or of an index, whose images have all sizes, `size` pixels."""
+    folder = job.parent("p_data")
+    return (3, job.settings["size"], job.settings["size"]) if is_index(folder) else Stored(folder).shape
 
 
 def finish_with_released(job: Job) -> None:
@@ -122,8 +137,9 @@ def load_labels(job: Job, role: str) -> Tensor:
     return torch.from_numpy(np.load(job.parent(role) / "labels.npy"))
 
 
-def held_out_accuracy(model: Classifier, job: Job, device: torch.device) -> float:
-    """Share of the held-out images whose label the classifier finds."""
+def held_out_accuracy(model: Classifier, job: Job, size: int, device: torch.device) -> float:
+    """Share of the held-out images whose label the classifier finds; image files are squashed to `size` pixels."""
     extractor = of_classifier(model.eval())
-    logits = extract(extractor, batches(job.parent("held_out"), device, extractor.batch))[1]
+    with watched():
+        logits = extract(extractor, whole(job.parent("held_out"), device, extractor.batch, size))[1]
     return float((logits.argmax(1) == load_labels(job, "held_out").numpy()).mean())

@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..attacks.pgd import pgd
-from ..data.loader import load
+from ..data.loader import Stored
+from ..data.stream import Stream
 from ..energy import Energy, load_logit_0
 from ..energy.folding import frozen
 from ..energy.released import adopt
@@ -23,7 +24,7 @@ from ..files import atomic
 from ..job import Job
 from ..progress import progress
 from . import schedule
-from .batch import draw
+from .batch import batches
 from .checkpoint import load_state, save_state, save_weights
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
@@ -74,16 +75,17 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
         return
     run = job.settings
     set_precision(run["precision"])
-    p_data, p_0 = load(job.parent("p_data"), device), load(job.parent("p_0"), device)
     monitor = Monitor(job, device, group) if run["monitor"] else None
-    state = initial(job, p_data.shape[1:], device)
+    reals = Stored(job.parent("p_data"))
+    state = initial(job, reals.shape, device)
     restore(state, load_state(job.checkpoints / STATE, device))
-    per_K = schedule.iterations_per_K(run["schedule"]["epochs_per_K"], len(p_data), run["batch_size"])
+    per_K = schedule.iterations_per_K(run["schedule"]["epochs_per_K"], len(reals), run["batch_size"])
     total, every = schedule.total_iterations(run["schedule"], per_K), run["monitor"]["every"] if monitor else SAVE_EVERY
 
     what = f"train {job.spec['name']} seed {run['seed']}"
     with (
         signals() as received,
+        streams(job, reals.shape, device, group) as (p_data, p_0),
         progress(what, total, state.iteration, not group.leads) as report,
         curves(tensorboard, job) as watch,
     ):
@@ -99,7 +101,20 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
                 check(state, monitor, run, total)
                 save(state, job, group)
     if group.leads:
-        finish(job, state, p_data.shape[1:])
+        finish(job, state, reals.shape)
+
+
+@contextmanager
+def streams(job: Job, shape: tuple[int, ...], device: torch.device, group: Group) -> Iterator[list[Stream]]:
+    """Batches of p_data and of p_0, whose image files are brought to `shape`, (C, H, W)."""
+    run = job.settings
+    with ExitStack() as stack:
+        opened = []
+        for role, number in STREAMS.items():
+            how, key = run["augment"][role], (run["seed"], number)
+            opening = batches(job.parent(role), how, run["batch_size"], key, device, group, shape)
+            opened.append(stack.enter_context(opening))
+        yield opened
 
 
 def initial(job: Job, shape: Sequence[int], device: torch.device) -> State:
@@ -123,12 +138,13 @@ def optimizer_of(settings: dict[str, Any], model: Energy) -> torch.optim.Optimiz
 
 
 def iterate(
-    state: State, run: dict[str, Any], p_data: Tensor, p_0: Tensor, per_K: int, group: Group
+    state: State, run: dict[str, Any], p_data: Stream, p_0: Stream, per_K: int, group: Group
 ) -> dict[str, Any] | None:
     """One iteration of Algorithm 2 (lines 3 to 5); returns the row it logged, every LOG_EVERY iterations."""
     model, K = state.model, state.at.K
-    with autocast(run["precision"], p_data.device):
-        positive, negative, steps = contrast(model, K, run, state.iteration, p_data, p_0, group)
+    with autocast(run["precision"], model.mean.device):
+        images = (stream.batch(state.iteration)[0] for stream in (p_data, p_0))
+        positive, negative, steps = contrast(model, K, run, *images)
         positive.requires_grad_(run["r1"] > 0)
         f = model.forward if run["r1"] else model  # not the compiled one, which can be differentiated only once
         f_data, f_contrastive = f(positive), model(negative)
@@ -153,14 +169,10 @@ def iterate(
 
 
 def contrast(
-    model: Energy, K: int, run: dict[str, Any], iteration: int, p_data: Tensor, p_0: Tensor, group: Group
+    model: Energy, K: int, run: dict[str, Any], positive: Tensor, negative: Tensor
 ) -> tuple[Tensor, Tensor, int]:
-    """This process's rows of one batch: p_data images, attacked where the run says so, the contrastive samples x* of
-    line 4, and the number of PGD steps that both took."""
-    positive, negative = (
-        draw(images, run["augment"][role], run["batch_size"], (run["seed"], STREAMS[role], iteration), group)[0]
-        for role, images in (("p_data", p_data), ("p_0", p_0))
-    )
+    """Of images of p_data and of p_0: those, attacked where the run says so, the contrastive samples x* of line 4, and
+    the number of PGD steps that both took."""
     attack, steps = run["in_attack"], K
     with frozen(model):
         if attack:

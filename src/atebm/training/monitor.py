@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..attacks.pgd import trajectory
-from ..data.loader import load, to_bytes, to_float
+from ..data.loader import Stored, cuts, to_bytes, to_float
 from ..energy import Energy
 from ..energy.folding import frozen
 from ..job import Job
@@ -28,16 +28,16 @@ class Monitor:
         self.step_size: float = settings["step_size"]
         self.extractor = load_extractor(job.parent("extractor"), device)
         self.reference = Gaussian.of(np.load(job.parent("reference") / "features.npy", mmap_mode="r"))
-        self.sources = load(job.parent("validation_sources"), device, settings["n"])
+        self.sources = Stored(job.parent("validation_sources"), device, settings["n"])
 
     def distances(self, model: Energy) -> list[dict[str, Any]]:
         """One row {steps, distance} per sampler length; the same in every process of the group, which shares the work.
 
         Batches are dealt in turn and put together in order, so that the number of processes changes no distance.
         """
-        batches = self.sources.split(BATCH)
+        batches = cuts(len(self.sources), BATCH)
         with frozen(model):
-            mine = [self.features(model, batch) for batch in batches[self.group.rank :: self.group.size]]
+            mine = [self.features(model, self.sources[rows]) for rows in batches[self.group.rank :: self.group.size]]
         dealt = self.group.collect(mine)
         whole = [dealt[i % self.group.size][i // self.group.size] for i in range(len(batches))]
         return [
