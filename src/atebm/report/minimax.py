@@ -95,8 +95,9 @@ def draw_curve(axis: Axes, curve: pd.DataFrame, frame: pd.DataFrame, record: dic
         names = ("p_value", "p_value_data", "p_value_shifted")
         particles, goal, shifted = ((rows[name] <= record["level"]).sum() for name in names)
         label = (
-            f"{setting} $p_0$: falls {fall.min():,.0f}- to {fall.max():,.0f}-fold; test rejects {particles} of {len(rows)}"
-            f"\n(their goal, the draw of $p_\\mathrm{{data}}$ itself, {goal}; with a shift of {record['shift']} std {shifted})"
+            f"{setting} $p_0$: falls {fall.min():,.0f}- to {fall.max():,.0f}-fold; test rejects {particles} of "
+            f"{len(rows)}\n(their goal, the draw of $p_\\mathrm{{data}}$ itself, {goal}; with a shift of "
+            f"{record['shift']} std {shifted})"
         )
         for number, (_, line) in enumerate(curve[curve["setting"] == setting].groupby("seed")):
             axis.plot(line["moves"], line["energy"], color=colour, linewidth=1, label=None if number else label)
