@@ -155,6 +155,33 @@ def metric(spec: Spec) -> None:
 
 
 @app.command()
+def network(spec: Spec) -> None:
+    """List the layers of the 256x256 network."""
+    from .energy.outline import write_network
+
+    with Job(spec).lock():
+        write_network(Job(spec))
+
+
+@app.command()
+def timing(spec: Spec, device: Device = "auto") -> None:
+    """Measure how long sampling takes here; let nothing else run meanwhile."""
+    from .sampling.timing import write_timing
+
+    with Job(spec).lock():
+        write_timing(Job(spec), pick(device))
+
+
+@app.command()
+def check(spec: Spec) -> None:
+    """Compute the numbers behind Table 1."""
+    from .checks import write_check
+
+    with Job(spec).lock():
+        write_check(Job(spec))
+
+
+@app.command()
 def render(
     request: Annotated[Path, typer.Argument(help="what to show, work/specs/artifact/<id>.json", exists=True)],
     notebook: Annotated[Path, typer.Argument(help="notebooks/<id>.ipynb", exists=True)],

@@ -12,6 +12,9 @@ FILES: dict[str, tuple[str, ...]] = {
     "sample": ("images.npy", "paths.csv", "samples.json"),
     "features": ("features.npy", "logits.npy", "features.json"),
     "metric": ("metric.json",),
+    "network": ("layers.csv", "network.json"),
+    "timing": ("timing.json",),
+    "check": ("check.json",),
 }
 
 # +1 when a change of code changes what a step of that kind computes; everything downstream then runs again.

@@ -23,8 +23,10 @@ import torch
 from conftest import REPOSITORY, planned, write_specs
 from safetensors.numpy import load_file
 
+from atebm.checks import write_check
 from atebm.data.index import write_index
 from atebm.data.prepare import write_set
+from atebm.energy.outline import write_network
 from atebm.files import write_text
 from atebm.job import Job
 from atebm.kinds import FILES, REVISION
@@ -34,6 +36,7 @@ from atebm.minimax import write_minimax
 from atebm.plan import Step
 from atebm.sampling.gather import gather
 from atebm.sampling.generate import sample_shard
+from atebm.sampling.timing import write_timing
 from atebm.toy import write_toy
 from atebm.training.classifier import train_classifier
 from atebm.training.loop import train
@@ -65,6 +68,14 @@ TOLERANCE: dict[str, float] = {
     "sample/*": 2e-5,  # (2e-6); paths.csv has six digits
     "features/*": 5e-6,  # (6e-7)
     "metric/*": 2e-5,  # (2e-6)
+    "network/*": 0,  # whole numbers
+    "check/* gradient.eq*": math.inf,  # rounding itself; tests/unit/test_checks.py bounds it
+    "check/* contrastive_data.pgd_step_error": math.inf,
+    "check/*": 1e-7,  # double precision
+    "timing/* seconds": math.inf,  # a measurement
+    "timing/* *_second*": math.inf,
+    "timing/* threads": math.inf,
+    "timing/*": 0,
 }
 
 # --- the chain --------------------------------------------------------------------------------------------------
@@ -140,6 +151,9 @@ RUN: dict[str, Callable[[Job], None]] = {
     "sample": sample,
     "features": lambda job: write_features(job, CPU),
     "metric": write_metric,
+    "network": write_network,
+    "timing": lambda job: write_timing(job, CPU),
+    "check": write_check,
 }
 
 # --- characteristic numbers -------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ def test_everything_is_there(smoke):
     for figure in ("fig1", "figS1", "figS2"):
         assert {f"results/{figure}.{suffix}" for suffix in ("png", "svg", "csv")} <= names
     assert {"results/table2.csv", "results/table2.md", "results/manifest.json"} <= names
+    for table in ("table1", "tableS1", "tableS2", "tableS3", "tableS4", "tableS5", "tableS6"):
+        assert {f"results/{table}.csv", f"results/{table}.md"} <= names
     for artifact in ("fig1", "figS1", "figS2", "table2"):
         assert {f"results/notebooks/{artifact}.{suffix}" for suffix in ("ipynb", "html")} <= names
     left_over = [path for path in smoke.rglob(".*") if path.name.split(".")[1].isdigit()]
