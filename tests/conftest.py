@@ -145,7 +145,7 @@ def documented(monkeypatch):
         records[path.name] = records[path.name].model_copy(update=changes)
         return path
 
-    monkeypatch.setattr(sources, "find", lambda name: (records[name],))
+    monkeypatch.setattr(sources, "sources", lambda: tuple(records.values()))
     return document
 
 

@@ -18,6 +18,7 @@ PYTHON = "3.11"
 # pillow writes matplotlib's PNGs: their bytes depend on its version too.
 EVERY_JOB = ("numpy", "scipy", "pandas", "pydantic", "pyyaml", "typer", "matplotlib", "pillow")
 COMPUTING = ("torch", "torchvision", "torch-fidelity", "safetensors", "lmdb", "rich", "scikit-image", "scikit-learn")
+FETCHING = ("pydantic", "pyyaml", "typer", "requests", "urllib3", "rich")
 DRAWING = ("tabulate", "nbformat", "papermill", "nbconvert", "ipykernel")
 DRIVING = ("jupyter", "dvc", "dvc-s3", "pytest", "snakemake")
 
@@ -28,6 +29,7 @@ ENVIRONMENTS = {
         EVERY_JOB + COMPUTING + DRAWING + DRIVING,
     ),
     "workflow/envs/torch.yaml": ("Jobs that compute.", EVERY_JOB + COMPUTING),
+    "workflow/envs/fetch.yaml": ("Jobs that download: no numpy.", FETCHING),
     "workflow/envs/report.yaml": ("Jobs that draw: no torch.", EVERY_JOB + DRAWING),
 }
 CONDA_NAMES = {"torch": "pytorch"}  # packages of another name on conda-forge

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts import ARTIFACTS
-from .config import Config, Drawn, ImageIndex, Inception, Pretraining, Run, Task
-from .errors import ConfigError
+from .config import Archive, Config, Drawn, ImageIndex, ImageSet, Inception, Pretraining, Run, Task, TinyImages
+from .data.sources import ARCHIVES, files_of, unpacked
+from .errors import ConfigError, DataError
 from .files import canonical, write_if_changed
 from .kinds import FILES, REVISION
 from .releases import releases
@@ -31,6 +32,7 @@ class Step:
     settings: dict[str, Any]
     parents: dict[str, "Step"] = field(default_factory=dict)
     section: tuple[str, ...] = ()  # of config.yaml, that the settings come from; no part of the digest
+    archives: tuple[str, ...] = ()  # files of data/archives/ that it reads; for an index, first that of the images
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -68,6 +70,13 @@ class Step:
         """All that the step's parents left."""
         return [file for parent in self.parents.values() for file in parent.files]
 
+    def missing_archives(self, folder: Path = ARCHIVES) -> list[Path]:
+        """What computing the step reads of `folder`, its own or what a parent is an index of, and is not there."""
+        indices = [step for step in (self, *self.parents.values()) if step.kind == "index"]
+        indexed = {index.archives[0] for index in indices}
+        paths = [folder / file for file in dict.fromkeys((*self.archives, *indexed))]
+        return [path for path in paths if not (path.exists() or (path.name in indexed and unpacked(path)))]
+
     def ancestry(self) -> Iterator["Step"]:
         for parent in self.parents.values():
             yield from parent.ancestry()
@@ -95,8 +104,15 @@ class Plan:
         steps = (step for task in tasks for name in task.sets for step in self.data(name).ancestry())
         return {(step.kind, step.id): step for step in steps}
 
+    @cached_property
+    def known(self) -> dict[tuple[str, str], Step]:
+        """The steps, and those that no artifact needs but a person can ask for by their files: sets, and every run."""
+        models = (self.train(run, seed) for run in self.config.runs for seed in self.seeds)
+        trained = {(step.kind, step.id): step for model in models for step in model.ancestry()}
+        return trained | self.sets | self.steps
+
     def step(self, kind: str, id: str) -> Step:
-        return (self.sets | self.steps)[kind, id]
+        return self.steps.get((kind, id)) or self.known[kind, id]
 
     def task(self, run: str) -> Task:
         return self.config.tasks[self.config.runs[run].task]
@@ -106,14 +122,15 @@ class Plan:
         spec = self.config.sets[name]
         kind = "index" if isinstance(spec, ImageIndex) else "data"
         parents = {"of": self.data(spec.of)} if isinstance(spec, Drawn) else {}
-        return Step(kind, name, spec.model_dump(), parents, ("sets", name))
+        return Step(kind, name, spec.model_dump(), parents, ("sets", name), archives_of(spec))
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor
         settings = self.config.extractors[name].model_dump(exclude={"published"})
         roles: tuple[str, ...] = ("p_data", "held_out")
         parents = {role: self.data(settings[role]) for role in roles if role in settings}
-        return Step("extractor", name, settings, parents, ("extractors", name))
+        archives = archive_files("inception") if settings["kind"] == "inception" else ()
+        return Step("extractor", name, settings, parents, ("extractors", name), archives)
 
     def pretrain(self, name: str) -> Step:
         spec = self.config.pretrainings[name]
@@ -165,9 +182,10 @@ class Plan:
         extractor = self.config.extractors[self.config.metrics.extractor]
         if not isinstance(extractor, Inception) or name not in extractor.published:
             return {"reference": features}
-        settings = {"metric": "agreement", "n": self.config.sets[name].images, **extractor.published[name].model_dump()}
-        section = ("extractors", self.config.metrics.extractor)
-        agreement = Step("metric", f"{name}.agreement", settings, {"features": features}, section)
+        published = extractor.published[name]
+        settings = {"metric": "agreement", "n": self.config.sets[name].images, **published.model_dump()}
+        section, archives = ("extractors", self.config.metrics.extractor), archive_files(published.archive)
+        agreement = Step("metric", f"{name}.agreement", settings, {"features": features}, section, archives)
         return {"reference": features, "agreement": agreement}
 
     def metric(self, name: str, images: Step, reference: str) -> Step:
@@ -224,6 +242,21 @@ class Plan:
 def write_specs(steps: Iterable[Step], root: Path) -> None:
     for step in steps:
         write_if_changed(root / step.spec_file, canonical(step.spec))
+
+
+def archives_of(spec: ImageSet) -> tuple[str, ...]:
+    """Files of data/archives/ that a set is made from."""
+    if isinstance(spec, TinyImages):
+        return archive_files("tiny_images") + archive_files("tiny_images_exclusions")
+    return archive_files(spec.archive, spec.split) if isinstance(spec, Archive | ImageIndex) else ()
+
+
+def archive_files(archive: str, split: str | None = None) -> tuple[str, ...]:
+    """As files_of, but an archive or split that there is not is a mistake in config.yaml."""
+    try:
+        return files_of(archive, split)
+    except DataError as error:
+        raise ConfigError(f"config.yaml: {error}") from None
 
 
 def adopted(kind: str, name: str, spec: Run | Pretraining, section: tuple[str, ...], **settings: Any) -> Step:

@@ -8,7 +8,7 @@ from atebm.errors import ConfigError
 from atebm.layers import load
 
 
-@pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "demo", "miniature", "paper"])
 def test_every_scale_resolves(scale):
     assert typed(scale).scale == scale
 

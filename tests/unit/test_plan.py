@@ -86,8 +86,68 @@ def test_every_artifact_has_a_notebook_and_a_function():
 @pytest.mark.parametrize("module", ["atebm.plan", "atebm.report", "atebm.cli"])
 def test_planning_and_drawing_import_no_torch(module):
     """Slurm jobs parse the Snakefile again, and drawing jobs should not wait for torch."""
-    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert imported(module, "torch") == "False"
+
+
+@pytest.mark.parametrize("module", ["atebm.plan", "atebm.data.fetch"])
+def test_planning_and_fetching_import_no_numpy(module):
+    """The environment of jobs that download has none."""
+    assert imported(module, "numpy") == "False"
+
+
+def imported(module: str, other: str) -> str:
+    code = f"import sys, {module}; print({other!r} in sys.modules)"
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+TRAIN, VAL, DEVKIT = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar", "ILSVRC2012_devkit_t12.tar.gz"
+
+
+def needed(step, folder) -> list[str]:
+    return [path.name for path in step.missing_archives(folder)]
+
+
+def test_a_step_needs_the_archives_that_it_reads_and_that_are_not_here(tmp_path):
+    plan = planned("paper")
+    assert needed(plan.data("svhn"), tmp_path) == ["train_32x32.mat"]
+    assert needed(plan.data("svhn_test_256"), tmp_path) == ["test_32x32.mat"]
+    assert needed(plan.extractor(), tmp_path) == ["weights-inception-2015-12-05-6726825d.pth"]
+    assert needed(plan.reference("cifar10")["agreement"], tmp_path) == ["fid_stats_cifar10_train.npz"]
+    assert needed(plan.data("tiny_images"), tmp_path) == ["tiny_images.bin", "80mn_cifar_idxs.txt", "exclude_cifar.tar"]
+    for step in (plan.data("places365_32_sources"), plan.train("cifar10", 0), plan.toy("relu")):
+        assert needed(step, tmp_path) == []  # what they read is prepared
+    (tmp_path / "train_32x32.mat").touch()
+    assert needed(plan.data("svhn"), tmp_path) == []
+
+
+def test_what_an_index_points_into_is_needed_by_all_who_follow_it(tmp_path):
+    plan = planned("paper")
+    run, sources = plan.train("celebahq256", 0), plan.data("imagenet256_sources")
+    assert needed(plan.data("imagenet_val"), tmp_path) == [VAL, DEVKIT]
+    assert needed(plan.data("imagenet_val_32"), tmp_path) == [VAL]
+    assert needed(run, tmp_path) == needed(sources, tmp_path) == [TRAIN]
+    (tmp_path / "ILSVRC2012_img_train").mkdir()  # unpacked: counts instead
+    assert needed(run, tmp_path) == needed(sources, tmp_path) == needed(plan.data("imagenet"), tmp_path) == []
+    (tmp_path / "afhq").mkdir()  # no reader takes this one
+    assert needed(plan.data("afhqcat256"), tmp_path) == ["afhq.zip"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"archive": "cifar01"}, r"config\.yaml: there is no archive 'cifar01'; did you mean cifar10\?"),
+        ({"archive": "celebahq", "split": "held_out"}, r"archive celebahq has no split held_out; it has: train\."),
+    ],
+)
+def test_an_archive_or_split_that_there_is_not_is_one_sentence(change, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        planned("paper", sets={"cifar10": change})
+
+
+def test_a_step_that_no_artifact_needs_is_known_by_its_name(tmp_path):
+    plan = planned("paper")
+    for step in (plan.train("celebahq256_scratch", 0), plan.data("church256"), plan.pretrain("imagenet")):
+        assert (step.kind, step.id) not in plan.steps and plan.step(step.kind, step.id) == step
 
 
 def test_released_weights_are_named_by_the_table(monkeypatch):

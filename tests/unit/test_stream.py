@@ -220,6 +220,25 @@ def test_a_killed_worker_is_one_sentence(tmp_path, monkeypatch):
     assert not multiprocessing.active_children()
 
 
+def test_workers_outlive_the_signals_that_their_parent_gets(tmp_path):
+    """Ctrl-C as often as you like; a second SIGTERM ends them, for it may be the parent's own."""
+    opened = Streamed(Indexed(index(tmp_path, pictures()), recipe(CROP), (3, 12, 12)), CPU, 2)
+    opened.batch(0)
+    workers = multiprocessing.active_children()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGINT):
+        for worker in workers:
+            os.kill(worker.pid, number)
+    for iteration in range(1, 10):
+        opened.batch(iteration)
+    assert [worker.is_alive() for worker in workers] == [True, True]
+    with pytest.raises(RuntimeError, match="DataLoader worker"):
+        for worker in workers:
+            os.kill(worker.pid, signal.SIGTERM)
+        for iteration in itertools.count(10):
+            opened.batch(iteration)
+    opened.close()
+
+
 def test_other_augmentations_make_no_batches_of_image_files(tmp_path):
     folder = index(tmp_path, pictures())
     for how in ARRAYS:

@@ -24,6 +24,11 @@ def value_of(kind: str, settings: dict, revision: int, parents: dict[str, str]) 
     return hashlib.sha256(canonical([kind, settings, revision, parents]).encode()).hexdigest()
 
 
+def fetch(file: str) -> None:
+    write_text(Path("data/archives") / file, file)
+    ran(f"fetch/{file}")
+
+
 def step(spec: Path) -> None:
     job = Job(spec)
     kind, parents = job.spec["kind"], {role: record_of(job.parent(role))["value"] for role in job.spec["parents"]}
@@ -80,6 +85,8 @@ def main() -> None:
         render(paths[0], paths[3])
     elif verb == "manifest":
         manifest(*paths)
+    elif verb == "fetch":
+        fetch(*arguments)
     elif verb == "sample":
         write_text(paths[2], "shard")
     else:

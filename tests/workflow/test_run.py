@@ -156,7 +156,7 @@ def test_the_literal_command_works_without_conda(smoke):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("scale=huge", "error: there is no scale 'huge'; choose one of demo, fashion, paper, smoke."),
+        ("scale=huge", "error: there is no scale 'huge'; choose one of demo, fashion, miniature, paper, smoke."),
         ('runs={"cifar10":{"stpe_size":1}}', "unknown key runs.cifar10.stpe_size. Did you mean step_size?"),
         ('runs={"cifar10":{"step_size":-1}}', "runs.cifar10.step_size = '-1': input should be greater than 0."),
     ],

@@ -38,6 +38,13 @@ FROM_SAMPLES = (  # what follows from a change of the samples
 )
 FROM_TRAINING = FROM_SAMPLES | {"train/cifar10", "timing/cifar10", "render/tableS6"}
 PAPER_SETS = ("cifar10_test", "places365_32_sources")  # scored beside the samples
+PAPER_ARCHIVES = (  # of which CIFAR-10's makes two sets
+    "cifar-10-python.tar.gz",
+    "fid_stats_cifar10_train.npz",
+    "train_256_places365standard.tar",
+    "val_256.tar",
+    "weights-inception-2015-12-05-6726825d.pth",
+)
 PAPER = (
     FROM_SAMPLES - {f"metric/{name}.class_shares" for name in SAMPLES}  # Inception does not know CIFAR-10's classes
     | {f"metric/{name}.kid" for name in SAMPLES}
@@ -45,6 +52,7 @@ PAPER = (
         f"data/{name}"
         for name in ("cifar10", "places365_32", "places365_32_val", "places365_32_val_sources", *PAPER_SETS)
     }
+    | {f"fetch/{file}" for file in PAPER_ARCHIVES}
     | {f"features/{name}" for name in ("cifar10", *PAPER_SETS)}
     | {f"metric/{name}.{metric}" for name in PAPER_SETS for metric in ("frechet", "inception_score", "kid")}
     | {
@@ -245,6 +253,43 @@ def test_scenario(variant, row, monkeypatch):
     disturb(folder)
     assert run(folder) == row.renders
     assert_fresh(folder, ())
+
+
+@pytest.fixture(scope="module")
+def at_paper_scale(base) -> Path:
+    """A copy of the base in which everything was run at scale paper, too, and nothing remembers it."""
+    folder = base.parent / "at paper scale"
+    shutil.copytree(base, folder)
+    assert run(folder, "scale=paper") == PAPER
+    without_memory(folder)
+    return folder
+
+
+def test_what_is_prepared_needs_no_archive(at_paper_scale):
+    """As in a clone after `dvc pull`; the model has seen the archive, so nothing is made of it again."""
+    folder, archives = at_paper_scale, at_paper_scale / "data/archives"
+    shutil.rmtree(archives)
+    assert run(folder, "scale=paper") == set()
+    for kind in ("data", "features"):
+        (lost,) = (folder / "work" / kind).glob("cifar10_test-*")
+        shutil.rmtree(lost)
+    shutil.rmtree(next((folder / "work/metric").glob("cifar10_test.frechet-*")))
+    ran = run(folder, "scale=paper")
+    assert {"fetch/cifar-10-python.tar.gz", "data/cifar10_test", "metric/cifar10_test.frechet"} < ran
+    assert not {"data/cifar10", "train/cifar10"} & ran, "made again, though it was here, for its archive was not"
+    assert [path.name for path in archives.iterdir()] == ["cifar-10-python.tar.gz"]
+
+
+def test_archives_that_are_here_are_never_made_again(at_paper_scale):
+    """Not even if all is: Snakemake would first delete them, and some took a registration and days."""
+    folder, archives = at_paper_scale, at_paper_scale / "data/archives"
+    for file in PAPER_ARCHIVES:
+        (archives / file).write_text("mine")
+    (folder / "ran.log").write_text("")
+    forced = snakemake(folder, "--forceall", "models", "--config", "scale=paper", RAN=str(folder / "ran.log"))
+    assert forced.returncode == 0, forced.stdout + forced.stderr
+    assert "train/cifar10" in (folder / "ran.log").read_text() and "fetch" not in (folder / "ran.log").read_text()
+    assert {path.name: path.read_text() for path in archives.iterdir()} == dict.fromkeys(PAPER_ARCHIVES, "mine")
 
 
 VICTIMS = ("train/cifar10", "sample/cifar10.best", "metric/cifar10.best.frechet", "render/table2")

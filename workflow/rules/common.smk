@@ -53,13 +53,14 @@ if DeploymentMethod.CONDA in deployment.deployment_method and not shutil.which("
 wildcard_constraints:
     id=r"[\w.]+-[0-9a-f]{8}",
     shard=r"\d+-of-\d+",
+    file=r"[\w-][\w.-]*",
     artifact="|".join(PLAN.artifacts),
     table="|".join(filter(is_table, PLAN.artifacts)),
     figure="|".join(artifact for artifact in PLAN.artifacts if not is_table(artifact)),
 
 
 def inputs(kind):
-    """The input function of a step: its spec and what its parents left.
+    """The input function of a step: its spec, what its parents left, and the archives that are still to be fetched.
 
     A path that carries its digest can never be out of date, so these are ancient():
     clones, `dvc pull` and `git checkout` scramble mtimes without retraining anything.
@@ -67,9 +68,24 @@ def inputs(kind):
 
     def files(wildcards):
         step = PLAN.step(kind, wildcards.id)
-        return {"spec": ancient(step.spec_file), "parents": [ancient(file) for file in step.parent_files()]}
+        write_specs([step], Path())  # no artifact may need it
+        return {
+            "spec": ancient(step.spec_file),
+            "parents": [ancient(file) for file in step.parent_files()],
+            "archives": [ancient(str(path)) for path in to_fetch(step)],
+        }
 
     return files
+
+
+def to_fetch(step):
+    """Archives that a step still needs.
+
+    Those that are here are no inputs: Snakemake deletes what its jobs made before it makes it again, as `--forceall`
+    asks for, and nobody wants to register for ImageNet twice. Nor are those of a step that is complete: once another
+    one's are fetched, Snakemake would run this one too, since ancient() counts for nothing where the file is missing.
+    """
+    return [] if all(Path(file).exists() for file in step.files) else step.missing_archives()
 
 
 def outputs(kind):
@@ -86,8 +102,7 @@ def every_core(wildcards):
 
 
 def every_set(wildcards):
-    """The input function of `prepared`. The specs are written for it alone: no artifact may need these sets."""
-    write_specs(PLAN.sets.values(), Path())
+    """The input function of `prepared`: sets, whether or not an artifact needs them."""
     return [file for step in PLAN.sets.values() for file in step.files]
 
 

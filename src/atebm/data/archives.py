@@ -56,13 +56,6 @@ class Wanted:
     scratch: Path  # a folder for what has to be on a disk meanwhile
 
 
-class Archive(NamedTuple):
-    """How an archive becomes a set."""
-
-    files: dict[str, tuple[str, ...]]  # by split: what is read, by its names in data/archives/
-    read: Callable[[Wanted], Content]
-
-
 def content(settings: dict[str, Any], folder: Path, scratch: Path) -> tuple[Content, dict[str, dict[str, str]]]:
     """The set that `settings`, an Archive of config.yaml, describes, and {file: {algorithm: checksum}} of what is read.
 
@@ -70,14 +63,11 @@ def content(settings: dict[str, Any], folder: Path, scratch: Path) -> tuple[Cont
     they meet damage or another count.
     """
     name, split = settings["archive"], settings["split"]
-    if name not in ARCHIVES:
-        raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(ARCHIVES)}.")
-    archive = ARCHIVES[name]
-    if split not in archive.files:
-        raise DataError(f"archive {name} has no split {split}; it has: {', '.join(archive.files)}.")
-    files = tuple(folder / file for file in archive.files[split])
+    if name not in READERS:
+        raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(READERS)}.")
+    files = tuple(folder / file for file in sources.files_of(name, split))
     checksums = {file.name: verified(file) for file in files}
-    return archive.read(Wanted(files, split, settings["size"], settings["count"], scratch)), checksums
+    return READERS[name](Wanted(files, split, settings["size"], settings["count"], scratch)), checksums
 
 
 def verified(path: Path) -> dict[str, str]:
@@ -178,36 +168,23 @@ def random_images_300k(wanted: Wanted) -> Content:
     return whole(wanted.size, images, np.zeros(wanted.count, np.int64), ["300K Random Images"])
 
 
-BOTH = ("train", "held_out")
-
-ARCHIVES = {
-    "cifar10": Archive(dict.fromkeys(BOTH, ("cifar-10-python.tar.gz",)), cifar),
-    "cifar100": Archive(dict.fromkeys(BOTH, ("cifar-100-python.tar.gz",)), cifar),
-    "svhn": Archive({"train": ("train_32x32.mat",), "held_out": ("test_32x32.mat",)}, svhn),
-    "places365_small": Archive(
-        {"train": ("train_256_places365standard.tar",), "held_out": ("val_256.tar",)}, places365_small
-    ),
-    "celebahq": Archive({"train": ("data512x512.zip",)}, celebahq),
-    "afhq_v1_cat": Archive(dict.fromkeys(BOTH, ("afhq.zip",)), afhq_v1_cat),
-    "lsun_church": Archive(
-        {"train": ("church_outdoor_train_lmdb.zip",), "held_out": ("church_outdoor_val_lmdb.zip",)}, lsun_church
-    ),
-    "imagenet32": Archive({"train": ("Imagenet32_train.zip",), "held_out": ("Imagenet32_val.zip",)}, imagenet32),
-    "random_images_300k": Archive({"train": ("300K_random_images.npy",)}, random_images_300k),
-    "fashion_mnist": Archive(
-        {
-            "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
-            "held_out": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
-        },
-        fashion_mnist,
-    ),
+READERS: dict[str, Callable[[Wanted], Content]] = {
+    "cifar10": cifar,
+    "cifar100": cifar,
+    "svhn": svhn,
+    "places365_small": places365_small,
+    "celebahq": celebahq,
+    "afhq_v1_cat": afhq_v1_cat,
+    "lsun_church": lsun_church,
+    "imagenet32": imagenet32,
+    "random_images_300k": random_images_300k,
+    "fashion_mnist": fashion_mnist,
 }
 
 # --- 80 Million Tiny Images, for those who hold them ------------------------------------------------------------
 
 TINY_IMAGES = 79_302_017
 TINY_BLOCK = 1024  # images that are in memory at once
-HENDRYCKS, CEDA = "80mn_cifar_idxs.txt", "exclude_cifar.tar"
 
 
 def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[str, dict[str, str]]]:
@@ -215,7 +192,7 @@ def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[s
 
     In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training (facts 5).
     """
-    paths = [folder / name for name in ("tiny_images.bin", HENDRYCKS, CEDA)]
+    paths = [folder / file for name in ("tiny_images", "tiny_images_exclusions") for file in sources.files_of(name)]
     checksums = {path.name: verified(path) for path in reversed(paths)}  # the small ones first
     excluded = excluded_ids({paths[1]: 1, paths[2]: 0}, TINY_IMAGES)
     n, seed = settings["n"], settings["seed"]

@@ -13,10 +13,7 @@ from ..files import atomic
 from ..job import Job, record_of
 from .archives import Labels, verified
 from .readers.images import Pictures, folder_labels, imagenet_devkit, imagenet_train, imagenet_val, read_bytes
-from .sources import ARCHIVES
-
-IMAGENET = {"train": "ILSVRC2012_img_train.tar", "held_out": "ILSVRC2012_img_val.tar"}
-DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
+from .sources import ARCHIVES, files_of, unpacked
 
 
 def write_index(job: Job, archives: Path = ARCHIVES) -> None:
@@ -46,10 +43,10 @@ def imagenet(split: str, count: int, archives: Path) -> tuple[Pictures, Labels, 
     Where data/archives/ has a folder of an archive's name, such as ILSVRC2012_img_train, or a link to one, that folder
     is what is indexed. No checksum can tell whether it is whole: its images are counted, and the record says so.
     """
-    path = archives / IMAGENET[split]
+    path, *devkit = (archives / file for file in files_of("imagenet", split))
     origin: dict[str, object] = {}
     checksums = {}
-    if path.with_suffix("").is_dir():
+    if unpacked(path):
         path = path.with_suffix("")
         origin["unverified"] = f"{path.name} is a folder, whose images were counted but match no published checksum"
     else:
@@ -58,8 +55,8 @@ def imagenet(split: str, count: int, archives: Path) -> tuple[Pictures, Labels, 
         pictures = imagenet_train(path, count)
         labels, classes = folder_labels(pictures.entries)
     else:
-        checksums[DEVKIT] = verified(archives / DEVKIT)
-        labels, classes = imagenet_devkit(archives / DEVKIT, count)
+        checksums[devkit[0].name] = verified(devkit[0])
+        labels, classes = imagenet_devkit(devkit[0], count)
         pictures = imagenet_val(path, count)
     return pictures, labels, classes, origin | {"archives": checksums}
 

@@ -36,6 +36,7 @@ class Source(BaseModel):
     how: str | None = None  # how a person gets it, where a program can't
     note: str  # where the figures come from
     file: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]  # its name in data/archives/
+    split: Literal["train", "held_out"] | None = None  # of the sets that are read from it; None: both
     url: str | None = None
     mirrors: tuple[str, ...] = ()
     bytes: int | None = None
@@ -82,6 +83,24 @@ def find(name: str) -> tuple[Source, ...]:
         hint = f"did you mean {close[0]}?" if close else f"data/sources.yaml has: {', '.join(archives)}."
         raise DataError(f"there is no archive {name!r}; {hint}")
     return found
+
+
+def files_of(archive: str, split: str | None = None) -> tuple[str, ...]:
+    """Names in data/archives/ of an archive's files, or of those that sets of one split are read from.
+
+    Raises DataError for an archive that there is not, and for one that has no such split.
+    """
+    files = find(archive)
+    found = tuple(source.file for source in files if split is None or source.split in (None, split))
+    if not found:
+        raise DataError(f"archive {archive} has no split {split}; it has: {', '.join({str(s.split) for s in files})}.")
+    return found
+
+
+def unpacked(path: Path) -> bool:
+    """Whether a folder of the archive's name, or a link to one, lies where the archive belongs, such as
+    ILSVRC2012_img_train beside ILSVRC2012_img_train.tar: it counts instead."""
+    return path.with_suffix("").is_dir()
 
 
 def by_hand(source: Source) -> str:

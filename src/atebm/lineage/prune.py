@@ -21,7 +21,7 @@ class Leftover:
 
 def leftovers(plans: Iterable[Plan], root: Path) -> list[Leftover]:
     """Steps in work/ that none of `plans` names; those that a process is computing right now are left out."""
-    named = {key for plan in plans for key in plan.sets | plan.steps}
+    named = {key for plan in plans for key in plan.known}
     found = {
         (kind, path.name.removesuffix(".json"))
         for kind in FILES

@@ -1,5 +1,6 @@
-"""Miniature archives in the true formats, of random pixels."""
+"""Miniature archives in the true formats, of random pixels or of what a test has them drawn from."""
 
+import colorsys
 import gzip
 import io
 import pickle
@@ -7,13 +8,14 @@ import struct
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import lmdb
 import numpy as np
 import scipy.io
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torchvision.models import inception_v3
 
 RANDOM = np.random.default_rng(0)
@@ -23,10 +25,29 @@ def pixels(*shape: int) -> np.ndarray:
     return RANDOM.integers(0, 256, shape, dtype=np.uint8)
 
 
-def encoded(format: str = "JPEG", mode: str = "RGB") -> bytes:
-    """An image file of 12 x 10 random pixels."""
+Draw = Callable[[int, int, int], np.ndarray]  # class, height and width to pixels (height, width, 3)
+
+
+def noise(label: int, height: int, width: int) -> np.ndarray:
+    return pixels(height, width, 3)
+
+
+def coloured_shape(label: int, height: int, width: int) -> np.ndarray:
+    """What a network could learn: a class has its colour and its shape, somewhere on a background that fades."""
+    side = min(height, width)
+    fading = np.linspace(*RANDOM.integers(30, 226, (2, 3)), height).astype(np.uint8)
+    picture = Image.fromarray(np.repeat(fading[:, None], width, axis=1))
+    left, top = RANDOM.integers(0, (width - side // 2, height - side // 2), endpoint=True).tolist()
+    colour = tuple(round(255 * part) for part in colorsys.hsv_to_rgb(label * 0.618 % 1, 1, 1))
+    sides = (60, 3, 4)[label % 3]  # a disc, a triangle, a square
+    ImageDraw.Draw(picture).regular_polygon((left + side // 4, top + side // 4, side // 4), sides, fill=colour)
+    return np.array(picture)
+
+
+def encoded(format: str = "JPEG", mode: str = "RGB", image: np.ndarray | None = None) -> bytes:
+    """An image file, of 12 x 10 random pixels unless told."""
     file = io.BytesIO()
-    Image.fromarray(pixels(10, 12, 3)).convert(mode).save(file, format)
+    Image.fromarray(pixels(10, 12, 3) if image is None else image).convert(mode).save(file, format)
     return file.getvalue()
 
 
@@ -98,15 +119,16 @@ def python3(value) -> bytes:
     return pickle.dumps(value, protocol=4)
 
 
-def cifar(path: Path, kind: int, n: int = 3, dump=python2, **replaced: bytes) -> Path:
+def cifar(path: Path, kind: int, n: int = 3, dump=python2, draw: Draw = noise, **replaced: bytes) -> Path:
     """A miniature of CIFAR-10's or CIFAR-100's archive, with n images a batch."""
 
     def batch() -> bytes:
-        data = {"data": pixels(n, 3072), "filenames": ["a.png"] * n, "batch_label": "of 5"}
+        labels = RANDOM.integers(kind, size=n).tolist()
+        rows = np.stack([draw(label, 32, 32) for label in labels]).transpose(0, 3, 1, 2).reshape(n, 3072)
+        data = {"data": rows, "filenames": ["a.png"] * n, "batch_label": "of 5"}
         if kind == 10:
-            return dump(data | {"labels": RANDOM.integers(10, size=n).tolist()})
-        labels = RANDOM.integers(100, size=(2, n))
-        return dump(data | {"fine_labels": labels[0].tolist(), "coarse_labels": (labels[1] // 5).tolist()})
+            return dump(data | {"labels": labels})
+        return dump(data | {"fine_labels": labels, "coarse_labels": [label // 5 for label in labels]})
 
     classes = [f"class {i}" for i in range(kind)]
     if kind == 10:
@@ -119,18 +141,32 @@ def cifar(path: Path, kind: int, n: int = 3, dump=python2, **replaced: bytes) ->
     return tar(path, {f"{folder}/{name}": content for name, content in (contents | replaced).items()}, "w:gz")
 
 
-def imagenet_train(folder: Path, wnids: tuple[str, ...] = ("n02", "n01", "n03"), n: int = 3) -> Path:
+def svhn(path: Path, n: int, draw: Draw = noise) -> Path:
+    """SVHN's train_32x32.mat or test_32x32.mat; its label of the digit 0 is 10."""
+    labels = RANDOM.integers(1, 11, size=n)
+    images = np.stack([draw(label, 32, 32) for label in labels.tolist()], axis=3)
+    scipy.io.savemat(path, {"X": images, "y": labels[:, None].astype(np.uint8)}, do_compression=True)
+    return path
+
+
+def imagenet_train(
+    folder: Path, wnids: tuple[str, ...] = ("n02", "n01", "n03"), n: int = 3, draw: Draw = noise, side: int = 10
+) -> Path:
     """ILSVRC2012_img_train.tar with n images a class: a tar of tars, their members and they themselves in no order."""
     inner = {}
-    for wnid in wnids:
-        contents = {f"{wnid}_{i}.JPEG": encoded() for i in (10, *range(1, n))}
+    for label, wnid in enumerate(wnids):
+        names = [f"{wnid}_{i}.JPEG" for i in (10, *range(1, n))]
+        contents = {name: encoded(image=draw(label, side, side + side // 5)) for name in names}
         inner[f"{wnid}.tar"] = tar(folder / "inner", contents).read_bytes()
     (folder / "inner").unlink()
     return tar(folder / "ILSVRC2012_img_train.tar", inner)
 
 
-def imagenet_val(folder: Path, n: int = 4) -> Path:
-    contents = {f"ILSVRC2012_val_{i:08}.JPEG": encoded() for i in reversed(range(1, n + 1))}
+def imagenet_val(folder: Path, n: int = 4, draw: Draw = noise, side: int = 10) -> Path:
+    """ILSVRC2012_img_val.tar, in no order; an image is drawn by its number, from 1."""
+    contents = {
+        f"ILSVRC2012_val_{i:08}.JPEG": encoded(image=draw(i, side, side + side // 5)) for i in reversed(range(1, n + 1))
+    }
     return tar(folder / "ILSVRC2012_img_val.tar", contents)
 
 

@@ -1,0 +1,231 @@
+"""The paper's own DAG, from nothing to its figures and tables, on miniatures of its archives that a server has.
+
+Downloads, readers, networks, Inception and rules are those of scale paper; workflow/scales/miniature.yaml only counts
+less. What the numbers of a prepared set have to be is tested in tests/unit; here, that everything fits together.
+"""
+
+import hashlib
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import archive_builders
+import conftest
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import REPOSITORY, checkout
+from miniatures import GIVEN, INCEPTION, STATISTICS, Server, build_archives, miniature_sources, served
+
+from atebm.files import sha256
+from atebm.layers import load
+from atebm.plan import Plan, Step
+
+SCALE = "scale=miniature"
+NEEDED = ("cifar-10-python.tar.gz", "train_256_places365standard.tar", "val_256.tar", INCEPTION, STATISTICS)
+BY_HAND = ("data512x512.zip", "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")  # whose sets no one can download
+PREPARED = (
+    "cifar-10-python.tar.gz",
+    "cifar-100-python.tar.gz",
+    "train_32x32.mat",
+    "test_32x32.mat",
+    "train_256_places365standard.tar",
+    "val_256.tar",
+    "afhq.zip",
+    "church_outdoor_train_lmdb.zip",
+    "church_outdoor_val_lmdb.zip",
+)
+
+
+@dataclass
+class Made:
+    """A checkout, the archives that its data/sources.yaml describes, and the server that has them."""
+
+    folder: Path
+    archives: Path
+    server: Server
+    plan: Plan
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return conftest.snakemake(self.folder, *arguments, "--config", SCALE, NO_PROXY="127.0.0.1")
+
+    def atebm(self, *arguments: str) -> str:
+        finished = conftest.run(self.folder, "python", "-m", "atebm", *arguments, PYTHONPATH=f"{self.folder}/src")
+        assert finished.returncode == 0, said(finished)
+        return finished.stdout
+
+    def record(self, step: Step) -> dict[str, Any]:
+        return json.loads((self.folder / step.record).read_text())
+
+    def md5(self, file: str) -> str:
+        return hashlib.md5((self.archives / file).read_bytes()).hexdigest()
+
+
+def said(finished: subprocess.CompletedProcess[str]) -> str:
+    return finished.stdout + finished.stderr
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory) -> Iterator[Made]:
+    """A checkout that knows the server, before anything is done in it."""
+    archives = tmp_path_factory.mktemp("served")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive_builders, "RANDOM", np.random.default_rng(0))
+        build_archives(archives)
+    folder = checkout(tmp_path_factory.mktemp("miniature") / "checkout")
+    with served(archives) as server:
+        documented = (REPOSITORY / "data/sources.yaml").read_text()
+        (folder / "data/sources.yaml").write_text(miniature_sources(documented, archives, server))
+        yield Made(folder, archives, server, Plan(load(folder, [SCALE])[0]))
+
+
+@pytest.fixture(scope="module")
+def made(empty: Made) -> Made:
+    """After the one command that makes all artifacts."""
+    finished = empty.snakemake()
+    assert finished.returncode == 0, said(finished)
+    assert empty.server.asked == Counter(NEEDED), "each file once, and no other"
+    return empty
+
+
+@pytest.fixture(scope="module")
+def prepared(made: Made) -> Made:
+    """After `prepared`, first without what no program may download, then with it."""
+    alone = made.snakemake("--keep-going", "prepared")
+    assert alone.returncode != 0 and "Traceback" not in said(alone)
+    for file in BY_HAND:
+        assert f"{file} (" in said(alone) and f"python -m atebm fetch {file} --from FILE" in said(alone)
+    left = {step.name for step in made.plan.sets.values() if not (made.folder / step.record).exists()}
+    assert left == {name for name in names(made.plan) if "imagenet" in name} | {"celebahq256"}
+    assert made.server.asked == Counter({*NEEDED, *PREPARED}), "what was here already was asked for again"
+    for archive in GIVEN:
+        made.atebm("fetch", archive, "--from", str(made.archives))
+    finished = made.snakemake("prepared")
+    assert finished.returncode == 0, said(finished)
+    return made
+
+
+def names(plan: Plan) -> set[str]:
+    return {step.name for step in plan.sets.values()}
+
+
+def of_kind(plan: Plan, kind: str) -> list[Step]:
+    return [step for (one, _), step in plan.steps.items() if one == kind]
+
+
+def test_everything_is_there_and_fits_together(made):
+    for artifact in made.plan.artifacts:
+        assert list((made.folder / "results").glob(f"{artifact}.*")), artifact
+    assert "nothing to report" in made.atebm("verify", "-C", SCALE)
+
+
+def test_again_there_is_nothing_to_do(made):
+    again = made.snakemake()
+    assert again.returncode == 0 and "Nothing to be done" in said(again)
+
+
+def test_the_scale_cuts_counts_and_changes_nothing_else():
+    """Networks, readers, extractor and recipes are the paper's; what differs is how many, or how long."""
+    paper, miniature = (load(REPOSITORY, [scale])[0].model_dump() for scale in ("scale=paper", SCALE))
+    counts = {"count", "n", "seeds", "iterations", "epochs", "batch_size", "every", "steps", "m"}
+    counts |= {"K", "K_start", "K_max", "epochs_per_K"}
+    assert set(differences(paper, miniature)) - counts == {"scale", "played_by"}
+
+
+def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:
+    """The innermost keys under which two configurations differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in one.keys() | other.keys():
+            yield from differences(one.get(name), other.get(name), name)
+    elif one != other:
+        yield key
+
+
+def test_table_2_says_fid_and_how_many_images(made):
+    table = pd.read_csv(made.folder / "results/table2.csv").set_index("approach")
+    ours = table.loc["Ours"]
+    assert ours["metric"] == "IS; FID of 24" and ours["n_samples"] == 24 and ours["scale"] == "miniature"
+    page = (made.folder / "results/table2.md").read_text()
+    assert "FID of 24" in page and "stand-in" not in page
+    extractor = sha256(made.folder / made.plan.extractor().files[0])
+    assert ours["extractor"] == f"inception {extractor[:12]}"
+
+
+def test_every_number_leads_back_to_the_archives(made):
+    inception = made.record(made.plan.extractor())
+    assert inception["archive"]["md5"] == made.md5(INCEPTION)
+    for step in of_kind(made.plan, "metric"):
+        extractor = made.record(step)["extractor"]
+        assert (
+            extractor["archive"] == inception["archive"]
+            and extractor["sha256"] == inception["files"]["model.safetensors"]
+        )
+    sets = [made.record(step) for step in of_kind(made.plan, "data") if step.settings["reader"] == "archive"]
+    read = {file: checksum for record in sets for file, checksum in record["archives"].items()}
+    assert read == {file: {"md5": made.md5(file)} for file in NEEDED if file not in (INCEPTION, STATISTICS)}
+
+
+def test_the_published_statistics_were_agreed_with_before_any_fid(made):
+    """They were computed of the same images by torch-fidelity alone."""
+    (agreement,) = (step for step in of_kind(made.plan, "metric") if step.settings["metric"] == "agreement")
+    record = made.record(agreement)
+    assert 0 <= record["value"] < 1e-3 and record["archive"][STATISTICS] == {"md5": made.md5(STATISTICS)}
+    judged = [step for step in made.plan.steps.values() if step.name.endswith(".frechet") or step.kind == "train"]
+    assert len(judged) == 5
+    for step in judged:
+        assert made.record(step)["parents"]["agreement"]["step"] == f"metric/{agreement.id}"
+
+
+def test_every_set_of_the_paper_is_prepared(prepared):
+    for step in prepared.plan.sets.values():
+        record = prepared.record(step)
+        assert record["n"] == prepared.plan.config.sets[step.name].images
+        if step.kind == "data":
+            side = step.settings["size"]
+            images = np.load(prepared.folder / step.files[0], mmap_mode="r")
+            assert images.shape == (record["n"], side, side, 3) and images.std() > 10
+    assert prepared.server.asked == Counter({*NEEDED, *PREPARED})
+
+
+def test_a_256_pixel_run_trains_on_a_stream_of_imagenet(prepared):
+    run = prepared.plan.train("celebahq256_scratch", 0)
+    assert run.parents["p_0"].kind == "index"
+    finished = prepared.snakemake(run.record)
+    assert finished.returncode == 0, said(finished)
+    log = pd.read_csv(prepared.folder / run.folder / "log.csv")
+    assert log["iteration"].iloc[-1] == 2 and np.isfinite(log.select_dtypes("number").to_numpy()).all()
+    assert prepared.record(run)["parents"]["p_0"]["step"] == f"index/{run.parents['p_0'].id}"
+
+
+def test_a_corrupt_archive_is_one_sentence_and_leaves_no_file(made):
+    file = "cifar-100-python.tar.gz"
+    sound, target = (made.archives / file).read_bytes(), made.folder / "data/archives" / file
+    kept = target.read_bytes() if target.exists() else None
+    target.unlink(missing_ok=True)
+    try:
+        (made.archives / file).write_bytes(sound[:-9] + b"corrupted")
+        failed = made.snakemake(f"data/archives/{file}")
+        assert failed.returncode != 0 and "Traceback" not in said(failed)
+        assert f"error: {file} can't be fetched" in said(failed) and "its md5 is" in said(failed)
+        assert not list(target.parent.glob(f"{file}*"))
+    finally:
+        (made.archives / file).write_bytes(sound)
+        if kept:
+            target.write_bytes(kept)
+
+
+def test_what_was_downloaded_before_a_job_failed_is_kept(made):
+    file = "cifar-100-python.tar.gz"
+    part = made.folder / f"data/archives/{file}.part"
+    (made.archives / file).rename(made.archives / "away")
+    part.write_bytes(b"half of it")
+    try:
+        failed = made.snakemake(f"data/archives/{file}", "--forceall")
+        assert failed.returncode != 0 and "404" in said(failed) and part.read_bytes() == b"half of it"
+    finally:
+        (made.archives / "away").rename(made.archives / file)
+        part.unlink()
