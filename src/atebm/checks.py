@@ -25,7 +25,9 @@ STEEPER = 10.0  # f is multiplied by this, to see whose steps follow
 def write_check(job: Job) -> None:
     """check.json: `gradient`, `contrastive_data` and `p_0`, one for each line of the table."""
     settings = job.settings
-    images = {role: Stored(job.parent(role), n=IMAGES).resident().double() / 255 for role in ("p_data", "p_0")}
+    sets = {role: Stored(job.parent(role)) for role in ("p_data", "p_0")}
+    n = min(IMAGES, *map(len, sets.values()))
+    images = {role: stored[slice(n)].double() / 255 for role, stored in sets.items()}
     torch.manual_seed(settings["seed"])
     network = {"name": "small", "width": WIDTH, "mean": settings["mean"], "std": settings["std"]}
     f = Energy(network, tuple(images["p_data"].shape[1:])).double()
@@ -36,7 +38,7 @@ def write_check(job: Job) -> None:
             "gradient": gradient_check(f, images["p_data"], contrastive),
             "contrastive_data": step_check(f, images["p_0"], steps, step_size, settings["seed"]),
             "p_0": spread(**images),
-            "images": IMAGES,
+            "images": n,
             "K": steps,
             "step_size": step_size,
             "device": "cpu",

@@ -461,6 +461,15 @@ class Metrics(Section):
     n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
 
 
+class Timing(Section):
+    """The wall-clock time of sampling."""
+
+    paper = Paper("Table S6")
+    images: PositiveInt  # in one batch
+    steps: PositiveInt
+    repeats: Annotated[int, Field(ge=5), Paper("ours")]  # behind the median
+
+
 Activation = Literal["relu", "tanh"]
 
 
@@ -528,6 +537,7 @@ class Config(Section):
     samplers: dict[str, Sampler]
     extractors: dict[str, Extractor]
     metrics: Metrics
+    timing: Timing
     toy: Toy
     minimax: Minimax
 

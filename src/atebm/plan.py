@@ -206,12 +206,12 @@ class Plan:
         settings = {"channels": 3, "size": 256, "stem": stem}
         return Step("network", f"discriminator256_stem{stem}", settings)
 
-    def timing(self, run: str, images: int, steps: int) -> Step:
+    def timing(self, run: str) -> Step:
         """Wall-clock time of sampling with the run's first model, its sampler's step size and sources."""
         step_size = self.config.samplers[run].step_size
-        settings = {"checkpoint": "best", "images": images, "steps": steps, "step_size": step_size}
+        settings = {**self.config.timing.model_dump(), "checkpoint": "best", "step_size": step_size}
         parents = {"model": self.train(run, self.config.seed), "sources": self.data(self.task(run).sources)}
-        return Step("timing", run, settings, parents, ("samplers", run))
+        return Step("timing", run, settings, parents, ("timing",))
 
     def check(self, run: str) -> Step:
         """The numbers behind Table 1, on images and with the attack of a run, without training it."""

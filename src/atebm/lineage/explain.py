@@ -11,6 +11,7 @@ from ..errors import ConfigError
 from ..freshness import stale
 from ..layers import Origin, Origins
 from ..plan import Plan, Step
+from ..settings import SETTINGS
 
 # What a step of each kind computes, by the paper.
 COMPUTES = {
@@ -53,6 +54,10 @@ def artifact(name: str, plan: Plan, origins: Origins, root: Path) -> Iterator[st
     file = f"results/{name}.{'csv' if is_table(name) else 'png'}"
     state = "not drawn from the present plan yet" if name in stale(plan, root) else "drawn from the present plan"
     yield f"{file}: {state}, by notebooks/{name}.ipynb and report.{name}"
+    if name in SETTINGS:
+        yield f"It shows keys of the configuration that {name} of src/atebm/settings.py selects."
+    if not plan.artifacts[name]:
+        return
     yield ""
     for step in plan.artifacts[name]:
         yield numbers(step, root)

@@ -16,7 +16,7 @@ from ..job import Job, record_of
 from ..training.loop import device_name
 from .generate import load_model
 
-WARM_UP, REPEATS = 2, 7
+WARM_UP = 1  # calls before those that count
 
 
 def write_timing(job: Job, device: torch.device) -> None:
@@ -40,7 +40,7 @@ def write_timing(job: Job, device: torch.device) -> None:
         def draw() -> Tensor:
             return to_bytes(pgd(model, to_float(sources), settings["steps"], settings["step_size"]))
 
-        seconds = [once(draw) for _ in range(WARM_UP + REPEATS)][WARM_UP:]
+        seconds = [once(draw) for _ in range(WARM_UP + settings["repeats"])][WARM_UP:]
     lower, median, upper = np.quantile(seconds, [0.25, 0.5, 0.75]).tolist()
     job.finish(
         {
