@@ -1,10 +1,12 @@
 """Peers that take turns within each round, so that a busy machine moves their ratios less than their times."""
 
 import os
-import platform
 import statistics
 from collections.abc import Callable, Sequence
-from pathlib import Path
+
+import torch
+
+from atebm.hardware import cpu_facts, described
 
 Times = dict[str, list[float]]  # by peer, seconds of each round
 
@@ -38,12 +40,10 @@ def verdict(what: str, times: Times, slower: str, faster: str, least: float) -> 
 
 def processor() -> tuple[str, list[str]]:
     """The CPU's name, and its instructions that matter here."""
-    file = Path("/proc/cpuinfo")
-    lines = dict(line.split(":", 1) for line in file.read_text().splitlines() if ":" in line) if file.exists() else {}
-    facts = {key.strip(): value.strip() for key, value in lines.items()}
+    facts = cpu_facts()
     flags = set(facts.get("flags", facts.get("Features", "")).split())
     wanted = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile", "asimd", "sve", "bf16")
-    return facts.get("model name", platform.processor() or platform.machine()), [f for f in wanted if f in flags]
+    return described(torch.device("cpu")), [f for f in wanted if f in flags]
 
 
 def processor_line() -> str:

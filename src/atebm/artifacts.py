@@ -1,6 +1,7 @@
 """The table of contents: every figure and table that is drawn, and the steps it is drawn from.
 
 A new one is a line here, a notebook `notebooks/<id>.ipynb` and a function of the same name in `report/`.
+What a table shows of the configuration itself, without any step, is in settings.py.
 """
 
 from __future__ import annotations
@@ -17,10 +18,20 @@ def fig1(plan: Plan) -> list[Step]:
     return [plan.toy(activation) for activation in plan.config.toy.activations]
 
 
+def figS1(plan: Plan) -> list[Step]:
+    """Fig. S1: minimax instead of maximin: Algorithm 3 in 2D, beside D of Algorithm 1."""
+    return [plan.minimax(), plan.toy(plan.config.minimax.activation)]
+
+
 def figS2(plan: Plan) -> list[Step]:
     """Fig. S2: uncurated CIFAR-10 samples, here over the source images they started from."""
     sample = plan.sample("cifar10", plan.config.seed, "best")
     return [sample, sample.parents["sources"], plan.features(sample, plan.config.metrics.n)]
+
+
+def table1(plan: Plan) -> list[Step]:
+    """Table 1: binary adversarial training beside maximum likelihood, each line with its numeric check."""
+    return [plan.check("cifar10")]
 
 
 def table2(plan: Plan) -> list[Step]:
@@ -36,10 +47,48 @@ def table2(plan: Plan) -> list[Step]:
     return [plan.metric(name, step, task.p_data) for step in images for name in names]
 
 
+def tableS1(plan: Plan) -> list[Step]:
+    """Table S1: optimal solutions to the minimax and the maximin problem, by the theory and in 2D."""
+    return [plan.minimax(), plan.toy(plan.config.minimax.activation)]
+
+
+def tableS2(plan: Plan) -> list[Step]:
+    """Table S2: architecture of the 256x256 network, with the authors' 3x3 stem and the published 1x1."""
+    return [plan.network(stem) for stem in (3, 1)]
+
+
+def tableS3(plan: Plan) -> list[Step]:
+    """Table S3: training hyperparameters."""
+    return []  # drawn from settings alone
+
+
+def tableS4(plan: Plan) -> list[Step]:
+    """Table S4: sample generation settings."""
+    return []
+
+
+def tableS5(plan: Plan) -> list[Step]:
+    """Table S5: number of update steps, in training and sampling."""
+    return []
+
+
+def tableS6(plan: Plan) -> list[Step]:
+    """Table S6: wall-clock time to generate 50 CIFAR-10 samples with 32 steps."""
+    return [plan.timing("cifar10")]
+
+
 ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "fig1": fig1,
+    "table1": table1,
     "table2": table2,
+    "figS1": figS1,
     "figS2": figS2,
+    "tableS1": tableS1,
+    "tableS2": tableS2,
+    "tableS3": tableS3,
+    "tableS4": tableS4,
+    "tableS5": tableS5,
+    "tableS6": tableS6,
 }
 
 

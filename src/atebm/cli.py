@@ -63,6 +63,15 @@ def toy(spec: Spec) -> None:
 
 
 @app.command()
+def minimax(spec: Spec) -> None:
+    """Simulate Algorithm 3 in 2D."""
+    from .minimax import write_minimax
+
+    with Job(spec).lock():
+        write_minimax(Job(spec))
+
+
+@app.command()
 def extractor(spec: Spec, device: Device = "auto") -> None:
     """Train the stand-in feature extractor, or take Inception's weights from their archive."""
     if Job(spec).settings["kind"] == "inception":
@@ -143,6 +152,33 @@ def metric(spec: Spec) -> None:
 
     with Job(spec).lock():
         write_metric(Job(spec))
+
+
+@app.command()
+def network(spec: Spec) -> None:
+    """List the layers of the 256x256 network."""
+    from .energy.outline import write_network
+
+    with Job(spec).lock():
+        write_network(Job(spec))
+
+
+@app.command()
+def timing(spec: Spec, device: Device = "auto") -> None:
+    """Measure how long sampling takes here; let nothing else run meanwhile."""
+    from .sampling.timing import write_timing
+
+    with Job(spec).lock():
+        write_timing(Job(spec), pick(device))
+
+
+@app.command()
+def check(spec: Spec) -> None:
+    """Compute the numbers behind Table 1."""
+    from .checks import write_check
+
+    with Job(spec).lock():
+        write_check(Job(spec))
 
 
 @app.command()

@@ -461,6 +461,15 @@ class Metrics(Section):
     n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
 
 
+class Timing(Section):
+    """The wall-clock time of sampling."""
+
+    paper = Paper("Table S6")
+    images: PositiveInt  # in one batch
+    steps: PositiveInt
+    repeats: Annotated[int, Field(ge=5), Paper("ours")]  # behind the median
+
+
 Activation = Literal["relu", "tanh"]
 
 
@@ -489,6 +498,29 @@ class ToyStep(ToySettings):
     seed: NonNegativeInt  # the first
 
 
+class Minimax(Section):
+    """The 2D simulation of Algorithm 3 (Fig. S1); settings where the paper is silent are ours."""
+
+    paper = Paper("Algorithm 3; supplement Fig. 1; the numbers are ours")
+    activation: Activation
+    seeds: PositiveInt
+    width: PositiveInt
+    first_layer_gain: PositiveFloat  # as the toy's
+    m: PositiveInt  # particles, and points of p_data, drawn once
+    outer: PositiveInt  # moves of every particle
+    inner: PositiveInt  # steps of D before each move
+    batch: PositiveInt  # points of each distribution a step of D
+    step_size: PositiveFloat  # of the first move
+    decay: NonNegativeFloat  # move number k of n has step_size * (1 - k / n)^decay
+    lr: PositiveFloat
+
+
+class MinimaxStep(Minimax):
+    """One `minimax` step: all seeds and both p_0."""
+
+    seed: NonNegativeInt  # the first
+
+
 class Config(Section):
     paper = Paper("ours")
     scale: str
@@ -505,7 +537,9 @@ class Config(Section):
     samplers: dict[str, Sampler]
     extractors: dict[str, Extractor]
     metrics: Metrics
+    timing: Timing
     toy: Toy
+    minimax: Minimax
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":

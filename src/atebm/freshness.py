@@ -15,6 +15,7 @@ from typing import Any
 
 from .files import canonical, sha256, write_if_changed
 from .plan import Plan
+from .settings import SETTINGS
 
 MANIFEST = "manifest"
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
@@ -69,6 +70,7 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
             "scale": plan.config.scale,
             "tasks": tasks,
             "needs": sorted({step.folder for step in steps}),
+            **({"settings": SETTINGS[name](plan)} if name in SETTINGS else {}),
             "drawing": drawing | {f"notebooks/{name}.ipynb": sha256(root / f"notebooks/{name}.ipynb")},
         }
         for name, steps in plan.artifacts.items()

@@ -7,10 +7,14 @@ FILES: dict[str, tuple[str, ...]] = {
     "extractor": ("model.safetensors", "extractor.json"),
     "pretrain": ("model.safetensors", "pretrain.json"),
     "toy": ("toy.csv", "fields.npz", "toy.json"),
+    "minimax": ("minimax.csv", "energy.csv", "fields.npz", "minimax.json"),
     "train": ("best.safetensors", "last.safetensors", "log.csv", "monitor.csv", "run.json"),
     "sample": ("images.npy", "paths.csv", "samples.json"),
     "features": ("features.npy", "logits.npy", "features.json"),
     "metric": ("metric.json",),
+    "network": ("layers.csv", "network.json"),
+    "timing": ("timing.json",),
+    "check": ("check.json",),
 }
 
 # +1 when a change of code changes what a step of that kind computes; everything downstream then runs again.

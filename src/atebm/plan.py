@@ -146,6 +146,10 @@ class Plan:
         settings |= {"activation": activation, "seed": self.config.seed}
         return Step("toy", activation, settings, section=("toy",))
 
+    def minimax(self) -> Step:
+        settings = {**self.config.minimax.model_dump(), "seed": self.config.seed}
+        return Step("minimax", self.config.minimax.activation, settings, section=("minimax",))
+
     def train(self, run: str, seed: int) -> Step:
         spec, task = self.config.runs[run], self.task(run)
         if spec.weights != "trained":
@@ -196,6 +200,26 @@ class Plan:
         if name == "inception_score":
             settings["splits"] = metrics.splits
         return Step("metric", f"{images.name}.{name}", settings, parents, ("metrics",))
+
+    def network(self, stem: int) -> Step:
+        """The 256x256 network on RGB images with one output; no run need have it."""
+        settings = {"channels": 3, "size": 256, "stem": stem}
+        return Step("network", f"discriminator256_stem{stem}", settings)
+
+    def timing(self, run: str) -> Step:
+        """Wall-clock time of sampling with the run's first model, its sampler's step size and sources."""
+        step_size = self.config.samplers[run].step_size
+        settings = {**self.config.timing.model_dump(), "checkpoint": "best", "step_size": step_size}
+        parents = {"model": self.train(run, self.config.seed), "sources": self.data(self.task(run).sources)}
+        return Step("timing", run, settings, parents, ("timing",))
+
+    def check(self, run: str) -> Step:
+        """The numbers behind Table 1, on images and with the attack of a run, without training it."""
+        spec, task = self.config.runs[run], self.task(run)
+        settings: dict[str, Any] = {"seed": self.config.seed, "step_size": spec.step_size, "K": spec.schedule.K_max}
+        settings |= {"mean": spec.network.mean, "std": spec.network.std}
+        parents = {"p_data": self.data(task.p_data), "p_0": self.data(task.p_0)}
+        return Step("check", run, settings, parents, ("runs", run))
 
     def shards(self) -> list[str]:
         """Wildcards of the sampling jobs; each says which part of how many it is."""

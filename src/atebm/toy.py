@@ -170,13 +170,23 @@ def learning_rate_factor(iteration: int, iterations: int) -> float:
     return 1 - 0.99 * done
 
 
+def improve(networks: Networks, optimiser: torch.optim.Optimizer, x_data: Tensor, x_star: Tensor) -> None:
+    """Take one step up U (Eq. 12) with points (N, m, 2) of p_data and p_T (Algorithm 1, line 4; Algorithm 3, line 3).
+
+    The loss is a *sum* over networks, so each one learns as if alone where the optimiser is elementwise.
+    """
+    on_data, on_star = networks.logit(torch.cat([x_data, x_star], dim=1)).split(x_data.shape[1], dim=1)
+    # -log D(x) = softplus(-f(x)), -log(1 - D(x*)) = softplus(f(x*))
+    loss = (softplus(-on_data) + softplus(on_star)).mean(dim=1).sum()
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+
+
 def train(
     networks: Networks, sampler: Sampler, settings: ToyStep, report: Callable[[int], object] = lambda iteration: None
 ) -> None:
-    """Train all networks in place by Algorithm 1, with fresh samples in every iteration.
-
-    Adam is elementwise and the loss is a *sum* over networks, so each one learns as if alone.
-    """
+    """Train all networks in place by Algorithm 1, with fresh samples in every iteration."""
     parameters = [tensor.requires_grad_() for tensor in (*networks.weights, *networks.biases)]
     optimiser = torch.optim.Adam(parameters, lr=settings.lr, betas=(0.0, 0.99))
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -185,12 +195,7 @@ def train(
     for iteration in range(settings.iterations):
         x_0, x_data = sampler.draw(settings.m)
         x_star = ascend(networks, x_0, settings.K, settings.step_size)
-        on_data, on_star = networks.logit(torch.cat([x_data, x_star], dim=1)).split(settings.m, dim=1)
-        # -log D(x) = softplus(-f(x)), -log(1 - D(x*)) = softplus(f(x*)): Algorithm 1, line 4
-        loss = (softplus(-on_data) + softplus(on_star)).mean(dim=1).sum()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        improve(networks, optimiser, x_data, x_star)
         schedule.step()
         report(iteration + 1)
     for tensor in parameters:

@@ -21,13 +21,18 @@ def changed(*, to: dict, scale: str = "demo") -> set[str]:
 @pytest.mark.parametrize(
     ("change", "new"),
     [
-        ({"runs": {"cifar10": {"r1": 0.02}}}, {"train", "sample", "features", "metric"}),
-        ({"seed": 7}, {"train", "sample", "features", "metric", "toy"}),
+        ({"runs": {"cifar10": {"r1": 0.02}}}, {"train", "sample", "features", "metric", "timing"}),
+        ({"runs": {"cifar10": {"step_size": 0.7}}}, {"train", "sample", "features", "metric", "timing", "check"}),
+        ({"seed": 7}, {"train", "sample", "features", "metric", "toy", "minimax", "timing", "check"}),
         ({"samplers": {"cifar10": {"steps": 3}}}, {"sample", "features", "metric"}),
         ({"metrics": {"splits": 5}}, {"metric"}),
         ({"toy": {"K": 3}}, {"toy"}),
-        ({"sets": {"photographs_test": {"seed": 9}}}, {"data", "sample", "features", "metric"}),
-        ({"sets": {"photographs": {"seed": 9}}}, {"data", "train", "sample", "features", "metric"}),
+        ({"minimax": {"decay": 1}}, {"minimax"}),
+        ({"sets": {"photographs_test": {"seed": 9}}}, {"data", "sample", "features", "metric", "timing"}),
+        (
+            {"sets": {"photographs": {"seed": 9}}},
+            {"data", "train", "sample", "features", "metric", "timing", "check"},
+        ),
         ({"tasks": {"cifar10": {"played_by": "something else"}}}, set()),
         ({"shards": 5}, set()),
         ({"device": "cpu"}, set()),

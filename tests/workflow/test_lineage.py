@@ -43,7 +43,7 @@ def test_verify_finds_every_changed_byte_and_nothing_else(computed, folder):
     plan = present(folder)
     assert verify(plan, folder)[0] == []
     specs = [path for path in folder.glob("work/specs/*/*") if path.parent.name != "artifact"]
-    steps = [path for kind in ("data", "extractor", "toy", "train", "sample", "features", "metric")
+    steps = [path for kind in ("data", "extractor", "toy", "minimax", "train", "sample", "features", "metric")
              for path in folder.glob(f"work/{kind}/*/*")]  # fmt: skip
     results = [path for path in folder.rglob("results/**/*") if path.is_file() and not path.name.startswith(".")]
     places = random.Random(0)
@@ -236,7 +236,7 @@ def test_every_section_names_its_source():
 
 def test_plan_says_what_is_here(folder):
     code, output = atebm(folder, "plan")
-    assert code == 0 and output.splitlines()[-1] == "scale smoke: 28 of 28 steps done, 3 of 3 artifacts drawn"
+    assert code == 0 and output.splitlines()[-1] == "scale smoke: 33 of 33 steps done, 11 of 11 artifacts drawn"
     code, output = atebm(folder, "plan", "-C", "scale=paper")
     assert re.search(r"^to do +train/cifar10-[0-9a-f]{8}$", output, re.MULTILINE)
     assert "scale paper: 0 of" in output.splitlines()[-1]

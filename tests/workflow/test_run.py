@@ -36,10 +36,12 @@ def results(folder: Path) -> dict[str, bytes]:
 
 def test_everything_is_there(smoke):
     names = set(results(smoke))
-    for figure in ("fig1", "figS2"):
+    for figure in ("fig1", "figS1", "figS2"):
         assert {f"results/{figure}.{suffix}" for suffix in ("png", "svg", "csv")} <= names
     assert {"results/table2.csv", "results/table2.md", "results/manifest.json"} <= names
-    for artifact in ("fig1", "figS2", "table2"):
+    for table in ("table1", "tableS1", "tableS2", "tableS3", "tableS4", "tableS5", "tableS6"):
+        assert {f"results/{table}.csv", f"results/{table}.md"} <= names
+    for artifact in ("fig1", "figS1", "figS2", "table2"):
         assert {f"results/notebooks/{artifact}.{suffix}" for suffix in ("ipynb", "html")} <= names
     left_over = [path for path in smoke.rglob(".*") if path.name.split(".")[1].isdigit()]
     assert not left_over, "temporary files remain"
@@ -206,7 +208,9 @@ def test_the_report_is_one_file_with_captions_and_categories(smoke, tmp_path):
     shown = {category: set(chain(*files.values())) for category, files in embedded("categories").items()}
     assert shown == {
         "Tables": {"results/table2.csv", "results/notebooks/table2.html"},
-        "Figures": {f"results/{file}" for id in ("fig1", "figS2") for file in (f"{id}.png", f"notebooks/{id}.html")},
+        "Figures": {
+            f"results/{file}" for id in ("fig1", "figS1", "figS2") for file in (f"{id}.png", f"notebooks/{id}.html")
+        },
     }
     for path, result in embedded("results").items():
         assert titled(Path(path).stem) in result["caption"] and "scale smoke" in result["caption"]

@@ -36,6 +36,7 @@ FROM_SAMPLES = (  # what follows from a change of the samples
     | {f"metric/{name}.{metric}" for name in SAMPLES for metric in METRICS}
     | {"render/table2", "render/figS2", "render/manifest"}
 )
+FROM_TRAINING = FROM_SAMPLES | {"train/cifar10", "timing/cifar10", "render/tableS6"}
 PAPER_SETS = ("cifar10_test", "places365_32_sources")  # scored beside the samples
 PAPER_ARCHIVES = (  # of which CIFAR-10's makes two sets
     "cifar-10-python.tar.gz",
@@ -55,6 +56,7 @@ PAPER = (
     | {f"features/{name}" for name in ("cifar10", *PAPER_SETS)}
     | {f"metric/{name}.{metric}" for name in PAPER_SETS for metric in ("frechet", "inception_score", "kid")}
     | {"extractor/inception", "metric/cifar10.agreement", "train/cifar10", "toy/relu", "toy/tanh"}
+    | {"timing/cifar10", "check/cifar10"}  # minimax is the same at both scales
     | RENDERS
 )
 
@@ -80,12 +82,19 @@ DEMO = "workflow/scales/demo.yaml"
 ROWS = {
     "nothing": Row(set()),
     "scale": Row(PAPER, config=("scale=paper",)),
-    "training key": Row(FROM_SAMPLES | {"train/cifar10"}, edits={DEMO: ("    r1: 0\n", "    r1: 0.02\n")}),
+    "training key": Row(FROM_TRAINING | {"render/tableS3"}, edits={DEMO: ("    r1: 0\n", "    r1: 0.02\n")}),
     "training key that the scale overrides": Row(set(), edits={"config.yaml": ("r1: 0.01", "r1: 0.02")}),
     "training key by --config, over both": Row(
-        FROM_SAMPLES | {"train/cifar10"}, config=('runs={"cifar10":{"r1":0.5}}',)
+        FROM_TRAINING | {"render/tableS3"}, config=('runs={"cifar10":{"r1":0.5}}',)
     ),
-    "sampler key": Row(FROM_SAMPLES, edits={DEMO: ("cifar10: { steps: selected, ", "cifar10: { steps: 7, ")}),
+    "sampler key": Row(
+        FROM_SAMPLES | {"render/tableS4", "render/tableS5"},
+        edits={DEMO: ("cifar10: { steps: selected, ", "cifar10: { steps: 7, ")},
+    ),
+    "settings of a task that this scale does not train": Row(
+        {"render/tableS3", "render/tableS5", "render/manifest"},
+        edits={"config.yaml": ("schedule: { K_start: 0, K_max: 40,", "schedule: { K_start: 0, K_max: 41,")},
+    ),
     "metric key": Row(
         {f"metric/{name}.inception_score" for name in (*SAMPLES, "fashion_held_out", "photographs_test")}
         | {"render/table2", "render/manifest"},
@@ -99,7 +108,12 @@ ROWS = {
         edits={"src/atebm/kinds.py": ("= dict.fromkeys(FILES, 1)", '= dict.fromkeys(FILES, 1) | {"sample": 2}')},
         revision={"sample": 2},
     ),
-    "seed": Row(FROM_SAMPLES | RENDERS | {"train/cifar10", "toy/relu", "toy/tanh"}, config=("seed=3",)),
+    "seed": Row(
+        FROM_TRAINING
+        | {"toy/relu", "toy/tanh", "minimax/relu", "check/cifar10"}
+        | {f"render/{artifact}" for artifact in ("fig1", "figS1", "table1", "tableS1")},
+        config=("seed=3",),
+    ),
     "shards and device": Row(set(), config=("shards=3", "device=cpu")),
 }
 

@@ -2,6 +2,7 @@
 import shutil
 import sys
 
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 SRC = Path(workflow.basedir).parent / "src"
@@ -90,6 +91,14 @@ def to_fetch(step):
 def outputs(kind):
     """All files of a step of this kind, as patterns."""
     return [f"work/{kind}/{{id}}/{file}" for file in FILES[kind]]
+
+
+def every_core(wildcards):
+    """All cores that were given with --cores; one where none were, as on a cluster."""
+    try:
+        return workflow.cores
+    except WorkflowError:
+        return 1
 
 
 def every_set(wildcards):

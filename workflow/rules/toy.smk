@@ -13,3 +13,20 @@ rule toy:
         "simulate Algorithm 1 in 2D, {wildcards.id}; follow it in {log}"
     shell:
         "python -m atebm toy {input.spec} > {log} 2>&1"
+
+
+rule minimax:
+    input:
+        unpack(inputs("minimax")),
+    output:
+        outputs("minimax"),
+    log:
+        "logs/minimax/{id}.log",
+    benchmark:
+        "logs/minimax/{id}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "simulate Algorithm 3 in 2D, {wildcards.id}; follow it in {log}"
+    shell:
+        "python -m atebm minimax {input.spec} > {log} 2>&1"

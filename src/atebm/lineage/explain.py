@@ -11,6 +11,7 @@ from ..errors import ConfigError
 from ..freshness import stale
 from ..layers import Origin, Origins
 from ..plan import Plan, Step
+from ..settings import SETTINGS
 
 # What a step of each kind computes, by the paper.
 COMPUTES = {
@@ -19,10 +20,14 @@ COMPUTES = {
     "extractor": "the features behind FID and IS (supplement 3, evaluation metrics)",
     "pretrain": "pretraining of D as a classifier (Sec. 4.4, regularization; supplement 3, training)",
     "toy": "Algorithm 1 in 2D (Sec. 4.2, Fig. 1)",
+    "minimax": "Algorithm 3 in 2D (supplement 2, Fig. S1)",
     "train": "binary adversarial training (Algorithm 2; Eqs. 8 and 11)",
     "sample": "PGD from source images (Eq. 8; Table S4)",
     "features": "the extractor's view of images (supplement 3, evaluation metrics)",
     "metric": "one number (supplement 3, evaluation metrics)",
+    "network": "the layers of the 256x256 network (Table S2)",
+    "timing": "seconds to draw samples on this machine (Table S6)",
+    "check": "the numbers behind Table 1 (Sec. 4.3; Eqs. 2, 3, 8, 11 and 14)",
 }
 
 
@@ -49,6 +54,10 @@ def artifact(name: str, plan: Plan, origins: Origins, root: Path) -> Iterator[st
     file = f"results/{name}.{'csv' if is_table(name) else 'png'}"
     state = "not drawn from the present plan yet" if name in stale(plan, root) else "drawn from the present plan"
     yield f"{file}: {state}, by notebooks/{name}.ipynb and report.{name}"
+    if name in SETTINGS:
+        yield f"It shows keys of the configuration that {name} of src/atebm/settings.py selects."
+    if not plan.artifacts[name]:
+        return
     yield ""
     for step in plan.artifacts[name]:
         yield numbers(step, root)

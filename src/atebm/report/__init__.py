@@ -4,7 +4,22 @@ Each goes from the artifact's plan file to `out`, .png or .csv, and the files be
 """
 
 from .generation import table2
+from .minimax import figS1
 from .pictures import figS2
+from .settings import tableS2, tableS3, tableS4, tableS5, tableS6
+from .theory import table1, tableS1
 from .toy import fig1
 
-__all__ = ["fig1", "figS2", "table2"]
+__all__ = [
+    "fig1",
+    "figS1",
+    "figS2",
+    "table1",
+    "table2",
+    "tableS1",
+    "tableS2",
+    "tableS3",
+    "tableS4",
+    "tableS5",
+    "tableS6",
+]

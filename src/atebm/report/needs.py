@@ -30,6 +30,11 @@ class Needs:
         """A task of config.yaml: its title, what played it, and the sets around it."""
         return self.contents["tasks"][name]
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the artifact shows of the configuration, as settings.py selects it."""
+        return self.contents["settings"]
+
     def folder(self, kind: str) -> list[Path]:
         """Folders of the steps of one kind."""
         return [folder for folder in self.folders if folder.parent.name == kind]

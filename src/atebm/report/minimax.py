@@ -1,0 +1,123 @@
+"""The figure of the minimax game in 2D."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..job import record_of
+from .drawing import canvas, save, write_numbers
+from .needs import Needs
+from .toy import LEVELS, draw_field, fig1_handles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SETTINGS = {"uniform": ("#0072b2", "o"), "corner": ("#d55e00", "s")}  # Okabe and Ito's blue and vermilion
+ROWS = tuple(SETTINGS)  # of the fields, from above
+Arrays = Mapping[str, np.ndarray]
+
+
+def figS1(plan: str, out: str) -> pd.DataFrame:
+    """Draw Fig. S1 (supplement 2) to `out` (.png), its .svg beside it, and the measures as .csv; return those.
+
+    One row per algorithm x setting x seed; what Algorithm 1's step does not measure is empty. Which seed is drawn is
+    the rule of `minimax.simulate`, for Algorithm 1 that of `toy.simulate`.
+    """
+    needs = Needs.read(plan)
+    (played,), (maximin,) = needs.folder("minimax"), needs.folder("toy")
+    record, curve = record_of(played), pd.read_csv(played / "energy.csv")
+    algorithm3, toy = pd.read_csv(played / "minimax.csv"), pd.read_csv(maximin / "toy.csv")
+    algorithm1 = toy[toy["state"] == "final"][["setting", "seed", "d_on_support", "d_off_support_max", "u"]]
+    frame = pd.concat([algorithm3.assign(algorithm=3), algorithm1.assign(algorithm=1)], ignore_index=True)
+    frame.insert(0, "algorithm", frame.pop("algorithm"))
+    with np.load(played / "fields.npz") as fields, np.load(maximin / "fields.npz") as fields1:
+        save(draw_figS1(frame, curve, fields, fields1, record, needs.scale), Path(out))
+    write_numbers(frame, Path(out))
+    return frame
+
+
+def draw_figS1(
+    frame: pd.DataFrame, curve: pd.DataFrame, fields: Arrays, fields1: Arrays, record: dict[str, Any], scale: str
+) -> Figure:
+    """Draw Algorithm 3's D and particles at four times beside Algorithm 1's last D, a row a setting; measures below.
+
+    `fields` (with `record`) and `fields1` are the arrays of one seed that `minimax.simulate` and `toy.simulate` return.
+    """
+    figure = canvas(12, 8.4)
+    seed, moves = int(fields["seed"]), fields["moves"].tolist()
+    figure.suptitle(
+        f"Algorithm 3 (minimax) in 2D at scale {scale}, {record['activation']} network, {record['m']:,} particles, "
+        f"seed {seed} of {frame['seed'].min()} to {frame['seed'].max()} (median share of D > 1/2, corner)",
+        fontsize=10,
+    )
+    grid = figure.add_gridspec(3, len(moves) + 1, height_ratios=(1, 1, 0.95))
+    first: Axes | None = None
+    axes: list[Axes] = []
+    for row, setting in enumerate(ROWS):
+        titles = [f"after {count} moves" if count else f"$p_0$ {setting}, first D" for count in moves]
+        panels = [panel_of(fields, f"{setting}.{count}.") for count in moves]
+        titles.append(f"Algorithm 1, last D, seed {int(fields1['seed'])}")
+        panels.append(panel_of(fields1, f"{setting}.final."))
+        for column, (title, panel) in enumerate(zip(titles, panels, strict=True)):
+            axis = figure.add_subplot(grid[row, column], sharex=first, sharey=first)
+            first = first or axis
+            contours = draw_field(axis, panel)
+            axis.set_title(title, fontsize=9)
+            axis.tick_params(labelleft=column == 0, labelbottom=row == 1)
+            axis.set(xlabel="$x_1$" if row == 1 else "", ylabel="" if column else "$x_2$")
+            axes.append(axis)
+    figure.colorbar(contours, ax=axes, label="D(x)", ticks=LEVELS, pad=0.01, aspect=34).ax.tick_params(labelsize=8)
+    below = grid[2, :].subgridspec(1, 2, width_ratios=(1.25, 1))
+    draw_curve(figure.add_subplot(below[0]), curve, frame[frame["algorithm"] == 3], record)
+    draw_off_support(figure.add_subplot(below[1]), frame)
+    handles = fig1_handles()
+    handles[0].set_label("particles, in Algorithm 1 $p_0$")
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+def panel_of(fields: Arrays, prefix: str) -> dict[str, np.ndarray]:
+    """The arrays of one panel, as `draw_field` names them."""
+    return {key.removeprefix(prefix): fields[key] for key in fields if key.startswith(prefix)}
+
+
+def draw_curve(axis: Axes, curve: pd.DataFrame, frame: pd.DataFrame, record: dict[str, Any]) -> None:
+    """Draw the particles' energy distance to p_data over moves, and say what the test makes of the last."""
+    for setting, (colour, _) in SETTINGS.items():
+        rows = frame[frame["setting"] == setting]
+        fall = rows["energy_initial"] / rows["energy_final"]
+        names = ("p_value", "p_value_data", "p_value_shifted")
+        particles, goal, shifted = ((rows[name] <= record["level"]).sum() for name in names)
+        label = (
+            f"{setting} $p_0$: falls {fall.min():,.0f}- to {fall.max():,.0f}-fold; test rejects {particles} of "
+            f"{len(rows)}\n(their goal, the draw of $p_\\mathrm{{data}}$ itself, {goal}; with a shift of "
+            f"{record['shift']} std {shifted})"
+        )
+        for number, (_, line) in enumerate(curve[curve["setting"] == setting].groupby("seed")):
+            axis.plot(line["moves"], line["energy"], color=colour, linewidth=1, label=None if number else label)
+    label = f"mean of {record['m']:,} points drawn from $p_\\mathrm{{data}}$"
+    axis.axhline(record["energy_of_sample"], color="0.3", linewidth=1, linestyle="--", label=label)
+    axis.set(yscale="log", xlabel="moves of the particles")
+    axis.set_title("energy distance of the particles to $p_\\mathrm{data}$, a line a seed", fontsize=9)
+    axis.legend(fontsize=8, frameon=False)
+
+
+def draw_off_support(axis: Axes, frame: pd.DataFrame) -> None:
+    """Draw the greatest D off support, a mark a seed, of both algorithms and settings."""
+    groups = [(algorithm, setting) for setting in ROWS for algorithm in (1, 3)]
+    for place, (algorithm, setting) in enumerate(groups):
+        values = frame[(frame["algorithm"] == algorithm) & (frame["setting"] == setting)]["d_off_support_max"]
+        colour, marker = SETTINGS[setting]
+        spread = place + np.linspace(-0.2, 0.2, len(values))
+        axis.scatter(spread, values, color=colour, marker=marker, s=28, edgecolors="white", linewidths=0.5, zorder=3)
+    axis.axhline(0.5, color="0.3", linewidth=1, linestyle="--")
+    names = [f"Algorithm {algorithm}\n{setting} $p_0$" for algorithm, setting in groups]
+    axis.set_xticks(range(len(groups)), names, fontsize=8)
+    axis.set(ylabel="greatest D", ylim=(0.45, 1.02))
+    axis.set_title("greatest D off the support of $p_\\mathrm{data}$, a mark a seed (dashed: 1/2)", fontsize=9)
