@@ -91,7 +91,7 @@ def smoke(tmp_path_factory) -> tuple[Path, Plan]:
     from atebm.training.classifier import train_classifier
 
     root, plan = tmp_path_factory.mktemp("smoke"), planned("smoke")
-    write_specs(root, plan.sample("cifar10", 0, "best"), plan.pretrain("photographs"))
+    write_specs(root, plan.sample("cifar10", 0, "best"), plan.pretrain("imagenet"))
     for spec in (root / "work/specs/data").glob("*.json"):
         write_set(Job(spec))
     train_classifier(Job(root / plan.extractor().spec_file), torch.device("cpu"))

@@ -108,7 +108,21 @@ class Archive(Section):
         return self.count
 
 
-ImageSet = Annotated[FashionMnist | Photographs | Archive, Field(discriminator="reader")]
+class OfClasses(Section):
+    """The images of some classes of another set: what plays a task of its own at small scales."""
+
+    paper = Paper("ours: a stand-in")
+    reader: Literal["classes"]
+    of: str
+    classes: tuple[str, ...] = Field(min_length=1)  # by their names in that set
+    count: PositiveInt  # images, asserted: no label is read before a job is run
+
+    @property
+    def images(self) -> int:
+        return self.count
+
+
+ImageSet = Annotated[FashionMnist | Photographs | Archive | OfClasses, Field(discriminator="reader")]
 
 
 class Task(Section):
@@ -122,6 +136,8 @@ class Task(Section):
     p_0: str
     validation_sources: str  # select checkpoint and sampler length on these
     sources: str  # report on these
+    # pixels a side that images are shrunk to (averages over areas) for a second distance; null: for none
+    also_at: Annotated[PositiveInt | None, Paper("Table 3, 64x64; how images are shrunk: ours")] = None
 
 
 # --- networks and training --------------------------------------------------------------------------------------
@@ -190,6 +206,13 @@ class InAttack(Section):
     eps: PositiveFloat | None  # radius of the L2 ball; null: no projection
 
 
+class Langevin(Section):
+    """Langevin dynamics (Eq. 3) in place of the PGD attack on p_0, as usual energy-based models are trained."""
+
+    paper = Paper("Eq. 3; the numbers are ours")
+    step_size: PositiveFloat  # the variance of a step's noise, in [0, 1] pixel units; half of it times the gradient
+
+
 class Adam(Kind):
     paper = Paper("Table S3")
     name: Literal["adam"]
@@ -213,7 +236,7 @@ class Monitor(Section):
     """Selection of checkpoint and sampler length by Frechet distance on validation sources (supplement 3)."""
 
     paper = Paper("supplement 3, training (select by FID); numbers: authors' script")
-    every: PositiveInt  # iterations
+    every: PositiveInt  # iterations, from the first on
     start: NonNegativeInt  # first iteration that may be selected
     n: PositiveInt  # validation sources
     steps: tuple[PositiveInt, ...] = Field(min_length=1)  # sampler lengths, all scored on one trajectory
@@ -284,12 +307,14 @@ class Run(Section):
     weights: Annotated[Weights, Paper("the authors' released checkpoints")] = "trained"
     # a classifier, of pretrainings, whose weights and logit 0 training starts from
     init: Annotated[str | None, Paper("Sec. 4.4, regularization; recipe: ours")]
-    # max_likelihood: Eq. 2 with the same attack, which diverges; the run then ends and its record says when
+    # max_likelihood: Eq. 2, which diverges; the run then ends and its record says when
     objective: Annotated[Literal["binary_at", "max_likelihood"], Paper("Eq. 11; Sec. 5.3 for max_likelihood (Eq. 2)")]
     schedule: Schedule
     step_size: Annotated[PositiveFloat, Paper("Eq. 8; Table S3")]  # of the PGD attack, L2 in [0, 1] pixel space
     # radius of the attack's L2 ball around its p_0 image; null: unconstrained
     eps: Annotated[PositiveFloat | None, Paper("Eqs. 7 and 8; supplement 3, OOD detection")]
+    # K steps of it make the contrastive samples, instead of the PGD attack, whose step_size and eps are then not used
+    langevin: Annotated[Langevin | None, Paper("Sec. 5.3, for comparison: Eq. 3")]
     in_attack: Annotated[InAttack | None, Paper("authors' script; the paper is silent")]
     batch_size: PositiveInt
     optimizer: Optimizer
@@ -330,6 +355,7 @@ class Sampler(Section):
     """PGD from source images (supplement Table 4)."""
 
     paper = Paper("Eq. 8; Table S4")
+    run: Annotated[str | None, Paper("Table S7")] = None  # whose model it samples; null: that of the entry's own name
     steps: PositiveInt | Literal["selected"]  # selected: the length that training's monitor found best
     step_size: PositiveFloat
     n: PositiveInt
@@ -412,6 +438,11 @@ class Config(Section):
     metrics: Metrics
     toy: Toy
 
+    def size_of(self, name: str) -> int:
+        """Pixels a side of a set's images."""
+        spec = self.sets[name]
+        return self.size_of(spec.of) if isinstance(spec, OfClasses) else spec.size
+
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
         for where, name, section in self._references():
@@ -427,10 +458,9 @@ class Config(Section):
             if wanted > have:
                 raise ValueError(f"{place} = {wanted}, but set {where} has {have} images")
         for name, sampler in self.samplers.items():
-            if sampler.steps == "selected" and self.runs[name].monitor is None:
-                raise ValueError(
-                    f"samplers.{name}.steps = 'selected', but runs.{name} has no monitor that selects them"
-                )
+            run = sampler.run or name
+            if sampler.steps == "selected" and self.runs[run].monitor is None:
+                raise ValueError(f"samplers.{name}.steps = 'selected', but runs.{run} has no monitor that selects them")
             if self.metrics.n > sampler.n:
                 raise ValueError(f"metrics.n = {self.metrics.n}, but samplers.{name}.n = {sampler.n} samples")
         return self
@@ -443,11 +473,14 @@ class Config(Section):
             yield f"runs.{name}.batch_size", run.batch_size, task.p_0
             if run.monitor:
                 yield f"runs.{name}.monitor.n", run.monitor.n, task.validation_sources
-            if name in self.samplers:
-                yield f"samplers.{name}.n", self.samplers[name].n, task.sources
+        for name, sampler in self.samplers.items():
+            yield f"samplers.{name}.n", sampler.n, self.tasks[self.runs[sampler.run or name].task].sources
 
     def _references(self) -> Iterator[tuple[str, str, str]]:
         """Where a name stands, the name, and the section that must have it."""
+        for name, images in self.sets.items():
+            if isinstance(images, OfClasses):
+                yield f"sets.{name}.of", images.of, "sets"
         for task, spec in self.tasks.items():
             for role in ("p_data", "held_out", "p_0", "validation_sources", "sources"):
                 yield f"tasks.{task}.{role}", getattr(spec, role), "sets"
@@ -455,8 +488,8 @@ class Config(Section):
             yield f"runs.{name}.task", run.task, "tasks"
             if run.init:
                 yield f"runs.{name}.init", run.init, "pretrainings"
-        for name in self.samplers:
-            yield f"samplers.{name}", name, "runs"
+        for name, sampler in self.samplers.items():
+            yield f"samplers.{name}{'.run' if sampler.run else ''}", sampler.run or name, "runs"
         classifiers = {f"extractors.{name}": e for name, e in self.extractors.items() if isinstance(e, Classifier)}
         for place, classifier in (classifiers | {f"pretrainings.{n}": p for n, p in self.pretrainings.items()}).items():
             yield f"{place}.p_data", classifier.p_data, "sets"

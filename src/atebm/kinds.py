@@ -13,4 +13,4 @@ FILES: dict[str, tuple[str, ...]] = {
 }
 
 # +1 when a change of code changes what a step of that kind computes; everything downstream then runs again.
-REVISION: dict[str, int] = dict.fromkeys(FILES, 1) | {"train": 2}
+REVISION: dict[str, int] = dict.fromkeys(FILES, 1) | {"train": 3, "features": 2}

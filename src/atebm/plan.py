@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts import ARTIFACTS
-from .config import Config, Pretraining, Run, Task
+from .config import Config, OfClasses, Pretraining, Run, Task
 from .errors import ConfigError
 from .files import canonical, write_if_changed
 from .kinds import FILES, REVISION
@@ -92,7 +92,9 @@ class Plan:
         return self.config.tasks[self.config.runs[run].task]
 
     def data(self, name: str) -> Step:
-        return Step("data", name, self.config.sets[name].model_dump(), section=("sets", name))
+        spec = self.config.sets[name]
+        parents = {"of": self.data(spec.of)} if isinstance(spec, OfClasses) else {}
+        return Step("data", name, spec.model_dump(), parents, ("sets", name))
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor
@@ -126,31 +128,50 @@ class Plan:
         settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
         return Step("train", run, settings, parents, ("runs", run))
 
-    def sample(self, run: str, seed: int, checkpoint: str) -> Step:
-        """Samples of the checkpoint that is `best` on validation sources, or of the `last` one."""
-        if run not in self.config.samplers:
-            raise ConfigError(f"config.yaml: run {run} has no entry in samplers.")
-        settings = {**self.config.samplers[run].model_dump(), "checkpoint": checkpoint}
+    def sample(self, sampler: str, seed: int, checkpoint: str) -> Step:
+        """Samples of the checkpoint that is `best` on validation sources, or of the `last` one.
+
+        `sampler` is an entry of samplers; most are those of the run of their name. One that says the same as its run's
+        is that one, so that nothing is sampled twice.
+        """
+        if sampler not in self.config.samplers:
+            raise ConfigError(f"config.yaml: {sampler} has no entry in samplers.")
+        spec = self.config.samplers[sampler]
+        run = spec.run or sampler
+        settings = spec.model_dump(exclude={"run"})
+        if run in self.config.samplers and settings == self.config.samplers[run].model_dump(exclude={"run"}):
+            sampler = run
         parents = {"model": self.train(run, seed), "sources": self.data(self.task(run).sources)}
-        return Step("sample", f"{run}.{checkpoint}", settings, parents, ("samplers", run))
+        settings["checkpoint"] = checkpoint
+        return Step("sample", f"{sampler}.{checkpoint}", settings, parents, ("samplers", sampler))
 
-    def features(self, images: Step, n: int | None = None) -> Step:
-        """The extractor's view of the first `n` images (all by default) of a `data` or `sample` step."""
+    def features(self, images: Step, n: int | None = None, size: int | None = None) -> Step:
+        """The extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
+
+        Shrunk to `size` pixels a side before, where it is given.
+        """
         parents = {"images": images, "extractor": self.extractor()}
-        return Step("features", images.name, {"n": n}, parents, ("metrics",))
+        name = f"{images.name}.{size}px" if size else images.name
+        return Step("features", name, {"n": n, "size": size}, parents, ("metrics",))
 
-    def metric(self, name: str, images: Step, reference: str) -> Step:
-        """One number on `metrics.n` images, or on all where `images` is a set that has fewer."""
+    def metric(self, name: str, images: Step, reference: str, size: int | None = None) -> Step:
+        """One number on `metrics.n` images, or on all where `images` is a set that has fewer.
+
+        Both sides are shrunk to `size` pixels a side before, where it is given.
+        """
         metrics = self.config.metrics
         n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
         settings: dict[str, Any] = {"metric": name, "n": n}
-        parents = {"features": self.features(images, n)}
+        features = self.features(images, n, size)
+        parents, label = {"features": features}, features.name
         if name == "frechet":
             settings["blocks"] = metrics.blocks
-            parents["reference"] = self.features(self.data(reference))
+            parents["reference"] = self.features(self.data(reference), size=size)
+            if images.kind == "data":  # a set is scored against several others
+                label = f"{label}.to_{reference}"
         if name == "inception_score":
             settings["splits"] = metrics.splits
-        return Step("metric", f"{images.name}.{name}", settings, parents, ("metrics",))
+        return Step("metric", f"{label}.{name}", settings, parents, ("metrics",))
 
     def shards(self) -> list[str]:
         """Wildcards of the sampling jobs; each says which part of how many it is."""

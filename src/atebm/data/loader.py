@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+PART = 250  # images that are resized at once
 
 
 def load(folder: Path, device: torch.device, n: int | None = None) -> Tensor:
@@ -22,6 +25,13 @@ def to_float(images: Tensor) -> Tensor:
 def to_bytes(x: Tensor) -> Tensor:
     """[0, 1] to uint8 by truncation, as the authors' PNGs were written (facts: to_pil_image)."""
     return (x * 255).to(torch.uint8)
+
+
+def resized(images: Tensor, size: int, mode: str) -> Tensor:
+    """uint8 (N, C, H, W) at `size` pixels a side, rounded: averages over areas ("area"), or "bilinear"."""
+    sides = (size, size)
+    parts = [F.interpolate(part.float(), sides, mode=mode).round().to(torch.uint8) for part in images.split(PART)]
+    return torch.cat(parts)
 
 
 def generator(*key: int) -> torch.Generator:

@@ -1,11 +1,12 @@
 """Prepared image sets: uint8 NHWC arrays with an integer label per image, from verified files.
 
-Embedded ones are made here, those of public archives in archives.py.
+Embedded ones and parts of others are made here, those of public archives in archives.py.
 """
 
 import csv
 import importlib.util
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from ..errors import DataError
 from ..files import atomic, room, sha256
-from ..job import Job
+from ..job import Job, record_of
 from ..progress import progress
 from .archives import Content, Images, Labels
 from .archives import content as archived
@@ -122,9 +123,31 @@ def load_photograph(index: Path, name: str) -> Image.Image:
         return picture.convert("L")
 
 
+# --- parts of other sets ----------------------------------------------------------------------------------------
+
+
+def of_classes(source: Path, classes: Sequence[str], count: int) -> Content:
+    """The images of the named classes of the prepared set in the folder `source`, in its order, labelled anew from 0.
+
+    Raises DataError for a name that it does not have; whoever reads the images sees whether they are `count`.
+    """
+    known = record_of(source)["classes"]
+    unknown = [name for name in classes if name not in known]
+    if unknown:
+        raise DataError(f"there is no class {unknown[0]!r}; set {source.name} has: {', '.join(known)}.")
+    numbers = [known.index(name) for name in classes]
+    labels = np.load(source / "labels.npy")
+    images = np.load(source / "images.npy", mmap_mode="r")
+    kept = np.flatnonzero(np.isin(labels, numbers))
+    parts = (images[part] for part in np.array_split(kept, max(1, len(kept) // PART)))
+    anew = (labels[kept, None] == numbers).argmax(1).astype(np.int64)
+    return Content(count, images.shape[1:], parts, lambda: (anew, list(classes)))
+
+
 # --- the step ---------------------------------------------------------------------------------------------------
 
 BLOCK = 1 << 22  # bytes of images that are written at once
+PART = 1000  # images of another set that are read at once
 
 
 def write_set(job: Job, archives: Path = ARCHIVES) -> None:
@@ -134,13 +157,15 @@ def write_set(job: Job, archives: Path = ARCHIVES) -> None:
     """
     name = job.spec["name"]
     try:
+        origin = {}
         if job.settings["reader"] == "archive":
             content, checksums = archived(job.settings, archives)
             origin = {"archives": checksums}
+        elif job.settings["reader"] == "classes":
+            content = of_classes(job.parent("of"), job.settings["classes"], job.settings["count"])
         else:
             images, labels, classes = prepare(job.settings)
             content = Content(len(images), images.shape[1:], [images], lambda: (labels, classes))
-            origin = {}
         with atomic(job.folder / "images.npy") as temporary:
             write_images(temporary, content, name)
             labels, classes = content.labels()

@@ -68,7 +68,7 @@ def network_of(config: Config, task: str) -> tuple[dict[str, Any], list[int]]:
     else:
         known = ", ".join(sorted({*config.runs, *config.pretrainings}))
         raise ConfigError(f"there is no run or pre-training {task!r} at scale paper; choose one of {known}.")
-    size = config.sets[p_data].size
+    size = config.size_of(p_data)
     return network.model_dump(mode="json"), [len(network.mean), size, size]
 
 

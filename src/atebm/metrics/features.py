@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.loader import load, to_float
+from ..data.loader import load, resized, to_float
 from ..energy import Classifier
 from ..files import atomic
 from ..job import Job, record_of
@@ -39,14 +39,20 @@ def load_extractor(folder: Path, device: torch.device) -> Classifier:
 def write_features(job: Job, device: torch.device) -> None:
     """The `features` step: features.npy and logits.npy of a set or of samples."""
     extractor = load_extractor(job.parent("extractor"), device)
-    features, logits = extract(extractor, load(job.parent("images"), device, job.settings["n"]))
+    seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
+    images, size = load(job.parent("images"), device, job.settings["n"]), job.settings["size"]
+    if size:
+        images = resized(images, size, "area")
+        if "shape" in seen:  # a classifier sees images of one size; Inception enlarges them itself
+            images = resized(images, seen["shape"][1], "bilinear")
+    features, logits = extract(extractor, images)
     for name, array in (("features.npy", features), ("logits.npy", logits)):
         with atomic(job.folder / name) as temporary:
             np.save(temporary, array)
-    seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
+    described = ("set", "run", "seed", "checkpoint", "steps", "step_size")
     job.finish(
         {
-            "images": {key: of[key] for key in ("set", "run", "seed", "checkpoint") if key in of},
+            "images": {key: of[key] for key in described if key in of} | {"size": size},
             "extractor": {key: seen[key] for key in ("extractor", "kind", "classes")}
             | {"sha256": seen["files"]["model.safetensors"]},
             "n": len(features),

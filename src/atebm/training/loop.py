@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ..attacks.langevin import langevin
 from ..attacks.pgd import pgd
-from ..data.loader import load
+from ..data.loader import generator, load
 from ..energy import Energy, load_logit_0
 from ..energy.folding import frozen
 from ..energy.released import adopt
@@ -34,7 +35,8 @@ from .precision import autocast, set_precision
 LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
 SAVE_EVERY = 500  # iterations, of runs without a monitor
 STATE = "state.pt"
-STREAMS = {"p_data": 1, "p_0": 2}  # names of the two random streams
+STREAMS = {"p_data": 1, "p_0": 2}  # of random numbers, by the images that they draw
+NOISE = 3  # the stream of Langevin dynamics
 OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss}
 PLAIN = ("iteration", "gradient_steps", "diverged", "log", "checks", "best")  # of the state, saved as they are
 
@@ -48,7 +50,7 @@ class State:
     optimizer: torch.optim.Optimizer
     at: schedule.Progress
     iteration: int = 0  # done
-    gradient_steps: int = 0  # PGD steps of all attacks so far, each of one batch
+    gradient_steps: int = 0  # of all attacks so far, each of one batch
     diverged: bool = False
     log: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
@@ -156,7 +158,7 @@ def contrast(
     model: Energy, K: int, run: dict[str, Any], iteration: int, p_data: Tensor, p_0: Tensor, group: Group
 ) -> tuple[Tensor, Tensor, int]:
     """This process's rows of one batch: p_data images, attacked where the run says so, the contrastive samples x* of
-    line 4, and the number of PGD steps that both took."""
+    line 4 (Eq. 3's, where the run says so), and the number of gradient steps that both took."""
     positive, negative = (
         draw(images, run["augment"][role], run["batch_size"], (run["seed"], STREAMS[role], iteration), group)[0]
         for role, images in (("p_data", p_data), ("p_0", p_0))
@@ -166,6 +168,9 @@ def contrast(
         if attack:
             positive = pgd(model, positive, attack["steps"], -attack["step_size"], eps=attack["eps"])
             steps += attack["steps"]
+        if run["langevin"]:
+            noise = generator(run["seed"], NOISE, iteration, group.rank)  # each process has its own
+            return positive, langevin(model, negative, K, run["langevin"]["step_size"], noise), steps
         return positive, pgd(model, negative, K, run["step_size"], eps=run["eps"]), steps
 
 
@@ -217,10 +222,13 @@ def save(state: State, job: Job, group: Group) -> None:
 
 def check(state: State, monitor: Monitor | None, run: dict[str, Any], total: int) -> None:
     """Score the present weights on validation sources; keep them if they are the best from monitor.start on."""
-    if monitor is None or (state.iteration < run["monitor"]["start"] and state.iteration < total):
+    if monitor is None:
         return
-    rows = [{"iteration": state.iteration, **row} for row in monitor.distances(state.result)]
+    at = {"iteration": state.iteration, "gradient_steps": state.gradient_steps}
+    rows = [at | row for row in monitor.distances(state.result)]
     state.checks += rows
+    if state.iteration < min(run["monitor"]["start"], total):
+        return
     winner = min(rows, key=lambda row: row["distance"])
     if state.best is None or winner["distance"] < state.best["check"]["distance"]:
         weights = {name: tensor.clone() for name, tensor in state.result.state_dict().items()}
