@@ -17,6 +17,33 @@ def fig1(plan: Plan) -> list[Step]:
     return [plan.toy(activation) for activation in plan.config.toy.activations]
 
 
+def fig2(plan: Plan) -> list[Step]:
+    """Fig. 2: R1 regularization and pre-training on CelebA-HQ, by the FID in the course of training."""
+    return curves(plan, "celebahq256", "celebahq256_r1_0", "celebahq256_scratch", "celebahq256_scratch_r1_0")
+
+
+def fig3(plan: Plan) -> list[Step]:
+    """Fig. 3: FID on CIFAR-10 with models trained with more and less diverse p_0, from the same source images."""
+    return qualities(plan, "cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest")
+
+
+def fig4(plan: Plan) -> list[Step]:
+    """Fig. 4: FID on CIFAR-10 with Algorithm 1 at several K."""
+    runs = ("K_one", "K_fifth", "K_two_fifths", "K_three_fifths", "K_max")
+    return qualities(plan, *(f"cifar10_{run}" for run in runs))
+
+
+def fig5(plan: Plan) -> list[Step]:
+    """Fig. 5: progressive training and training with fixed K on CIFAR-10, by the FID in the course of training."""
+    return curves(plan, "cifar10", "cifar10_K_max", "cifar10_K_fifth")
+
+
+def stability(plan: Plan) -> list[Step]:
+    """Sec. 5.3: training stability, the gap between logits of data and of contrastive samples under Eqs. 2 and 11."""
+    own = ("max_likelihood", "max_likelihood_langevin", "binary_at", "max_likelihood_small_lr", "binary_at_small_lr")
+    return [plan.train(f"cifar10_{run}", seed) for run in own for seed in plan.seeds]
+
+
 def figS2(plan: Plan) -> list[Step]:
     """Fig. S2: uncurated CIFAR-10 samples, here over the source images they started from."""
     sample = plan.sample("cifar10", plan.config.seed, "best")
@@ -34,10 +61,57 @@ def table2(plan: Plan) -> list[Step]:
     return [plan.metric(name, step, task.p_data) for step in images for name in names]
 
 
+def table3(plan: Plan) -> list[Step]:
+    """Table 3: FID on CelebA-HQ 256, AFHQ-CAT and LSUN Church, the last at two resolutions."""
+    steps = []
+    for run in ("celebahq256", "afhqcat256", "church256"):
+        task = plan.task(run)
+        images = [plan.sample(run, seed, "best") for seed in plan.seeds]
+        images.append(plan.data(task.sources))
+        if task.held_out != task.p_data:  # the paper trains on all of CelebA-HQ
+            images.append(plan.data(task.held_out))
+        sizes = [None, task.also_at] if task.also_at else [None]
+        steps += [plan.metric("frechet", step, task.p_data, size) for size in sizes for step in images]
+    return steps
+
+
+def tableS7(plan: Plan) -> list[Step]:
+    """Table S7: FID of samples of one model by different numbers of steps and step sizes, at the same product."""
+    ways = ("small_steps", "middle_steps", "large_steps")
+    return [
+        plan.metric("frechet", plan.sample(f"{run}_{way}", seed, "best"), plan.task(run).p_data)
+        for run in ("cifar10", "celebahq256")
+        for way in ways
+        for seed in plan.seeds
+    ]
+
+
+def curves(plan: Plan, *runs: str) -> list[Step]:
+    """What a figure of distances on validation sources in the course of training is drawn from."""
+    return [*(plan.train(run, seed) for run in runs for seed in plan.seeds), plan.extractor()]
+
+
+def qualities(plan: Plan, *runs: str) -> list[Step]:
+    """What a figure of distances of samples is drawn from, and the trainings that made them."""
+    steps = []
+    for run in runs:
+        for seed in plan.seeds:
+            sample = plan.sample(run, seed, "best")
+            steps += [sample.parents["model"], plan.metric("frechet", sample, plan.task(run).p_data)]
+    return steps
+
+
 ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "fig1": fig1,
+    "fig2": fig2,
+    "fig3": fig3,
+    "fig4": fig4,
+    "fig5": fig5,
     "table2": table2,
+    "table3": table3,
+    "stability": stability,
     "figS2": figS2,
+    "tableS7": tableS7,
 }
 
 

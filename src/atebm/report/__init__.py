@@ -3,8 +3,9 @@
 Each goes from the artifact's plan file to `out`, .png or .csv, and the files beside it.
 """
 
-from .generation import table2
+from .ablations import fig2, fig3, fig4, fig5, stability
+from .generation import table2, table3, tableS7
 from .pictures import figS2
 from .toy import fig1
 
-__all__ = ["fig1", "figS2", "table2"]
+__all__ = ["fig1", "fig2", "fig3", "fig4", "fig5", "figS2", "stability", "table2", "table3", "tableS7"]
