@@ -23,8 +23,9 @@ CHECKOUT = ("config.yaml", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "work
 
 def configuration(scale: str, **changes: Any) -> dict[str, Any]:
     """What Snakemake's `config` holds at a scale, with `--config` changes on top."""
-    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
-    update_config(config, yaml.safe_load((REPOSITORY / f"workflow/scales/{scale}.yaml").read_text()))
+    config: dict[str, Any] = {}  # as Snakemake begins: merging into YAML's own would change what an anchor shares
+    for file in ("config.yaml", f"workflow/scales/{scale}.yaml"):
+        update_config(config, yaml.safe_load((REPOSITORY / file).read_text()))
     update_config(config, {"scale": scale} | changes)
     return config
 
@@ -99,7 +100,7 @@ def smoke(tmp_path_factory) -> tuple[Path, Plan]:
     from atebm.training.classifier import train_classifier
 
     root, plan = tmp_path_factory.mktemp("smoke"), planned("smoke")
-    write_specs(root, plan.sample("cifar10", 0, "best"), plan.pretrain("photographs"))
+    write_specs(root, plan.sample("cifar10", 0, "best"), plan.pretrain("imagenet"))
     for spec in (root / "work/specs/data").glob("*.json"):
         write_set(Job(spec))
     train_classifier(Job(root / plan.extractor().spec_file), torch.device("cpu"))

@@ -18,6 +18,33 @@ def fig1(plan: Plan) -> list[Step]:
     return [plan.toy(activation) for activation in plan.config.toy.activations]
 
 
+def fig2(plan: Plan) -> list[Step]:
+    """Fig. 2: R1 regularization and pre-training on CelebA-HQ, by the FID in the course of training."""
+    return curves(plan, *PRETRAINED_OR_NOT)
+
+
+def fig3(plan: Plan) -> list[Step]:
+    """Fig. 3: FID on CIFAR-10 with models trained with more and less diverse p_0, from the same source images."""
+    return qualities(plan, "cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest")
+
+
+def fig4(plan: Plan) -> list[Step]:
+    """Fig. 4: FID on CIFAR-10 with Algorithm 1 at several K."""
+    runs = ("K_one", "K_fifth", "K_two_fifths", "K_three_fifths", "K_max")
+    return qualities(plan, *(f"cifar10_{run}" for run in runs))
+
+
+def fig5(plan: Plan) -> list[Step]:
+    """Fig. 5: progressive training and training with fixed K on CIFAR-10, by the FID in the course of training."""
+    return curves(plan, "cifar10", "cifar10_K_max", "cifar10_K_fifth")
+
+
+def stability(plan: Plan) -> list[Step]:
+    """Sec. 5.3: training stability, the gap between logits of data and of contrastive samples under Eqs. 2 and 11."""
+    own = ("max_likelihood", "max_likelihood_langevin", "binary_at", "max_likelihood_small_lr", "binary_at_small_lr")
+    return [plan.train(f"cifar10_{run}", seed) for run in own for seed in plan.seeds]
+
+
 def figS1(plan: Plan) -> list[Step]:
     """Fig. S1: minimax instead of maximin: Algorithm 3 in 2D, beside D of Algorithm 1."""
     return [plan.minimax(), plan.toy(plan.config.minimax.activation)]
@@ -45,6 +72,20 @@ def table2(plan: Plan) -> list[Step]:
     else:
         names.append("kid")
     return [plan.metric(name, step, task.p_data) for step in images for name in names]
+
+
+def table3(plan: Plan) -> list[Step]:
+    """Table 3: FID on CelebA-HQ 256, AFHQ-CAT and LSUN Church, the last at two resolutions."""
+    steps = []
+    for run in ("celebahq256", "afhqcat256", "church256"):
+        task = plan.task(run)
+        images = [plan.sample(run, seed, "best") for seed in plan.seeds]
+        images.append(plan.data(task.sources))
+        if task.held_out != task.p_data:  # the paper trains on all of CelebA-HQ
+            images.append(plan.data(task.held_out))
+        sizes = [None, task.also_at] if task.also_at else [None]
+        steps += [plan.metric("frechet", step, task.p_data, size) for size in sizes for step in images]
+    return steps
 
 
 def tableS1(plan: Plan) -> list[Step]:
@@ -77,10 +118,58 @@ def tableS6(plan: Plan) -> list[Step]:
     return [plan.timing("cifar10")]
 
 
+def tableS7(plan: Plan) -> list[Step]:
+    """Table S7: FID of samples of one model by different numbers of steps and step sizes, at the same product."""
+    return [plan.quality(sampler, seed) for sampler in EQUAL_PRODUCTS for seed in plan.seeds]
+
+
+def claims(plan: Plan) -> list[Step]:
+    """Claims board: what the paper says of generation, and what tests over several seeds say of that."""
+    seeds = range(plan.config.seed, plan.config.seed + plan.config.claims.seeds)
+    sampled = ("cifar10", "cifar10_p0_narrowest", "cifar10_K_one", "cifar10_K_max", *PRETRAINED_OR_NOT)
+    sampled += (*EQUAL_PRODUCTS, "celebahq256_blurred", "celebahq256_short", "celebahq256_long")
+    trained = ("cifar10", "cifar10_K_max", "cifar10_max_likelihood", "cifar10_binary_at")
+    # seed by seed, so that a board of more seeds is at first one of fewer
+    of_runs = [
+        step
+        for seed in seeds
+        for step in (*(plan.quality(name, seed) for name in sampled), *(plan.train(run, seed) for run in trained))
+    ]
+    activation = plan.config.minimax.activation
+    return [*of_runs, plan.toy(activation, len(seeds)), plan.minimax(len(seeds))]
+
+
+def curves(plan: Plan, *runs: str) -> list[Step]:
+    """What a figure of distances on validation sources in the course of training is drawn from."""
+    return [*(plan.train(run, seed) for run in runs for seed in plan.seeds), plan.extractor()]
+
+
+def qualities(plan: Plan, *runs: str) -> list[Step]:
+    """What a figure of distances of samples is drawn from, and the trainings that made them."""
+    steps = []
+    for run in runs:
+        for seed in plan.seeds:
+            steps += [plan.train(run, seed), plan.quality(run, seed)]
+    return steps
+
+
+# What several artifacts use
+PRETRAINED_OR_NOT = ("celebahq256", "celebahq256_r1_0", "celebahq256_scratch", "celebahq256_scratch_r1_0")
+EQUAL_PRODUCTS = tuple(  # of steps and step size
+    f"{run}_{way}" for run in ("cifar10", "celebahq256") for way in ("small_steps", "middle_steps", "large_steps")
+)
+
+
 ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "fig1": fig1,
+    "fig2": fig2,
+    "fig3": fig3,
+    "fig4": fig4,
+    "fig5": fig5,
+    "stability": stability,
     "table1": table1,
     "table2": table2,
+    "table3": table3,
     "figS1": figS1,
     "figS2": figS2,
     "tableS1": tableS1,
@@ -89,12 +178,15 @@ ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "tableS4": tableS4,
     "tableS5": tableS5,
     "tableS6": tableS6,
+    "tableS7": tableS7,
+    "claims": claims,
 }
+ON_REQUEST = ("claims",)  # what takes so many runs that "everything" is without it
 
 
 def is_table(artifact: str) -> bool:
     """Tables are rendered as .csv and .md, figures as .png, .svg and the numbers behind them as .csv."""
-    return artifact.startswith("table")
+    return artifact.startswith("table") or artifact == "claims"
 
 
 def titled(artifact: str) -> str:

@@ -169,8 +169,23 @@ class Noise(Section):
         return self.n
 
 
+class OfClasses(Section):
+    """The images of some classes of another set: what plays a task of its own at small scales."""
+
+    paper = Paper("ours: a stand-in")
+    reader: Literal["classes"]
+    of: str
+    classes: tuple[str, ...] = Field(min_length=1)  # by their names in that set
+    count: PositiveInt  # images, asserted: no label is read before a job is run
+
+    @property
+    def images(self) -> int:
+        return self.count
+
+
 ImageSet = Annotated[
-    FashionMnist | Photographs | Archive | ImageIndex | TinyImages | Drawn | Noise, Field(discriminator="reader")
+    FashionMnist | Photographs | Archive | ImageIndex | TinyImages | Drawn | Noise | OfClasses,
+    Field(discriminator="reader"),
 ]
 
 
@@ -191,6 +206,8 @@ class Task(Section):
         BeforeValidator(lambda rows: {row: name for row, name in (rows or {}).items() if name is not None}),
         Paper("Tables 4 and S8; authors' script"),
     ] = {}
+    # pixels a side that images are shrunk to (averages over areas) for a second distance; null: for none
+    also_at: Annotated[PositiveInt | None, Paper("Table 3, 64x64; how images are shrunk: ours")] = None
 
     @property
     def sets(self) -> list[str]:
@@ -264,6 +281,13 @@ class InAttack(Section):
     eps: PositiveFloat | None  # radius of the L2 ball; null: no projection
 
 
+class Langevin(Section):
+    """Langevin dynamics (Eq. 3) in place of the PGD attack on p_0, as usual energy-based models are trained."""
+
+    paper = Paper("Eq. 3; the numbers are ours")
+    step_size: PositiveFloat  # the variance of a step's noise, in [0, 1] pixel units; half of it times the gradient
+
+
 class Adam(Kind):
     paper = Paper("Table S3")
     name: Literal["adam"]
@@ -287,7 +311,7 @@ class Monitor(Section):
     """Selection of checkpoint and sampler length by Frechet distance on validation sources (supplement 3)."""
 
     paper = Paper("supplement 3, training (select by FID); numbers: authors' script")
-    every: PositiveInt  # iterations
+    every: PositiveInt  # iterations, from the first on
     start: NonNegativeInt  # first iteration that may be selected
     n: PositiveInt  # validation sources
     steps: tuple[PositiveInt, ...] = Field(min_length=1)  # sampler lengths, all scored on one trajectory
@@ -368,12 +392,14 @@ class Run(Section):
     weights: Annotated[Weights, Paper("the authors' released checkpoints")] = "trained"
     # a classifier, of pretrainings, whose weights and logit 0 training starts from
     init: Annotated[str | None, Paper("Sec. 4.4, regularization; recipe: ours")]
-    # max_likelihood: Eq. 2 with the same attack, which diverges; the run then ends and its record says when
+    # max_likelihood: Eq. 2, which diverges; the run then ends and its record says when
     objective: Annotated[Literal["binary_at", "max_likelihood"], Paper("Eq. 11; Sec. 5.3 for max_likelihood (Eq. 2)")]
     schedule: Schedule
     step_size: Annotated[PositiveFloat, Paper("Eq. 8; Table S3")]  # of the PGD attack, L2 in [0, 1] pixel space
     # radius of the attack's L2 ball around its p_0 image; null: unconstrained
     eps: Annotated[PositiveFloat | None, Paper("Eqs. 7 and 8; supplement 3, OOD detection")]
+    # K steps of it make the contrastive samples, instead of the PGD attack, whose step_size and eps are then not used
+    langevin: Annotated[Langevin | None, Paper("Sec. 5.3, for comparison: Eq. 3")]
     in_attack: Annotated[InAttack | None, Paper("authors' script; the paper is silent")]
     batch_size: PositiveInt
     optimizer: Optimizer
@@ -416,8 +442,11 @@ class Sampler(Section):
     """PGD from source images (supplement Table 4)."""
 
     paper = Paper("Eq. 8; Table S4")
+    run: Annotated[str | None, Paper("Table S7")] = None  # whose model it samples; null: that of the entry's own name
     steps: PositiveInt | Literal["selected"]  # selected: the length that training's monitor found best
     step_size: PositiveFloat
+    # standard deviation, in pixels, of a Gaussian that blurs the sources first; 0: none does
+    blur: Annotated[NonNegativeFloat, Paper("Fig. S5")]
     n: PositiveInt
     # images a forward pass; shards are whole batches, so that their number changes no byte
     batch_size: Annotated[PositiveInt, Paper("ours")]
@@ -459,6 +488,15 @@ class Metrics(Section):
     splits: Annotated[PositiveInt, Paper("code of IS's authors; the paper is silent")]  # of the Inception Score
     blocks: Annotated[int, Field(ge=5), Paper("ours")]  # disjoint blocks of sources behind the interval of a distance
     n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
+
+
+class Claims(Section):
+    """How the paper's claims are decided."""
+
+    paper = Paper("ours")
+    seeds: Annotated[int, Field(ge=2)]  # of each claim's runs; with fewer than 5, every claim is undecided
+    level: Annotated[float, Field(gt=0, lt=1)]  # that a p-value, adjusted for the number of claims, must not exceed
+    margin: Annotated[float, Field(gt=0, lt=1)]  # relative difference of two distances that counts as none
 
 
 class Timing(Section):
@@ -537,9 +575,17 @@ class Config(Section):
     samplers: dict[str, Sampler]
     extractors: dict[str, Extractor]
     metrics: Metrics
+    claims: Claims
     timing: Timing
     toy: Toy
     minimax: Minimax
+
+    def size_of(self, name: str) -> int | None:
+        """Pixels a side of a set's images; None where they have all sizes, as those of an index."""
+        spec = self.sets[name]
+        if isinstance(spec, OfClasses):
+            return self.size_of(spec.of)
+        return None if isinstance(spec, ImageIndex) else spec.size
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
@@ -550,20 +596,25 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _drawn_of_fitting_sets(self) -> "Config":
-        drawn = [
-            (f"sets.{name}", spec, self.sets[spec.of]) for name, spec in self.sets.items() if isinstance(spec, Drawn)
-        ]
-        for place, spec, of in drawn:
-            if isinstance(of, Drawn):
-                raise ValueError(f"{place}.of = {spec.of!r}, which is drawn itself: name what that is drawn of")
-            if isinstance(of, ImageIndex) != (spec.crop is not None):
+    def _parts_of_fitting_sets(self) -> "Config":
+        for name, spec in self.sets.items():
+            if isinstance(spec, Drawn):
+                self._drawn_of_fitting_set(f"sets.{name}", spec, self.sets[spec.of])
+            if isinstance(spec, OfClasses) and isinstance(self.sets[spec.of], ImageIndex | OfClasses):
                 raise ValueError(
-                    f"{place}.crop: images of an index want one, those of an array have their size already"
+                    f"sets.{name}.of = {spec.of!r}: classes are taken of an array that is no part of another"
                 )
-            if not isinstance(of, ImageIndex) and spec.size != of.size:
-                raise ValueError(f"{place}.size = {spec.size}, but set {spec.of} has images of {of.size} pixels")
         return self
+
+    def _drawn_of_fitting_set(self, place: str, spec: Drawn, of: ImageSet) -> None:
+        if isinstance(of, Drawn):
+            raise ValueError(f"{place}.of = {spec.of!r}, which is drawn itself: name what that is drawn of")
+        if isinstance(of, ImageIndex) != (spec.crop is not None):
+            raise ValueError(f"{place}.crop: images of an index want one, those of an array have their size already")
+        if not isinstance(of, ImageIndex) and spec.size != self.size_of(spec.of):
+            raise ValueError(
+                f"{place}.size = {spec.size}, but set {spec.of} has images of {self.size_of(spec.of)} pixels"
+            )
 
     @model_validator(mode="after")
     def _image_files_are_cropped(self) -> "Config":
@@ -610,10 +661,9 @@ class Config(Section):
             if wanted > have:
                 raise ValueError(f"{place} = {wanted}, but set {where} has {have} images")
         for name, sampler in self.samplers.items():
-            if sampler.steps == "selected" and self.runs[name].monitor is None:
-                raise ValueError(
-                    f"samplers.{name}.steps = 'selected', but runs.{name} has no monitor that selects them"
-                )
+            run = sampler.run or name
+            if sampler.steps == "selected" and self.runs[run].monitor is None:
+                raise ValueError(f"samplers.{name}.steps = 'selected', but runs.{run} has no monitor that selects them")
             if self.metrics.n > sampler.n:
                 raise ValueError(f"metrics.n = {self.metrics.n}, but samplers.{name}.n = {sampler.n} samples")
         return self
@@ -629,13 +679,13 @@ class Config(Section):
             yield f"runs.{name}.batch_size", run.batch_size, task.p_0
             if run.monitor:
                 yield f"runs.{name}.monitor.n", run.monitor.n, task.validation_sources
-            if name in self.samplers:
-                yield f"samplers.{name}.n", self.samplers[name].n, task.sources
+        for name, sampler in self.samplers.items():
+            yield f"samplers.{name}.n", sampler.n, self.tasks[self.runs[sampler.run or name].task].sources
 
     def _references(self) -> Iterator[tuple[str, str, str]]:
         """Where a name stands, the name, and the section that must have it."""
         for name, images in self.sets.items():
-            if isinstance(images, Drawn):
+            if isinstance(images, Drawn | OfClasses):
                 yield f"sets.{name}.of", images.of, "sets"
         for task, spec in self.tasks.items():
             for role in ("p_data", "held_out", "p_0", "validation_sources", "sources"):
@@ -649,8 +699,8 @@ class Config(Section):
         for name, extractor in self.extractors.items():
             for reference in extractor.published if isinstance(extractor, Inception) else ():
                 yield f"extractors.{name}.published", reference, "sets"
-        for name in self.samplers:
-            yield f"samplers.{name}", name, "runs"
+        for name, sampler in self.samplers.items():
+            yield f"samplers.{name}{'.run' if sampler.run else ''}", sampler.run or name, "runs"
         classifiers = {f"extractors.{name}": e for name, e in self.extractors.items() if isinstance(e, Classifier)}
         for place, classifier in (classifiers | {f"pretrainings.{n}": p for n, p in self.pretrainings.items()}).items():
             yield f"{place}.p_data", classifier.p_data, "sets"

@@ -18,4 +18,4 @@ FILES: dict[str, tuple[str, ...]] = {
 }
 
 # +1 when a change of code changes what a step of that kind computes; everything downstream then runs again.
-REVISION: dict[str, int] = dict.fromkeys(FILES, 1) | {"train": 3, "metric": 2}
+REVISION: dict[str, int] = dict.fromkeys(FILES, 1) | {"train": 4, "sample": 2, "features": 2, "metric": 2}

@@ -14,8 +14,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .artifacts import ARTIFACTS
-from .config import Archive, Config, Drawn, ImageIndex, ImageSet, Inception, Pretraining, Run, Task, TinyImages
+from .artifacts import ARTIFACTS, ON_REQUEST
+from .config import (
+    Archive,
+    Config,
+    Drawn,
+    ImageIndex,
+    ImageSet,
+    Inception,
+    OfClasses,
+    Pretraining,
+    Run,
+    Task,
+    TinyImages,
+)
 from .data.sources import ARCHIVES, files_of, unpacked
 from .errors import ConfigError, DataError
 from .files import canonical, write_if_changed
@@ -90,26 +102,21 @@ class Plan:
         self.config = config
         self.seeds = range(config.seed, config.seed + config.seeds)
         self.artifacts: dict[str, list[Step]] = {name: needs(self) for name, needs in ARTIFACTS.items()}
-        self.steps: dict[tuple[str, str], Step] = {
-            (step.kind, step.id): step
-            for needs in self.artifacts.values()
-            for need in needs
-            for step in need.ancestry()
-        }
+        self.usual = [name for name in self.artifacts if name not in ON_REQUEST]
+        self.steps = ancestors(step for name in self.usual for step in self.artifacts[name])
 
     @cached_property
     def sets(self) -> dict[tuple[str, str], Step]:
         """Every set of the tasks that runs train on, and what it is drawn from, whether or not an artifact needs it."""
         tasks = [self.config.tasks[name] for name in dict.fromkeys(run.task for run in self.config.runs.values())]
-        steps = (step for task in tasks for name in task.sets for step in self.data(name).ancestry())
-        return {(step.kind, step.id): step for step in steps}
+        return ancestors(self.data(name) for task in tasks for name in task.sets)
 
     @cached_property
     def known(self) -> dict[tuple[str, str], Step]:
-        """The steps, and those that no artifact needs but a person can ask for by their files: sets, and every run."""
-        models = (self.train(run, seed) for run in self.config.runs for seed in self.seeds)
-        trained = {(step.kind, step.id): step for model in models for step in model.ancestry()}
-        return trained | self.sets | self.steps
+        """The steps, and those that only a request makes: of artifacts, of sets, and of every run."""
+        models = ancestors(self.train(run, seed) for run in self.config.runs for seed in self.seeds)
+        requested = ancestors(step for name in ON_REQUEST for step in self.artifacts[name])
+        return models | self.sets | requested | self.steps
 
     def step(self, kind: str, id: str) -> Step:
         return self.steps.get((kind, id)) or self.known[kind, id]
@@ -121,7 +128,7 @@ class Plan:
         """A set: its images as an array or, of kind `index`, where each of them lies."""
         spec = self.config.sets[name]
         kind = "index" if isinstance(spec, ImageIndex) else "data"
-        parents = {"of": self.data(spec.of)} if isinstance(spec, Drawn) else {}
+        parents = {"of": self.data(spec.of)} if isinstance(spec, Drawn | OfClasses) else {}
         return Step(kind, name, spec.model_dump(), parents, ("sets", name), archives_of(spec))
 
     def extractor(self) -> Step:
@@ -141,13 +148,14 @@ class Plan:
         parents = {role: self.data(settings[role]) for role in ("p_data", "held_out")}
         return Step("pretrain", name, settings, parents, ("pretrainings", name))
 
-    def toy(self, activation: str) -> Step:
+    def toy(self, activation: str, seeds: int | None = None) -> Step:
         settings = self.config.toy.model_dump(exclude={"activations"})
-        settings |= {"activation": activation, "seed": self.config.seed}
+        settings |= {"activation": activation, "seed": self.config.seed, "seeds": seeds or self.config.toy.seeds}
         return Step("toy", activation, settings, section=("toy",))
 
-    def minimax(self) -> Step:
+    def minimax(self, seeds: int | None = None) -> Step:
         settings = {**self.config.minimax.model_dump(), "seed": self.config.seed}
+        settings["seeds"] = seeds or self.config.minimax.seeds
         return Step("minimax", self.config.minimax.activation, settings, section=("minimax",))
 
     def train(self, run: str, seed: int) -> Step:
@@ -163,24 +171,40 @@ class Plan:
         settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
         return Step("train", run, settings, parents, ("runs", run))
 
-    def sample(self, run: str, seed: int, checkpoint: str) -> Step:
-        """Samples of the checkpoint that is `best` on validation sources, or of the `last` one."""
-        if run not in self.config.samplers:
-            raise ConfigError(f"config.yaml: run {run} has no entry in samplers.")
-        settings = {**self.config.samplers[run].model_dump(), "checkpoint": checkpoint}
+    def sample(self, sampler: str, seed: int, checkpoint: str) -> Step:
+        """Samples of the checkpoint that is `best` on validation sources, or of the `last` one.
+
+        `sampler` is an entry of samplers; most are those of the run of their name. One that says the same as its run's
+        is that one, so that nothing is sampled twice.
+        """
+        if sampler not in self.config.samplers:
+            raise ConfigError(f"config.yaml: {sampler} has no entry in samplers.")
+        spec = self.config.samplers[sampler]
+        run = spec.run or sampler
+        settings = spec.model_dump(exclude={"run"})
+        if run in self.config.samplers and settings == self.config.samplers[run].model_dump(exclude={"run"}):
+            sampler = run
         parents = {"model": self.train(run, seed), "sources": self.data(self.task(run).sources)}
-        return Step("sample", f"{run}.{checkpoint}", settings, parents, ("samplers", run))
+        settings["checkpoint"] = checkpoint
+        return Step("sample", f"{sampler}.{checkpoint}", settings, parents, ("samplers", sampler))
 
-    def features(self, images: Step, n: int | None = None) -> Step:
-        """The extractor's view of the first `n` images (all by default) of a `data` or `sample` step."""
+    def features(self, images: Step, n: int | None = None, size: int | None = None) -> Step:
+        """The extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
+
+        Shrunk to `size` pixels a side before, where it is given.
+        """
         parents = {"images": images, "extractor": self.extractor()}
-        return Step("features", images.name, {"n": n}, parents, ("metrics",))
+        name = f"{images.name}.{size}px" if size else images.name
+        return Step("features", name, {"n": n, "size": size}, parents, ("metrics",))
 
-    def reference(self, name: str) -> dict[str, Step]:
-        """What a distance to a set is measured with: the set's features, and their agreement with published ones."""
-        features = self.features(self.data(name))
+    def reference(self, name: str, size: int | None = None) -> dict[str, Step]:
+        """What a distance to a set is measured with: the set's features, and their agreement with published ones.
+
+        Shrunk to `size` pixels a side, where it is given, there are none to agree with.
+        """
+        features = self.features(self.data(name), size=size)
         extractor = self.config.extractors[self.config.metrics.extractor]
-        if not isinstance(extractor, Inception) or name not in extractor.published:
+        if size or not isinstance(extractor, Inception) or name not in extractor.published:
             return {"reference": features}
         published = extractor.published[name]
         settings = {"metric": "agreement", "n": self.config.sets[name].images, **published.model_dump()}
@@ -188,18 +212,29 @@ class Plan:
         agreement = Step("metric", f"{name}.agreement", settings, {"features": features}, section, archives)
         return {"reference": features, "agreement": agreement}
 
-    def metric(self, name: str, images: Step, reference: str) -> Step:
-        """One number on `metrics.n` images, or on all where `images` is a set that has fewer."""
+    def metric(self, name: str, images: Step, reference: str, size: int | None = None) -> Step:
+        """One number on `metrics.n` images, or on all where `images` is a set that has fewer.
+
+        Both sides are shrunk to `size` pixels a side before, where it is given.
+        """
         metrics = self.config.metrics
         n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
         settings: dict[str, Any] = {"metric": name, "n": n}
-        parents = {"features": self.features(images, n)}
+        features = self.features(images, n, size)
+        parents, label = {"features": features}, features.name
         if name in ("frechet", "kid"):
             settings["blocks"] = metrics.blocks
-            parents |= self.reference(reference)
+            parents |= self.reference(reference, size)
+            if images.kind == "data":  # a set is scored against several others
+                label = f"{label}.to_{reference}"
         if name == "inception_score":
             settings["splits"] = metrics.splits
-        return Step("metric", f"{images.name}.{name}", settings, parents, ("metrics",))
+        return Step("metric", f"{label}.{name}", settings, parents, ("metrics",))
+
+    def quality(self, sampler: str, seed: int) -> Step:
+        """The distance to p_data of a sampler's samples of the selected checkpoint."""
+        sample = self.sample(sampler, seed, "best")
+        return self.metric("frechet", sample, self.task(sample.parents["model"].name).p_data)
 
     def network(self, stem: int) -> Step:
         """The 256x256 network on RGB images with one output; no run need have it."""
@@ -233,10 +268,18 @@ class Plan:
         return [file for (k, _), step in self.steps.items() if k == kind for file in step.files]
 
     def write(self, root: Path) -> None:
-        """One spec per step, at work/specs/<kind>/<id>.json; and a folder per kind, since DVC wants its outs there."""
+        """A spec per known step, at work/specs/<kind>/<id>.json; and a folder per kind, since DVC wants its outs there.
+
+        Not on demand only: Snakemake looks once at what is in a folder.
+        """
         for kind in FILES:
             (root / "work" / kind).mkdir(parents=True, exist_ok=True)
-        write_specs(self.steps.values(), root)
+        write_specs(self.known.values(), root)
+
+
+def ancestors(steps: Iterable[Step]) -> dict[tuple[str, str], Step]:
+    """Steps and all that they are computed from, by kind and id."""
+    return {(step.kind, step.id): step for needed in steps for step in needed.ancestry()}
 
 
 def write_specs(steps: Iterable[Step], root: Path) -> None:

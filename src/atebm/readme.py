@@ -128,14 +128,63 @@ def ours_tableS6(results: Path) -> str:
     return f"{row['time']}, {row['device']} ({row['network']} network, {row['images']} images)"
 
 
+def ours_curves(artifact: str) -> Callable[[Path], str]:
+    """Of a figure of distances in the course of training: each run's at the checkpoint that is kept, over seeds."""
+
+    def ours(results: Path) -> str:
+        frame = pd.read_csv(results / f"{artifact}.csv").query("kept")
+        return f"distance on validation sources: {by_run(frame)}"
+
+    return ours
+
+
+def ours_qualities(artifact: str) -> Callable[[Path], str]:
+    """Of a figure of distances of samples: each run's, over seeds."""
+    return lambda results: f"distance: {by_run(pd.read_csv(results / f'{artifact}.csv'))}"
+
+
+def by_run(frame: pd.DataFrame) -> str:
+    return ", ".join(f"{run} {mean:.4g}" for run, mean in frame.groupby("run", sort=False)["distance"].mean().items())
+
+
+def ours_stability(results: Path) -> str:
+    frame = pd.read_csv(results / "stability.csv")
+    last = frame[frame["lr"] == frame["lr"].max()].groupby(["objective", "contrastive", "seed"], sort=False).last()
+    parts = [
+        f"{objective} with {attack} {'overflow' if rows['overflowed'].any() else format(rows[GAP].median(), '.3g')}"
+        for (objective, attack), rows in last.groupby(["objective", "contrastive"], sort=False)
+    ]
+    return f"median gap at the end: {', '.join(parts)}"
+
+
+def ours_table3(results: Path) -> str:
+    frame = pd.read_csv(results / "table3.csv", dtype=str).dropna(subset=["measured_distance"])
+    mine = frame[frame["approach"].str.startswith("Ours")]
+    return f"distances {', '.join(mine['measured_distance'])}"
+
+
+def ours_tableS7(results: Path) -> str:
+    frame = pd.read_csv(results / "tableS7.csv", dtype=str)
+    parts = frame.groupby("dataset", sort=False)["measured_distance"].agg(", ".join)
+    return f"distances {'; '.join(parts)}"
+
+
+GAP = "median_gap_100"
 _PAPER = published("table2").set_index("approach").loc["Ours"]
 _STEM = published("tableS2")["layer"][0]
 _SAMPLER = published("tableS4").set_index("task").loc["CIFAR-10"]
 _STEPS = published("tableS5").set_index("task")["Ours"]
 _TIME = published("tableS6").set_index("model").loc["Ours"]
+_TABLE3, _TABLES7 = published("table3"), published("tableS7")
 HEADLINES: dict[str, tuple[str, Callable[[Path], str]]] = {
     "fig1": ("picture", ours_fig1),
+    "fig2": ("curves", ours_curves("fig2")),
+    "fig3": ("picture", ours_qualities("fig3")),
+    "fig4": ("picture", ours_qualities("fig4")),
+    "fig5": ("curves", ours_curves("fig5")),
     "table2": (f"IS {_PAPER['is']}, FID {_PAPER['fid']}", ours_table2),
+    "table3": (f"FID {', '.join(_TABLE3.loc[_TABLE3['approach'].str.startswith('Ours'), 'fid'])}", ours_table3),
+    "stability": ("Eq. 2 overflows, Eq. 11 does not", ours_stability),
     "figS1": ("picture", ours_figS1),
     "figS2": ("picture", ours_figS2),
     "table1": ("theory", ours_table1),
@@ -145,4 +194,5 @@ HEADLINES: dict[str, tuple[str, Callable[[Path], str]]] = {
     "tableS4": (f"CIFAR-10: {_SAMPLER['steps']} steps of {_SAMPLER['step_size']}", ours_tableS4),
     "tableS5": (f"CIFAR-10: {_STEPS.iloc[0]} in training, {_STEPS.iloc[1]} in sampling", ours_tableS5),
     "tableS6": (f"{_TIME['time']}, {_TIME['device']}", ours_tableS6),
+    "tableS7": (f"FID {'; '.join(_TABLES7.groupby('dataset', sort=False)['fid'].agg(', '.join))}", ours_tableS7),
 }

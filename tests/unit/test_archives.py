@@ -447,7 +447,7 @@ def test_a_p_0_can_be_chosen_by_its_task():
     assert parents["p_0"].name == "imagenet32" and parents["p_data"].name == "cifar10"
     assert parents["validation_sources"].parents["of"].name == "imagenet32_val"
     assert plan.sample("cifar10", 0, "best").parents["sources"].parents["of"] == parents["p_0"]
-    assert plan.train("cifar10_K5", 0).parents["p_0"] == parents["p_0"]  # variants follow
+    assert plan.train("cifar10_K_fifth", 0).parents["p_0"] == parents["p_0"]  # variants follow
     assert ("data", parents["p_0"].id) in plan.sets
     assert not {"imagenet32", "tiny_images"} & {id.rsplit("-", 1)[0] for _, id in planned("paper").sets}
 

@@ -1,5 +1,7 @@
 """config.yaml as types; mistakes as sentences."""
 
+from itertools import pairwise
+
 import pytest
 from conftest import REPOSITORY, configuration, typed
 
@@ -29,7 +31,21 @@ def test_the_paper_scale_states_tables_S3_and_S4():
         stated = (run.batch_size, run.schedule.iterations, run.optimizer.lr, *schedule, run.step_size, run.r1)
         assert stated == row
         assert run.optimizer.betas == (0.0, 0.99)
-    assert {name: (s.steps, s.step_size) for name, s in config.samplers.items()} == S4
+    assert {name: (s.steps, s.step_size) for name, s in config.samplers.items() if name in S4} == S4
+
+
+def test_the_paper_scale_states_table_S7():
+    """Steps, step size and order as the supplement's table has them, which data/published holds too."""
+    samplers = typed("paper").samplers
+    ways = [(64, 0.1), (32, 0.2), (16, 0.4), (40, 4.0), (20, 8.0), (10, 16.0)]
+    own = [f"{run}_{way}_steps" for run in ("cifar10", "celebahq256") for way in ("small", "middle", "large")]
+    assert [(samplers[name].steps, samplers[name].step_size) for name in own] == ways
+    published = (REPOSITORY / "data/published/tableS7.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[1] for line in published] == [f"{steps} x {size:.1f}" for steps, size in ways]
+    for scale in ("smoke", "demo", "fashion"):
+        samplers = typed(scale).samplers
+        products = {samplers[name].steps * samplers[name].step_size for name in own}
+        assert len(products) == 1 and len({samplers[name].steps for name in own}) == 3
 
 
 def test_the_ood_model_is_the_supplements():
@@ -41,46 +57,77 @@ def test_the_ood_model_is_the_supplements():
     assert run.schedule.iterations is None and run.augment.p_data.name == "autoaugment_cutout"
 
 
-def test_the_runs_that_figures_and_sections_name_are_there():
-    runs = typed("paper").runs
-    fig2 = {(run.init is not None, run.r1) for run in runs.values() if run.task == "celebahq256"}
-    assert fig2 == {(True, 30), (True, 0), (False, 30), (False, 0)}
-    fixed = {run.schedule.K_max for run in runs.values() if run.schedule.K_start == run.schedule.K_max}
-    assert {5, 25} <= fixed  # Fig. 5; Fig. 4 has more
-    stability = runs["cifar10_max_likelihood"]  # Sec. 5.3
-    assert (stability.objective, stability.optimizer.lr) == ("max_likelihood", 1e-6)
-    assert len({(run.task, typed("paper").tasks[run.task].p_0) for run in runs.values() if "cifar10" in run.task}) == 3
+@pytest.mark.parametrize("scale", ["smoke", "demo", "fashion", "paper"])
+def test_the_runs_that_figures_and_sections_name_are_there(scale):
+    """And they differ, at every scale, by what their artifact is about and by nothing else."""
+    config = typed(scale)
+    runs = config.runs
+
+    def differ(names: list[str]) -> set[str]:
+        """The keys that runs do not share."""
+        dumps = [runs[name].model_dump() for name in names]
+        return {key for key in dumps[0] if any(dump[key] != dumps[0][key] for dump in dumps)}
+
+    fig2 = ["celebahq256", "celebahq256_r1_0", "celebahq256_scratch", "celebahq256_scratch_r1_0"]
+    assert differ(fig2) == {"init", "r1"}
+    assert {(runs[name].init, runs[name].r1 > 0) for name in fig2} == {
+        (init, r1) for init in ("imagenet", None) for r1 in (True, False)
+    }
+    fig3 = ["cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest"]
+    assert differ(fig3) == {"task"}
+    tasks = [config.tasks[runs[name].task] for name in fig3]
+    assert len({task.p_0 for task in tasks}) == 3 and len({task.sources for task in tasks}) == 1
+    assert len({config.samplers[name] for name in fig3}) == 1
+    fixed = [f"cifar10_{K}" for K in ("K_one", "K_fifth", "K_two_fifths", "K_three_fifths", "K_max")]
+    assert differ([*fixed, "cifar10"]) == {"schedule"}
+    Ks = [runs[name].schedule.K_max for name in fixed]
+    assert Ks == [runs[name].schedule.K_start for name in fixed] == sorted(set(Ks)) and Ks[0] == 1
+    both = {"cifar10_max_likelihood": {"objective"}, "cifar10_max_likelihood_langevin": {"objective", "langevin"}}
+    for name, keys in both.items():
+        assert differ([name, "cifar10_binary_at"]) == keys and runs[name].optimizer.lr == 5e-4
+    for name in ("cifar10_max_likelihood", "cifar10_binary_at"):  # Sec. 5.3 states 1e-6
+        assert differ([name, f"{name}_small_lr"]) == {"optimizer"} and runs[f"{name}_small_lr"].optimizer.lr == 1e-6
+
+
+def test_the_sets_of_fig3_are_nested_and_apart_from_the_sources():
+    """At small scales p_0 is of fewer and fewer of the same photographs."""
+    for config in (typed("smoke"), typed("demo"), typed("fashion")):
+        sets = [config.sets[config.tasks[f"cifar10{which}"].p_0] for which in ("", "_p0_narrower", "_p0_narrowest")]
+        widest, *_ = nested = [set(images.photographs) for images in sets]
+        assert all(inner < outer for outer, inner in pairwise(nested)) and len({images.n for images in sets}) == 1
+        task = config.tasks["cifar10"]
+        assert not any(widest & set(config.sets[name].photographs) for name in (task.sources, task.validation_sources))
 
 
 def test_an_entry_is_like_another_as_that_is_at_the_scale():
     """Its own keys aside; another optimiser replaces the whole of the other one's settings."""
     paper, smoke = typed("paper").runs, typed("smoke").runs
     for runs in (paper, smoke):
-        own = {"schedule", "monitor", "objective", "optimizer", "r1"}
+        own = {"schedule", "monitor", "objective", "r1"}
         assert runs["cifar10_max_likelihood"].model_dump(exclude=own) == runs["cifar10"].model_dump(exclude=own)
-        assert runs["cifar10_K5"].schedule.model_dump() == runs["cifar10"].schedule.model_dump() | {
-            "K_start": 5,
-            "K_max": 5,
-        }
-    assert smoke["cifar10_K5"].network.name == "small" and paper["cifar10_K5"].network.name == "resnet50"
+        of_K = {"K_start", "K_max"}
+        fixed, progressive = runs["cifar10_K_fifth"].schedule, runs["cifar10"].schedule
+        assert fixed.model_dump(exclude=of_K) == progressive.model_dump(exclude=of_K)
+    assert smoke["cifar10_K_fifth"].network.name == "small" and paper["cifar10_K_fifth"].network.name == "resnet50"
     assert paper["church256"].augment.p_data.scale == (0.8, 1) and paper["church256"].init == "imagenet"
 
 
 def test_what_an_entry_takes_from_another_has_the_others_line():
     """As `atebm explain` prints it: the nearest one's, its own first."""
-    _, origins = load(REPOSITORY, ["scale=smoke", "runs={cifar10_K5: {batch_size: 8}}"])
+    _, origins = load(REPOSITORY, ["scale=smoke", "runs={cifar10_K_fifth: {batch_size: 8}}"])
     lines = {
-        key: str(origins["runs", "cifar10_K5", *key.split(".")]).partition(":")
+        key: str(origins["runs", "cifar10_K_fifth", *key.split(".")]).partition(":")
         for key in ("batch_size", "schedule.K_max", "schedule.iterations", "optimizer.lr")
     }
     assert lines["batch_size"][0] == "--config"
     for key, file, text in (
-        ("schedule.K_max", "config.yaml", "cifar10_K5: { like: cifar10"),
+        ("schedule.K_max", "workflow/scales/smoke.yaml", "cifar10_K_fifth: { schedule: "),
         ("schedule.iterations", "workflow/scales/smoke.yaml", "iterations: 40"),
         ("optimizer.lr", "config.yaml", "optimizer: { name: adam, lr: 5.0e-4"),
     ):
         assert lines[key][0] == file
         assert text in (REPOSITORY / file).read_text().splitlines()[int(lines[key][2]) - 1]
+    _, origins = load(REPOSITORY, ["scale=paper"])
     of_church = origins["runs", "church256", "augment", "p_data", "scale"]
     assert "[0.8, 1]" in of_church.text  # afhqcat256's, which is like celebahq256
 
@@ -109,6 +156,14 @@ def test_strings_from_the_command_line_become_numbers():
             {"samplers": {"cifar10": {"step_size": -0.5}}},
             "samplers.cifar10.step_size = -0.5: input should be greater than 0.",
         ),
+        (
+            {"samplers": {"cifar10_small_steps": {"run": "cifra10"}}},
+            "samplers.cifar10_small_steps.run names 'cifra10', which runs does not have. Did you mean cifar10?",
+        ),
+        (
+            {"sets": {"bags": {"of": "fashoin"}}},
+            "sets.bags.of names 'fashoin', which sets does not have. Did you mean fashion?",
+        ),
         ({"seeds": 0}, "seeds = 0: input should be greater than 0."),
         ({"seeds": "many"}, "seeds = 'many': input should be a valid integer, unable to parse string as an integer."),
         ({"tasks": {"cifar10": {"p_0": "photgraphs"}}}, "does not have. Did you mean photographs?"),
@@ -120,10 +175,10 @@ def test_strings_from_the_command_line_become_numbers():
         ),
         ({"runs": {"cifar10": {"batch_size": 801}}}, "runs.cifar10.batch_size = 801, but set fashion has 800 images."),
         (
-            {"runs": {"cifar10_K5": {"like": "cifra10"}}},
+            {"runs": {"cifar10_K_fifth": {"like": "cifra10"}}},
             "which runs does not have. Did you mean cifar10?",
         ),
-        ({"runs": {"cifar10": {"like": "cifar10_K5"}}}, "like = 'cifar10', which is like cifar10_K5 itself."),
+        ({"runs": {"cifar10": {"like": "cifar10_K_fifth"}}}, "like = 'cifar10', which is like cifar10_K_fifth itself."),
         ({"samplers": {"cifar10": {"likes": "x"}}}, "unknown key samplers.cifar10.likes. Did you mean like?"),
         (
             {"runs": {"cifar10": {"monitor": None}}},

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from conftest import REPOSITORY, typed
+from conftest import REPOSITORY, planned, typed, write_specs
 from PIL import Image
 from torchvision.transforms import v2
 
 from atebm.data import prepare
-from atebm.data.loader import batch_indices, to_bytes
+from atebm.data.loader import batch_indices, resized, to_bytes
 from atebm.errors import DataError
+from atebm.job import Job, record_of
 
 FASHION = {"reader": "fashion_mnist", "split": "train", "held_out": 2000, "size": 16}
 CROPS = {
@@ -59,6 +60,50 @@ def test_fashion_mnist_is_what_torchvision_reads(torchvisions):
 def test_splits_are_disjoint_and_whole(torchvisions):
     train, held_out = (prepare.prepare({**FASHION, "split": split})[1] for split in ("train", "held_out"))
     assert np.array_equal(np.concatenate([train, held_out]), torchvisions.targets)
+
+
+@pytest.fixture
+def footwear(smoke):
+    """A `data` job of some classes of a set that is there, with settings changed."""
+    root, _ = smoke
+
+    def job(**changes) -> Job:
+        step = planned("smoke", sets={"footwear": changes}).data("footwear")
+        write_specs(root, step)
+        return Job(root / step.spec_file)
+
+    return job
+
+
+def test_a_set_of_classes_is_those_images_of_the_other_set(footwear, torchvisions, monkeypatch):
+    """By torchvision's labels: sandals, sneakers and ankle boots are 5, 7 and 9 there. Read in several parts."""
+    monkeypatch.setattr(prepare, "PART", 50)
+    job = footwear()
+    prepare.write_set(job)
+    images, labels = (np.load(job.folder / f"{name}.npy") for name in ("images", "labels"))
+    whole = np.load(job.parent("of") / "images.npy")
+    theirs = torchvisions.targets[: len(whole)].numpy()
+    assert np.array_equal(images, whole[np.isin(theirs, [5, 7, 9])])
+    assert np.array_equal(np.array([5, 7, 9])[labels], theirs[np.isin(theirs, [5, 7, 9])])
+    record = record_of(job.folder)
+    assert record["classes"] == ["sandal", "sneaker", "ankle boot"] and record["n"] == 212
+
+
+def test_a_set_of_classes_states_how_many_and_which(footwear):
+    with pytest.raises(DataError, match=r"set footwear: 212 images were found where 213 belong\."):
+        prepare.write_set(footwear(count=213))
+    with pytest.raises(DataError, match=r"there is no class 'boots'; set fashion-\w+ has: T-shirt, trouser, .*"):
+        prepare.write_set(footwear(classes=["sandal", "boots"]))
+
+
+def test_images_are_shrunk_by_averages_and_enlarged_as_torchvision_does():
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (300, 1, 16, 16), np.uint8)  # more than are resized at once
+    means = images.reshape(300, 1, 8, 2, 8, 2).mean((3, 5))
+    shrunk = resized(torch.from_numpy(images), 8, "area")
+    assert shrunk.dtype == torch.uint8 and np.abs(shrunk.numpy() - means).max() <= 0.5
+    enlarged = v2.Resize([16, 16], v2.InterpolationMode.BILINEAR, antialias=False)(shrunk.float())
+    assert np.abs(resized(shrunk, 16, "bilinear").numpy() - enlarged.numpy()).max() <= 0.5 + 1e-4
 
 
 def test_a_longer_set_begins_with_a_shorter_one():

@@ -10,12 +10,16 @@ from conftest import planned
 from atebm import plan as plan_module
 from atebm.artifacts import ARTIFACTS
 from atebm.errors import ConfigError
+from atebm.kinds import FILES
 
 
 def changed(*, to: dict, scale: str = "demo") -> set[str]:
     """Kinds of the steps that a change of configuration makes new."""
     before, after = planned(scale), planned(scale, **to)
     return {kind for kind, id in after.steps.keys() - before.steps.keys()}
+
+
+EVERYTHING = set(FILES)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +35,9 @@ def changed(*, to: dict, scale: str = "demo") -> set[str]:
         ({"sets": {"photographs_test": {"seed": 9}}}, {"data", "sample", "features", "metric", "timing"}),
         (
             {"sets": {"photographs": {"seed": 9}}},
-            {"data", "train", "sample", "features", "metric", "timing", "check"},
+            {"data", "pretrain", "train", "sample", "features", "metric", "timing", "check"},
         ),
+        ({"sets": {"fashion": {"held_out": 3000}}}, EVERYTHING - {"toy", "minimax", "network", "pretrain"}),
         ({"tasks": {"cifar10": {"played_by": "something else"}}}, set()),
         ({"shards": 5}, set()),
         ({"device": "cpu"}, set()),
@@ -45,7 +50,43 @@ def test_a_change_reaches_what_is_downstream(change, new):
 def test_more_seeds_keep_the_steps_of_the_first():
     one, three = planned("demo"), planned("demo", seeds=3)
     assert one.steps.keys() < three.steps.keys()
-    assert sum(kind == "train" for kind, _ in three.steps) == 3
+    assert len(three.trainings()) == 3 * len(one.trainings())
+
+
+def test_a_derived_set_follows_the_one_that_it_is_of():
+    assert planned("demo").data("tops").parents["of"].name == "fashion"
+    (new,) = {step.name for step in changed_steps(sets={"tops": {"classes": ["shirt"]}}) if step.kind == "data"}
+    assert new == "tops"
+
+
+def changed_steps(**changes) -> list:
+    before, after = planned("demo"), planned("demo", **changes)
+    return [step for key, step in after.steps.items() if key not in before.steps]
+
+
+def test_several_samplers_of_one_run_share_its_training():
+    plan = planned("demo")
+    small, own = plan.sample("cifar10_small_steps", 0, "best"), plan.sample("cifar10", 0, "best")
+    assert small.parents["model"].id == own.parents["model"].id and small.id != own.id
+    new = changed_steps(samplers={"cifar10_small_steps": {"steps": 96}})
+    assert {step.kind for step in new} == {"sample", "features", "metric"}
+    assert all(step.name.startswith("cifar10_small_steps") for step in new)
+
+
+def test_a_sampler_that_says_the_same_as_its_runs_own_samples_nothing_twice():
+    """Table S7's middle rows are the samplers of Table S4."""
+    paper, demo = planned("paper"), planned("demo")
+    for run in ("cifar10", "celebahq256"):
+        middle, own = (paper.sample(name, 0, "best") for name in (f"{run}_middle_steps", run))
+        assert middle.id == own.id
+        assert demo.sample(f"{run}_middle_steps", 0, "best").id != demo.sample(run, 0, "best").id
+
+
+def test_no_two_steps_of_one_seed_have_the_same_name():
+    """Logs, results/metrics.json and people tell steps by their names."""
+    for scale in ("smoke", "demo", "fashion", "paper"):
+        names = [(step.kind, step.name) for step in planned(scale).steps.values()]
+        assert len(names) == len(set(names))
 
 
 def test_a_revision_reaches_what_is_downstream(monkeypatch):
@@ -153,9 +194,9 @@ def test_a_step_that_no_artifact_needs_is_known_by_its_name(tmp_path):
 def test_released_weights_are_named_by_the_table(monkeypatch):
     step = planned("paper", runs={"cifar10": {"weights": "released"}}).train("cifar10", 0)
     assert step.settings["weights"].startswith("834daf11") and not step.parents
-    variant = planned("paper", runs={"cifar10": {"weights": "released"}}).train("cifar10_K5", 0)
+    variant = planned("paper", runs={"cifar10": {"weights": "released"}}).train("cifar10_K_fifth", 0)
     assert "weights" not in variant.settings and variant.parents
     celeba = planned("paper", pretrainings={"imagenet": {"weights": "released"}}).train("celebahq256", 0)
     assert celeba.parents["init"].settings["weights"].startswith("5fe64df2")
-    with pytest.raises(ConfigError, match=r"runs\.cifar10_K5\.weights: none were released; there are some of"):
-        planned("paper", runs={"cifar10_K5": {"weights": "released"}}).train("cifar10_K5", 0)
+    with pytest.raises(ConfigError, match=r"runs\.cifar10_K_fifth\.weights: none were released; there are some of"):
+        planned("paper", runs={"cifar10_K_fifth": {"weights": "released"}}).train("cifar10_K_fifth", 0)

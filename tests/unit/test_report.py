@@ -10,6 +10,7 @@ from conftest import typed
 from scipy import stats
 
 from atebm import report
+from atebm.report import ablations
 from atebm.report.render import normalised
 
 EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef", "classes": ["bag", "shirt"]}
@@ -55,10 +56,16 @@ def plan_file(root: Path, seeds: list[int], inception: bool = False) -> str:
             continue
         shares = {"bag": 0.03, "shirt": 0.97}
         add(f"{name}.shares", described, "class_shares", name="smallest class share", value=0.03, shares=shares)
-    tasks = {"cifar10": typed("demo").tasks["cifar10"].model_dump()}
-    path = root / "work/specs/artifact/table2.json"
+    return request(root, "table2", needs)
+
+
+def request(root: Path, artifact: str, needs: list[str]) -> str:
+    """The plan file of an artifact that is drawn from steps that are there."""
+    tasks = {name: task.model_dump() for name, task in typed("demo").tasks.items()}
+    path = root / f"work/specs/artifact/{artifact}.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"plan": {"artifact": "table2", "scale": "demo", "tasks": tasks, "needs": needs}}))
+    plan = {"artifact": artifact, "scale": "demo", "tasks": tasks, "needs": sorted(needs)}
+    path.write_text(json.dumps({"plan": plan}))
     return str(path)
 
 
@@ -71,6 +78,7 @@ def test_one_seed_has_the_metrics_own_interval(tmp_path):
     ours = row(frame, "Ours")
     assert (ours.published_is, ours.published_fid) == ("9.10", "13.21")
     assert (ours.measured_distance, ours.measured_distance_ci95, ours.seeds) == ("80", "7", 1)
+    assert ours.difference == "", "a stand-in's distance is no FID"
     assert "Rarest class among our samples by that classifier: bag, 3.0 %." in (tmp_path / "table2.md").read_text()
 
 
@@ -104,6 +112,256 @@ def test_what_was_not_measured_is_empty(tmp_path):
     ]
     assert (frame.loc[1:21, measured] == "").all(axis=None)
     assert (frame.loc[22:, ["published_is", "published_fid"]] == "").all(axis=None)
+
+
+# --- Tables 3 and S7 ----------------------------------------------------------------------------------------------
+
+
+def distance(root: Path, name: str, value: float, images: dict, to: str = "", standin: bool = True) -> str:
+    """A Frechet distance of `name`, as a step leaves it."""
+    folder = root / "work/metric" / name
+    folder.mkdir(parents=True)
+    record = {
+        "metric": "frechet",
+        "name": "Frechet distance (stand-in)" if standin else "FID",
+        "value": value,
+        "ci95": 1.0,
+        "images": {"size": None, **images},
+        "reference": {"set": to},
+        "n_samples": 50,
+        "n_reference": 800,
+        "extractor": EXTRACTOR,
+        "standin": standin,
+    }
+    (folder / "metric.json").write_text(json.dumps(record))
+    return f"work/metric/{name}"
+
+
+def of_table3(root: Path, standin: bool = True, church_seeds: tuple[int, ...] = (0,)) -> str:
+    """Table 3's needs; each task's samples, sources and real images have distances of their own."""
+    needs = []
+    sets = {"celebahq256": ("tops", 10), "afhqcat256": ("footwear", 20), "church256": ("bags", 30)}
+    for run, (p_data, value) in sets.items():
+        for size, add in ((None, 0), (8, 5)) if run == "church256" else ((None, 0),):
+            for seed in church_seeds if run == "church256" else (0,):
+                images = {"run": run, "seed": seed, "checkpoint": "best", "size": size}
+                needs.append(distance(root, f"{run}{size}{seed}", value + add + seed, images, p_data, standin))
+            for name, far in (("photographs_test", 100), (f"{p_data}_held_out", 1)):
+                of = {"set": name, "size": size}
+                needs.append(distance(root, f"{name}{size}.to_{p_data}", far + value + add, of, p_data, standin))
+    return request(root, "table3", needs)
+
+
+def test_table3_has_each_number_in_its_own_row(tmp_path):
+    frame = report.table3(of_table3(tmp_path), str(tmp_path / "table3.csv"))
+    published = pd.read_csv(Path(__file__).parents[2] / "data/published/table3.csv", dtype=str)
+    theirs = frame[frame["published_fid"] != ""]
+    assert list(zip(theirs["dataset"], theirs["approach"], theirs["published_fid"], strict=True)) == list(
+        published.itertuples(index=False, name=None)
+    )
+    measured = frame[frame["measured_distance"] != ""].set_index(["dataset", "approach"])["measured_distance"]
+    shrunk = ", all shrunk to 8x8"
+    raw, real = "p_0: source images as they are", "p_data: held-out real images"
+    assert measured.to_dict() == {
+        ("CelebA-HQ 256", "Ours"): "10",
+        ("CelebA-HQ 256", raw): "110",
+        ("CelebA-HQ 256", real): "11",
+        ("AFHQ-CAT", "Ours (256x256)"): "20",
+        ("AFHQ-CAT", raw): "120",
+        ("AFHQ-CAT", real): "21",
+        ("LSUN Church", "Ours (256x256)"): "30",
+        ("LSUN Church", raw): "130",
+        ("LSUN Church", real): "31",
+        ("LSUN Church", "Ours (64x64)"): "35",
+        ("LSUN Church", raw + shrunk): "135",
+        ("LSUN Church", real + shrunk): "36",
+    }
+    assert list(frame["dataset"].unique()) == ["CelebA-HQ 256", "AFHQ-CAT", "LSUN Church"]
+    assert list(frame["dataset"]) == sorted(frame["dataset"], key=list(frame["dataset"].unique()).index)
+    assert (frame["difference"] == "").all()
+    text = (tmp_path / "table3.md").read_text()
+    assert "stand-in" in text and "11.00 times nearer" in text and "bags of Fashion-MNIST" in text
+
+
+def test_a_difference_stands_only_where_both_are_fid(tmp_path):
+    frame = report.table3(of_table3(tmp_path, standin=False, church_seeds=(0, 2)), str(tmp_path / "table3.csv"))
+    differences = frame[frame["difference"] != ""].set_index("approach")["difference"].to_dict()
+    assert {name: float(value) for name, value in differences.items()} == {
+        "Ours": pytest.approx(10 - 17.31),
+        "Ours (256x256)": pytest.approx(31 - 14.87),  # the last of the two of this name, mean of two seeds
+        "Ours (64x64)": pytest.approx(36 - 10.84),
+    }
+    church = frame[(frame["dataset"] == "LSUN Church") & (frame["approach"] == "Ours (256x256)")].iloc[0]
+    assert church["seeds"] == 2
+    assert float(church["measured_distance_ci95"]) == pytest.approx(stats.t.ppf(0.975, 1) * 1, rel=0.05)
+    assert "stand-in" not in (tmp_path / "table3.md").read_text()
+
+
+def test_tableS7_pairs_the_published_with_the_measured_samplers(tmp_path):
+    """By their order, since the numbers of steps differ between scales."""
+    ways = {"cifar10": ((12, 1.0), (48, 0.25), (24, 0.5)), "celebahq256": ((12, 1.0), (24, 0.5), (48, 0.25))}
+    needs = [
+        distance(
+            tmp_path,
+            f"{run}{steps}",
+            steps + (run == "celebahq256"),
+            {"run": run, "seed": 0, "checkpoint": "best", "steps": steps, "step_size": size},
+        )
+        for run, samplers in ways.items()
+        for steps, size in samplers
+    ]
+    frame = report.tableS7(request(tmp_path, "tableS7", needs), str(tmp_path / "tableS7.csv"))
+    columns = ["published_sampler", "published_fid", "measured_sampler", "measured_distance"]
+    assert frame[columns].to_numpy().tolist() == [
+        ["64 x 0.1", "13.07", "48 x 0.25", "48"],
+        ["32 x 0.2", "13.21", "24 x 0.5", "24"],
+        ["16 x 0.4", "13.49", "12 x 1", "12"],
+        ["40 x 4.0", "19.19", "48 x 0.25", "49"],
+        ["20 x 8.0", "18.97", "24 x 0.5", "25"],
+        ["10 x 16.0", "19.19", "12 x 1", "13"],
+    ]
+    assert "the largest distance over the smallest is 4.00" in (tmp_path / "tableS7.md").read_text()
+
+
+# --- Figs. 2 to 5 and Sec. 5.3 ------------------------------------------------------------------------------------
+
+
+def trained(root: Path, run: str, seed: int, monitor: str = "", log: str = "", **settings) -> str:
+    """A training as its step leaves it: record, spec and the two .csv."""
+    folder = root / f"work/train/{run}-{seed}"
+    folder.mkdir(parents=True)
+    best = {"iteration": 40} if monitor else None
+    record = {"run": run, "seed": seed, "best": best, "iterations": 60, "gradient_steps": 99, "diverged": "inf" in log}
+    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "monitor.csv").write_text(monitor or "iteration\n")
+    (folder / "log.csv").write_text(log)
+    spec = root / f"work/specs/train/{folder.name}.json"
+    spec.parent.mkdir(parents=True, exist_ok=True)
+    base = {"r1": 0.1, "monitor": {"n": 500}, "schedule": {"K_start": 0, "K_max": 16}}
+    parents = {"init": "pretrain/x"} if settings.pop("init", False) else {}
+    spec.write_text(json.dumps({"settings": base | settings, "parents": parents}))
+    return f"work/train/{folder.name}"
+
+
+def stand_in(root: Path) -> str:
+    folder = root / "work/extractor/classifier"
+    folder.mkdir(parents=True)
+    (folder / "extractor.json").write_text(json.dumps({"kind": "classifier"}))
+    return "work/extractor/classifier"
+
+
+def texts(figure) -> list[str]:
+    """All labels of a figure's lines and axes."""
+    found = [(*axis.get_legend_handles_labels()[1], axis.get_xlabel(), axis.get_ylabel()) for axis in figure.axes]
+    return [text for texts in found for text in texts]
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list:
+    """The figures that are saved."""
+    figures = []
+    saved = ablations.save
+    monkeypatch.setattr(ablations, "save", lambda figure, out: figures.append(figure) or saved(figure, out))
+    return figures
+
+
+MONITOR = """iteration,gradient_steps,steps,distance
+20,100,12,{0}
+20,100,24,900
+40,300,12,500
+40,300,24,{1}
+"""
+
+
+def test_fig2_draws_the_best_length_of_each_check_and_the_settings_of_each_run(tmp_path, drawn):
+    needs = [
+        trained(tmp_path, "celebahq256", 0, MONITOR.format(300, 100), init=True),
+        trained(tmp_path, "celebahq256", 1, MONITOR.format(200, 60), init=True),
+        trained(tmp_path, "celebahq256_scratch_r1_0", 0, MONITOR.format(700, 90), r1=0),
+        trained(tmp_path, "celebahq256_r1_0", 0, r1=0, init=True, weights="ab" * 32),  # the authors': no curve
+        stand_in(tmp_path),
+    ]
+    frame = report.fig2(request(tmp_path, "fig2", needs), str(tmp_path / "fig2.png"))
+    mine = frame[(frame["run"] == "celebahq256") & (frame["seed"] == 0)]
+    rows = [[20, 12, 300, False], [40, 24, 100, True]]
+    assert mine[["iteration", "steps", "distance", "kept"]].to_numpy().tolist() == rows
+    labels = texts(drawn[0])
+    assert "$R_1$ 0.1, pre-trained" in labels and "$R_1$ 0, from scratch" in labels
+    assert not any("$R_1$ 0, pre-trained" in label for label in labels)
+    assert "Frechet distance (stand-in) of 500 samples" in labels
+    lines = {line.get_label(): line.get_xydata().tolist() for line in drawn[0].axes[0].lines}
+    assert lines["$R_1$ 0.1, pre-trained"] == [[20, 250], [40, 80]], "the mean over seeds"
+    (band,) = drawn[0].axes[0].collections
+    assert set(band.get_paths()[0].vertices[:, 1]) == {60, 100, 200, 300}, "their range"
+    assert {path.suffix for path in tmp_path.glob("fig2.*")} == {".png", ".svg", ".csv"}
+
+
+def test_fig5_shows_the_cost_beside_the_iterations(tmp_path, drawn):
+    fixed = {"schedule": {"K_start": 16, "K_max": 16}}
+    needs = [
+        trained(tmp_path, "cifar10", 0, MONITOR.format(300, 100)),
+        trained(tmp_path, "cifar10_K_max", 0, MONITOR.format(400, 80).replace(",300,", ",640,"), **fixed),
+        stand_in(tmp_path),
+    ]
+    report.fig5(request(tmp_path, "fig5", needs), str(tmp_path / "fig5.png"))
+    iterations, cost = ({line.get_label(): line.get_xdata().tolist() for line in axis.lines} for axis in drawn[0].axes)
+    assert iterations["K = 16"] == [20, 40] and cost["K = 16"] == [100, 640]
+    assert cost["K = 0, 1, ..., 16"] == [100, 300]
+
+
+def test_figs_3_and_4_draw_means_and_each_seed(tmp_path, drawn):
+    values = {"cifar10_K_one": (90.0, 110.0), "cifar10_K_max": (40.0, 50.0)}
+    needs = []
+    for run, distances in values.items():
+        K = {"cifar10_K_one": 1, "cifar10_K_max": 16}[run]
+        for seed, value in enumerate(distances):
+            images = {"run": run, "seed": seed, "checkpoint": "best", "steps": 24, "step_size": 0.5}
+            needs.append(distance(tmp_path, f"{run}.{seed}", value, images))
+            needs.append(trained(tmp_path, run, seed, schedule={"K_start": K, "K_max": K}))
+    frame = report.fig4(request(tmp_path, "fig4", needs), str(tmp_path / "fig4.png"))
+    assert frame.groupby("K")["distance"].apply(list).to_dict() == {"1": [90, 110], "16": [40, 50]}
+    means = next(line for line in drawn[0].axes[0].lines if line.get_linestyle() == "-")
+    assert means.get_xydata().tolist() == [[1, 100], [16, 45]]
+
+    other = tmp_path / "fig3"
+    needs = [trained(other, run, 0) for run in ablations.FIG3]
+    for place, run in enumerate(ablations.FIG3):
+        images = {"run": run, "seed": 0, "checkpoint": "best", "steps": 24, "step_size": 0.5}
+        needs.append(distance(other, run, 100.0 + place, images))
+    frame = report.fig3(request(other, "fig3", needs), str(other / "fig3.png"))
+    bars = [bar.get_width() for bar in drawn[1].axes[0].patches]
+    assert bars == [100, 101, 102] == frame.set_index("run").loc[list(ablations.FIG3), "distance"].tolist()
+    names = [label.get_text() for label in drawn[1].axes[0].get_yticklabels()]
+    assert [name.split()[3] for name in names] == ["11", "4", "1"]  # p_0 crops of so many photographs
+
+
+LOG = "iteration,K,gradient_steps,loss,r1,logit_data,logit_contrastive,auc\n"
+
+
+def test_stability_states_the_median_of_the_last_100_iterations(tmp_path, drawn):
+    adam, small = {"lr": 5e-4}, {"lr": 1e-6}
+    growing = LOG + "".join(f"{i},4,{i},0,0,{10.0 ** (i / 20)},0,1\n" for i in range(20, 201, 20))
+    calm = LOG + "".join(f"{i},4,{i},0,0,{i % 40},-1,1\n" for i in range(20, 201, 20))
+    overflow = LOG + "20,4,0,0,0,5,1,1\n40,4,0,nan,0,inf,-inf,0\n"
+    runs = {
+        "a": (growing, "max_likelihood", None, adam),
+        "b": (overflow, "max_likelihood", {"step_size": 0.01}, adam),
+        "c": (calm, "binary_at", None, small),
+    }
+    needs = [
+        trained(tmp_path, run, 0, log=log, objective=objective, langevin=langevin, optimizer=optimizer)
+        for run, (log, objective, langevin, optimizer) in runs.items()
+    ]
+    frame = report.stability(request(tmp_path, "stability", needs), str(tmp_path / "stability.png"))
+    last = frame.groupby("run").last()
+    # iterations 120, 140, ..., 200
+    assert last.loc["a", "median_gap_100"] == pytest.approx(1e8) and last.loc["c", "median_gap_100"] == 1
+    assert last.loc["a", "gap"] == pytest.approx(1e10) and list(last["overflowed"]) == [False, True, False]
+    assert texts(drawn[0])[:3] == [
+        "Eq. 2, PGD, LR 0.0005: 1e+08",
+        "Eq. 2, Langevin, LR 0.0005: overflow at iteration 40",
+        "Eq. 11, PGD, LR 1e-06: 1",
+    ]
 
 
 def test_an_executed_notebook_is_normalised(tmp_path):

@@ -53,6 +53,7 @@ VARIANTS = {
     "in- and out-of-distribution": PLAIN
     | {"optimizer": SGD, "eps": 0.5, "in_attack": {"steps": 2, "step_size": 0.1, "eps": 0.25}, "r1": 0}
     | {"augment": {"p_data": CUTOUT, "p_0": CUTOUT}, "schedule": {"K_start": 2}},
+    "Langevin dynamics": PLAIN | {"langevin": {"step_size": 0.01}, "schedule": {"K_start": 2}},
     "maximum likelihood": PLAIN | {"objective": "max_likelihood", "optimizer": {"lr": 1e-6}},
     "bfloat16": PLAIN | {"precision": "bf16"},
 }
@@ -162,6 +163,39 @@ def test_best_is_the_lowest_check_and_its_weights_give_that_distance(smoke):
     assert frechet_distance(*gaussians) == pytest.approx(record["best"]["distance"], rel=1e-5)
 
 
+def test_scored_from_the_beginning_and_selected_from_the_start_on(smoke):
+    """Curves begin with the run; only what comes at monitor.start or after it can be kept."""
+    job = job_of(smoke, monitor={"every": 8, "start": 24}, optimizer={"lr": 0.01})
+    loop.train(job, CPU)
+    checks = pd.read_csv(job.folder / "monitor.csv")
+    assert list(checks["iteration"].unique()) == [8, 16, 24, 32, 40]
+    best = checks[checks["iteration"] >= 24].sort_values("distance").iloc[0]
+    assert record_of(job.folder)["best"]["iteration"] == best["iteration"]
+    # the settings are such that a lower distance comes before, which must not be taken
+    assert checks["distance"].min() < best["distance"]
+    log = pd.read_csv(job.folder / "log.csv").set_index("iteration")["gradient_steps"]
+    assert set(checks.set_index("iteration").loc[40, "gradient_steps"]) == {log[40]}
+
+
+def test_langevin_dynamics_make_the_contrastive_samples(smoke, monkeypatch):
+    """From the batch of p_0, with the run's K and step size, other noise in each iteration; PGD does not run."""
+    calls = []
+
+    def recorded(f, x, steps, step_size, generator):
+        calls.append((x.clone(), steps, step_size, generator.initial_seed()))
+        return x + 1
+
+    monkeypatch.setattr(loop, "langevin", recorded)
+    monkeypatch.setattr(loop, "pgd", lambda *_, **__: pytest.fail("PGD ran"))
+    changes = {"langevin": {"step_size": 0.02}, "schedule": {"K_start": 2, "iterations": 3}, "monitor": None}
+    job = job_of(smoke, **changes)
+    loop.train(job, CPU)
+    assert [call[1:3] for call in calls] == [(2, 0.02)] * 3 and len({call[3] for call in calls}) == 3
+    p_0 = torch.from_numpy(np.load(job.parent("p_0") / "images.npy")).permute(0, 3, 1, 2).float() / 255
+    torch.testing.assert_close(calls[0][0], p_0[batch_indices(len(p_0), 16, 0, 0, loop.STREAMS["p_0"])])
+    assert record_of(job.folder)["gradient_steps"] == 6
+
+
 def test_the_number_of_shards_changes_no_byte(smoke):
     root, plan = smoke
     loop.train(job_of(smoke), CPU)
@@ -203,14 +237,14 @@ def test_without_a_monitor_the_last_weights_are_kept(smoke):
 def test_training_starts_from_a_pretrained_classifier(smoke):
     """f starts as the logit of the classifier's first class: which photograph a crop came from."""
     root, _ = smoke
-    plan = planned("smoke", runs={"cifar10": {"init": "photographs", "schedule": {"iterations": 1}, "average": None}})
+    plan = planned("smoke", runs={"cifar10": {"init": "imagenet", "schedule": {"iterations": 1}, "average": None}})
     step = plan.train("cifar10", 0)
     write_specs(root, step)
     pretraining = Job(root / step.parents["init"].spec_file)
     train_classifier(pretraining, CPU)
-    assert record_of(pretraining.folder)["classes"] == ["astronaut", "china"]
+    assert record_of(pretraining.folder)["classes"] == ["astronaut", "camera", "china"]
     state = loop.initial(Job(root / step.spec_file), (1, 8, 8), CPU)
-    whole = Classifier(step.settings["network"], (1, 8, 8), 2)
+    whole = Classifier(step.settings["network"], (1, 8, 8), 3)
     whole.load_state_dict(load_file(pretraining.folder / "model.safetensors"))
     x = torch.rand(3, 1, 8, 8)
     torch.testing.assert_close(state.model(x), whole(x)[:, 0])
@@ -218,7 +252,7 @@ def test_training_starts_from_a_pretrained_classifier(smoke):
 
 def test_a_pretraining_that_was_interrupted_goes_on(smoke, monkeypatch):
     root, _ = smoke
-    step = planned("smoke").pretrain("photographs")
+    step = planned("smoke").pretrain("imagenet")
     write_specs(root, step)
     job = Job(root / step.spec_file)
     train_classifier(job, CPU)

@@ -14,8 +14,8 @@ from conftest import run, snakemake
 
 KILLS = 5  # of each phase
 PHASES = {  # what is removed and asked for again, the log that says that it began, and how many seconds it may take
-    "train": ("work/train/*/*", "logs/train/*.log", 5.0),
-    "sample": ("work/sample/*/*", "logs/sample/*.0-of-1.log", 5.0),
+    "train": ("work/train/cifar10-*/*", "logs/train/*.log", 5.0),
+    "sample": ("work/sample/cifar10.*/*", "logs/sample/*.0-of-1.log", 5.0),
     "score": ("work/*/cifar10.best.*/metric.json", "logs/metric/*.log", 4.0),
     "render": ("results/*/*2.*", "logs/render/*.log", 7.0),
 }
@@ -74,15 +74,13 @@ def products(folder: Path) -> dict[str, bytes]:
 def test_sigterm_saves_and_a_rerun_goes_on(computed, tmp_path):
     folder = Path(shutil.copytree(computed, tmp_path / "checkout"))
     wanted = products(folder)
-    shutil.rmtree(folder / "work/train")
-    shutil.rmtree(folder / "work/checkpoints")
-    (spec,) = folder.glob("work/specs/train/*.json")
+    spec, trained = without_training(folder)
     training = start_training(folder, spec)
     training.send_signal(signal.SIGTERM)
     output, _ = training.communicate()
     assert training.returncode == 128 + signal.SIGTERM, output
     assert "stopped at iteration" in output and "Traceback" not in output
-    assert list(folder.glob("work/checkpoints/train/*/state.pt")) and not list(folder.glob("work/train/*/run.json"))
+    assert list(folder.glob("work/checkpoints/train/*/state.pt")) and not (trained / "run.json").exists()
     assert run(folder, sys.executable, "-m", "atebm", "train", str(spec)).returncode == 0
     assert products(folder) == wanted
 
@@ -91,9 +89,7 @@ def test_an_orphan_and_a_rerun_never_write_together(computed, tmp_path):
     """The second waits, says for whom, and takes over where the first, once killed, had stopped."""
     folder = Path(shutil.copytree(computed, tmp_path / "checkout"))
     wanted = products(folder)
-    shutil.rmtree(folder / "work/train")
-    shutil.rmtree(folder / "work/checkpoints")
-    (spec,) = folder.glob("work/specs/train/*.json")
+    spec, trained = without_training(folder)
     orphan = start_training(folder, spec)
     orphan.send_signal(signal.SIGSTOP)
     rerun = subprocess.Popen(
@@ -105,12 +101,21 @@ def test_an_orphan_and_a_rerun_never_write_together(computed, tmp_path):
     )
     assert f"process {orphan.pid} on" in (rerun.stdout.readline() if rerun.stdout else "")
     time.sleep(1)
-    assert rerun.poll() is None and not list(folder.glob("work/train/*/*"))
+    assert rerun.poll() is None and not list(trained.glob("*"))
     orphan.kill()
     orphan.communicate()
     output, _ = rerun.communicate()
     assert rerun.returncode == 0, output
     assert products(folder) == wanted
+
+
+def without_training(folder: Path) -> tuple[Path, Path]:
+    """Forget one training and its state; returns its spec and where it was."""
+    (spec,) = folder.glob("work/specs/train/cifar10-*.json")
+    trained = folder / "work/train" / spec.stem
+    shutil.rmtree(trained)
+    shutil.rmtree(folder / "work/checkpoints")
+    return spec, trained
 
 
 def start_training(folder: Path, spec: Path) -> subprocess.Popen[str]:

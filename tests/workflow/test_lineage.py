@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from conftest import run
 
+from atebm.artifacts import ARTIFACTS
 from atebm.config import Paper, Section
 from atebm.errors import UserError
 from atebm.files import sealed
+from atebm.kinds import FILES
 from atebm.layers import load
 from atebm.lineage.prune import leftovers
 from atebm.lineage.snapshot import snapshot
@@ -43,8 +45,7 @@ def test_verify_finds_every_changed_byte_and_nothing_else(computed, folder):
     plan = present(folder)
     assert verify(plan, folder)[0] == []
     specs = [path for path in folder.glob("work/specs/*/*") if path.parent.name != "artifact"]
-    steps = [path for kind in ("data", "extractor", "toy", "minimax", "train", "sample", "features", "metric")
-             for path in folder.glob(f"work/{kind}/*/*")]  # fmt: skip
+    steps = [path for kind in FILES for path in folder.glob(f"work/{kind}/*/*")]
     results = [path for path in folder.rglob("results/**/*") if path.is_file() and not path.name.startswith(".")]
     places = random.Random(0)
     for path in places.choices(sorted(specs), k=4) + places.choices(sorted(steps), k=8) + places.choices(results, k=8):
@@ -65,7 +66,7 @@ def test_verify_names_what_is_missing(folder):
     (folder / "results/fig1.svg").unlink()
     (sample,) = folder.glob("work/sample/cifar10.best-*")
     (sample / "images.npy").unlink()
-    shutil.rmtree(next(folder.glob("work/train/*")))
+    shutil.rmtree(next(folder.glob("work/train/cifar10-*")))
     code, output = atebm(folder, "verify")
     assert code == 1
     missing = [line.split(":")[0].split()[1] for line in output.splitlines() if line.startswith("missing")]
@@ -80,7 +81,7 @@ def test_verify_names_what_is_stale(folder):
     record.pop("seal")
     extractor.write_text(sealed({**record, "accuracy": 0.5}))
     findings, _ = verify(present(folder), folder)
-    children = {f"work/{kind}/{path.name}" for kind in ("features", "train") for path in folder.glob(f"work/{kind}/*")}
+    children = {step.folder for step in present(folder).steps.values() if "extractor" in step.parents}
     assert {finding.split()[1].rstrip(":") for finding in findings} == children
     assert all(finding.startswith("stale") for finding in findings)
 
@@ -94,10 +95,11 @@ def test_verify_names_results_of_another_plan(folder):
 
 
 def test_prune_keeps_what_a_plan_names(folder):
+    plan = present(folder)
     config = folder / "workflow/scales/smoke.yaml"
     config.write_text(config.read_text().replace("cifar10: { steps: selected, ", "cifar10: { steps: 1, "))
-    old = {f"{kind}/{path.name}" for kind in ("sample", "features", "metric")
-           for path in folder.glob(f"work/{kind}/cifar10.*")}  # fmt: skip
+    old = {f"{kind}/{id}" for kind, id in plan.steps.keys() - present(folder).steps.keys()}
+    assert any("cifar10.best" in step for step in old)
     code, output = atebm(folder, "prune")
     assert code == 0 and set(re.findall(r"MB  (.*)", output)) == old
     assert all((folder / "work" / step).exists() for step in old), "listing removes nothing"
@@ -111,10 +113,10 @@ def test_prune_keeps_what_a_plan_names(folder):
 
 def test_prune_leaves_alone_what_is_being_computed(folder):
     plan = present(folder, "seed=5")
-    held = next(path for path in folder.glob("work/locks/train/*.lock"))
-    assert any(found.step.startswith("train/") for found in leftovers([plan], folder))
+    held = next(folder.glob("work/locks/train/*.lock"))
+    before = {found.step for found in leftovers([plan], folder)}
     with locked_by_another(held):
-        assert not any(found.step.startswith("train/") for found in leftovers([plan], folder))
+        assert before - {found.step for found in leftovers([plan], folder)} == {f"train/{held.stem}"}
 
 
 @contextmanager
@@ -236,7 +238,9 @@ def test_every_section_names_its_source():
 
 def test_plan_says_what_is_here(folder):
     code, output = atebm(folder, "plan")
-    assert code == 0 and output.splitlines()[-1] == "scale smoke: 33 of 33 steps done, 11 of 11 artifacts drawn"
+    steps, artifacts = len(present(folder).steps), len(ARTIFACTS)
+    expected = f"scale smoke: {steps} of {steps} steps done, {artifacts} of {artifacts} artifacts drawn"
+    assert code == 0 and output.splitlines()[-1] == expected
     code, output = atebm(folder, "plan", "-C", "scale=paper")
     assert re.search(r"^to do +train/cifar10-[0-9a-f]{8}$", output, re.MULTILINE)
     assert "scale paper: 0 of" in output.splitlines()[-1]

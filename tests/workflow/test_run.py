@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import checkout, snakemake
+from conftest import checkout, planned, snakemake
 
-from atebm.artifacts import titled
+from atebm.artifacts import ARTIFACTS, is_table, titled
 
 TABLE2 = (
     "approach,group,published_is,published_fid,measured_is,measured_is_ci95,measured_distance,measured_distance_ci95,"
-    "metric,extractor,data,scale,n_samples,seeds"
+    "difference,metric,extractor,data,scale,n_samples,seeds"
 )
 
 
@@ -36,12 +36,10 @@ def results(folder: Path) -> dict[str, bytes]:
 
 def test_everything_is_there(smoke):
     names = set(results(smoke))
-    for figure in ("fig1", "figS1", "figS2"):
-        assert {f"results/{figure}.{suffix}" for suffix in ("png", "svg", "csv")} <= names
-    assert {"results/table2.csv", "results/table2.md", "results/manifest.json"} <= names
-    for table in ("table1", "tableS1", "tableS2", "tableS3", "tableS4", "tableS5", "tableS6"):
-        assert {f"results/{table}.csv", f"results/{table}.md"} <= names
-    for artifact in ("fig1", "figS1", "figS2", "table2"):
+    assert "results/manifest.json" in names
+    for artifact in ARTIFACTS:
+        suffixes = ("csv", "md") if is_table(artifact) else ("png", "svg", "csv")
+        assert {f"results/{artifact}.{suffix}" for suffix in suffixes} <= names
         assert {f"results/notebooks/{artifact}.{suffix}" for suffix in ("ipynb", "html")} <= names
     left_over = [path for path in smoke.rglob(".*") if path.name.split(".")[1].isdigit()]
     assert not left_over, "temporary files remain"
@@ -67,13 +65,42 @@ def test_table2_says_what_was_measured(smoke):
         "p_data: held-out real images",
     ]
     assert (measured["published_fid"].drop("Ours") == "").all()
-    (metric,) = (
-        record
-        for path in (smoke / "work/metric").glob("cifar10.best.frechet-*/metric.json")
-        if (record := json.loads(path.read_text()))["images"]["seed"] == 0
-    )
+    (path,) = (smoke / "work/metric").glob("cifar10.best.frechet-*/metric.json")
+    metric = json.loads(path.read_text())
     assert float(measured.loc["Ours", "measured_distance"]) == pytest.approx(metric["value"], rel=1e-3)
     assert "neither FID nor IS" in (smoke / "results/table2.md").read_text()
+
+
+def test_the_numbers_of_every_artifact_are_those_of_its_metrics(smoke):
+    """From results/*.csv back to the records, by the steps' names."""
+    metrics = json.loads((smoke / "results/metrics.json").read_text())
+    table3 = pd.read_csv(smoke / "results/table3.csv", dtype=str).set_index(["dataset", "approach"])
+    ours = {
+        ("CelebA-HQ 256", "Ours"): "celebahq256.best.seed0",
+        ("LSUN Church", "Ours (256x256)"): "church256.best.seed0",
+        ("LSUN Church", "Ours (64x64)"): "church256.best.4px.seed0",
+        ("LSUN Church", "p_0: source images as they are, all shrunk to 4x4"): "photographs_test.4px.to_bags",
+        ("AFHQ-CAT", "p_data: held-out real images"): "footwear_held_out.to_footwear",
+    }
+    for row, name in ours.items():
+        assert float(table3.loc[row, "measured_distance"]) == pytest.approx(metrics[name]["frechet"], rel=1e-3)
+    tableS7 = pd.read_csv(smoke / "results/tableS7.csv")
+    ways = [f"{run}_{way}_steps" for run in ("cifar10", "celebahq256") for way in ("small", "middle", "large")]
+    for value, name in zip(tableS7["measured_distance"], [f"{way}.best.seed0" for way in ways], strict=True):
+        assert value == pytest.approx(metrics[name]["frechet"], rel=1e-3)
+    for figure in ("fig3", "fig4"):
+        frame = pd.read_csv(smoke / f"results/{figure}.csv").set_index("run")["distance"]
+        for run, value in frame.items():
+            assert value == pytest.approx(metrics[f"{run}.best.seed0"]["frechet"])
+    for figure, n in (("fig2", 4), ("fig5", 3)):
+        frame = pd.read_csv(smoke / f"results/{figure}.csv")
+        assert frame["run"].nunique() == n and frame.groupby("run")["kept"].sum().eq(1).all()
+        for run, mine in frame.groupby("run"):
+            (path,) = (smoke / "work/train").glob(f"{run}-*/run.json")
+            best = json.loads(path.read_text())["best"]
+            assert mine.loc[mine["kept"], "distance"].item() == pytest.approx(best["distance"])
+    gaps = pd.read_csv(smoke / "results/stability.csv")
+    assert gaps.groupby(["objective", "contrastive", "lr"]).ngroups == gaps["run"].nunique() == 5
 
 
 def test_fig1_numbers(smoke):
@@ -111,19 +138,20 @@ def test_the_manifest_names_every_file_and_step(smoke):
         for name, digest in entry["files"].items():
             assert sha256(smoke / "work" / step / name) == digest
         assert entry["seconds"] > 0 or step.startswith("sample")
-    assert sum(step.startswith("train/") for step in manifest["steps"]) == 1
+    assert {tuple(step.split("/")) for step in manifest["steps"]} == set(planned("smoke").steps)
 
 
 def test_training_curves_are_those_of_the_plan(smoke, tmp_path):
     """One per run and seed, a row per logged iteration; a curve of a seed that left the plan leaves too."""
     curve = smoke / "results/training/cifar10.0.csv"
-    folder = next((smoke / "work/train").glob("cifar10-*"))
+    (folder,) = (smoke / "work/train").glob("cifar10-*")
     assert curve.read_text() == (folder / "log.csv").read_text()  # smoke logs less than is shown
     folder = Path(shutil.copytree(smoke, tmp_path / "checkout"))
     shutil.copy(curve, folder / "results/training/cifar10.1.csv")
     (folder / "results/manifest.json").unlink()
     assert snakemake(folder).returncode == 0
-    assert [path.name for path in (folder / "results/training").iterdir()] == ["cifar10.0.csv"]
+    runs = {f"{run}.{seed}.csv" for run, seed in planned("smoke").trainings()}
+    assert {path.name for path in (folder / "results/training").iterdir()} == runs
 
 
 def test_rendered_twice_is_byte_identical(smoke):
@@ -135,12 +163,14 @@ def test_rendered_twice_is_byte_identical(smoke):
 
 
 def test_computed_twice_is_byte_identical(smoke, tmp_path):
-    """Training, sampling, scoring and drawing from nothing; only the manifest holds seconds."""
+    """Training, sampling, scoring and drawing from nothing."""
     again = checkout(tmp_path / "with a space")
-    run = snakemake(again, "--config", "scale=smoke", "shards=3")
+    targets = [f"results/{name}" for name in ("table2.csv", "figS2.png", "fig1.png", "stability.png")]
+    run = snakemake(again, *targets, "--config", "scale=smoke", "shards=3")
     assert run.returncode == 0, output(run)
     before, after = results(smoke), results(again)
-    assert [name for name in before if before[name] != after.get(name)] == ["results/manifest.json"]
+    assert set(targets) < after.keys()
+    assert [name for name in after if before[name] != after[name]] == []
 
 
 def test_the_literal_command_works_without_conda(smoke):
@@ -187,7 +217,8 @@ def test_a_damaged_file_is_one_sentence_and_loses_nothing(tmp_path):
 
 @pytest.mark.parametrize("scale", ["smoke", "demo", "fashion", "paper"])
 def test_every_target_has_a_plan_at_every_scale(smoke, scale):
-    for target in ("all", "models", "numbers", "results/table2.csv", "results/fig1.png", "results/figS2.svg"):
+    drawn = [f"results/{artifact}.{'csv' if is_table(artifact) else 'png'}" for artifact in ARTIFACTS]
+    for target in ("all", "models", "numbers", *drawn):
         run = snakemake(smoke, "-n", target, "--config", f"scale={scale}")
         assert run.returncode == 0, output(run)
 
@@ -206,11 +237,10 @@ def test_the_report_is_one_file_with_captions_and_categories(smoke, tmp_path):
         return json.loads(found[1])
 
     shown = {category: set(chain(*files.values())) for category, files in embedded("categories").items()}
+    tables, figures = ([id for id in ARTIFACTS if is_table(id) == table] for table in (True, False))
     assert shown == {
-        "Tables": {"results/table2.csv", "results/notebooks/table2.html"},
-        "Figures": {
-            f"results/{file}" for id in ("fig1", "figS1", "figS2") for file in (f"{id}.png", f"notebooks/{id}.html")
-        },
+        "Tables": {f"results/{file}" for id in tables for file in (f"{id}.csv", f"notebooks/{id}.html")},
+        "Figures": {f"results/{file}" for id in figures for file in (f"{id}.png", f"notebooks/{id}.html")},
     }
     for path, result in embedded("results").items():
         assert titled(Path(path).stem) in result["caption"] and "scale smoke" in result["caption"]

@@ -13,7 +13,7 @@ from atebm.errors import ConfigError
 from atebm.freshness import MANIFEST, request, request_file
 from atebm.layers import scale_file
 from atebm.kinds import FILES
-from atebm.plan import Plan, write_specs
+from atebm.plan import Plan
 
 try:
     SCALE_FILE = scale_file(config["scale"], Path())
@@ -68,7 +68,6 @@ def inputs(kind):
 
     def files(wildcards):
         step = PLAN.step(kind, wildcards.id)
-        write_specs([step], Path())  # no artifact may need it
         return {
             "spec": ancient(step.spec_file),
             "parents": [ancient(file) for file in step.parent_files()],

@@ -51,7 +51,7 @@ use rule render_table as render_figure with:
 
 rule manifest:
     input:
-        [unless_stale(MANIFEST, f"results/plans/{artifact}.json") for artifact in PLAN.artifacts],
+        [unless_stale(MANIFEST, f"results/plans/{artifact}.json") for artifact in PLAN.usual],
         request=unless_stale(MANIFEST, request_file(MANIFEST)),
     output:
         "results/manifest.json",

@@ -1,4 +1,4 @@
-"""Sets that are drawn at random from another set, and frozen: the sources of samples, and what is told from p_data."""
+"""Sets that are parts of another set: drawn at random and frozen (sources of samples), or some of its classes."""
 
 from functools import partial
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DataError
 from ..job import Job, record_of
 from .archives import Content, unnumbered
 from .index import is_index, pictures_of
@@ -26,18 +27,35 @@ def drawn(job: Job) -> Content:
     labels = np.load(parent / "labels.npy")[order]
     if is_index(parent):
         return _cropped(job, parent, order, lambda: (labels, record["classes"]))
-    images = np.load(parent / "images.npy", mmap_mode="r")
-    return Content(
-        len(order),
-        images.shape[1:],
-        lambda start, _: (images[number][None] for number in order[start:]),
-        lambda: (labels, record["classes"]),
-    )
+    return _rows(parent, order, len(order), lambda: (labels, record["classes"]))
 
 
 def draw(total: int, n: int, seed: int, skip: int = 0) -> NDArray[np.int64]:
     """Numbers (n,) of `total` images, drawn without replacement; those from `skip` on of the seed's order."""
     return np.random.default_rng(seed).permutation(total)[skip : skip + n]
+
+
+def of_classes(job: Job) -> Content:
+    """The images of some classes of a set that is an array, in its order, labelled anew from 0.
+
+    Raises DataError for a class that it does not have; whoever reads the images sees whether they are `count`.
+    """
+    wanted, parent = job.settings["classes"], job.parent("of")
+    known = record_of(parent)["classes"]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise DataError(f"there is no class {unknown[0]!r}; set {parent.name} has: {', '.join(known)}.")
+    numbers = [known.index(name) for name in wanted]
+    labels = np.load(parent / "labels.npy")
+    order = np.flatnonzero(np.isin(labels, numbers))
+    anew = (labels[order, None] == numbers).argmax(1).astype(np.int64)
+    return _rows(parent, order, job.settings["count"], lambda: (anew, list(wanted)))
+
+
+def _rows(parent: Path, order: NDArray[np.int64], n: int, labels: Any) -> Content:
+    """Images of an array, by their numbers there, which should be `n`."""
+    images = np.load(parent / "images.npy", mmap_mode="r")
+    return Content(n, images.shape[1:], lambda start, _: (images[number][None] for number in order[start:]), labels)
 
 
 def _cropped(job: Job, parent: Path, order: NDArray[np.int64], labels: Any) -> Content:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -72,6 +73,11 @@ def to_float(images: Tensor) -> Tensor:
 def to_bytes(x: Tensor) -> Tensor:
     """[0, 1] to uint8 by truncation, as the authors' PNGs were written (facts: to_pil_image)."""
     return (x * 255).to(torch.uint8)
+
+
+def resized(images: Tensor, size: int, mode: str) -> Tensor:
+    """uint8 (N, C, H, W) at `size` pixels a side, rounded: averages over areas ("area"), or "bilinear"."""
+    return F.interpolate(images.float(), (size, size), mode=mode).round().to(torch.uint8)
 
 
 def generator(*key: int) -> torch.Generator:

@@ -1,6 +1,6 @@
 """Prepared image sets: uint8 NHWC arrays with an integer label per image, from verified files.
 
-Embedded ones are made here, those of public archives in archives.py.
+Embedded ones and parts of others are made here, those of public archives in archives.py.
 """
 
 import csv
@@ -21,7 +21,7 @@ from ..job import Job, record_file
 from ..progress import progress
 from .archives import Content, Images, Labels, tiny_images
 from .archives import content as archived
-from .drawn import drawn
+from .drawn import drawn, of_classes
 from .readers.arrays import FASHION_CLASSES, read_idx
 from .readers.transforms import padded
 from .sources import ARCHIVES
@@ -173,6 +173,8 @@ def described(job: Job, archives: Path) -> tuple[Content, dict[str, Any]]:
         return content, {"archives": checksums}
     if job.settings["reader"] == "drawn":
         return drawn(job), {}
+    if job.settings["reader"] == "classes":
+        return of_classes(job), {}
     images, labels, classes = prepare(job.settings)
     return Content(len(images), images.shape[1:], lambda start, _: [images[start:]], lambda: (labels, classes)), {}
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..config import Config, ImageIndex
+from ..config import Config
 from ..errors import ConfigError, DataError
 from ..files import canonical, sha256, write_text
 from ..job import Job
@@ -70,9 +70,7 @@ def network_of(config: Config, task: str) -> tuple[dict[str, Any], list[int]]:
     else:
         known = ", ".join(sorted({*config.runs, *config.pretrainings}))
         raise ConfigError(f"there is no run or pre-training {task!r} at scale paper; choose one of {known}.")
-    images = config.sets[p_data]
-    if size is None and not isinstance(images, ImageIndex):  # images of an index have all sizes, so `size` is given
-        size = images.size
+    size = size or config.size_of(p_data)  # images of an index have all sizes, so `size` is given
     assert size is not None
     return network.model_dump(mode="json"), [len(network.mean), size, size]
 

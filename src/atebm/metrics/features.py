@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.loader import Stored, to_float
+from ..data.loader import Stored, resized, to_float
 from ..energy import Classifier
 from ..files import atomic
 from ..job import Job, record_of
@@ -68,23 +68,40 @@ def extract(extractor: Extractor, images: Iterable[Tensor]) -> tuple[Features, F
     return np.concatenate(features), np.concatenate(logits)
 
 
+def shrunk(size: int | None, shape: list[int] | None) -> Callable[[Tensor], Tensor]:
+    """How images are shrunk to `size` pixels a side before an extractor sees them.
+
+    Where it sees images of one `shape` (C, H, W) only, they are enlarged to it again; Inception enlarges them itself.
+    """
+
+    def shrink(images: Tensor) -> Tensor:
+        if size is None:
+            return images
+        images = resized(images, size, "area")
+        return resized(images, shape[1], "bilinear") if shape else images
+
+    return shrink
+
+
 def write_features(job: Job, device: torch.device) -> None:
     """The `features` step: features.npy and logits.npy of a set or of samples, of which one batch is in memory."""
     extractor = load_extractor(job.parent("extractor"), device)
+    seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
     images = Stored(job.parent("images"), device, job.settings["n"])
+    shrink = shrunk(job.settings["size"], seen.get("shape"))
     with ExitStack() as stack:
         paths = [stack.enter_context(atomic(job.folder / name)) for name in ("features.npy", "logits.npy")]
         files = [stack.enter_context(path.open("wb")) for path in paths]
-        for parts in views(extractor, images.batches(extractor.batch)):
+        for parts in views(extractor, map(shrink, images.batches(extractor.batch))):
             for file, part in zip(files, parts, strict=True):
                 if file.tell() == 0:
                     header = {"descr": part.dtype.str, "fortran_order": False, "shape": (len(images), part.shape[1])}
                     np.lib.format.write_array_header_1_0(file, header)
                 file.write(np.ascontiguousarray(part).data)
-    seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
+    described = ("set", "run", "seed", "checkpoint", "sampler", "steps", "step_size")
     job.finish(
         {
-            "images": {key: of[key] for key in ("set", "run", "seed", "checkpoint") if key in of},
+            "images": {key: of[key] for key in described if key in of} | {"size": job.settings["size"]},
             "extractor": {key: seen[key] for key in ("extractor", "kind", "classes", "archive") if key in seen}
             | {"sha256": seen["files"]["model.safetensors"]},
             "n": len(images),

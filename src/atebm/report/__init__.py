@@ -3,7 +3,8 @@
 Each goes from the artifact's plan file to `out`, .png or .csv, and the files beside it.
 """
 
-from .generation import table2
+from .ablations import fig2, fig3, fig4, fig5, stability
+from .generation import table2, table3, tableS7
 from .minimax import figS1
 from .pictures import figS2
 from .settings import tableS2, tableS3, tableS4, tableS5, tableS6
@@ -12,14 +13,21 @@ from .toy import fig1
 
 __all__ = [
     "fig1",
+    "fig2",
+    "fig3",
+    "fig4",
+    "fig5",
     "figS1",
     "figS2",
+    "stability",
     "table1",
     "table2",
+    "table3",
     "tableS1",
     "tableS2",
     "tableS3",
     "tableS4",
     "tableS5",
     "tableS6",
+    "tableS7",
 ]

@@ -1,28 +1,32 @@
 """Image quality: the tables of IS and FID, published beside measured."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
 
 import pandas as pd
 
 from .needs import Needs
 from .published import published
-from .tabulating import Record, extractor_of, interval, of, write_table
+from .tabulating import Record, Row, compared, extractor_of, of, with_intervals, write_table
 
-TABLE2_MEASURED = [
-    "measured_is",
-    "measured_is_ci95",
-    "measured_distance",
-    "measured_distance_ci95",
-    "metric",
-    "extractor",
-    "data",
-    "scale",
-    "n_samples",
-    "seeds",
-]
+RAW, REAL = "p_0: source images as they are", "p_data: held-out real images"
+# Of Table 3, per run: the data set, and our rows at the run's resolution and at the task's also_at, as published.
+TABLE3 = {
+    "celebahq256": ("CelebA-HQ 256", "Ours", ""),
+    "afhqcat256": ("AFHQ-CAT", "Ours (256x256)", ""),
+    "church256": ("LSUN Church", "Ours (256x256)", "Ours (64x64)"),
+}
+TABLES7 = {"CIFAR-10": "cifar10", "CelebA-HQ 256": "celebahq256"}
+STANDIN = (
+    "The extractor is a stand-in, a small classifier trained on the same labels: its numbers rank the measured rows "
+    "and are neither FID nor IS, so they do not compare with the published columns."
+)
+SELECTED = "Checkpoint and sampler length were chosen on validation sources."
+INTERVAL = "± is half of a 95 % interval."
+
+
+# --- Table 2 ------------------------------------------------------------------------------------------------------
 
 
 def table2(plan: str, out: str) -> pd.DataFrame:
@@ -35,58 +39,27 @@ def table2(plan: str, out: str) -> pd.DataFrame:
     """
     needs = Needs.read(plan)
     task, metrics = needs.task("cifar10"), needs.records("metric")
-    frame = published("table2").rename(columns={"is": "published_is", "fid": "published_fid"})
-    frame = frame.reindex(columns=[*frame.columns, *TABLE2_MEASURED])
-    rows = {
-        "Ours": ("AT-based", of(metrics, run="cifar10", checkpoint="best")),
-        "Ours, last iteration": ("AT-based", of(metrics, run="cifar10", checkpoint="last")),
-        "p_0: source images as they are": ("reference", of(metrics, set=task["sources"])),
-        "p_data: held-out real images": ("reference", of(metrics, set=task["held_out"])),
+    images = {
+        ("Ours", "AT-based"): of(metrics, run="cifar10", checkpoint="best"),
+        ("Ours, last iteration", "AT-based"): of(metrics, run="cifar10", checkpoint="last"),
+        (RAW, "reference"): of(metrics, set=task["sources"]),
+        (REAL, "reference"): of(metrics, set=task["held_out"]),
     }
-    frame = frame.astype(object).set_index("approach")
-    (n,) = {record["n_samples"] for record in of(metrics, "frechet", run="cifar10")}
-    for approach, (group, records) in rows.items():
-        frame.loc[approach, "group"] = group
-        for column, value in measured(records, n).items():
-            frame.loc[approach, column] = value
-        frame.loc[approach, ["data", "scale"]] = [task["played_by"], needs.scale]
-    frame = frame.reset_index().fillna("")
+    rows = [
+        Row({"approach": approach, "group": group}, records, task["played_by"])
+        for (approach, group), records in images.items()
+    ]
+    frame = published("table2").rename(columns={"is": "published_is", "fid": "published_fid"})
+    frame = compared(frame, rows, needs.scale, scores=True)
     write_table(frame, table2_shown(frame), Path(out), table2_caption(needs, metrics))
     return frame
 
 
 def table2_shown(frame: pd.DataFrame) -> pd.DataFrame:
     """Table 2 for a page: values with their intervals; what the caption says of all measured rows is left out."""
-    shown = frame[["approach", "group", "published_is", "published_fid"]].copy()
-    known = ["measured_is", "measured_distance"]
-    extra = [name for name in frame.columns if f"{name}_ci95" in frame.columns and name not in known]
-    for column in (*known, *extra):
-        intervals = " ± " + frame[f"{column}_ci95"]
-        shown[column] = frame[column] + intervals.where(frame[column] != "", "")
-    extra = [name.removeprefix("measured_").replace("kid", "KID").replace("_", " ") for name in extra]
-    measured = [f"{name}, measured" for name in ("score", "distance", *extra)]
-    shown.columns = ["approach", "group", "IS, published", "FID, published", *measured]
-    return shown
-
-
-def measured(records: Sequence[Record], n: int) -> dict[str, Any]:
-    """The measured columns of one row, from its records (some metrics for each seed); `n` images are our samples."""
-    scores, distances, kids = (of(records, metric) for metric in ("inception_score", "frechet", "kid"))
-    images = distances[0]["n_samples"]
-    distance = "measured_distance" if images == n else f"measured_distance_of_{images}_images"
-    columns = {"measured_is": scores, distance: distances, "measured_kid": kids}
-    values = {}
-    for column, found in columns.items():
-        if found:
-            values[column] = f"{mean(record['value'] for record in found):.4g}"
-            values[f"{column}_ci95"] = f"{interval(found):.2g}"
-    return {
-        **values,
-        "metric": "; ".join(found[0]["name"] for found in columns.values() if found),
-        "extractor": extractor_of(distances[0]),
-        "n_samples": images,
-        "seeds": len(distances),
-    }
+    shown = frame[["approach", "group", "published_is", "published_fid"]]
+    shown.columns = ["approach", "group", "IS, published", "FID, published"]
+    return shown.join(with_intervals(frame))
 
 
 def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
@@ -109,14 +82,113 @@ def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
             f"Distance of the source images over that of our samples: {', '.join(seeds)}; median {median(ratios):.2f}."
         )
     if ours[0]["standin"]:
-        words.append(
-            "The extractor is a stand-in, a small classifier trained on the same labels: its numbers rank the measured "
-            "rows and are neither FID nor IS, so they do not compare with the published columns."
-        )
+        words.append(STANDIN)
     shares = of(best, "class_shares")
     if shares:
         smallest = min(shares, key=lambda record: record["value"])
         name = min(smallest["shares"], key=smallest["shares"].get)
         words.append(f"Rarest class among our samples by that classifier: {name}, {100 * smallest['value']:.1f} %.")
-    words.append("Checkpoint and sampler length were chosen on validation sources. ± is half of a 95 % interval.")
-    return " ".join(words)
+    return " ".join([*words, SELECTED, INTERVAL])
+
+
+# --- Table 3 ------------------------------------------------------------------------------------------------------
+
+
+def table3(plan: str, out: str) -> pd.DataFrame:
+    """Table 3: published FID beside measured distances on the three 256x256 tasks, with the ends of each one's ruler.
+
+    Columns and intervals are those of Table 2. Writes `out` (.csv) and the same as .md.
+    """
+    needs = Needs.read(plan)
+    metrics = needs.records("metric")
+    frame = published("table3").rename(columns={"fid": "published_fid"})
+    datasets = list(frame["dataset"].unique())
+    frame = compared(frame, list(table3_rows(needs, metrics)), needs.scale)
+    frame = frame.sort_values("dataset", key=lambda column: column.map(datasets.index), kind="stable")
+    shown = frame[["dataset", "approach", "published_fid"]]
+    shown.columns = ["data set", "approach", "FID, published"]
+    shown = shown.join(with_intervals(frame)).assign(**{"difference of FID": frame["difference"]})
+    write_table(frame, shown, Path(out), table3_caption(needs, metrics))
+    return frame
+
+
+def table3_rows(needs: Needs, metrics: Sequence[Record]) -> Iterator[Row]:
+    """The measured rows: samples, raw sources and real images of each task, also shrunk where it says so."""
+    for run, (dataset, whole, shrunk) in TABLE3.items():
+        task = needs.task(run)
+        for size, ours in ((None, whole), (task["also_at"], shrunk)):
+            if not ours or (ours == shrunk and not size):
+                continue
+            suffix = f", all shrunk to {size}x{size}" if size else ""
+            images = {ours: of(metrics, run=run, size=size)}
+            for name, source in ((RAW, task["sources"]), (REAL, task["held_out"])):
+                images[f"{name}{suffix}"] = to_set(task["p_data"], of(metrics, set=source, size=size))
+            for approach, records in images.items():
+                if records:
+                    yield Row({"dataset": dataset, "approach": approach}, records, f"{task['played_by']}{suffix}")
+
+
+def to_set(reference: str, metrics: Sequence[Record]) -> list[Record]:
+    """The distances to one set among those to several."""
+    return [record for record in metrics if record["reference"]["set"] == reference]
+
+
+def table3_caption(needs: Needs, metrics: Sequence[Record]) -> str:
+    words = [f"Table 3 at scale {needs.scale}."]
+    for run, (dataset, _, _) in TABLE3.items():
+        task = needs.task(run)
+        ours = of(metrics, run=run, size=None)
+        (raw,) = to_set(task["p_data"], of(metrics, set=task["sources"], size=None))
+        ratio = raw["value"] / mean(record["value"] for record in ours)
+        words.append(
+            f"{dataset} is played by: {task['played_by']}; {ours[0]['n_samples']} samples are scored against "
+            f"{ours[0]['n_reference']} training images, and are {ratio:.2f} times nearer to them than their sources."
+        )
+    words.append(f"Measured: {metrics[0]['name']}, extractor {extractor_of(metrics[0])}.")
+    if metrics[0]["standin"]:
+        words.append(STANDIN)
+    return " ".join([*words, SELECTED, INTERVAL])
+
+
+# --- Table S7 -----------------------------------------------------------------------------------------------------
+
+
+def tableS7(plan: str, out: str) -> pd.DataFrame:
+    """Table S7: published FID beside distances of samples of the same model, by steps and step size at equal product.
+
+    Columns and intervals are those of Table 2; measured_sampler says the steps and the step size that were used here.
+    Writes `out` (.csv) and the same as .md.
+    """
+    needs = Needs.read(plan)
+    metrics = needs.records("metric")
+    frame = published("tableS7").rename(columns={"sampler": "published_sampler", "fid": "published_fid"})
+    rows = []
+    for dataset, run in TABLES7.items():
+        mine, task = of(metrics, run=run), needs.task(run)
+        lengths = sorted({record["images"]["steps"] for record in mine}, reverse=True)  # published in this order too
+        theirs = frame.loc[frame["dataset"] == dataset, "published_sampler"]
+        for sampler, steps in zip(theirs, lengths, strict=True):
+            names = {"dataset": dataset, "published_sampler": sampler}
+            rows.append(Row(names, of(mine, steps=steps), task["played_by"]))
+    frame = compared(frame, rows, needs.scale)
+    used = [f"{row.records[0]['images']['steps']} x {row.records[0]['images']['step_size']:g}" for row in rows]
+    frame.insert(list(frame).index("measured_distance"), "measured_sampler", used)
+    shown = frame[["dataset", "published_sampler", "published_fid", "measured_sampler"]]
+    shown.columns = ["data set", "steps x size, published", "FID, published", "steps x size, measured"]
+    shown = shown.join(with_intervals(frame)).assign(**{"difference of FID": frame["difference"]})
+    write_table(frame, shown, Path(out), tableS7_caption(needs, metrics))
+    return frame
+
+
+def tableS7_caption(needs: Needs, metrics: Sequence[Record]) -> str:
+    words = [f"Table S7 at scale {needs.scale}."]
+    for dataset, run in TABLES7.items():
+        values = [record["value"] for record in of(metrics, run=run)]
+        words.append(
+            f"{dataset} is played by: {needs.task(run)['played_by']}; the largest distance over the smallest is "
+            f"{max(values) / min(values):.2f}."
+        )
+    words.append(f"Measured: {metrics[0]['name']} of {metrics[0]['n_samples']}, extractor {extractor_of(metrics[0])}.")
+    if metrics[0]["standin"]:
+        words.append(STANDIN)
+    return " ".join([*words, "The checkpoint was chosen on validation sources.", INTERVAL])

@@ -30,6 +30,16 @@ class Needs:
         """A task of config.yaml: its title, what played it, and the sets around it."""
         return self.contents["tasks"][name]
 
+    def spec(self, folder: Path) -> dict[str, Any]:
+        """The settings and parents of the step in a folder work/<kind>/<id>/."""
+        spec = folder.parents[1] / "specs" / folder.parent.name / f"{folder.name}.json"
+        return json.loads(spec.read_text())
+
+    def trainings(self) -> dict[str, dict[str, Any]]:
+        """Specs of what was trained here, by run; those of one run differ by their seed alone."""
+        specs = {record_of(folder)["run"]: self.spec(folder) for folder in self.folder("train")}
+        return {run: spec for run, spec in specs.items() if "weights" not in spec["settings"]}
+
     @property
     def settings(self) -> dict[str, Any]:
         """What the artifact shows of the configuration, as settings.py selects it."""

@@ -36,11 +36,12 @@ def write_summary(results: Path, request: Path) -> None:
 
 
 def metrics(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Image set or run, checkpoint, seed -> metric -> value; "frechet" and "inception_score" as the steps name them."""
+    """Images, as the steps name them, and seed -> metric -> value: "cifar10.best.seed0" -> "frechet" -> 69.0."""
     table: dict[str, Any] = {}
     for record in records:
-        images = record["images"]
-        name = images.get("set") or f"{images['run']}.{images['checkpoint']}.seed{images['seed']}"
+        name = record["step"].removeprefix("metric/").rpartition(f".{record['metric']}-")[0]
+        if "seed" in record["images"]:
+            name = f"{name}.seed{record['images']['seed']}"
         table.setdefault(name, {})[record["metric"]] = record["value"]
     return table
 

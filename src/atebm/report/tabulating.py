@@ -1,7 +1,9 @@
-"""What all tables share: choosing records, their intervals, and their files."""
+"""What all tables share: choosing records, their intervals, measured beside published, and their files."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pandas as pd
@@ -10,6 +12,81 @@ from ..files import atomic, write_text
 from ..metrics.score import t_half_width
 
 Record = dict[str, Any]  # a metric.json
+
+SCORES = ("measured_is", "measured_is_ci95")
+MEASURED = (
+    "measured_distance",
+    "measured_distance_ci95",
+    "difference",
+    "metric",
+    "extractor",
+    "data",
+    "scale",
+    "n_samples",
+    "seeds",
+)
+NAMES = {"is": "score", "kid": "KID"}  # of measured columns, for a page
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured for one row of a table."""
+
+    names: dict[str, str]  # the columns that tell it from others, as they are published
+    records: list[Record]  # one of each metric for each seed
+    data: str  # what the images were
+
+
+def compared(frame: pd.DataFrame, rows: Sequence[Row], scale: str, scores: bool = False) -> pd.DataFrame:
+    """The rows of a published table with measured columns; what nothing was published for comes last.
+
+    Measured columns hold the mean over seeds and half of a 95 % interval, and `difference` measured less published_fid
+    where both are FID of as many images. The distance of a set with another number of images than our samples, another
+    metric than theirs, and KID have columns of their own. What was not measured, or not published, is empty. `scores`
+    adds columns of the Inception Score.
+    """
+    columns = [*frame.columns, *(SCORES if scores else ()), *MEASURED]
+    frame = frame.reindex(columns=columns).astype(object).fillna("")
+    (n,) = {record["n_samples"] for row in rows for record in of(row.records, "frechet") if "run" in record["images"]}
+    for row in rows:
+        same = (frame[list(row.names)] == pd.Series(row.names)).all(axis=1)
+        index = int(same.argmax()) if same.any() else len(frame)
+        values = row.names | measured(row.records, n)
+        if "measured_distance" in values:
+            values["difference"] = difference(row.records, frame["published_fid"].get(index, ""))
+        for column, value in (values | {"data": row.data, "scale": scale}).items():
+            frame.loc[index, column] = value
+    return frame.fillna("")
+
+
+def measured(records: Sequence[Record], n: int) -> dict[str, Any]:
+    """The measured columns of one row, of those metrics that it has; `n` images are our samples."""
+    scores, distances, kids = (of(records, metric) for metric in ("inception_score", "frechet", "kid"))
+    images = distances[0]["n_samples"]
+    distance = "measured_distance" if images == n else f"measured_distance_of_{images}_images"
+    found = {
+        column: mine
+        for column, mine in zip(("measured_is", distance, "measured_kid"), (scores, distances, kids), strict=True)
+        if mine
+    }
+    values: dict[str, Any] = {}
+    for column, mine in found.items():
+        values[column] = f"{mean(record['value'] for record in mine):.4g}"
+        values[f"{column}_ci95"] = f"{interval(mine):.2g}"
+    return values | {
+        "metric": "; ".join(mine[0]["name"] for mine in found.values()),
+        "extractor": extractor_of(distances[0]),
+        "n_samples": images,
+        "seeds": len(distances),
+    }
+
+
+def difference(records: Sequence[Record], published: str) -> str:
+    """Measured less published, where both are FID."""
+    distances = of(records, "frechet")
+    if not published or distances[0]["standin"]:
+        return ""
+    return f"{mean(record['value'] for record in distances) - float(published):+.4g}"
 
 
 def of(metrics: Sequence[Record], metric: str | None = None, **images: Any) -> list[Record]:
@@ -26,6 +103,17 @@ def extractor_of(record: Record) -> str:
 def interval(records: Sequence[Record]) -> float:
     """Half of a 95 % interval: of the mean over seeds where there are several, else as the metric itself states it."""
     return t_half_width([record["value"] for record in records]) if len(records) > 1 else records[0]["ci95"]
+
+
+def with_intervals(frame: pd.DataFrame) -> pd.DataFrame:
+    """The measured columns for a page, "69.01 ± 3.2", empty where they are, under names for a page."""
+    shown = pd.DataFrame(index=frame.index)
+    for column in map(str, frame):
+        if f"{column}_ci95" in frame:
+            name = column.removeprefix("measured_").replace("_", " ")
+            intervals = " ± " + frame[f"{column}_ci95"]
+            shown[f"{NAMES.get(name, name)}, measured"] = frame[column] + intervals.where(frame[column] != "", "")
+    return shown
 
 
 def write_table(frame: pd.DataFrame, shown: pd.DataFrame, out: Path, caption: str) -> None:

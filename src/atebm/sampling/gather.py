@@ -35,6 +35,7 @@ def gather(job: Job, shards: list[Path]) -> None:
             "iteration": (model[checkpoint] or {"iteration": model["iterations"]})["iteration"],
             "steps": steps_of(job),
             "step_size": job.settings["step_size"],
+            "sampler": job.spec["name"].rpartition(".")[0],
             "n": len(images),
             "device": str(parts[0]["device"]),
         }

@@ -1,10 +1,12 @@
 """The `sample` step: PGD from source images, in shards whose number changes no byte (supplement Table 4)."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur
 
 from ..attacks.pgd import pgd
 from ..data.loader import Stored, cuts, to_bytes, to_float
@@ -33,7 +35,8 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
     parts: list[dict[str, np.ndarray]] = []
     with frozen(model), progress(f"sample {job.spec['name']}, {steps} steps", len(mine)) as report:
         for done, rows in enumerate(mine, start=1):
-            parts.append(ascend(model, sources[rows], steps, settings["step_size"]))
+            start = blurred(to_float(sources[rows]), settings["blur"])
+            parts.append(ascend(model, start, steps, settings["step_size"]))
             report(done)
     shape = tuple(sources.shape[i] for i in (1, 2, 0))
     empty = {"images": np.empty((0, *shape), np.uint8), **{name: np.empty(0, np.float32) for name in PATH_COLUMNS}}
@@ -42,9 +45,17 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
         np.savez(temporary, allow_pickle=False, device=np.array(device_name(device)), **columns)
 
 
-def ascend(model: Energy, sources: Tensor, steps: int, step_size: float) -> dict[str, np.ndarray]:
-    """One batch: samples as bytes, f before and after, and the L2 distance moved, in [0, 1] pixel units."""
-    start = to_float(sources)
+def blurred(x: Tensor, sigma: float) -> Tensor:
+    """Images (b, C, H, W) under a Gaussian blur of that standard deviation in pixels (Fig. S5); 0 leaves them as they are.
+
+    Cut off beyond 3 sigma; what lies outside the image is its mirror image.
+    """
+    side = 2 * math.ceil(3 * sigma) + 1
+    return gaussian_blur(x, [side, side], [sigma, sigma]) if sigma else x
+
+
+def ascend(model: Energy, start: Tensor, steps: int, step_size: float) -> dict[str, np.ndarray]:
+    """One batch of sources: samples as bytes, f before and after, and the L2 distance moved, in [0, 1] pixel units."""
     x = pgd(model, start, steps, step_size)
     with torch.inference_mode():
         columns = (model(start), model(x), (x - start).flatten(1).norm(dim=1))

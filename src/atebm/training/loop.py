@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ..attacks.langevin import langevin
 from ..attacks.pgd import pgd
-from ..data.loader import Stored
+from ..data.loader import Stored, generator
 from ..data.stream import Stream
 from ..energy import Energy, load_logit_0
 from ..energy.folding import frozen
@@ -35,7 +36,8 @@ from .precision import autocast, set_precision
 LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
 SAVE_EVERY = 500  # iterations, of runs without a monitor
 STATE = "state.pt"
-STREAMS = {"p_data": 1, "p_0": 2}  # names of the two random streams
+STREAMS = {"p_data": 1, "p_0": 2}  # of random numbers, by the images that they draw
+NOISE = 3  # the stream of Langevin dynamics
 OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss}
 PLAIN = ("iteration", "gradient_steps", "diverged", "log", "checks", "best")  # of the state, saved as they are
 
@@ -49,7 +51,7 @@ class State:
     optimizer: torch.optim.Optimizer
     at: schedule.Progress
     iteration: int = 0  # done
-    gradient_steps: int = 0  # PGD steps of all attacks so far, each of one batch
+    gradient_steps: int = 0  # of all attacks so far, each of one batch
     diverged: bool = False
     log: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
@@ -143,8 +145,9 @@ def iterate(
     """One iteration of Algorithm 2 (lines 3 to 5); returns the row it logged, every LOG_EVERY iterations."""
     model, K = state.model, state.at.K
     with autocast(run["precision"], model.mean.device):
-        images = (stream.batch(state.iteration)[0] for stream in (p_data, p_0))
-        positive, negative, steps = contrast(model, K, run, *images)
+        positive, negative = (stream.batch(state.iteration)[0] for stream in (p_data, p_0))
+        noise = generator(run["seed"], NOISE, state.iteration, group.rank)  # each process has its own
+        positive, negative, steps = contrast(model, K, run, positive, negative, noise)
         positive.requires_grad_(run["r1"] > 0)
         f = model.forward if run["r1"] else model  # not the compiled one, which can be differentiated only once
         f_data, f_contrastive = f(positive), model(negative)
@@ -169,15 +172,17 @@ def iterate(
 
 
 def contrast(
-    model: Energy, K: int, run: dict[str, Any], positive: Tensor, negative: Tensor
+    model: Energy, K: int, run: dict[str, Any], positive: Tensor, negative: Tensor, noise: torch.Generator
 ) -> tuple[Tensor, Tensor, int]:
-    """Of images of p_data and of p_0: those, attacked where the run says so, the contrastive samples x* of line 4, and
-    the number of PGD steps that both took."""
+    """Of images of p_data and of p_0: those, attacked where the run says so, the contrastive samples x* of line 4
+    (by Langevin dynamics with that noise, where the run says so), and the number of gradient steps that both took."""
     attack, steps = run["in_attack"], K
     with frozen(model):
         if attack:
             positive = pgd(model, positive, attack["steps"], -attack["step_size"], eps=attack["eps"])
             steps += attack["steps"]
+        if run["langevin"]:
+            return positive, langevin(model, negative, K, run["langevin"]["step_size"], noise), steps
         return positive, pgd(model, negative, K, run["step_size"], eps=run["eps"]), steps
 
 
@@ -229,10 +234,13 @@ def save(state: State, job: Job, group: Group) -> None:
 
 def check(state: State, monitor: Monitor | None, run: dict[str, Any], total: int) -> None:
     """Score the present weights on validation sources; keep them if they are the best from monitor.start on."""
-    if monitor is None or (state.iteration < run["monitor"]["start"] and state.iteration < total):
+    if monitor is None:
         return
-    rows = [{"iteration": state.iteration, **row} for row in monitor.distances(state.result)]
+    at = {"iteration": state.iteration, "gradient_steps": state.gradient_steps}
+    rows = [at | row for row in monitor.distances(state.result)]
     state.checks += rows
+    if state.iteration < min(run["monitor"]["start"], total):
+        return
     winner = min(rows, key=lambda row: row["distance"])
     if state.best is None or winner["distance"] < state.best["check"]["distance"]:
         weights = {name: tensor.clone() for name, tensor in state.result.state_dict().items()}
