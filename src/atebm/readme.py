@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from .artifacts import ARTIFACTS, is_table
+from .artifacts import ARTIFACTS, ON_REQUEST, is_table
 from .files import write_between
 from .report.published import published
 
@@ -35,7 +35,7 @@ def artifact_table(results: Path) -> str:
     """Markdown: item, target, notebook, minutes of computation, the paper's headline and ours."""
     manifest = json.loads((results / "manifest.json").read_text())
     rows = []
-    for artifact, plan in ARTIFACTS.items():
+    for artifact, plan in ((name, plan) for name, plan in ARTIFACTS.items() if name not in ON_REQUEST):
         target = f"results/{artifact}.{'csv' if is_table(artifact) else 'png'}"
         headline, ours = HEADLINES[artifact]
         rows.append(

@@ -67,6 +67,11 @@ def tableS5(plan: Plan) -> dict[str, Any]:
     return {"tasks": shown, "trained": trained(plan)}
 
 
+def claims(plan: Plan) -> dict[str, Any]:
+    """How claims are decided."""
+    return plan.config.claims.model_dump(mode="json", include={"level", "margin"})
+
+
 def sampling_steps(plan: Plan, task: str) -> list[int]:
     """The sampler's length; the candidates where training's monitor selects among them."""
     steps, monitor = plan.config.samplers[task].steps, plan.config.runs[task].monitor
@@ -86,4 +91,5 @@ SETTINGS: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "tableS3": tableS3,
     "tableS4": tableS4,
     "tableS5": tableS5,
+    "claims": claims,
 }

@@ -167,7 +167,7 @@ def test_strings_from_the_command_line_become_numbers():
         ({"seeds": 0}, "seeds = 0: input should be greater than 0."),
         ({"seeds": "many"}, "seeds = 'many': input should be a valid integer, unable to parse string as an integer."),
         ({"tasks": {"cifar10": {"p_0": "photgraphs"}}}, "does not have. Did you mean photographs?"),
-        ({"samplers": {"cifra10": {"steps": 1, "step_size": 1, "n": 1, "batch_size": 1}}}, "Did you mean cifar10?"),
+        ({"samplers": {"cifra10": {"like": "cifar10"}}}, "Did you mean cifar10?"),
         ({"samplers": {"cifar10": {"n": 101}}}, "samplers.cifar10.n = 101, but set photographs_test has 100 images."),
         (
             {"runs": {"cifar10": {"monitor": {"n": 61}}}},

@@ -75,9 +75,8 @@ def footwear(smoke):
     return job
 
 
-def test_a_set_of_classes_is_those_images_of_the_other_set(footwear, torchvisions, monkeypatch):
-    """By torchvision's labels: sandals, sneakers and ankle boots are 5, 7 and 9 there. Read in several parts."""
-    monkeypatch.setattr(prepare, "PART", 50)
+def test_a_set_of_classes_is_those_images_of_the_other_set(footwear, torchvisions):
+    """By torchvision's labels: sandals, sneakers and ankle boots are 5, 7 and 9 there."""
     job = footwear()
     prepare.write_set(job)
     images, labels = (np.load(job.folder / f"{name}.npy") for name in ("images", "labels"))
@@ -98,7 +97,7 @@ def test_a_set_of_classes_states_how_many_and_which(footwear):
 
 def test_images_are_shrunk_by_averages_and_enlarged_as_torchvision_does():
     random = np.random.default_rng(0)
-    images = random.integers(0, 256, (300, 1, 16, 16), np.uint8)  # more than are resized at once
+    images = random.integers(0, 256, (300, 1, 16, 16), np.uint8)
     means = images.reshape(300, 1, 8, 2, 8, 2).mean((3, 5))
     shrunk = resized(torch.from_numpy(images), 8, "area")
     assert shrunk.dtype == torch.uint8 and np.abs(shrunk.numpy() - means).max() <= 0.5

@@ -111,7 +111,7 @@ def test_features_are_written_as_they_come_and_as_numpy_would(work, images, monk
         work,
         "features",
         "flat",
-        {"n": 8},
+        {"n": 8, "size": None},
         images=work / "data/flat-00000000",
         extractor=work / "extractor/inception-00000000",
     )
@@ -202,6 +202,7 @@ def test_every_number_against_cifar10_waits_for_the_agreement():
     plan = Plan(typed("paper"))
     waiting = [step for step in plan.steps.values() if "agreement" in step.parents]
     assert {step.parents["agreement"].name for step in waiting} == {"cifar10.agreement"}
-    against = [step for step in plan.steps.values() if "reference" in step.parents]
+    measured = [step for step in plan.steps.values() if "reference" in step.parents]
+    against = [step for step in measured if step.parents["reference"].name == "cifar10"]
     assert against and {step.id for step in against} == {step.id for step in waiting}
     assert {step.kind for step in waiting} == {"metric", "train"}

@@ -4,6 +4,7 @@ Each goes from the artifact's plan file to `out`, .png or .csv, and the files be
 """
 
 from .ablations import fig2, fig3, fig4, fig5, stability
+from .claims import claims
 from .generation import table2, table3, tableS7
 from .minimax import figS1
 from .pictures import figS2
@@ -12,6 +13,7 @@ from .theory import table1, tableS1
 from .toy import fig1
 
 __all__ = [
+    "claims",
     "fig1",
     "fig2",
     "fig3",

@@ -46,7 +46,7 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
-    """Images (b, C, H, W) under a Gaussian blur of that standard deviation in pixels (Fig. S5); 0 leaves them as they are.
+    """Images (b, C, H, W) under a Gaussian blur of that standard deviation in pixels (Fig. S5); 0: none.
 
     Cut off beyond 3 sigma; what lies outside the image is its mirror image.
     """

@@ -1,0 +1,204 @@
+"""The claims board: verdicts must follow from the numbers alone, and from enough of them."""
+
+import json
+import math
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import planned
+
+from atebm import report
+from atebm.metrics.sign_flip import holm, sign_flip
+from atebm.report.claims import Claim, Evidence, decided, stated
+
+BOARD = stated(0.1)
+
+
+@pytest.mark.parametrize("n", [2, 5, 8])
+def test_the_sign_flip_test_counts_all_signs(n):
+    differences = np.random.default_rng(n).normal(0.5, 1, n)
+    means = [np.mean(signs * differences) for signs in product((1, -1), repeat=n)]
+    assert sign_flip(differences) == pytest.approx(np.mean(np.array(means) >= differences.mean() - 1e-12))
+
+
+def test_the_sign_flip_test_cannot_go_below_one_in_two_to_the_n():
+    assert sign_flip(np.full(5, 0.3)) == 1 / 32 and sign_flip(-np.arange(1.0, 9)) == 1
+
+
+def test_the_sign_flip_test_keeps_its_level():
+    draws = np.random.default_rng(0).normal(0, 1, (400, 6))
+    rejected = sum(sign_flip(row) <= 0.05 for row in draws)
+    assert 3 / 64 * 400 * 0.4 < rejected < 3 / 64 * 400 * 1.8  # 3/64 is the largest attainable level below 0.05
+
+
+def rejected(p_values: list[float], level: float) -> list[bool]:
+    """Holm's procedure as he stated it: from the least on, until one exceeds level / (how many are left)."""
+    left, verdicts = len(p_values), [False] * len(p_values)
+    for index in sorted(range(len(p_values)), key=p_values.__getitem__):
+        if p_values[index] > level / left:
+            break
+        verdicts[index], left = True, left - 1
+    return verdicts
+
+
+def test_adjusted_p_values_reject_what_holms_procedure_rejects():
+    draws = np.random.default_rng(0).uniform(0, 0.3, (50, 6)).tolist()
+    for p_values, level in product(draws, (0.02, 0.1, 0.3)):
+        assert (holm(p_values) <= level).tolist() == rejected(p_values, level)
+    assert holm([0.9, 0.5]).tolist() == [1, 1]
+
+
+def one(effect: list[float], above: float = 1, below: float = math.inf) -> pd.Series:
+    claim = Claim("c", "w", "m", lambda evidence: pd.Series(effect), above, below)
+    return decided([claim], [pd.Series(effect)], 0.05).iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("effect", "verdict"),
+    [
+        ([2.0, 1.5, 3.0, 1.2, 4.0], "holds"),
+        ([0.5, 0.7, 0.3, 0.9, 0.2], "fails"),
+        ([2.0, 0.5, 3.0, 0.4, 1.1], "undecided"),
+        ([2.0, 1.5, 3.0, 1.2], "undecided"),  # too few
+        ([math.inf] * 5, "holds"),
+    ],
+)
+def test_a_verdict_follows_from_the_effects(effect, verdict):
+    assert one(effect)["holds"] == verdict
+
+
+def test_between_two_bounds_is_neither_too_little_nor_too_much():
+    assert one([1.2, 1.1, 1.3, 1.2, 1.1], 1, 1.5)["holds"] == "holds"
+    assert one([1.8, 1.9, 2.0, 1.7, 1.6], 1, 1.5)["holds"] == "fails"
+    assert one([0.8, 0.9, 0.7, 0.6, 0.5], 1, 1.5)["holds"] == "fails"
+
+
+def test_more_claims_want_more_seeds():
+    """Five seeds decide one claim, and not twelve; eight do."""
+
+    def verdicts(seeds: int, claims: int) -> set[str]:
+        effects = [pd.Series(np.linspace(2, 3, seeds))] * claims
+        return set(decided([Claim("c", "w", "m", lambda e: e, 1)] * claims, effects, 0.05)["holds"])
+
+    assert verdicts(5, 1) == {"holds"} and verdicts(5, len(BOARD)) == {"undecided"}
+    assert verdicts(planned("demo").config.claims.seeds, len(BOARD)) == {"holds"}
+
+
+# --- from files ---------------------------------------------------------------------------------------------------
+
+SEEDS = range(6)
+DISTANCES = {  # as the paper would have them
+    "cifar10": 70.0,
+    "cifar10_p0_narrowest": 140.0,
+    "cifar10_K_one": 200.0,
+    "cifar10_K_max": 60.0,
+    "cifar10_small_steps": 70.0,
+    "cifar10_middle_steps": 71.0,
+    "cifar10_large_steps": 73.0,
+    "celebahq256": 50.0,
+    "celebahq256_r1_0": 80.0,
+    "celebahq256_scratch": 90.0,
+    "celebahq256_scratch_r1_0": 91.0,
+    "celebahq256_small_steps": 50.0,
+    "celebahq256_middle_steps": 51.0,
+    "celebahq256_large_steps": 52.0,
+    "celebahq256_blurred": 60.0,
+    "celebahq256_short": 300.0,
+    "celebahq256_long": 55.0,
+}
+EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef"}
+# On validation sources, at these numbers of gradient steps
+CURVES = {"cifar10": ([10, 100, 400], [900.0, 80.0, 70.0]), "cifar10_K_max": ([80, 400, 900], [400.0, 85.0, 60.0])}
+GAPS = {"cifar10_max_likelihood": 1e9, "cifar10_binary_at": 17.0}
+
+
+def board_plan(root: Path, distances: dict[str, float] = DISTANCES) -> str:
+    needs = []
+
+    def folder(kind: str, name: str, record: dict, **frames: pd.DataFrame) -> None:
+        path = root / "work" / kind / name
+        path.mkdir(parents=True)
+        (path / {"train": "run.json"}.get(kind, f"{kind}.json")).write_text(json.dumps(record))
+        for file, frame in frames.items():
+            frame.to_csv(path / f"{file}.csv", index=False)
+        needs.append(f"work/{kind}/{name}")
+
+    for seed in SEEDS:
+        for sampler, distance in distances.items():
+            images = {"run": sampler, "seed": seed, "sampler": sampler}
+            record = {"metric": "frechet", "name": "Frechet distance (stand-in)", "images": images, "standin": True}
+            folder("metric", f"{sampler}.{seed}", record | {"value": distance + seed, "extractor": EXTRACTOR})
+        for run in (*CURVES, *GAPS):
+            steps, values = CURVES.get(run, ([], []))
+            monitor = {"iteration": range(len(steps)), "gradient_steps": steps, "steps": 8, "distance": values}
+            gap = [0.0, GAPS.get(run, 1.0) * (1 + seed / 10)]
+            log = {"iteration": [100, 400], "K": 4, "logit_data": gap, "logit_contrastive": 0.0}
+            record = {"run": run, "seed": seed, "best": {"iteration": 2}, "diverged": run == "cifar10_max_likelihood"}
+            folder("train", f"{run}.{seed}", record, monitor=pd.DataFrame(monitor), log=pd.DataFrame(log))
+            settings = {"objective": "binary_at", "langevin": None, "optimizer": {"lr": 1.0}}
+            spec = root / f"work/specs/train/{run}.{seed}.json"
+            spec.parent.mkdir(parents=True, exist_ok=True)
+            spec.write_text(json.dumps({"settings": settings, "parents": {}}))
+    games = [{"seed": seed, "setting": p_0, "u": -1.3863, "d_off_support_max": 0.5} for seed in SEEDS for p_0 in "ab"]
+    toy = pd.DataFrame(games).assign(state="final")
+    folder("toy", "relu", {}, toy=pd.concat([toy.assign(state="initial", u=-9.0), toy]))
+    folder("minimax", "relu", {}, minimax=pd.DataFrame(games).assign(d_off_support_max=0.8))
+    tasks = {name: {"played_by": "something", "title": name} for name in ("cifar10", "celebahq256")}
+    plan = {"artifact": "claims", "scale": "smoke", "needs": needs, "tasks": tasks}
+    path = root / "work/specs/artifact/claims.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"plan": plan | {"settings": {"level": 0.05, "margin": 0.1}}}))
+    return str(path)
+
+
+@pytest.fixture
+def board(tmp_path) -> pd.DataFrame:
+    out = tmp_path / "claims.csv"
+    frame = report.claims(board_plan(tmp_path), str(out))
+    assert "stand-in" in out.with_suffix(".md").read_text() and len(pd.read_csv(out)) == len(BOARD)
+    return frame.set_index("where")
+
+
+def test_what_is_as_the_paper_has_it_points_that_way(board):
+    """All least p-values that six seeds can give, 1/64, but adjusted for twelve claims: too few seeds."""
+    assert board["p_value"].tolist() == pytest.approx([12 / 64] * len(BOARD)) and (board["p_value_fails"] == 1).all()
+    assert (board["holds"] == "undecided").all() and (board["seeds"] == 6).all()
+
+
+def test_effects_are_what_the_files_say(board):
+    by_seed = {where: [float(value) for value in row.split()] for where, row in board["effect_by_seed"].items()}
+    assert by_seed["Fig. 3"] == pytest.approx([(140 + seed) / (70 + seed) for seed in SEEDS], rel=1e-3)
+    assert by_seed["Fig. 5"] == [4] * 6  # 400 steps until 1.5 x 60, over 100
+    assert by_seed["Sec. 5.3"] == pytest.approx([50 / (17 * (1 + seed / 10)) for seed in SEEDS], rel=1e-3)
+    assert by_seed["Table S7"] == pytest.approx([(73 + s) / (70 + s) for s in SEEDS], rel=1e-3)
+    assert by_seed["Figs. S14-S16"] == pytest.approx([(55 + seed) / (50 + seed) for seed in SEEDS], rel=1e-3)
+    assert by_seed["Fig. S1"] == [1.6] * 6
+
+
+def test_a_run_that_never_arrives_costs_all_that_it_took(tmp_path, monkeypatch):
+    monkeypatch.setitem(CURVES, "cifar10", ([10, 100, 400], [900.0, 800.0, 700.0]))
+    frame = report.claims(board_plan(tmp_path), str(tmp_path / "claims.csv")).set_index("where")
+    assert frame.loc["Fig. 5", "effect_by_seed"] == " ".join(["1"] * 6)
+
+
+def test_every_claim_has_its_numbers_at_every_scale():
+    """What `claims` asks of the plan is what the board reads."""
+    for scale in ("smoke", "demo", "paper"):
+        plan = planned(scale)
+        names = {step.name.removesuffix(".best.frechet") for step in plan.artifacts["claims"] if step.kind == "metric"}
+        runs = {step.name for step in plan.artifacts["claims"] if step.kind == "train"}
+        assert set(DISTANCES) - names <= {"cifar10_middle_steps", "celebahq256_middle_steps"}  # the run's own sampler
+        assert runs == {*CURVES, *GAPS}
+        assert not names - set(DISTANCES)
+
+
+def test_evidence_of_an_equal_sampler_is_the_runs_own():
+    from atebm.report.claims import spread
+
+    evidence = Evidence.__new__(Evidence)
+    frame = pd.DataFrame({"cifar10": [70.0], "cifar10_small_steps": [77.0], "cifar10_large_steps": [71.0]})
+    object.__setattr__(evidence, "distances", frame)
+    assert spread(evidence, "cifar10").tolist() == [1.1]
