@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo demo-all test lint readme environments format clean
+.PHONY: demo demo-all claims test lint readme environments format clean
 
 demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo; a few minutes on 2 cores
 	snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
@@ -17,6 +17,11 @@ demo-all: $(VENV)/.installed  ## every figure and table at scale demo; about hal
 	snakemake --cores all --config scale=demo --quiet reason
 	@echo
 	@echo "Look at results/, and at the notebooks in results/notebooks/."
+
+claims: $(VENV)/.installed  ## what several seeds say of the paper's claims, at scale demo; two hours on 2 cores
+	snakemake --cores all results/claims.csv --config scale=demo --quiet reason
+	@echo
+	@cat results/claims.md
 
 test: $(VENV)/.installed  ## run all tests
 	pytest

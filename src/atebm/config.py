@@ -447,6 +447,7 @@ class Sampler(Section):
     step_size: PositiveFloat
     # standard deviation, in pixels, of a Gaussian that blurs the sources first; 0: none does
     blur: Annotated[NonNegativeFloat, Paper("Fig. S5")]
+    quantise: Annotated[Literal["truncate", "round"], Paper("authors' script")]  # how samples become bytes
     n: PositiveInt
     # images a forward pass; shards are whole batches, so that their number changes no byte
     batch_size: Annotated[PositiveInt, Paper("ours")]
@@ -494,7 +495,7 @@ class Claims(Section):
     """How the paper's claims are decided."""
 
     paper = Paper("ours")
-    seeds: Annotated[int, Field(ge=2)]  # of each claim's runs; with fewer than 5, every claim is undecided
+    seeds: PositiveInt  # of each claim's runs; with fewer than 5, every claim is undecided
     level: Annotated[float, Field(gt=0, lt=1)]  # that a p-value, adjusted for the number of claims, must not exceed
     margin: Annotated[float, Field(gt=0, lt=1)]  # relative difference of two distances that counts as none
 

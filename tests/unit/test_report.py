@@ -10,7 +10,7 @@ from conftest import typed
 from scipy import stats
 
 from atebm import report
-from atebm.report import ablations
+from atebm.report import ablations, tabulating
 from atebm.report.render import normalised
 
 EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef", "classes": ["bag", "shirt"]}
@@ -192,9 +192,17 @@ def test_a_difference_stands_only_where_both_are_fid(tmp_path):
         "Ours (64x64)": pytest.approx(36 - 10.84),
     }
     church = frame[(frame["dataset"] == "LSUN Church") & (frame["approach"] == "Ours (256x256)")].iloc[0]
-    assert church["seeds"] == 2
+    assert church["seeds"] == 2 and church["agrees"] == "no"
     assert float(church["measured_distance_ci95"]) == pytest.approx(stats.t.ppf(0.975, 1) * 1, rel=0.05)
     assert "stand-in" not in (tmp_path / "table3.md").read_text()
+
+
+def test_agreement_is_not_asked_for_more_tightly_than_the_paper_agrees_with_itself():
+    """It has 17.31 and 18.97 for one model and sampler."""
+    assert tabulating.tolerance() == pytest.approx(1.66 / 17.31)
+    near, far = ([{"metric": "frechet", "images": {}, "standin": False, "value": value}] for value in (10.9, 11.1))
+    assert tabulating.difference(near, "10.00") == {"difference": "+0.9", "agrees": "yes"}
+    assert tabulating.difference(far, "10.00")["agrees"] == "no" and tabulating.difference(far, "") == {}
 
 
 def test_tableS7_pairs_the_published_with_the_measured_samplers(tmp_path):

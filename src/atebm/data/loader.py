@@ -70,9 +70,10 @@ def to_float(images: Tensor) -> Tensor:
     return (images.to(torch.get_default_dtype()) / 255).contiguous(memory_format=torch.channels_last)
 
 
-def to_bytes(x: Tensor) -> Tensor:
-    """[0, 1] to uint8 by truncation, as the authors' PNGs were written (facts: to_pil_image)."""
-    return (x * 255).to(torch.uint8)
+def to_bytes(x: Tensor, quantise: str = "truncate") -> Tensor:
+    """[0, 1] to uint8: `truncate`, as the authors' PNGs were written (facts: to_pil_image), or `round`."""
+    x = x * 255
+    return (x.round() if quantise == "round" else x).to(torch.uint8)
 
 
 def resized(images: Tensor, size: int, mode: str) -> Tensor:

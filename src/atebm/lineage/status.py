@@ -18,11 +18,12 @@ def status(plan: Plan, root: Path) -> Iterator[str]:
         megabytes = f"{size(root / step.folder) / 1e6:10.1f} MB" if state != "to do" else ""
         yield f"{state:12}{step.kind + '/' + step.id:{width}}{megabytes}".rstrip()
     outdated = stale(plan, root)
-    for artifact, needs in plan.artifacts.items():
-        yield f"{'to draw' if artifact in outdated else 'done':12}results/{artifact}, drawn from {len(needs)} steps"
+    for artifact in plan.usual:
+        state = "to draw" if artifact in outdated else "done"
+        yield f"{state:12}results/{artifact}, drawn from {len(plan.artifacts[artifact])} steps"
     yield f"{'to write' if MANIFEST in outdated else 'done':12}results/manifest.json"
     done = sum(state_of(root / step.record) == "done" for step in steps)
-    drawn = f"{len(plan.artifacts.keys() - outdated)} of {len(plan.artifacts)} artifacts drawn"
+    drawn = f"{len(set(plan.usual) - outdated)} of {len(plan.usual)} artifacts drawn"
     yield f"scale {plan.config.scale}: {done} of {len(steps)} steps done, {drawn}"
 
 

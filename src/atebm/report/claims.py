@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, log
+from math import inf, log, nan
 from pathlib import Path
 
 import numpy as np
@@ -211,14 +211,14 @@ def claims(plan: str, out: str) -> pd.DataFrame:
 
     A claim's scores over seeds are tested against 0, from above (it holds) and from below (it fails), by one-sided
     sign-flip tests, whose p-values are adjusted for the number of claims. It `holds` or `fails` where the one or the
-    other is at most the level, else, and always with fewer than LEAST_SEEDS seeds, it is `undecided`.
+    other is at most the level, else it is `undecided`; with fewer than LEAST_SEEDS seeds nothing is tested.
     """
     needs = Needs.read(plan)
     board = stated(needs.settings["margin"])
     frame = decided(board, [claim.effect(Evidence(needs)) for claim in board], needs.settings["level"])
     frame["scale"] = needs.scale
     shown = frame[["claim", "where", "test", "effect", "p_value", "holds"]].copy()
-    shown["p_value"] = [f"{p:.3f}" for p in frame["p_value"]]
+    shown["p_value"] = [f"{p:.3f}" if p <= 1 else "" for p in frame["p_value"]]
     shown.columns = ["claim", "where", "tested", "median [least, greatest]", "p", "verdict"]
     write_table(frame, shown, Path(out), caption(needs, frame))
     return frame
@@ -227,7 +227,10 @@ def claims(plan: str, out: str) -> pd.DataFrame:
 def decided(board: list[Claim], effects: list[BySeed], level: float) -> pd.DataFrame:
     """A row per claim: its test, its effect, adjusted p-values that it holds and that it fails, and the verdict."""
     scores = [claim.scores(effect) for claim, effect in zip(board, effects, strict=True)]
-    holds, fails = (holm([sign_flip(sign * score) for score in scores]) for sign in (1, -1))
+    enough = min(map(len, scores)) >= LEAST_SEEDS
+    holds, fails = (
+        holm([sign_flip(sign * score) for score in scores]) if enough else np.full(len(board), nan) for sign in (1, -1)
+    )
     rows = []
     for claim, effect, p, p_fails in zip(board, effects, holds, fails, strict=True):
         verdict = "holds" if p <= level else "fails" if p_fails <= level else "undecided"
@@ -239,7 +242,7 @@ def decided(board: list[Claim], effects: list[BySeed], level: float) -> pd.DataF
                 "effect": f"{effect.median():.3g} [{effect.min():.3g}, {effect.max():.3g}]",
                 "p_value": p,
                 "p_value_fails": p_fails,
-                "holds": verdict if len(effect) >= LEAST_SEEDS else "undecided",
+                "holds": verdict,
                 "seeds": len(effect),
                 "effect_by_seed": " ".join(f"{value:.4g}" for value in effect),
             }
@@ -255,7 +258,7 @@ def caption(needs: Needs, frame: pd.DataFrame) -> str:
         f"{', '.join(f'{counts.get(verdict, 0)} {verdict}' for verdict in ('holds', 'fails', 'undecided'))}.",
         "Each effect is paired by seed; its logarithm, less that of the bound, is put to an exact one-sided sign-flip "
         f"test, adjusted by Holm for {len(frame)} claims. A claim holds where p <= {level:g}, fails where the opposite "
-        f"test says so, and is undecided otherwise, always with fewer than {LEAST_SEEDS} seeds.",
+        f"test says so, and is undecided otherwise; fewer than {LEAST_SEEDS} seeds are not tested.",
         f"CIFAR-10 is played by: {needs.task('cifar10')['played_by']}. CelebA-HQ by: "
         f"{needs.task('celebahq256')['played_by']}. Distances: {records[0]['name']}, extractor "
         f"{extractor_of(records[0])}.",

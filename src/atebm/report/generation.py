@@ -8,7 +8,7 @@ import pandas as pd
 
 from .needs import Needs
 from .published import published
-from .tabulating import Record, Row, compared, extractor_of, of, with_intervals, write_table
+from .tabulating import Record, Row, compared, differences, extractor_of, of, with_intervals, write_table
 
 RAW, REAL = "p_0: source images as they are", "p_data: held-out real images"
 # Of Table 3, per run: the data set, and our rows at the run's resolution and at the task's also_at, as published.
@@ -107,7 +107,7 @@ def table3(plan: str, out: str) -> pd.DataFrame:
     frame = frame.sort_values("dataset", key=lambda column: column.map(datasets.index), kind="stable")
     shown = frame[["dataset", "approach", "published_fid"]]
     shown.columns = ["data set", "approach", "FID, published"]
-    shown = shown.join(with_intervals(frame)).assign(**{"difference of FID": frame["difference"]})
+    shown = shown.join(with_intervals(frame)).join(differences(frame))
     write_table(frame, shown, Path(out), table3_caption(needs, metrics))
     return frame
 
@@ -175,7 +175,7 @@ def tableS7(plan: str, out: str) -> pd.DataFrame:
     frame.insert(list(frame).index("measured_distance"), "measured_sampler", used)
     shown = frame[["dataset", "published_sampler", "published_fid", "measured_sampler"]]
     shown.columns = ["data set", "steps x size, published", "FID, published", "steps x size, measured"]
-    shown = shown.join(with_intervals(frame)).assign(**{"difference of FID": frame["difference"]})
+    shown = shown.join(with_intervals(frame)).join(differences(frame))
     write_table(frame, shown, Path(out), tableS7_caption(needs, metrics))
     return frame
 

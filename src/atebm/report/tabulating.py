@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..files import atomic, write_text
 from ..metrics.score import t_half_width
+from .published import published
 
 Record = dict[str, Any]  # a metric.json
 
@@ -18,6 +19,7 @@ MEASURED = (
     "measured_distance",
     "measured_distance_ci95",
     "difference",
+    "agrees",
     "metric",
     "extractor",
     "data",
@@ -40,10 +42,10 @@ class Row:
 def compared(frame: pd.DataFrame, rows: Sequence[Row], scale: str, scores: bool = False) -> pd.DataFrame:
     """The rows of a published table with measured columns; what nothing was published for comes last.
 
-    Measured columns hold the mean over seeds and half of a 95 % interval, and `difference` measured less published_fid
-    where both are FID of as many images. The distance of a set with another number of images than our samples, another
-    metric than theirs, and KID have columns of their own. What was not measured, or not published, is empty. `scores`
-    adds columns of the Inception Score.
+    Measured columns hold the mean over seeds and half of a 95 % interval. Where both are FID of as many images,
+    `difference` is measured less published_fid, and `agrees` says whether it is within `tolerance`. The distance of a
+    set with another number of images than our samples, another metric than theirs, and KID have columns of their own.
+    What was not measured, or not published, is empty. `scores` adds columns of the Inception Score.
     """
     columns = [*frame.columns, *(SCORES if scores else ()), *MEASURED]
     frame = frame.reindex(columns=columns).astype(object).fillna("")
@@ -53,7 +55,7 @@ def compared(frame: pd.DataFrame, rows: Sequence[Row], scale: str, scores: bool 
         index = int(same.argmax()) if same.any() else len(frame)
         values = row.names | measured(row.records, n)
         if "measured_distance" in values:
-            values["difference"] = difference(row.records, frame["published_fid"].get(index, ""))
+            values |= difference(row.records, frame["published_fid"].get(index, ""))
         for column, value in (values | {"data": row.data, "scale": scale}).items():
             frame.loc[index, column] = value
     return frame.fillna("")
@@ -81,12 +83,20 @@ def measured(records: Sequence[Record], n: int) -> dict[str, Any]:
     }
 
 
-def difference(records: Sequence[Record], published: str) -> str:
-    """Measured less published, where both are FID."""
+def difference(records: Sequence[Record], fid: str) -> dict[str, str]:
+    """Measured less published, and whether that is within `tolerance`, where both are FID."""
     distances = of(records, "frechet")
-    if not published or distances[0]["standin"]:
-        return ""
-    return f"{mean(record['value'] for record in distances) - float(published):+.4g}"
+    if not fid or distances[0]["standin"]:
+        return {}
+    less = mean(record["value"] for record in distances) - float(fid)
+    return {"difference": f"{less:+.4g}", "agrees": "yes" if abs(less) <= tolerance() * float(fid) else "no"}
+
+
+def tolerance() -> float:
+    """How far the paper is from itself, relatively: its FID of one model and sampler in Table 3 and in Table S7."""
+    theirs = published("table3").query("dataset == 'CelebA-HQ 256' and approach == 'Ours'")
+    again = published("tableS7").query("dataset == 'CelebA-HQ 256' and sampler == '20 x 8.0'")
+    return abs(float(again["fid"].item()) / float(theirs["fid"].item()) - 1)
 
 
 def of(metrics: Sequence[Record], metric: str | None = None, **images: Any) -> list[Record]:
@@ -114,6 +124,12 @@ def with_intervals(frame: pd.DataFrame) -> pd.DataFrame:
             intervals = " ± " + frame[f"{column}_ci95"]
             shown[f"{NAMES.get(name, name)}, measured"] = frame[column] + intervals.where(frame[column] != "", "")
     return shown
+
+
+def differences(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `difference` for a page."""
+    columns = {"difference": "difference of FID", "agrees": f"within the paper's own {100 * tolerance():.1f} %"}
+    return frame[list(columns)].rename(columns=columns)
 
 
 def write_table(frame: pd.DataFrame, shown: pd.DataFrame, out: Path, caption: str) -> None:

@@ -36,7 +36,7 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
     with frozen(model), progress(f"sample {job.spec['name']}, {steps} steps", len(mine)) as report:
         for done, rows in enumerate(mine, start=1):
             start = blurred(to_float(sources[rows]), settings["blur"])
-            parts.append(ascend(model, start, steps, settings["step_size"]))
+            parts.append(ascend(model, start, steps, settings["step_size"], settings["quantise"]))
             report(done)
     shape = tuple(sources.shape[i] for i in (1, 2, 0))
     empty = {"images": np.empty((0, *shape), np.uint8), **{name: np.empty(0, np.float32) for name in PATH_COLUMNS}}
@@ -54,12 +54,12 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
     return gaussian_blur(x, [side, side], [sigma, sigma]) if sigma else x
 
 
-def ascend(model: Energy, start: Tensor, steps: int, step_size: float) -> dict[str, np.ndarray]:
+def ascend(model: Energy, start: Tensor, steps: int, step_size: float, quantise: str) -> dict[str, np.ndarray]:
     """One batch of sources: samples as bytes, f before and after, and the L2 distance moved, in [0, 1] pixel units."""
     x = pgd(model, start, steps, step_size)
     with torch.inference_mode():
         columns = (model(start), model(x), (x - start).flatten(1).norm(dim=1))
-    images = to_bytes(x).permute(0, 2, 3, 1).contiguous()
+    images = to_bytes(x, quantise).permute(0, 2, 3, 1).contiguous()
     return {"images": images.cpu().numpy()} | {
         name: column.cpu().numpy() for name, column in zip(PATH_COLUMNS, columns, strict=True)
     }

@@ -1,0 +1,46 @@
+"""What a sampler does to its sources and to its samples, against scipy and against whole numbers."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from conftest import planned
+from scipy.ndimage import gaussian_filter
+from torch import nn
+
+from atebm.data.loader import to_bytes
+from atebm.sampling.generate import ascend, blurred
+
+
+@pytest.mark.parametrize("sigma", [0.625, 1.25])
+def test_sources_are_blurred_by_a_gaussian(sigma):
+    """As scipy blurs, whose `mirror` is torch's `reflect`; its kernel is cut off where ours is."""
+    x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    radius = math.ceil(3 * sigma)
+    expected = gaussian_filter(x.double().numpy(), sigma, mode="mirror", axes=(2, 3), radius=radius)
+    assert blurred(x, sigma).numpy() == pytest.approx(expected, abs=1e-6)
+    assert blurred(x, 0) is x
+
+
+class Brightness(nn.Module):
+    """f(x) = mean of x."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1).mean(1)
+
+
+def test_samples_become_bytes_as_the_sampler_says():
+    x = torch.full((1, 1, 2, 2), 100.7 / 255)
+    for quantise, byte in (("truncate", 100), ("round", 101)):
+        assert ascend(Brightness(), x, 0, 0.1, quantise)["images"].tolist() == [[[[byte]] * 2] * 2]
+    exact = torch.arange(256) / 255
+    assert np.array_equal(to_bytes(exact, "round").numpy(), np.arange(256, dtype=np.uint8))
+
+
+def test_a_sampler_that_says_what_its_run_says_is_the_runs_own():
+    plan = planned("paper")
+    own, middle = (plan.sample(name, 0, "best") for name in ("cifar10", "cifar10_middle_steps"))
+    assert own == middle and plan.sample("cifar10_large_steps", 0, "best") != own
+    blurred_one = plan.sample("celebahq256_blurred", 0, "best")
+    assert blurred_one.settings["blur"] == 10 and blurred_one.parents["model"].name == "celebahq256"
