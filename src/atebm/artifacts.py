@@ -182,6 +182,7 @@ ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "claims": claims,
 }
 ON_REQUEST = ("claims",)  # what takes so many runs that "everything" is without it
+USUAL = tuple(artifact for artifact in ARTIFACTS if artifact not in ON_REQUEST)
 
 
 def is_table(artifact: str) -> bool:

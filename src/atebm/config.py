@@ -426,7 +426,7 @@ class ClassifierTraining(Section):
     batch_size: PositiveInt
     lr: PositiveFloat
     augment: Augment
-    min_accuracy: Fraction  # on held-out labels; below this the step fails
+    min_accuracy: Annotated[float, Field(ge=0, le=1)]  # on held-out labels; below this the step fails
 
 
 class Pretraining(ClassifierTraining):

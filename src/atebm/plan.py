@@ -115,8 +115,8 @@ class Plan:
     def known(self) -> dict[tuple[str, str], Step]:
         """The steps, and those that only a request makes: of artifacts, of sets, and of every run."""
         models = ancestors(self.train(run, seed) for run in self.config.runs for seed in self.seeds)
-        requested = ancestors(step for name in ON_REQUEST for step in self.artifacts[name])
-        return models | self.sets | requested | self.steps
+        drawn = ancestors(step for steps in self.artifacts.values() for step in steps)
+        return models | self.sets | drawn
 
     def step(self, kind: str, id: str) -> Step:
         return self.steps.get((kind, id)) or self.known[kind, id]

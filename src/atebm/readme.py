@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from .artifacts import ARTIFACTS, ON_REQUEST, is_table
+from .artifacts import ARTIFACTS, USUAL, is_table
 from .files import write_between
 from .report.published import published
 
@@ -35,12 +35,12 @@ def artifact_table(results: Path) -> str:
     """Markdown: item, target, notebook, minutes of computation, the paper's headline and ours."""
     manifest = json.loads((results / "manifest.json").read_text())
     rows = []
-    for artifact, plan in ((name, plan) for name, plan in ARTIFACTS.items() if name not in ON_REQUEST):
+    for artifact in USUAL:
         target = f"results/{artifact}.{'csv' if is_table(artifact) else 'png'}"
         headline, ours = HEADLINES[artifact]
         rows.append(
             {
-                "item": (plan.__doc__ or "").split(":")[0],
+                "item": (ARTIFACTS[artifact].__doc__ or "").split(":")[0],
                 "target": f"[`{target}`]({target})",
                 "notebook": f"[rendered](results/notebooks/{artifact}.ipynb)",
                 "minutes": f"{minutes(manifest, artifact):.1f}",

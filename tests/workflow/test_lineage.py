@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import run
 
-from atebm.artifacts import ARTIFACTS
+from atebm.artifacts import USUAL
 from atebm.config import Paper, Section
 from atebm.errors import UserError
 from atebm.files import sealed
@@ -238,7 +238,7 @@ def test_every_section_names_its_source():
 
 def test_plan_says_what_is_here(folder):
     code, output = atebm(folder, "plan")
-    steps, artifacts = len(present(folder).steps), len(ARTIFACTS)
+    steps, artifacts = len(present(folder).steps), len(USUAL)
     expected = f"scale smoke: {steps} of {steps} steps done, {artifacts} of {artifacts} artifacts drawn"
     assert code == 0 and output.splitlines()[-1] == expected
     code, output = atebm(folder, "plan", "-C", "scale=paper")
