@@ -88,10 +88,9 @@ class Claim:
     def scores(self, effect: BySeed) -> BySeed:
         """How far inside the bounds each seed's effect is, in logarithms: negative where it is outside."""
         logs = np.log(effect.clip(1e-300, 1e300))
-        sides = ([logs - log(self.above)] if self.above else []) + (
-            [log(self.below) - logs] if self.below < inf else []
-        )
-        return least(*sides)
+        inside = [logs - log(self.above)] if self.above else []
+        inside += [log(self.below) - logs] if self.below < inf else []
+        return least(*inside)
 
     @property
     def test(self) -> str:
@@ -162,7 +161,7 @@ def stated(margin: float) -> list[Claim]:
             below=SLIGHTLY,
         ),
         Claim(
-            "There is a best number of steps: with fewer samples are worse, with more too",
+            "There is a best number of steps: fewer make samples worse, and more do too",
             "Figs. S14-S16",
             "distance with few steps or with many, the smaller, over that with the sampler's number",
             lambda e: e.distances[["celebahq256_short", "celebahq256_long"]].min(axis=1) / e.distances["celebahq256"],
@@ -214,8 +213,8 @@ def claims(plan: str, out: str) -> pd.DataFrame:
     other is at most the level, else it is `undecided`; with fewer than LEAST_SEEDS seeds nothing is tested.
     """
     needs = Needs.read(plan)
-    board = stated(needs.settings["margin"])
-    frame = decided(board, [claim.effect(Evidence(needs)) for claim in board], needs.settings["level"])
+    board, evidence = stated(needs.settings["margin"]), Evidence(needs)
+    frame = decided(board, [claim.effect(evidence) for claim in board], needs.settings["level"])
     frame["scale"] = needs.scale
     shown = frame[["claim", "where", "test", "effect", "p_value", "holds"]].copy()
     shown["p_value"] = [f"{p:.3f}" if p <= 1 else "" for p in frame["p_value"]]

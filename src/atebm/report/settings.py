@@ -159,7 +159,7 @@ def in_words(image_set: dict[str, Any]) -> str:
     if "photographs" in image_set:
         return f"{image_set['n']:,} crops of {', '.join(image_set['photographs'])}"
     if "of" in image_set:
-        return f"{image_set['n']:,} images of {image_set['of']}"
+        return f"{image_set.get('n', image_set.get('count')):,} images of {image_set['of']}"
     return str(image_set.get("archive", image_set["reader"]))
 
 
