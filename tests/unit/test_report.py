@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +11,8 @@ from conftest import typed
 from scipy import stats
 
 from atebm import report
-from atebm.report import ablations, tabulating
-from atebm.report.render import normalised
+from atebm.report import ablations, drawing, tabulating
+from atebm.report.render import as_html, normalised
 
 EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef", "classes": ["bag", "shirt"]}
 DISTANCES = {0: 80.0, 1: 100.0, 2: 90.0}
@@ -100,8 +101,25 @@ def test_distances_of_different_numbers_of_images_share_no_column(tmp_path):
     assert (ours.measured_distance, ours.measured_distance_of_20_images, ours.measured_kid) == ("80", "", "0.08")
     assert (held_out.measured_distance, held_out.measured_distance_of_20_images) == ("", "2")
     assert (held_out.measured_distance_ci95, held_out.measured_distance_of_20_images_ci95) == ("", "7")
-    header = (tmp_path / "table2.md").read_text().splitlines()[2]
-    assert "distance of 20 images, measured" in header and "KID, measured" in header
+    page = (tmp_path / "table2.md").read_text()
+    header = page.splitlines()[2]
+    assert "distance of fewer images, measured" in header and "KID, measured" in header and "2 ± 7 (of 20)" in page
+
+
+def test_a_caption_is_broken_into_lines_of_about_one_length():
+    words = "one two three four five six seven"
+    assert drawing.balanced(words, 40) == words
+    assert drawing.balanced(words, 30) == "one two three four\nfive six seven"  # and not "... six" above "seven"
+
+
+def test_a_page_holds_the_results_and_no_code(tmp_path):
+    shown = nbformat.v4.new_output("display_data", {"text/plain": "0.125", "image/png": "iVBORw0KGgo="})
+    cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell("secret = 1", outputs=[shown])]
+    notebook = tmp_path / "fig1.ipynb"
+    notebook.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
+    page = as_html(notebook)
+    assert "<h1" in page and "data:image/png;base64,iVBORw0KGgo=" in page
+    assert "secret" not in page and "http" not in page and len(page) < 5000
 
 
 def test_what_was_not_measured_is_empty(tmp_path):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,15 @@ def canvas(width: float, height: float) -> Figure:
 
 
 def title(figure: Figure, text: str) -> None:
-    """Put `text` above a figure, its lines broken where the figure ends."""
+    """Put `text` above a figure, its lines broken where the figure ends, into parts of about one length."""
     width = int(14 * figure.get_figwidth())  # letters of this size an inch
-    figure.suptitle("\n".join(fill(line, width) for line in text.splitlines()), fontsize=9)
+    figure.suptitle("\n".join(balanced(line, width) for line in text.splitlines()), fontsize=9)
+
+
+def balanced(text: str, width: int) -> str:
+    """`text` in as few lines of at most `width` letters as it takes, the longest as short as it can be."""
+    least = len(wrap(text, width))
+    return next(fill(text, narrow) for narrow in range(1, width + 1) if len(wrap(text, narrow)) == least)
 
 
 def save(figure: Figure, out: Path) -> None:

@@ -1,5 +1,6 @@
 """What all tables share: choosing records, their intervals, measured beside published, and their files."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,20 +117,29 @@ def interval(records: Sequence[Record]) -> float:
 
 
 def with_intervals(frame: pd.DataFrame) -> pd.DataFrame:
-    """The measured columns for a page, "69.01 ± 3.2", empty where they are, under names for a page."""
+    """The measured columns for a page, "69.01 ± 3.2", empty where they are, under names for a page.
+
+    Those of distances of other numbers of images become one, whose cells say how many.
+    """
     shown = pd.DataFrame(index=frame.index)
     for column in map(str, frame):
-        if f"{column}_ci95" in frame:
-            name = column.removeprefix("measured_").replace("_", " ")
-            intervals = " ± " + frame[f"{column}_ci95"]
-            shown[f"{NAMES.get(name, name)}, measured"] = frame[column] + intervals.where(frame[column] != "", "")
+        if f"{column}_ci95" not in frame:
+            continue
+        name = column.removeprefix("measured_").replace("_", " ")
+        suffix = " ± " + frame[f"{column}_ci95"]
+        if fewer := re.fullmatch(r"distance of (\d+) images", name):
+            name, suffix = "distance of fewer images", suffix + f" (of {fewer[1]})"
+        page = f"{NAMES.get(name, name)}, measured"
+        cells = frame[column] + suffix.where(frame[column] != "", "")
+        shown[page] = shown[page] + cells if page in shown else cells
     return shown
 
 
 def differences(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `difference` for a page."""
+    """The columns of `difference` for a page, none where there is none."""
     columns = {"difference": "difference of FID", "agrees": f"within the paper's own {100 * tolerance():.1f} %"}
-    return frame[list(columns)].rename(columns=columns)
+    shown = frame[list(columns)].rename(columns=columns)
+    return shown if (frame["difference"] != "").any() else shown[[]]
 
 
 def write_table(frame: pd.DataFrame, shown: pd.DataFrame, out: Path, caption: str) -> None:

@@ -80,7 +80,9 @@ def draw_field(axis: Axes, panel: Mapping[str, np.ndarray]) -> QuadContourSet:
     fine, coarse = np.linspace(-1, 1, len(panel["d"])), np.linspace(-1, 1, len(panel["gradient"]))
     colours = colormaps["PuOr_r"](np.linspace(0.2, 0.8, len(LEVELS) + 1))  # its dark ends would hide the points
     contours = axis.contourf(fine, fine, panel["d"], LEVELS, colors=colours, extend="both")
-    axis.contour(fine, fine, panel["d"], 12, colors="0.35", linewidths=0.4)
+    lines = axis.contour(fine, fine, panel["d"], 12, colors="0.35", linewidths=0.4)
+    for drawn in (contours, lines):
+        drawn.set_rasterized(True)  # where D is steep, their outlines would be megabytes
     length = np.linalg.norm(panel["gradient"], axis=-1, keepdims=True)
     arrows = panel["gradient"] / np.maximum(length, 1e-12)
     axis.quiver(
