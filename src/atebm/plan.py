@@ -223,7 +223,7 @@ class Plan:
         features = self.features(images, n, size)
         parents, label = {"features": features}, features.name
         if name in ("frechet", "kid"):
-            settings["blocks"] = metrics.blocks
+            settings["blocks"] = enough(n, metrics.blocks, images)
             parents |= self.reference(reference, size)
             if images.kind == "data":  # a set is scored against several others
                 label = f"{label}.to_{reference}"
@@ -285,6 +285,13 @@ def ancestors(steps: Iterable[Step]) -> dict[tuple[str, str], Step]:
 def write_specs(steps: Iterable[Step], root: Path) -> None:
     for step in steps:
         write_if_changed(root / step.spec_file, canonical(step.spec))
+
+
+def enough(n: int, blocks: int, images: Step) -> int:
+    """`blocks`, if n images are at least two for each of them: fewer have no covariance."""
+    if n < 2 * blocks:
+        raise ConfigError(f"config.yaml: metrics.blocks = {blocks} want {2 * blocks} images, {images.name} has {n}.")
+    return blocks
 
 
 def archives_of(spec: ImageSet) -> tuple[str, ...]:

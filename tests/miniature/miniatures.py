@@ -67,7 +67,7 @@ def celebahq_and_afhq(folder: Path) -> None:
     zipped(folder / "data512x512.zip", faces)
     animals = {
         f"afhq/{split}/{animal}/{i:05}.jpg": encoded(image=coloured_shape(label, 512, 512))
-        for split, n in (("train", 8), ("val", 4))
+        for split, n in (("train", 8), ("val", 10))
         for label, animal in enumerate(("cat", "dog", "wild"))
         for i in range(n if animal == "cat" else 1)
     }
@@ -75,7 +75,7 @@ def celebahq_and_afhq(folder: Path) -> None:
 
 
 def churches(folder: Path) -> None:
-    for part, n in (("train", 8), ("val", 4)):
+    for part, n in (("train", 8), ("val", 10)):
         contents = {
             hashlib.sha1(bytes([i])).hexdigest(): encoded("WEBP", image=coloured_shape(i, 256, 300)) for i in range(n)
         }

@@ -8,7 +8,7 @@ import hashlib
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,8 +127,8 @@ def everything(prepared: Made) -> Made:
 
 def downloadable(plan: Plan) -> list[str]:
     """Artifacts that want no archive which no program may download."""
-    wanted = {name: ancestors(plan.artifacts[name]).values() for name in plan.usual}
-    return [name for name, steps in wanted.items() if not {f for step in steps for f in step.archives} & {*BY_HAND}]
+    archives = {name: {file for step in behind(plan, [name]) for file in step.archives} for name in plan.usual}
+    return [name for name, files in archives.items() if not files & {*BY_HAND}]
 
 
 def names(plan: Plan) -> set[str]:
@@ -136,7 +136,12 @@ def names(plan: Plan) -> set[str]:
 
 
 def of_kind(plan: Plan, kind: str) -> list[Step]:
-    return [step for (one, _), step in plan.steps.items() if one == kind]
+    """Steps of the artifacts of 32 pixels."""
+    return [step for step in behind(plan, downloadable(plan)) if step.kind == kind]
+
+
+def behind(plan: Plan, artifacts: Iterable[str]) -> list[Step]:
+    return list(ancestors(step for name in artifacts for step in plan.artifacts[name]).values())
 
 
 def test_everything_is_there_and_fits_together(everything):
@@ -154,7 +159,7 @@ def test_the_scale_cuts_counts_and_changes_nothing_else():
     """Networks, readers, extractor and recipes are the paper's; what differs is how many, or how long."""
     paper, miniature = (load(REPOSITORY, [scale])[0].model_dump() for scale in ("scale=paper", SCALE))
     counts = {"count", "n", "seeds", "iterations", "epochs", "batch_size", "every", "steps", "m"}
-    counts |= {"K", "K_start", "K_max", "epochs_per_K", "outer", "inner", "batch", "min_accuracy"}
+    counts |= {"K", "K_start", "K_max", "epochs_per_K", "outer", "inner", "batch", "images", "repeats", "min_accuracy"}
     assert set(differences(paper, miniature)) - counts == {"scale", "played_by"}
 
 
@@ -196,8 +201,7 @@ def test_the_published_statistics_were_agreed_with_before_any_fid(made):
     (agreement,) = (step for step in of_kind(made.plan, "metric") if step.settings["metric"] == "agreement")
     record = made.record(agreement)
     assert 0 <= record["value"] < 1e-3 and record["archive"][STATISTICS] == {"md5": made.md5(STATISTICS)}
-    steps = ancestors(step for name in downloadable(made.plan) for step in made.plan.artifacts[name]).values()
-    judged = [step for step in steps if "reference" in step.parents]
+    judged = [step for step in behind(made.plan, downloadable(made.plan)) if "reference" in step.parents]
     assert {step.kind for step in judged} == {"metric", "train"}
     for step in judged:
         assert made.record(step)["parents"]["agreement"]["step"] == f"metric/{agreement.id}"

@@ -200,3 +200,9 @@ def test_released_weights_are_named_by_the_table(monkeypatch):
     assert celeba.parents["init"].settings["weights"].startswith("5fe64df2")
     with pytest.raises(ConfigError, match=r"runs\.cifar10_K_fifth\.weights: none were released; there are some of"):
         planned("paper", runs={"cifar10_K_fifth": {"weights": "released"}}).train("cifar10_K_fifth", 0)
+
+
+def test_a_distance_of_too_few_images_is_a_mistake_in_the_configuration():
+    """Its interval wants blocks, and a block of one image has no covariance."""
+    with pytest.raises(ConfigError, match=r"metrics\.blocks = 5 want 10 images, cifar10\.best has 9\."):
+        planned("smoke", metrics={"n": 9})

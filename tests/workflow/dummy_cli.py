@@ -61,8 +61,8 @@ def manifest(results: Path, request: Path) -> None:
     plans = json.loads(request.read_text())["plan"]["plans"]
     write_text(results / "manifest.json", sealed({"plans": plans, "artifacts": {}, "summary": {}, "steps": {}}))
     write_text(results / "metrics.json", canonical({}))
-    for spec in Path("work/specs/train").glob("*.json"):
-        training = json.loads(spec.read_text())
+    for record in Path("work/train").glob("*/run.json"):
+        training = json.loads(Path(f"work/specs/train/{record.parent.name}.json").read_text())
         curve = results / f"training/{training['name']}.{training['settings']['seed']}.csv"
         write_text(curve, "iteration,K,auc\n10,1,0.9\n20,2,0.8\n")
     ran("render/manifest")

@@ -146,7 +146,7 @@ def test_a_snapshot_is_all_of_results_but_for_pages(folder):
     assert code == 0 and output.splitlines()[-1] == f"results/scales/smoke is the same already: {len(results)} files."
     assert (folder / "results/scales/smoke").stat().st_ino == inode
     assert verify(present(folder), folder)[0] == [] and leftovers([present(folder)], folder) == []
-    assert atebm(folder, "plan")[1].splitlines()[-1].endswith("3 of 3 artifacts drawn")
+    assert atebm(folder, "plan")[1].splitlines()[-1].endswith(f"{len(USUAL)} of {len(USUAL)} artifacts drawn")
 
 
 def test_a_snapshot_is_replaced_as_a_whole_and_says_what_changed(folder):
@@ -243,6 +243,8 @@ def test_plan_says_what_is_here(folder):
     assert code == 0 and output.splitlines()[-1] == expected
     code, output = atebm(folder, "plan", "-C", "scale=paper")
     assert re.search(r"^to do +train/cifar10-[0-9a-f]{8}$", output, re.MULTILINE)
-    assert "scale paper: 0 of" in output.splitlines()[-1]
+    shared = present(folder).steps.keys() & present(folder, "scale=paper").steps.keys()  # layers of Table S2's network
+    assert {kind for kind, _ in shared} == {"network"}
+    assert f"scale paper: {len(shared)} of" in output.splitlines()[-1]
     (next(folder.glob("work/train/cifar10-*")) / "run.json").unlink()
     assert re.search(r"^unfinished +train/cifar10-", atebm(folder, "plan")[1], re.MULTILINE)
