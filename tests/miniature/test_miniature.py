@@ -175,9 +175,9 @@ def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:
 def test_table_2_says_fid_and_how_many_images(made):
     table = pd.read_csv(made.folder / "results/table2.csv").set_index("approach")
     ours = table.loc["Ours"]
-    assert ours["metric"] == "IS; FID of 24; KID" and ours["n_samples"] == 24 and ours["scale"] == "miniature"
+    assert ours["metric"] == "IS; FID of 12; KID" and ours["n_samples"] == 12 and ours["scale"] == "miniature"
     page = (made.folder / "results/table2.md").read_text()
-    assert "FID of 24" in page and "stand-in" not in page
+    assert "FID of 12" in page and "stand-in" not in page
     extractor = sha256(made.folder / made.plan.extractor().files[0])
     assert ours["extractor"] == f"inception {extractor[:12]}"
 
@@ -230,4 +230,4 @@ def test_church_is_scored_at_two_resolutions(everything):
     table = pd.read_csv(everything.folder / "results/table3.csv", keep_default_na=False).set_index("approach")
     for approach in ("Ours (64x64)", "Ours (256x256)"):
         row = table[table["dataset"] == "LSUN Church"].loc[approach]
-        assert row["metric"] == "FID of 24" and float(row["measured_distance"]) > 0 and row["agrees"] == "no"
+        assert row["metric"] == "FID of 12" and float(row["measured_distance"]) > 0 and row["agrees"] == "no"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..job import record_of
 from ..metrics.sign_flip import holm, sign_flip
 from .ablations import WINDOW, checks, gaps
 from .generation import STANDIN
@@ -20,6 +21,8 @@ NEAR = 1.5  # of Fig. 5: training has arrived at this many times the distance th
 SLIGHTLY = 1.5  # of Fig. S5: at most so many times the distance
 DIVERGES, STABLE = 1e6, 50  # of Sec. 5.3: gaps between logits above and below these
 U_TOLERANCE = 0.01  # of Table S1
+
+STABILITY = ("cifar10_max_likelihood", "cifar10_binary_at")
 
 BySeed = pd.Series  # one number per seed
 
@@ -51,8 +54,8 @@ class Evidence:
     @cached_property
     def gaps(self) -> pd.DataFrame:
         """Between logits at the end of training (Sec. 5.3), inf after overflow; a row per seed, a column per run."""
-        frames = [gaps(self.needs, folder) for folder in self.needs.folder("train")]
-        last = pd.concat(frame.tail(1) for frame in frames)
+        folders = [folder for folder in self.needs.folder("train") if record_of(folder)["run"] in STABILITY]
+        last = pd.concat(gaps(self.needs, folder).tail(1) for folder in folders)
         gap = last[f"median_gap_{WINDOW}"].where(~last["overflowed"].astype(bool), inf)
         return last.assign(gap=gap).pivot(index="seed", columns="run", values="gap")
 
@@ -179,7 +182,7 @@ def stated(margin: float) -> list[Claim]:
         Claim(
             "The maximin game ends at U = -log 4",
             "Table S1",
-            "|U + log 4|, of the worse of two p_0",
+            "how far U is from -log 4, with the worse of two p_0",
             lambda e: (e.maximin("u") + log(4)).abs().max(axis=1),
             below=U_TOLERANCE,
         ),
@@ -253,7 +256,7 @@ def caption(needs: Needs, frame: pd.DataFrame) -> str:
     records, level = needs.records("metric"), needs.settings["level"]
     counts = frame["holds"].value_counts()
     words = [
-        f"What {frame['seeds'].max()} seeds say of the paper's claims at scale {needs.scale}: "
+        f"What the paper claims, put to the test at scale {needs.scale}, with seeds: {frame['seeds'].max()}. Verdicts: "
         f"{', '.join(f'{counts.get(verdict, 0)} {verdict}' for verdict in ('holds', 'fails', 'undecided'))}.",
         "Each effect is paired by seed; its logarithm, less that of the bound, is put to an exact one-sided sign-flip "
         f"test, adjusted by Holm for {len(frame)} claims. A claim holds where p <= {level:g}, fails where the opposite "
