@@ -278,7 +278,7 @@ def test_image_files_in_the_wrong_place_are_a_mistake_in_the_configuration(sente
 
 def spec_with(smoke: tuple[Path, Any], root: Path, kind: str, parents: dict[str, str], **changes: Any) -> Job:
     """A spec of smoke's under `root`, with other parents, of which the test has written the folders."""
-    step = job_of(smoke).spec if kind == "train" else planned("smoke").pretrain("photographs").spec
+    step = job_of(smoke).spec if kind == "train" else planned("smoke").pretrain("imagenet").spec
     spec = {**step, "parents": parents, "settings": {**step["settings"], **changes}}
     file = root / f"work/specs/{kind}/mine-0.json"
     file.parent.mkdir(parents=True)
