@@ -90,7 +90,7 @@ def table3(plan: Plan) -> list[Step]:
 
 def tableS1(plan: Plan) -> list[Step]:
     """Table S1: optimal solutions to the minimax and the maximin problem, by the theory and in 2D."""
-    return [plan.minimax(), plan.toy(plan.config.minimax.activation)]
+    return figS1(plan)  # the same two games
 
 
 def tableS2(plan: Plan) -> list[Step]:
