@@ -123,6 +123,44 @@ def tableS7(plan: Plan) -> list[Step]:
     return [plan.quality(sampler, seed) for sampler in EQUAL_PRODUCTS for seed in plan.seeds]
 
 
+def table4(plan: Plan) -> list[Step]:
+    """Table 4: out-of-distribution detection on CIFAR-10, standard and worst case, baselines trained here."""
+    logs = [plan.train(run, seed) for run in DETECTORS for seed in plan.seeds]
+    return [*(plan.worst_case(run, seed) for run in DETECTORS for seed in plan.seeds), *logs]
+
+
+def tableS8(plan: Plan) -> list[Step]:
+    """Table S8: out-of-distribution detection on the 256x256 data sets, standard and worst case."""
+    return [plan.worst_case(run, seed) for run in ("celebahq256", "afhqcat256", "church256") for seed in plan.seeds]
+
+
+def ood_curves(plan: Plan) -> list[Step]:
+    """OOD curves: AUROC of each model of Table 4 against the radius of the attack."""
+    steps = []
+    for run in DETECTORS:
+        radii, *_ = plan.sweeps(run, plan.config.seed)
+        steps += [plan.worst_case(run, plan.config.seed), radii]
+    return steps
+
+
+def ood_scores(plan: Plan) -> list[Step]:
+    """OOD scores: logits in and out of distribution, clean and attacked, by adversarial training and without."""
+    return [plan.attack(run, plan.config.seed) for run in WITH_AND_WITHOUT]
+
+
+def ood_attacked(plan: Plan) -> list[Step]:
+    """OOD images: what attacks make of out-of-distribution images, on adversarial training and without."""
+    attacks = ood_scores(plan)
+    return [*attacks, *(plan.data(name) for name in plan.task("cifar10_ood").out_of_distribution.values())]
+
+
+def ood_masking(plan: Plan) -> list[Step]:
+    """OOD masking: whether the numbers of Table 4 rest on gradients that the attack cannot see."""
+    run, seed = "cifar10_ood", plan.config.seed
+    transferred = plan.attack(run, seed, "transfer", other_seed=seed + 1, pgd=None, square=None)
+    return [plan.worst_case(run, seed), *plan.sweeps(run, seed), plan.detection(transferred)]
+
+
 def claims(plan: Plan) -> list[Step]:
     """Claims board: what the paper says of generation, and what tests over several seeds say of that."""
     seeds = range(plan.config.seed, plan.config.seed + plan.config.claims.seeds)
@@ -154,6 +192,15 @@ def qualities(plan: Plan, *runs: str) -> list[Step]:
 
 
 # What several artifacts use
+DETECTORS = (
+    "cifar10_ood",
+    "cifar10_ood_plain",
+    "cifar10_ood_plain_long",
+    "cifar10_ood_oe",
+    "cifar10_ood_ratio",
+    "cifar10_max_likelihood_langevin",
+)
+WITH_AND_WITHOUT = DETECTORS[:2]  # adversarial training, at equal iterations
 PRETRAINED_OR_NOT = ("celebahq256", "celebahq256_r1_0", "celebahq256_scratch", "celebahq256_scratch_r1_0")
 EQUAL_PRODUCTS = tuple(  # of steps and step size
     f"{run}_{way}" for run in ("cifar10", "celebahq256") for way in ("small_steps", "middle_steps", "large_steps")
@@ -170,6 +217,7 @@ ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "table1": table1,
     "table2": table2,
     "table3": table3,
+    "table4": table4,
     "figS1": figS1,
     "figS2": figS2,
     "tableS1": tableS1,
@@ -179,6 +227,11 @@ ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "tableS5": tableS5,
     "tableS6": tableS6,
     "tableS7": tableS7,
+    "tableS8": tableS8,
+    "ood_curves": ood_curves,
+    "ood_scores": ood_scores,
+    "ood_attacked": ood_attacked,
+    "ood_masking": ood_masking,
     "claims": claims,
 }
 ON_REQUEST = ("claims",)  # what takes so many runs that "everything" is without it
@@ -187,7 +240,7 @@ USUAL = tuple(artifact for artifact in ARTIFACTS if artifact not in ON_REQUEST)
 
 def is_table(artifact: str) -> bool:
     """Tables are rendered as .csv and .md, figures as .png, .svg and the numbers behind them as .csv."""
-    return artifact.startswith("table") or artifact == "claims"
+    return artifact.startswith("table") or artifact in ("claims", "ood_masking")
 
 
 def titled(artifact: str) -> str:

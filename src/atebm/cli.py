@@ -128,12 +128,36 @@ def sample(
 
 
 @app.command()
+def attack(
+    spec: Spec,
+    shard: Annotated[str, typer.Argument(help='which part, such as "0-of-4"')],
+    out: Annotated[Path, typer.Argument(help="the .npz to write")],
+    device: Device = "auto",
+) -> None:
+    """Score one shard of images in and out of distribution, clean and under attack."""
+    from .metrics.worst_case import attack_shard
+
+    with Job(spec).lock(f"{shard}."):
+        attack_shard(Job(spec), shard, out, pick(device))
+
+
+@app.command()
 def gather(spec: Spec, shards: Annotated[list[Path], typer.Argument(help="the shards, in order")]) -> None:
-    """Join the shards of a sample step."""
+    """Join the shards of a sample or attack step."""
+    from .metrics.detection import gather_scores
     from .sampling.gather import gather
 
     with Job(spec).lock():
-        gather(Job(spec), shards)
+        (gather_scores if Job(spec).spec["kind"] == "attack" else gather)(Job(spec), shards)
+
+
+@app.command()
+def detection(spec: Spec) -> None:
+    """Compute how well logits tell images of other sets from in-distribution ones."""
+    from .metrics.detection import write_detection
+
+    with Job(spec).lock():
+        write_detection(Job(spec))
 
 
 @app.command()
@@ -295,6 +319,22 @@ def import_weights(
     from .energy.released import import_weights
 
     import_weights(file, task, out, Path())
+
+
+@app.command()
+def score(
+    images: Annotated[list[Path], typer.Argument(help="image files, or folders of them", exists=True)],
+    run: Annotated[str, typer.Option(help="whose model, of config.yaml's runs")] = "cifar10_ood",
+    config: Overrides = None,
+    device: Device = "auto",
+) -> None:
+    """Print the energy of images, and the share of in-distribution images that have a higher one."""
+    from .scoring import scored
+
+    plan = present_plan(config)
+    print("energy\tpercentile\timage")
+    for image in scored(plan, run, images, Path(), pick(device)):
+        print(f"{image.energy:.4f}\t{image.percentile:.1f}\t{image.path}")
 
 
 @app.command()

@@ -156,17 +156,30 @@ class Drawn(Section):
 
 
 class Noise(Section):
-    """Uniform noise in three channels, in whole grey levels as all images are stored (the authors' is not rounded)."""
+    """Uniform noise, in whole grey levels as all images are stored (the authors' is not rounded)."""
 
     paper = Paper("Tables 4 and S8")
     reader: Literal["noise"]
     n: PositiveInt
     seed: NonNegativeInt
     size: PositiveInt  # pixels a side
+    channels: Annotated[PositiveInt, Paper("ours")] = 3
 
     @property
     def images(self) -> int:
         return self.n
+
+
+class Digits(Section):
+    """The handwritten digits that ship with scikit-learn, 8x8 grey, resized to `size`."""
+
+    paper = Paper("ours: a stand-in")
+    reader: Literal["digits"]
+    size: PositiveInt  # pixels a side
+
+    @property
+    def images(self) -> int:
+        return 1797
 
 
 class OfClasses(Section):
@@ -184,7 +197,7 @@ class OfClasses(Section):
 
 
 ImageSet = Annotated[
-    FashionMnist | Photographs | Archive | ImageIndex | TinyImages | Drawn | Noise | OfClasses,
+    FashionMnist | Photographs | Digits | Archive | ImageIndex | TinyImages | Drawn | Noise | OfClasses,
     Field(discriminator="reader"),
 ]
 
@@ -392,8 +405,12 @@ class Run(Section):
     weights: Annotated[Weights, Paper("the authors' released checkpoints")] = "trained"
     # a classifier, of pretrainings, whose weights and logit 0 training starts from
     init: Annotated[str | None, Paper("Sec. 4.4, regularization; recipe: ours")]
-    # max_likelihood: Eq. 2, which diverges; the run then ends and its record says when
-    objective: Annotated[Literal["binary_at", "max_likelihood"], Paper("Eq. 11; Sec. 5.3 for max_likelihood (Eq. 2)")]
+    # max_likelihood: Eq. 2, which diverges; the run then ends and its record says when. outlier_exposure: a classifier
+    # of p_data's labels that is unsure of p_0, as OE and, attacked, RATIO
+    objective: Annotated[
+        Literal["binary_at", "max_likelihood", "outlier_exposure"],
+        Paper("Eq. 11; Sec. 5.3 for max_likelihood (Eq. 2); Table 4 for outlier_exposure"),
+    ]
     schedule: Schedule
     step_size: Annotated[PositiveFloat, Paper("Eq. 8; Table S3")]  # of the PGD attack, L2 in [0, 1] pixel space
     # radius of the attack's L2 ball around its p_0 image; null: unconstrained
@@ -491,6 +508,49 @@ class Metrics(Section):
     n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
 
 
+class AutoPgd(Section):
+    """Auto-PGD with its published schedule."""
+
+    paper = Paper("Table S8; Sec. 5.2")
+    steps: PositiveInt
+    restarts: PositiveInt
+
+
+class PlainPgd(Section):
+    """The PGD attack of Eq. 7 at several step sizes."""
+
+    paper = Paper("ours: a check of Auto-PGD")
+    steps: PositiveInt
+    step_sizes: tuple[PositiveFloat, ...] = Field(min_length=1)  # in units of the radius
+
+
+class SquareAttack(Section):
+    """The gradient-free attack by random squares."""
+
+    paper = Paper("ours: a check for masked gradients")
+    queries: PositiveInt
+
+
+class Detection(Section):
+    """Out-of-distribution detection with the models of a task, clean and in the worst case."""
+
+    paper = Paper("Sec. 5.2; Tables 4 and S8")
+    in_distribution: Annotated[
+        Literal["p_data", "held_out"], Paper("authors' script")
+    ]  # the images that should score high
+    n: PositiveInt  # images of each set, drawn by the seed; where fewer are held out, all of these
+    seed: Annotated[NonNegativeInt, Paper("authors' script")]  # also of the attacks
+    # images a forward pass; shards are whole batches, so that their number changes no byte
+    batch_size: Annotated[PositiveInt, Paper("authors' script")]
+    radius: PositiveFloat  # of the L2 ball that an out-of-distribution image may be moved in, in [0, 1] pixel space
+    auto_pgd: AutoPgd  # the published protocol; the worst of all attacks has the two others, too, and clean images
+    pgd: PlainPgd
+    square: SquareAttack
+    # other radii and, at `radius`, other numbers of steps that Auto-PGD is run with: a stronger attack must find more
+    radii: Annotated[tuple[PositiveFloat, ...], Paper("ours")]
+    steps: Annotated[tuple[PositiveInt, ...], Paper("ours")]
+
+
 class Claims(Section):
     """How the paper's claims are decided."""
 
@@ -576,6 +636,7 @@ class Config(Section):
     samplers: dict[str, Sampler]
     extractors: dict[str, Extractor]
     metrics: Metrics
+    detection: dict[str, Detection]  # by task
     claims: Claims
     timing: Timing
     toy: Toy
@@ -594,6 +655,13 @@ class Config(Section):
             if name not in getattr(self, section):
                 known = get_close_matches(name, getattr(self, section), 1) or sorted(getattr(self, section))
                 raise ValueError(f"{where} names {name!r}, which {section} does not have. Did you mean {known[0]}?")
+        return self
+
+    @model_validator(mode="after")
+    def _classifiers_start_from_nothing(self) -> "Config":
+        for name, run in self.runs.items():
+            if run.objective == "outlier_exposure" and run.init is not None:
+                raise ValueError(f"runs.{name}.init = {run.init!r}: a classifier of p_data's labels has another head")
         return self
 
     @model_validator(mode="after")
@@ -682,6 +750,10 @@ class Config(Section):
                 yield f"runs.{name}.monitor.n", run.monitor.n, task.validation_sources
         for name, sampler in self.samplers.items():
             yield f"samplers.{name}.n", sampler.n, self.tasks[self.runs[sampler.run or name].task].sources
+        for name, detection in self.detection.items():
+            sets = self.tasks[name]
+            for images in (getattr(sets, detection.in_distribution), *sets.out_of_distribution.values()):
+                yield f"detection.{name}.n", detection.n, images
 
     def _references(self) -> Iterator[tuple[str, str, str]]:
         """Where a name stands, the name, and the section that must have it."""
@@ -706,13 +778,15 @@ class Config(Section):
         for place, classifier in (classifiers | {f"pretrainings.{n}": p for n, p in self.pretrainings.items()}).items():
             yield f"{place}.p_data", classifier.p_data, "sets"
             yield f"{place}.held_out", classifier.held_out, "sets"
+        for task in self.detection:
+            yield f"detection.{task}", task, "tasks"
         yield "metrics.extractor", self.metrics.extractor, "extractors"
 
 
 # --- entries like others ----------------------------------------------------------------------------------------
 
 LIKE = "like"  # an entry's key that names another of its section, which it differs from by its own keys alone
-FAMILIES = ("tasks", "runs", "samplers")  # the sections that have it
+FAMILIES = ("tasks", "runs", "samplers", "detection")  # the sections that have it
 
 
 def expanded(config: dict[str, Any]) -> dict[str, Any]:

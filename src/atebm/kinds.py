@@ -12,6 +12,8 @@ FILES: dict[str, tuple[str, ...]] = {
     "sample": ("images.npy", "paths.csv", "samples.json"),
     "features": ("features.npy", "logits.npy", "features.json"),
     "metric": ("metric.json",),
+    "attack": ("scores.csv", "images.npy", "attack.json"),
+    "detection": ("detection.csv", "detection.json"),
     "network": ("layers.csv", "network.json"),
     "timing": ("timing.json",),
     "check": ("check.json",),
@@ -19,3 +21,8 @@ FILES: dict[str, tuple[str, ...]] = {
 
 # +1 when a change of code changes what a step of that kind computes; everything downstream then runs again.
 REVISION: dict[str, int] = dict.fromkeys(FILES, 1) | {"train": 4, "sample": 2, "features": 2, "metric": 2}
+
+IN, HELD_OUT = (
+    "in",
+    "held_out",
+)  # roles of an attack step's parents that are in distribution; the others are rows of a table

@@ -31,7 +31,7 @@ from .config import (
 from .data.sources import ARCHIVES, files_of, unpacked
 from .errors import ConfigError, DataError
 from .files import canonical, write_if_changed
-from .kinds import FILES, REVISION
+from .kinds import FILES, HELD_OUT, IN, REVISION
 from .releases import releases
 
 
@@ -235,6 +235,42 @@ class Plan:
         """The distance to p_data of a sampler's samples of the selected checkpoint."""
         sample = self.sample(sampler, seed, "best")
         return self.metric("frechet", sample, self.task(sample.parents["model"].name).p_data)
+
+    def attack(self, run: str, seed: int, variant: str = "", *, other_seed: int | None = None, **changes: Any) -> Step:
+        """Logits of a run's model on images in and out of distribution: clean, and after the attacks of its task.
+
+        A variant has `changes` of the attacks' settings, and its own name. With `other_seed`, the attacks climb the
+        logit of the run with that seed instead, and the model scores what they find (transfer).
+        """
+        name, task = self.config.runs[run].task, self.task(run)
+        if name not in self.config.detection:
+            raise ConfigError(f"config.yaml: {name}, the task of {run}, has no entry in detection.")
+        spec = self.config.detection[name]
+        settings = spec.model_dump(exclude={"in_distribution", "radius", "radii", "steps"})
+        settings |= {"checkpoint": "best", "radii": [spec.radius], **changes}
+        parents = {"model": self.train(run, seed), IN: self.data(getattr(task, spec.in_distribution))}
+        if spec.in_distribution != "held_out":
+            parents[HELD_OUT] = self.data(task.held_out)
+        parents |= {row: self.data(images) for row, images in task.out_of_distribution.items()}
+        if other_seed is not None:
+            parents["surrogate"] = self.train(run, other_seed)
+        return Step("attack", f"{run}.{variant}".rstrip("."), settings, parents, ("detection", name))
+
+    def detection(self, attack: Step) -> Step:
+        """How well the logits of an attack step tell each of its sets from in-distribution images."""
+        return Step("detection", attack.name, {}, {"attack": attack}, ("detection",))
+
+    def worst_case(self, run: str, seed: int) -> Step:
+        """Detection with a run's model, clean and under all attacks at the radius of its task."""
+        return self.detection(self.attack(run, seed))
+
+    def sweeps(self, run: str, seed: int) -> list[Step]:
+        """The same by Auto-PGD alone at other radii, and with other numbers of steps."""
+        spec = self.config.detection[self.config.runs[run].task]
+        alone: dict[str, Any] = {"pgd": None, "square": None}
+        variants: dict[str, dict[str, Any]] = {"radii": {"radii": list(spec.radii)}}
+        variants |= {f"{n}_steps": {"auto_pgd": {**spec.auto_pgd.model_dump(), "steps": n}} for n in spec.steps}
+        return [self.detection(self.attack(run, seed, name, **alone, **own)) for name, own in variants.items()]
 
     def network(self, stem: int) -> Step:
         """The 256x256 network on RGB images with one output; no run need have it."""

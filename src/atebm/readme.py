@@ -169,12 +169,59 @@ def ours_tableS7(results: Path) -> str:
     return f"distances {'; '.join(parts)}"
 
 
+def ours_detection(artifact: str, approaches: list[str]) -> Callable[[Path], str]:
+    """Of a table of AUROCs: those of some approaches in the worst case, by Auto-PGD, over its sets."""
+
+    def ours(results: Path) -> str:
+        frame = pd.read_csv(results / f"{artifact}.csv", dtype=str, keep_default_na=False)
+        frame = frame[(frame["setting"] == "Worst-case") & (frame["measured_auroc"] != "")]
+        parts = [
+            f"{approach} {', '.join(frame.loc[frame['approach'] == approach, 'measured_auroc'])}"
+            for approach in approaches
+        ]
+        return f"worst case: {'; '.join(parts)}"
+
+    return ours
+
+
+def ours_ood_curves(results: Path) -> str:
+    frame = pd.read_csv(results / "ood_curves.csv").query("run == 'cifar10_ood'")
+    means = frame.groupby("radius")["auroc"].mean()
+    return f"mean over sets, ours: {', '.join(f'{auroc:.3f} at {radius:g}' for radius, auroc in means.items())}"
+
+
+def ours_ood_scores(results: Path) -> str:
+    frame = pd.read_csv(results / "ood_scores.csv")
+    return f"{len(frame)} logits of {frame['run'].nunique()} models"
+
+
+def ours_ood_attacked(results: Path) -> str:
+    frame = pd.read_csv(results / "ood_attacked.csv")
+    rises = (frame["worst"] - frame["clean"]).groupby(frame["run"]).mean()
+    return f"f rises by {', '.join(f'{rise:.1f} ({run})' for run, rise in rises.items())}"
+
+
+def ours_ood_masking(results: Path) -> str:
+    met = pd.read_csv(results / "ood_masking.csv")["met"]
+    return f"{(met == 'yes').sum()} of {len(met)} checks met"
+
+
 GAP = "median_gap_100"
 _PAPER = published("table2").set_index("approach").loc["Ours"]
 _STEM = published("tableS2")["layer"][0]
 _SAMPLER = published("tableS4").set_index("task").loc["CIFAR-10"]
 _STEPS = published("tableS5").set_index("task")["Ours"]
 _TIME = published("tableS6").set_index("model").loc["Ours"]
+_TABLE4, _TABLES8 = (
+    published(table).query("setting == 'Worst-case'").replace("N/A", "") for table in ("table4", "tableS8")
+)
+_TASKS = list(_TABLES8.columns[2:])
+
+
+def _cells(task: str) -> str:
+    return f"{task} {', '.join(filter(None, _TABLES8[task]))}"
+
+
 _TABLE3, _TABLES7 = published("table3"), published("tableS7")
 HEADLINES: dict[str, tuple[str, Callable[[Path], str]]] = {
     "fig1": ("picture", ours_fig1),
@@ -184,6 +231,18 @@ HEADLINES: dict[str, tuple[str, Callable[[Path], str]]] = {
     "fig5": ("curves", ours_curves("fig5")),
     "table2": (f"IS {_PAPER['is']}, FID {_PAPER['fid']}", ours_table2),
     "table3": (f"FID {', '.join(_TABLE3.loc[_TABLE3['approach'].str.startswith('Ours'), 'fid'])}", ours_table3),
+    "table4": (
+        f"worst case: Ours {', '.join(_TABLE4['Ours'])}; RATIO {', '.join(_TABLE4['RATIO'])}",
+        ours_detection("table4", ["Ours", "RATIO", "OE", "Binary classifier"]),
+    ),
+    "tableS8": (
+        f"worst case: {'; '.join(map(_cells, _TASKS))}",
+        ours_detection("tableS8", _TASKS),
+    ),
+    "ood_curves": ("beyond the paper", ours_ood_curves),
+    "ood_scores": ("beyond the paper", ours_ood_scores),
+    "ood_attacked": ("beyond the paper", ours_ood_attacked),
+    "ood_masking": ("beyond the paper", ours_ood_masking),
     "stability": ("Eq. 2 overflows, Eq. 11 does not", ours_stability),
     "figS1": ("picture", ours_figS1),
     "figS2": ("picture", ours_figS2),

@@ -203,3 +203,48 @@ def test_a_missing_key_is_named():
     del config["toy"]["m"]
     with pytest.raises(ConfigError, match=r"config.yaml: toy.m is missing."):
         resolve(config)
+
+
+def test_the_attacks_are_the_supplements():
+    """Caption of Table S8, facts of the authors' script."""
+    detection = typed("paper").detection
+    for name, (radius, inside) in {
+        "cifar10": (1.0, "held_out"),
+        "celebahq256": (7.0, "p_data"),
+        "afhqcat256": (7.0, "p_data"),
+        "church256": (7.0, "p_data"),
+    }.items():
+        spec = detection[name]
+        assert (spec.auto_pgd.steps, spec.auto_pgd.restarts, spec.n) == (100, 5, 1024)
+        assert (spec.radius, spec.in_distribution) == (radius, inside)
+    runs = typed("demo").runs
+    assert runs["cifar10_ood"].eps == 0.5 and typed("demo").detection["cifar10"].radius == 1.0
+
+
+def test_baselines_differ_from_the_ood_model_in_what_they_are_named_for():
+    for scale in ("paper", "demo", "fashion", "smoke"):
+        runs = {name: run.model_dump() for name, run in typed(scale).runs.items() if name.startswith("cifar10_ood")}
+        ours, plain = runs["cifar10_ood"], runs["cifar10_ood_plain"]
+        assert different(runs["cifar10_ood_ratio"], ours) == {"objective"}
+        assert different(plain, ours) == {"schedule", "in_attack"}
+        assert plain["schedule"]["K_max"] == 0 and plain["in_attack"] is None
+        assert different(runs["cifar10_ood_oe"], plain) == {"objective"}
+        assert different(runs["cifar10_ood_plain_long"], plain) == {"schedule"}
+
+
+def different(one: dict, other: dict) -> set[str]:
+    return {key for key in one if one[key] != other[key]}
+
+
+def test_a_classifier_cannot_start_from_the_pretrained_logit():
+    config = configuration("demo")
+    config["runs"]["celebahq256"]["objective"] = "outlier_exposure"
+    with pytest.raises(ConfigError, match=r"runs.celebahq256.init = 'imagenet': a classifier of p_data's labels"):
+        resolve(config)
+
+
+def test_attacks_want_as_many_images_as_they_ask_for():
+    config = configuration("demo")
+    config["detection"]["cifar10"]["n"] = 1500
+    with pytest.raises(ConfigError, match=r"detection.cifar10.n = 1500, but set (textures|noise) has 1000 images"):
+        resolve(config)

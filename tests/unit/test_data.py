@@ -9,6 +9,7 @@ import torch
 import torchvision
 from conftest import REPOSITORY, planned, typed, write_specs
 from PIL import Image
+from scipy import stats
 from torchvision.transforms import v2
 
 from atebm.data import prepare
@@ -191,3 +192,23 @@ def test_bytes_are_truncated_as_the_authors_did():
         254,
         255,
     ]
+
+
+def test_digits_are_scikit_learns():
+    from sklearn.datasets import load_digits
+
+    theirs = load_digits()
+    images, labels, names = prepare.prepare({"reader": "digits", "size": 8})
+    assert images.shape == (1797, 8, 8, 1) and images.dtype == np.uint8 and names == list("0123456789")
+    np.testing.assert_allclose(images[..., 0] / 255 * 16, theirs.images, atol=0.04)
+    assert (labels == theirs.target).all() and labels.dtype == np.int64
+    large, _, _ = prepare.prepare({"reader": "digits", "size": 16})
+    blocks = large[..., 0].reshape(-1, 8, 2, 8, 2).mean((2, 4))
+    assert np.corrcoef(blocks.ravel(), images.ravel())[0, 1] > 0.95
+
+
+def test_noise_has_as_many_channels_as_asked_for():
+    grey, _, _ = prepare.prepare({"reader": "noise", "n": 400, "seed": 0, "size": 8, "channels": 1})
+    assert grey.shape == (400, 8, 8, 1)
+    counts = np.bincount(grey.ravel(), minlength=256)
+    assert stats.chisquare(counts).pvalue > 0.001

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
 from atebm.attacks.pgd import pgd
-from atebm.energy import Classifier, Energy, load_logit_0
+from atebm.energy import Classifier, Confidence, Energy, confidence, load_logit_0, model_of
 from atebm.energy.discriminator256 import Block, Discriminator256
 from atebm.energy.folding import ConvAffine, frozen
 from atebm.energy.resnet50 import ResNet50
@@ -295,3 +295,21 @@ def test_weights_of_another_classifier_are_refused(change, sentence):
     change(weights)
     with pytest.raises(DataError, match=sentence):
         load_logit_0(Energy(SMALL, (1, 8, 8)), weights)
+
+
+def test_confidence_is_the_logit_of_the_largest_probability():
+    logits = torch.randn(50, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    largest = logits.softmax(1).max(1).values
+    torch.testing.assert_close(confidence(logits), torch.logit(largest))
+    sure = torch.tensor([[200.0, 0.0, 0.0]], requires_grad=True)
+    confidence(sure).sum().backward()
+    assert torch.logit(sure.softmax(1).max()).isinf() and confidence(sure).item() == pytest.approx(200 - math.log(2))
+    torch.testing.assert_close(sure.grad, torch.tensor([[1.0, -0.5, -0.5]]))  # where p rounds to 1, it has none
+
+
+def test_a_detector_of_a_record_has_its_classes():
+    record = {"network": {"name": "small", "width": 4, "mean": [0.3], "std": [0.35]}, "shape": [1, 8, 8]}
+    x = torch.rand(3, 1, 8, 8)
+    energy, classifier = model_of(record), model_of(record | {"classes": 6})
+    assert isinstance(energy, Energy) and energy(x).shape == (3,)
+    assert isinstance(classifier, Confidence) and classifier(x).shape == (3,) and classifier.logits(x).shape == (3, 6)

@@ -8,7 +8,15 @@ from sklearn.metrics import roc_auc_score
 from torch.func import functional_call, grad, vmap
 
 from atebm.energy import Energy
-from atebm.training.objectives import auc, binary_at_loss, max_likelihood_loss, r1
+from atebm.training.objectives import (
+    auc,
+    binary_at_loss,
+    distance_to_uniform,
+    log_likelihood,
+    max_likelihood_loss,
+    outlier_exposure_loss,
+    r1,
+)
 
 LOGITS = torch.tensor([2.0, -1.0, 0.5], dtype=torch.float64), torch.tensor([-3.0, 0.7, 0.5], dtype=torch.float64)
 
@@ -147,3 +155,17 @@ def test_auc_is_scikit_learns():
     data, contrastive = LOGITS  # with a tie
     expected = roc_auc_score([1] * 3 + [0] * 3, torch.cat(LOGITS).numpy())
     assert auc(data, contrastive).item() == pytest.approx(expected)
+
+
+def test_outlier_exposure_is_its_published_formula():
+    """Cross-entropy of the labels, and that of p_0's class probabilities to equal ones (Hendrycks et al. 2019)."""
+    generator = torch.Generator().manual_seed(0)
+    data, outliers = (torch.randn(5, 4, generator=generator) for _ in range(2))
+    labels = torch.tensor([0, 3, 1, 1, 2])
+    p, q = data.softmax(1), outliers.softmax(1)
+    expected = -p[torch.arange(5), labels].log().mean() - (q.log() / 4).sum(1).mean()
+    torch.testing.assert_close(outlier_exposure_loss(data, labels, outliers), expected)
+    torch.testing.assert_close(log_likelihood(data, labels), p[torch.arange(5), labels].log())
+    equal = torch.zeros(1, 4)
+    torch.testing.assert_close(distance_to_uniform(equal), torch.tensor([4.0]).log())
+    assert (distance_to_uniform(outliers) > distance_to_uniform(equal)).all()

@@ -26,16 +26,28 @@ EVERYTHING = set(FILES)
     ("change", "new"),
     [
         ({"runs": {"cifar10": {"r1": 0.02}}}, {"train", "sample", "features", "metric", "timing"}),
-        ({"runs": {"cifar10": {"step_size": 0.7}}}, {"train", "sample", "features", "metric", "timing", "check"}),
-        ({"seed": 7}, {"train", "sample", "features", "metric", "toy", "minimax", "timing", "check"}),
+        (
+            {"runs": {"cifar10": {"step_size": 0.7}}},
+            {"train", "sample", "features", "metric", "timing", "check", "attack", "detection"},
+        ),
+        ({"runs": {"cifar10_ood_oe": {"batch_size": 65}}}, {"train", "attack", "detection"}),
+        ({"detection": {"cifar10": {"radius": 3}}}, {"attack", "detection"}),
+        (
+            {"seed": 7},
+            {"train", "sample", "features", "metric", "toy", "minimax", "timing", "check", "attack", "detection"},
+        ),
         ({"samplers": {"cifar10": {"steps": 3}}}, {"sample", "features", "metric"}),
         ({"metrics": {"splits": 5}}, {"metric"}),
         ({"toy": {"K": 3}}, {"toy"}),
         ({"minimax": {"decay": 1}}, {"minimax"}),
-        ({"sets": {"photographs_test": {"seed": 9}}}, {"data", "sample", "features", "metric", "timing"}),
+        (
+            {"sets": {"photographs_test": {"seed": 9}}},
+            {"data", "sample", "features", "metric", "timing", "attack", "detection"},
+        ),
+        ({"sets": {"digits": {"size": 8}}}, {"data", "attack", "detection"}),
         (
             {"sets": {"photographs": {"seed": 9}}},
-            {"data", "pretrain", "train", "sample", "features", "metric", "timing", "check"},
+            {"data", "pretrain", "train", "sample", "features", "metric", "timing", "check", "attack", "detection"},
         ),
         ({"sets": {"fashion": {"held_out": 3000}}}, EVERYTHING - {"toy", "minimax", "network", "pretrain", "index"}),
         ({"tasks": {"cifar10": {"played_by": "something else"}}}, set()),
@@ -50,7 +62,9 @@ def test_a_change_reaches_what_is_downstream(change, new):
 def test_more_seeds_keep_the_steps_of_the_first():
     one, three = planned("demo"), planned("demo", seeds=3)
     assert one.steps.keys() < three.steps.keys()
-    assert len(three.trainings()) == 3 * len(one.trainings())
+    runs = {run for run, _ in one.trainings()}
+    assert set(three.trainings()) == {(run, seed) for run in runs for seed in range(3)}
+    assert set(one.trainings()) == {(run, 0) for run in runs} | {("cifar10_ood", 1)}  # whose attacks are transferred
 
 
 def test_a_derived_set_follows_the_one_that_it_is_of():
@@ -85,7 +99,7 @@ def test_a_sampler_that_says_the_same_as_its_runs_own_samples_nothing_twice():
 def test_no_two_steps_of_one_seed_have_the_same_name():
     """Logs, results/metrics.json and people tell steps by their names."""
     for scale in ("smoke", "demo", "fashion", "paper"):
-        names = [(step.kind, step.name) for step in planned(scale).steps.values()]
+        names = [(step.kind, step.name, step.settings.get("seed")) for step in planned(scale).steps.values()]
         assert len(names) == len(set(names))
 
 
@@ -187,7 +201,7 @@ def test_an_archive_or_split_that_there_is_not_is_one_sentence(change, sentence)
 
 def test_a_step_that_no_artifact_needs_is_known_by_its_name(tmp_path):
     plan = planned("paper")
-    for step in (plan.train("celebahq256_stem1", 0), plan.data("imagenet_val_32"), plan.train("cifar10", 7)):
+    for step in (plan.train("celebahq256_stem1", 0), plan.train("cifar10_ood_K20", 0), plan.train("cifar10", 7)):
         assert (step.kind, step.id) not in plan.steps and plan.step(step.kind, step.id) == step
 
 

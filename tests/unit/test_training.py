@@ -55,6 +55,9 @@ VARIANTS = {
     | {"augment": {"p_data": CUTOUT, "p_0": CUTOUT}, "schedule": {"K_start": 2}},
     "Langevin dynamics": PLAIN | {"langevin": {"step_size": 0.01}, "schedule": {"K_start": 2}},
     "maximum likelihood": PLAIN | {"objective": "max_likelihood", "optimizer": {"lr": 1e-6}},
+    "outlier exposure": PLAIN | {"objective": "outlier_exposure", "schedule": {"K_start": 0, "K_max": 0}},
+    "RATIO": PLAIN
+    | {"objective": "outlier_exposure", "eps": 0.5, "in_attack": {"steps": 2, "step_size": 0.1, "eps": 0.25}, "r1": 0},
     "bfloat16": PLAIN | {"precision": "bf16"},
 }
 

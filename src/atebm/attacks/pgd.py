@@ -19,10 +19,16 @@ def summed(fs: Sequence[Logit], weights: Sequence[float] | None = None) -> Logit
     return lambda x: torch.stack([weight * f(x) for weight, f in terms]).sum(0)
 
 
-def gradient(f: Logit, x: Tensor) -> Tensor:
-    """grad_x f(x), (B, ...), each image by itself. No gradient reaches f's parameters."""
+def value_and_gradient(f: Logit, x: Tensor) -> tuple[Tensor, Tensor]:
+    """f(x), (B,), and grad_x f(x), (B, ...), each image by itself. No gradient reaches f's parameters."""
     x = x.detach().requires_grad_()
-    return torch.autograd.grad(f(x).sum(), x)[0]
+    value = f(x)
+    return value.detach(), torch.autograd.grad(value.sum(), x)[0]
+
+
+def gradient(f: Logit, x: Tensor) -> Tensor:
+    """grad_x f(x) alone."""
+    return value_and_gradient(f, x)[1]
 
 
 def norms(x: Tensor) -> Tensor:

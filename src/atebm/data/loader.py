@@ -1,14 +1,17 @@
 """Prepared sets where they lie; batches of floats; the order of images, which is a pure function."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
+
+Batch = TypeVar("Batch")
 
 
 class Stored:
@@ -63,6 +66,15 @@ PART = 4096  # images moved at once
 def cuts(n: int, size: int) -> list[slice]:
     """Slices of `size` images, the last one of what is left, that together are `n`."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def dealt(batches: Sequence[Batch], shard: str) -> list[Batch]:
+    """The part of shard "i-of-k" of batches that were cut from the whole.
+
+    So each image is always computed beside the same others, and the number of shards changes no byte.
+    """
+    index, count = map(int, shard.split("-of-"))
+    return [batches[number] for number in np.array_split(np.arange(len(batches)), count)[index]]
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -39,6 +39,8 @@ def prepare(settings: dict[str, Any], embedded: Path = EMBEDDED) -> tuple[Images
     options = {key: value for key, value in settings.items() if key != "reader"}
     if settings["reader"] == "noise":
         return noise(**options)
+    if settings["reader"] == "digits":
+        return digits(embedded / "digits.csv", **options)
     return photograph_crops(embedded / "photographs.csv", **options)
 
 
@@ -114,26 +116,43 @@ def random_crop(picture: Image.Image, random: np.random.Generator, size: int, lo
 
 def load_photograph(index: Path, name: str) -> Image.Image:
     """One photograph of data/embedded/photographs.csv, from the package that ships it, as grey."""
+    with Image.open(packaged(index, name)) as picture:
+        return picture.convert("L")
+
+
+def packaged(index: Path, name: str) -> Path:
+    """A file that a Python package ships, once its sha256 is that of its line in an index of data/embedded/."""
     with index.open(newline="") as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
     if name not in rows:
-        raise DataError(f"there is no photograph {name!r}; data/embedded/photographs.csv has: {', '.join(rows)}.")
+        raise DataError(f"there is no photograph {name!r}; data/embedded/{index.name} has: {', '.join(rows)}.")
     row = rows[name]
     package = importlib.util.find_spec(row["package"])
     if package is None or package.origin is None:
-        raise DataError(f"photograph {name} needs the package {row['distribution']}: pip install -r requirements.lock.")
+        raise DataError(f"{name} needs the package {row['distribution']}: pip install -r requirements.lock.")
     path = Path(package.origin).parent / row["file"]
-    remedy = f"pip install --force-reinstall {row['distribution']}=={row['version']}"
-    with Image.open(verified(path, row["sha256"], remedy)) as picture:
-        return picture.convert("L")
+    return verified(path, row["sha256"], f"pip install --force-reinstall {row['distribution']}=={row['version']}")
+
+
+# --- digits -----------------------------------------------------------------------------------------------------
+
+
+def digits(index: Path, size: int) -> tuple[Images, Labels, list[str]]:
+    """scikit-learn's handwritten digits, 8x8 in 17 grey levels, bilinearly resized: (1797, size, size, 1)."""
+    rows = np.loadtxt(packaged(index, "digits"), delimiter=",", dtype=np.int64)
+    small = np.round(rows[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    how = Image.Resampling.BILINEAR
+    images = np.stack([np.asarray(Image.fromarray(image).resize((size, size), how)) for image in small])
+    return images[..., None], rows[:, -1], [str(digit) for digit in range(10)]
 
 
 # --- uniform noise ----------------------------------------------------------------------------------------------
 
 
-def noise(n: int, seed: int, size: int) -> tuple[Images, Labels, list[str]]:
-    """Uniform grey levels, (n, size, size, 3). Image i is a pure function of (seed, i), as a crop of photographs is."""
-    images = [np.random.default_rng([seed, i]).integers(256, size=(size, size, 3), dtype=np.uint8) for i in range(n)]
+def noise(n: int, seed: int, size: int, channels: int = 3) -> tuple[Images, Labels, list[str]]:
+    """Uniform grey levels, (n, size, size, C). Image i is a pure function of (seed, i), as a crop of photographs is."""
+    shape = (size, size, channels)
+    images = [np.random.default_rng([seed, i]).integers(256, size=shape, dtype=np.uint8) for i in range(n)]
     return np.stack(images), np.zeros(n, np.int64), ["noise"]
 
 

@@ -60,6 +60,42 @@ class Energy(Classifier):
         return super().forward(x)[:, 0].to(x.dtype)  # under autocast too
 
 
+class Confidence(Classifier):
+    """A K-way classifier as a detector, as OE and RATIO are: (B, C, H, W) pixels in [0, 1] to (B,) logits of the
+    confidence, log(p / (1 - p)) with p the largest class probability.
+
+    It orders images as p does, but does not saturate where p rounds to 1, so that gradients reach an attack.
+    """
+
+    def __init__(self, settings: dict[str, Any], shape: Sequence[int], classes: int):
+        super().__init__(settings, shape, outputs=classes)
+        self.classes = classes
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Of all classes, (B, K)."""
+        return super().forward(x).to(x.dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return confidence(self.logits(x))
+
+
+Detector = Energy | Confidence  # what is learnt to score images
+
+
+def confidence(logits: Tensor) -> Tensor:
+    """Class logits (B, K), K >= 2, to the logit of the largest probability, (B,)."""
+    largest, others = logits.max(1), torch.ones_like(logits, dtype=torch.bool)
+    others.scatter_(1, largest.indices[:, None], False)
+    return largest.values - logits.masked_fill(~others, -torch.inf).logsumexp(1)
+
+
+def model_of(record: Mapping[str, Any]) -> Detector:
+    """The model that a training's record describes, with fresh weights."""
+    if record.get("classes"):
+        return Confidence(record["network"], record["shape"], record["classes"])
+    return Energy(record["network"], record["shape"])
+
+
 def load_logit_0(energy: Energy, weights: Mapping[str, Tensor]) -> Energy:
     """`energy` with the weights of a Classifier of the same network, its logit 0 as f.
 

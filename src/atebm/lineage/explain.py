@@ -25,6 +25,8 @@ COMPUTES = {
     "sample": "PGD from source images (Eq. 8; Table S4)",
     "features": "the extractor's view of images (supplement 3, evaluation metrics)",
     "metric": "one number (supplement 3, evaluation metrics)",
+    "attack": "logits, clean and attacked by Auto-PGD and others (Sec. 5.2; Tables 4 and S8)",
+    "detection": "AUROC of out-of-distribution detection (Sec. 5.2; supplement 3, evaluation metrics)",
     "network": "the layers of the 256x256 network (Table S2)",
     "timing": "seconds to draw samples on this machine (Table S6)",
     "check": "the numbers behind Table 1 (Sec. 4.3; Eqs. 2, 3, 8, 11 and 14)",

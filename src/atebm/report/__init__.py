@@ -5,6 +5,7 @@ Each goes from the artifact's plan file to `out`, .png or .csv, and the files be
 
 from .ablations import fig2, fig3, fig4, fig5, stability
 from .claims import claims
+from .detection import ood_attacked, ood_curves, ood_masking, ood_scores, table4, tableS8
 from .generation import table2, table3, tableS7
 from .minimax import figS1
 from .pictures import figS2
@@ -21,10 +22,15 @@ __all__ = [
     "fig5",
     "figS1",
     "figS2",
+    "ood_attacked",
+    "ood_curves",
+    "ood_masking",
+    "ood_scores",
     "stability",
     "table1",
     "table2",
     "table3",
+    "table4",
     "tableS1",
     "tableS2",
     "tableS3",
@@ -32,4 +38,5 @@ __all__ = [
     "tableS5",
     "tableS6",
     "tableS7",
+    "tableS8",
 ]

@@ -23,6 +23,7 @@ STYLES: tuple[Mapping[str, Any], ...] = (
     {"color": "#009e73", "linestyle": "-.", "marker": "^"},
     {"color": "#cc79a7", "linestyle": ":", "marker": "D"},
     {"color": "#56b4e9", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "v"},
+    {"color": "#000000", "linestyle": (0, (1, 2)), "marker": "x"},
 )
 
 

@@ -26,7 +26,7 @@ class Needs:
     def scale(self) -> str:
         return self.contents["scale"]
 
-    def task(self, name: str) -> dict[str, str]:
+    def task(self, name: str) -> dict[str, Any]:
         """A task of config.yaml: its title, what played it, and the sets around it."""
         return self.contents["tasks"][name]
 

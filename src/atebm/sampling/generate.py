@@ -9,8 +9,8 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from ..attacks.pgd import pgd
-from ..data.loader import Stored, cuts, to_bytes, to_float
-from ..energy import Energy
+from ..data.loader import Stored, cuts, dealt, to_bytes, to_float
+from ..energy import Detector, model_of
 from ..energy.folding import frozen
 from ..files import atomic
 from ..job import Job, record_of
@@ -21,15 +21,10 @@ from .gather import PATH_COLUMNS, steps_of
 
 
 def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
-    """Samples of shard "i-of-k" as .npz: images (n, H, W, C) uint8, and per image logit_source, logit_sample, moved.
-
-    Batches are cut from the whole, then dealt to shards, so each image is always computed beside the same others.
-    """
+    """Samples of shard "i-of-k" as .npz: images (n, H, W, C) uint8, and per image logit_source, logit_sample, moved."""
     settings = job.settings
-    index, count = (int(part) for part in shard.split("-of-"))
     sources = Stored(job.parent("sources"), device, settings["n"])
-    batches = cuts(len(sources), settings["batch_size"])
-    mine = [batches[number] for number in np.array_split(np.arange(len(batches)), count)[index]]
+    mine = dealt(cuts(len(sources), settings["batch_size"]), shard)
     model = load_model(job, device)
     steps = steps_of(job)
     parts: list[dict[str, np.ndarray]] = []
@@ -54,7 +49,7 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
     return gaussian_blur(x, [side, side], [sigma, sigma]) if sigma else x
 
 
-def ascend(model: Energy, start: Tensor, steps: int, step_size: float, quantise: str) -> dict[str, np.ndarray]:
+def ascend(model: Detector, start: Tensor, steps: int, step_size: float, quantise: str) -> dict[str, np.ndarray]:
     """One batch of sources: samples as bytes, f before and after, and the L2 distance moved, in [0, 1] pixel units."""
     x = pgd(model, start, steps, step_size)
     with torch.inference_mode():
@@ -65,9 +60,11 @@ def ascend(model: Energy, start: Tensor, steps: int, step_size: float, quantise:
     }
 
 
-def load_model(job: Job, device: torch.device) -> Energy:
-    """The energy of the `train` step that a sampler names, with the weights of its checkpoint."""
-    folder = job.parent("model")
-    record = record_of(folder)
-    weights = folder / f"{job.settings['checkpoint']}.safetensors"
-    return load_weights(Energy(record["network"], record["shape"]), weights).on(device)
+def load_model(job: Job, device: torch.device, role: str = "model") -> Detector:
+    """What the `train` step that is a parent has learnt, with the weights of the checkpoint that the job names."""
+    return load_checkpoint(job.parent(role), job.settings["checkpoint"], device)
+
+
+def load_checkpoint(folder: Path, checkpoint: str, device: torch.device) -> Detector:
+    """What a `train` step has learnt by its `best` or `last` checkpoint."""
+    return load_weights(model_of(record_of(folder)), folder / f"{checkpoint}.safetensors").on(device)

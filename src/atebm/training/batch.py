@@ -5,7 +5,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ..data.stream import Recipe, Stream, stream, watched
 from .distributed import Group
@@ -29,3 +31,8 @@ def batches(
     recipe = Recipe(how, batch_size, group.rows(batch_size), *key)
     with watched(), closing(stream(folder, recipe, device, group.size, shape)) as opened:
         yield opened
+
+
+def load_labels(folder: Path) -> Tensor:
+    """The labels (n,) of a set."""
+    return torch.from_numpy(np.load(folder / "labels.npy"))

@@ -7,7 +7,6 @@ classifier.
 
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
@@ -22,7 +21,7 @@ from ..errors import ResultError, StoppedError
 from ..job import Job, record_of
 from ..metrics.features import extract, of_classifier
 from ..progress import progress
-from .batch import batches
+from .batch import batches, load_labels
 from .checkpoint import load_state, save_state, save_weights
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
@@ -107,7 +106,7 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
 
 def go_on(fit: Fit, job: Job, images: Stream, received: list[int], group: Group) -> None:
     """Train to the end, but for a signal, which raises StoppedError once the state is saved."""
-    what, labels = f"{job.spec['kind']} {job.spec['name']}", load_labels(job, "p_data").to(fit.model.mean.device)
+    what, labels = f"{job.spec['kind']} {job.spec['name']}", load_labels(job.parent("p_data")).to(fit.model.mean.device)
     with progress(what, fit.total, fit.iteration, not group.leads) as report:
         while fit.iteration < fit.total:
             stopping = stops(fit.iteration, received, group)
@@ -133,13 +132,9 @@ def finish_with_released(job: Job) -> None:
     job.finish({"pretrain": job.spec["name"], **{key: record[key] for key in ("network", "shape", "file", "sha256")}})
 
 
-def load_labels(job: Job, role: str) -> Tensor:
-    return torch.from_numpy(np.load(job.parent(role) / "labels.npy"))
-
-
 def held_out_accuracy(model: Classifier, job: Job, size: int, device: torch.device) -> float:
     """Share of the held-out images whose label the classifier finds; image files are squashed to `size` pixels."""
     extractor = of_classifier(model.eval())
     with watched():
         logits = extract(extractor, whole(job.parent("held_out"), device, extractor.batch, size))[1]
-    return float((logits.argmax(1) == load_labels(job, "held_out").numpy()).mean())
+    return float((logits.argmax(1) == load_labels(job.parent("held_out")).numpy()).mean())

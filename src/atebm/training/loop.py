@@ -10,27 +10,35 @@ from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..attacks.langevin import langevin
-from ..attacks.pgd import pgd
+from ..attacks.pgd import Logit, pgd
 from ..data.loader import Stored, generator
 from ..data.stream import Stream
-from ..energy import Energy, load_logit_0
+from ..energy import Confidence, Detector, Energy, confidence, load_logit_0, model_of
 from ..energy.folding import frozen
 from ..energy.released import adopt
 from ..errors import ConfigError, ResultError, StoppedError
 from ..files import atomic
-from ..job import Job
+from ..job import Job, record_of
 from ..progress import progress
 from . import schedule
-from .batch import batches
+from .batch import batches, load_labels
 from .checkpoint import load_state, save_state, save_weights
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
 from .monitor import Monitor
-from .objectives import auc, binary_at_loss, max_likelihood_loss, r1
+from .objectives import (
+    auc,
+    binary_at_loss,
+    distance_to_uniform,
+    log_likelihood,
+    max_likelihood_loss,
+    outlier_exposure_loss,
+    r1,
+)
 from .precision import autocast, set_precision
 
 LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
@@ -46,10 +54,11 @@ PLAIN = ("iteration", "gradient_steps", "diverged", "log", "checks", "best")  # 
 class State:
     """All that changes during training, and all that a checkpoint holds."""
 
-    model: Energy
+    model: Detector
     average: AveragedModel | None
     optimizer: torch.optim.Optimizer
     at: schedule.Progress
+    labels: Tensor | None  # of p_data, where what is learnt is a classifier
     iteration: int = 0  # done
     gradient_steps: int = 0  # of all attacks so far, each of one batch
     diverged: bool = False
@@ -58,9 +67,9 @@ class State:
     best: dict[str, Any] | None = None  # the check selected so far, and its weights
 
     @property
-    def result(self) -> Energy:
+    def result(self) -> Detector:
         """What the run has learnt so far: the averaged weights where they are averaged."""
-        return cast(Energy, self.average.module) if self.average is not None else self.model
+        return cast(Detector, self.average.module) if self.average is not None else self.model
 
 
 def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Path | None = None) -> None:
@@ -121,19 +130,23 @@ def streams(job: Job, shape: tuple[int, ...], device: torch.device, group: Group
 
 def initial(job: Job, shape: Sequence[int], device: torch.device) -> State:
     """The state before the first iteration: fresh weights, or those of the pre-trained classifier (its logit 0)."""
-    run = job.settings
+    run, classes = job.settings, None
+    labels = load_labels(job.parent("p_data")).to(device) if run["objective"] == "outlier_exposure" else None
+    if labels is not None:
+        classes = len(record_of(job.parent("p_data"))["classes"])
     torch.manual_seed(run["seed"])
-    model = Energy(run["network"], shape)
-    if "init" in job.spec["parents"]:
+    model = model_of({"network": run["network"], "shape": shape, "classes": classes})
+    if isinstance(model, Energy) and "init" in job.spec["parents"]:
         load_logit_0(model, load_file(job.parent("init") / "model.safetensors"))
     model = model.on(device)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run["average"])) if run["average"] else None
     if run["compile"]:
         model.compile()
-    return State(model, average, optimizer_of(run["optimizer"], model), schedule.Progress(run["schedule"]["K_start"]))
+    at = schedule.Progress(run["schedule"]["K_start"])
+    return State(model, average, optimizer_of(run["optimizer"], model), at, labels)
 
 
-def optimizer_of(settings: dict[str, Any], model: Energy) -> torch.optim.Optimizer:
+def optimizer_of(settings: dict[str, Any], model: nn.Module) -> torch.optim.Optimizer:
     if settings["name"] == "adam":
         return torch.optim.Adam(model.parameters(), lr=settings["lr"], betas=settings["betas"])
     return torch.optim.SGD(model.parameters(), lr=settings["lr"], momentum=settings["momentum"], nesterov=True)
@@ -145,13 +158,19 @@ def iterate(
     """One iteration of Algorithm 2 (lines 3 to 5); returns the row it logged, every LOG_EVERY iterations."""
     model, K = state.model, state.at.K
     with autocast(run["precision"], model.mean.device):
-        positive, negative = (stream.batch(state.iteration)[0] for stream in (p_data, p_0))
+        (positive, indices), (negative, _) = (stream.batch(state.iteration) for stream in (p_data, p_0))
         noise = generator(run["seed"], NOISE, state.iteration, group.rank)  # each process has its own
-        positive, negative, steps = contrast(model, K, run, positive, negative, noise)
+        labels = state.labels[indices] if state.labels is not None else None
+        positive, negative, steps = contrast(model, K, run, positive, negative, labels, noise)
         positive.requires_grad_(run["r1"] > 0)
-        f = model.forward if run["r1"] else model  # not the compiled one, which can be differentiated only once
-        f_data, f_contrastive = f(positive), model(negative)
-        loss = OBJECTIVES[run["objective"]](f_data, f_contrastive)
+        if labels is not None and isinstance(model, Confidence):
+            logits, logits_contrastive = model.logits(positive), model.logits(negative)
+            f_data, f_contrastive = confidence(logits), confidence(logits_contrastive)
+            loss = outlier_exposure_loss(logits, labels, logits_contrastive)
+        else:
+            f = model.forward if run["r1"] else model  # not the compiled one, which can be differentiated only once
+            f_data, f_contrastive = f(positive), model(negative)
+            loss = OBJECTIVES[run["objective"]](f_data, f_contrastive)
         penalty = r1(f_data, positive) if run["r1"] else loss.new_zeros(())
     state.optimizer.zero_grad(set_to_none=True)
     (loss + run["r1"] * penalty).backward(inputs=list(model.parameters()))
@@ -168,40 +187,55 @@ def iterate(
     state.at = schedule.advance(state.at, run["schedule"]["K_max"], per_K, threshold, batch_auc)
     if state.iteration % LOG_EVERY:
         return None
-    return log(state, run, K, group.gather(penalty.detach().view(1)).mean(), f_data, f_contrastive)
+    loss, penalty = (group.gather(part.detach().view(1)).mean() for part in (loss, penalty))
+    return log(state, run, K, loss, penalty, f_data, f_contrastive)
 
 
 def contrast(
-    model: Energy, K: int, run: dict[str, Any], positive: Tensor, negative: Tensor, noise: torch.Generator
+    model: Detector,
+    K: int,
+    run: dict[str, Any],
+    positive: Tensor,
+    negative: Tensor,
+    labels: Tensor | None,
+    noise: torch.Generator,
 ) -> tuple[Tensor, Tensor, int]:
     """Of images of p_data and of p_0: those, attacked where the run says so, the contrastive samples x* of line 4
     (by Langevin dynamics with that noise, where the run says so), and the number of gradient steps that both took."""
     attack, steps = run["in_attack"], K
+    f, f_0 = attacked(model, labels)
     with frozen(model):
         if attack:
-            positive = pgd(model, positive, attack["steps"], -attack["step_size"], eps=attack["eps"])
+            positive = pgd(f, positive, attack["steps"], -attack["step_size"], eps=attack["eps"])
             steps += attack["steps"]
         if run["langevin"]:
-            return positive, langevin(model, negative, K, run["langevin"]["step_size"], noise), steps
-        return positive, pgd(model, negative, K, run["step_size"], eps=run["eps"]), steps
+            return positive, langevin(f_0, negative, K, run["langevin"]["step_size"], noise), steps
+        return positive, pgd(f_0, negative, K, run["step_size"], eps=run["eps"]), steps
+
+
+def attacked(model: Detector, labels: Tensor | None) -> tuple[Logit, Logit]:
+    """What attacks on images of p_data descend, and those on images of p_0 ascend: f; of a classifier, the likelihood
+    of the labels, and the distance of the class probabilities from equal ones."""
+    if labels is not None and isinstance(model, Confidence):
+        return (lambda x: log_likelihood(model.logits(x), labels)), (lambda x: distance_to_uniform(model.logits(x)))
+    return model, model
 
 
 def log(
-    state: State, run: dict[str, Any], K: int, penalty: Tensor, f_data: Tensor, f_contrastive: Tensor
+    state: State, run: dict[str, Any], K: int, loss: Tensor, penalty: Tensor, f_data: Tensor, f_contrastive: Tensor
 ) -> dict[str, Any]:
     """Append one row on the whole batch to the log.
 
     Numbers that are not finite raise ResultError, but with max_likelihood they are what the run is there to show: it
     ends.
     """
-    loss = OBJECTIVES[run["objective"]](f_data, f_contrastive)
     values = torch.stack([loss, penalty, f_data.mean(), f_contrastive.mean(), auc(f_data, f_contrastive)]).tolist()
     names = ("loss", "r1", "logit_data", "logit_contrastive", "auc")
     row = {"iteration": state.iteration, "K": K, "gradient_steps": state.gradient_steps}
     row |= dict(zip(names, values, strict=True))
     state.log.append(row)
     state.diverged = not all(math.isfinite(value) for value in values)
-    if state.diverged and run["objective"] == "binary_at":
+    if state.diverged and run["objective"] != "max_likelihood":
         raise ResultError(
             f"training diverged by iteration {state.iteration} (K {K}): {row}. Lower optimizer.lr or raise r1."
         )
@@ -279,7 +313,7 @@ def finish(job: Job, state: State, shape: Iterable[int]) -> None:
     save_weights(state.result.state_dict(), job.folder / "last.safetensors")
     write_csv(job.folder / "log.csv", state.log)
     write_csv(job.folder / "monitor.csv", state.checks)
-    parameters = sum(parameter.numel() for parameter in state.model.parameters())
+    model, parameters = state.model, sum(parameter.numel() for parameter in state.model.parameters())
     job.finish(
         {
             "run": job.spec["name"],
@@ -288,6 +322,7 @@ def finish(job: Job, state: State, shape: Iterable[int]) -> None:
             "gradient_steps": state.gradient_steps,
             "network": job.settings["network"],
             "shape": list(shape),
+            **({"classes": model.classes} if isinstance(model, Confidence) else {}),
             "parameters": parameters,
             "diverged": state.diverged,
             "best": best["check"],

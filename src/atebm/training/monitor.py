@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..attacks.pgd import trajectory
 from ..data.loader import Stored, cuts, to_bytes, to_float
-from ..energy import Energy
+from ..energy import Detector
 from ..energy.folding import frozen
 from ..job import Job
 from ..metrics.features import extract, load_extractor
@@ -30,7 +30,7 @@ class Monitor:
         self.reference = Gaussian.of(np.load(job.parent("reference") / "features.npy", mmap_mode="r"))
         self.sources = Stored(job.parent("validation_sources"), device, settings["n"])
 
-    def distances(self, model: Energy) -> list[dict[str, Any]]:
+    def distances(self, model: Detector) -> list[dict[str, Any]]:
         """One row {steps, distance} per sampler length; the same in every process of the group, which shares the work.
 
         Batches are dealt in turn and put together in order, so that the number of processes changes no distance.
@@ -45,7 +45,7 @@ class Monitor:
             for steps, *parts in zip(self.steps, *whole, strict=True)
         ]
 
-    def features(self, model: Energy, sources: Tensor) -> list[np.ndarray]:
+    def features(self, model: Detector, sources: Tensor) -> list[np.ndarray]:
         """What the extractor sees in the samples of one batch, per sampler length."""
         ascent = trajectory(model, to_float(sources), self.steps, self.step_size)
         return [extract(self.extractor, to_bytes(x).split(self.extractor.batch))[0] for _, x in ascent]

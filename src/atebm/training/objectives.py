@@ -24,6 +24,28 @@ def max_likelihood_loss(data: Tensor, contrastive: Tensor) -> Tensor:
     return contrastive.mean() - data.mean()
 
 
+def log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
+    """log p(label), (B,), of class logits (B, K): what an attack on a classifier's data descends."""
+    return -F.cross_entropy(logits, labels, reduction="none")
+
+
+def distance_to_uniform(logits: Tensor) -> Tensor:
+    """Cross-entropy (B,) between equal probabilities of all classes and those of logits (B, K).
+
+    What OE minimises on outliers, and what RATIO's attack on them ascends. At least log K.
+    """
+    return -logits.log_softmax(1).mean(1)
+
+
+def outlier_exposure_loss(data: Tensor, labels: Tensor, contrastive: Tensor) -> Tensor:
+    """OE (Hendrycks et al. 2019): classify p_data, and be unsure of p_0. Class logits (m, K) of both, labels (m,).
+
+    Where both sides were attacked before, the objective of RATIO (Augustin et al. 2020). Both halves weigh the same, as
+    RATIO's; OE's authors give outliers half of the weight, and twice as many images.
+    """
+    return F.cross_entropy(data, labels) + distance_to_uniform(contrastive).mean()
+
+
 def r1(logits: Tensor, x: Tensor) -> Tensor:
     """R1 regulariser: 0.5 * mean over images of ||grad_x f(x)||_2^2, differentiable in f's parameters.
 

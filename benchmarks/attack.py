@@ -1,0 +1,113 @@
+"""Auto-PGD on f beside torchattacks and its authors' code: `python benchmarks/attack.py`.
+
+CIFAR-10's ResNet50 at the paper's scale. All peers hold the same weights and attack the same images, within the same
+radius, with the same numbers of steps and restarts; the others see f as a classifier with logits (0, f), whose loss at
+label 0 grows with f. Their random starts differ, so that what is asserted before anything is timed is that none climbs
+less than the others by more than a few percent. They take turns as in engine.py, whose clocks these are.
+
+- ours: `auto_pgd_restarted` inside `frozen`, all restarts in one batch, as the `attack` step calls it.
+- torchattacks: its APGD, on torchvision's ResNet50. It leaves out images that it has fooled: here it fools none.
+- pyautoattack: APGD by the authors of Auto-PGD, in its best-loss mode, on the same network.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable
+
+import torch
+from engine import ROOT, SHAPE, Reference, TwoClasses, report, timed
+from pyautoattack.autopgd_base import APGDAttack
+from torch import Tensor, nn
+from turns import processor_line, verdict
+
+from atebm import layers
+from atebm.attacks.apgd import auto_pgd_restarted, spheres
+from atebm.energy import Energy
+from atebm.energy.folding import frozen
+
+EPS = 1.0  # of CIFAR-10's worst case
+CLIMB = 0.97  # of what the best peer gains, that every peer must
+LEAST = 1.4  # what the project wants: so many times as fast as torchattacks
+
+
+def ours(model: Energy, x: Tensor, steps: int, restarts: int) -> Tensor:
+    with frozen(model):
+        return auto_pgd_restarted(model, x, spheres(x, EPS, restarts, 0, list(range(len(x)))), EPS, steps)
+
+
+def by_torchattacks(model: nn.Module, x: Tensor, steps: int, restarts: int) -> Tensor:
+    from torchattacks import APGD
+
+    attack = APGD(TwoClasses(model).eval(), norm="L2", eps=EPS, steps=steps, n_restarts=restarts, seed=0)
+    return attack.perturb(x, torch.zeros(len(x), dtype=torch.long, device=x.device), best_loss=True)
+
+
+def by_pyautoattack(model: nn.Module, x: Tensor, steps: int, restarts: int) -> Tensor:
+    attack = APGDAttack(
+        TwoClasses(model).eval(), n_iter=steps, norm="L2", n_restarts=restarts, eps=EPS, seed=0, device=x.device
+    )
+    return attack.perturb(x, torch.zeros(len(x), dtype=torch.long, device=x.device), best_loss=True)
+
+
+def peers_of(energy: Energy, x: Tensor, steps: int, restarts: int) -> dict[str, Callable[[], Tensor]]:
+    reference = Reference(energy).to(x.device)
+    peers: dict[str, Callable[[], Tensor]] = {"ours, fp32": lambda: ours(energy, x, steps, restarts)}
+    peers["pyautoattack, fp32"] = lambda: by_pyautoattack(reference, x, steps, restarts)
+    try:
+        import torchattacks  # noqa: F401
+    except ImportError:
+        print("torchattacks: not measured; pip install --no-deps torchattacks==3.5.1 (its pins do not fit our lock).")
+    else:
+        peers["torchattacks, fp32"] = lambda: by_torchattacks(reference, x, steps, restarts)
+    return peers
+
+
+def equally_strong(energy: Energy, x: Tensor, peers: dict[str, Callable[[], Tensor]]) -> None:
+    """Raise SystemExit where a peer climbs less than the best by more than a few percent."""
+    with torch.inference_mode():
+        clean = energy(x)
+    gains = {}
+    for name, attack in peers.items():
+        found = attack()
+        with torch.inference_mode():
+            gains[name] = float((energy(found) - clean).mean())
+        farthest = float((found - x).flatten(1).norm(dim=1).max())
+        print(f"- {name}: f rises by {gains[name]:.4g}, images move by at most {farthest:.6f}")
+    weak = [name for name, gain in gains.items() if gain < CLIMB * max(gains.values())]
+    if weak:
+        raise SystemExit(f"{', '.join(weak)} climbs less than {CLIMB:g} of what the best does: not the same work.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--images", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--restarts", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SystemExit("cuda: not measured (no GPU here)")
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    torch.manual_seed(0)
+    network = layers.load(ROOT, ["scale=paper"])[0].model_dump()["runs"]["cifar10_ood"]["network"]
+    energy = Energy(network, SHAPE).on(device).eval()
+    x = torch.rand(options.images, *SHAPE, device=device)
+
+    print(f"{processor_line()}, {torch.get_num_threads()} thread(s) used")
+    print(f"GPU: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cuda: not measured (no GPU here)")
+    print(f"torch {torch.__version__}; {options.images} images, radius {EPS:g}, {options.rounds} rounds")
+    print(f"\nAuto-PGD, {options.steps} steps, {options.restarts} restarts, on untrained weights:")
+    peers = peers_of(energy, x, options.steps, options.restarts)
+    equally_strong(energy, x, peers)
+    times = timed(peers, options.rounds, device)
+    report("Auto-PGD", times)
+    for name, values in times.items():
+        print(f"- {name}: {options.images / statistics.median(values):.3g} attacked images/s")
+    print(verdict("Auto-PGD", times, "torchattacks, fp32", "ours, fp32", LEAST))
+
+
+if __name__ == "__main__":
+    main()

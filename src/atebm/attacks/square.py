@@ -1,0 +1,77 @@
+"""A gradient-free attack on a logit: random squares, as Square Attack (Andriushchenko et al. 2020) tries them.
+
+It sees values of f alone, so that it is not misled where gradients are masked. Simpler than the published one: a window
+is overwritten, and all of the perturbation scaled back to the ball, instead of moving mass from a second window.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..data.loader import generator
+from .apgd import chosen
+from .pgd import TINY, Logit, norms
+
+SHARE = 0.8  # of the image, that the first windows cover; halved after so many of 10,000 queries, as published
+HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers behind the attack on B images of C channels."""
+
+    stripes: Tensor  # signs (B, C, 1, W) of the start
+    corners: Tensor  # in [0, 1], (B, queries, 2): where the windows lie
+    signs: Tensor  # (B, queries, C), of the windows
+
+
+def draws(x: Tensor, queries: int, seed: int, numbers: list[int]) -> Draws:
+    """Of images x (B, C, H, W): those of an image depend on the seed and on its number in its set alone."""
+    _, channels, _, width = x.shape
+    stripes, corners, signs = [], [], []
+    for number in numbers:
+        random = generator(seed, number)
+        stripes.append(torch.randint(2, (channels, 1, width), generator=random))
+        corners.append(torch.rand(queries, 2, generator=random))
+        signs.append(torch.randint(2, (queries, channels), generator=random))
+    plus_minus = [(2 * torch.stack(part) - 1).to(x.device, x.dtype) for part in (stripes, signs)]
+    return Draws(plus_minus[0], torch.stack(corners).to(x.device), plus_minus[1])
+
+
+def side(query: int, queries: int, height: int, width: int) -> int:
+    """Pixels a side of the window of a query."""
+    at = 10_000 * query / queries
+    share = SHARE / 2 ** sum(at > halving for halving in HALVINGS)
+    return min(max(round(math.sqrt(share * height * width)), 1), height, width)
+
+
+@torch.no_grad()
+def square(f: Logit, x: Tensor, eps: float, draws: Draws) -> Tensor:
+    """The images of the highest f found, (B, C, H, W), in the L2 balls of radius eps around x and in [0, 1].
+
+    Starts from vertical stripes and tries one window a query, each with an equal step on all pixels of a channel; what
+    does not raise f is forgotten.
+    """
+    (_, channels, height, width), queries = x.shape, draws.corners.shape[1]
+    best = scaled(x, draws.stripes.expand_as(x), eps)
+    value = f(best)
+    rows, columns = (torch.arange(length, device=x.device) for length in (height, width))
+    for query in range(queries):
+        s = side(query, queries, height, width)
+        top, left = (draws.corners[:, query] * (torch.tensor([height, width], device=x.device) - s + 1)).long().T
+        tall = (rows >= top[:, None]) & (rows < top[:, None] + s)
+        wide = (columns >= left[:, None]) & (columns < left[:, None] + s)
+        window = (tall[:, :, None] & wide[:, None, :])[:, None]
+        level = eps / math.sqrt(channels * s * s) * draws.signs[:, query, :, None, None]
+        tried = scaled(x, torch.where(window, level, best - x), eps)
+        new = f(tried)
+        better = new > value
+        best, value = chosen(better, tried, best), torch.where(better, new, value)
+    return best
+
+
+def scaled(x: Tensor, delta: Tensor, eps: float) -> Tensor:
+    """x moved by eps in the direction of delta, and clamped to [0, 1]."""
+    return (x + eps * delta / (norms(delta) + TINY)).clamp(0, 1)
