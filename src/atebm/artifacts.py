@@ -162,16 +162,21 @@ def ood_masking(plan: Plan) -> list[Step]:
 
 
 def claims(plan: Plan) -> list[Step]:
-    """Claims board: what the paper says of generation, and what tests over several seeds say of that."""
+    """Claims board: what the paper says of generation and detection, and what tests over several seeds say of that."""
     seeds = range(plan.config.seed, plan.config.seed + plan.config.claims.seeds)
     sampled = [*PRETRAINED_OR_NOT, *EQUAL_PRODUCTS, "celebahq256_blurred", "celebahq256_short", "celebahq256_long"]
     sampled += ["cifar10", "cifar10_p0_narrowest", "cifar10_K_one", "cifar10_K_max"]
     trained = ("cifar10", "cifar10_K_max", "cifar10_max_likelihood", "cifar10_binary_at")
+    detected = ("cifar10_ood", "cifar10_ood_plain", "cifar10_ood_oe")
     # seed by seed, so that a board of more seeds is at first one of fewer
     of_runs = [
         step
         for seed in seeds
-        for step in (*(plan.quality(name, seed) for name in sampled), *(plan.train(run, seed) for run in trained))
+        for step in (
+            *(plan.quality(name, seed) for name in sampled),
+            *(plan.train(run, seed) for run in trained),
+            *(plan.worst_case(run, seed) for run in detected),
+        )
     ]
     activation = plan.config.minimax.activation
     return [*of_runs, plan.toy(activation, len(seeds)), plan.minimax(len(seeds))]

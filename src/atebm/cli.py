@@ -144,7 +144,7 @@ def attack(
 @app.command()
 def gather(spec: Spec, shards: Annotated[list[Path], typer.Argument(help="the shards, in order")]) -> None:
     """Join the shards of a sample or attack step."""
-    from .metrics.detection import gather_scores
+    from .metrics.scores import gather_scores
     from .sampling.gather import gather
 
     with Job(spec).lock():

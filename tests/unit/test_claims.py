@@ -11,10 +11,14 @@ import pytest
 from conftest import planned
 
 from atebm import report
+from atebm.kinds import HELD_OUT, IN
+from atebm.metrics.scores import CLEAN, WORST
 from atebm.metrics.sign_flip import holm, sign_flip
-from atebm.report.claims import Claim, Evidence, decided, stated
+from atebm.report.claims import Claim, Evidence, decided, stated, stated_of_detection
 
-BOARD = stated(0.1)
+ROWS4 = ["SVHN", "CIFAR-100", "ImageNet", "Uniform Noise"]
+GENERATION, DETECTION = stated(0.1), stated_of_detection(ROWS4)
+BOARD = [*GENERATION, *DETECTION]
 
 
 @pytest.mark.parametrize("n", [2, 5, 8])
@@ -77,14 +81,21 @@ def test_between_two_bounds_is_neither_too_little_nor_too_much():
 
 
 def test_more_claims_want_more_seeds():
-    """Five seeds decide one claim, and not twelve; eight do."""
+    """Five seeds decide one claim, and not the board's largest family; eight do."""
+    most = max(len(GENERATION), len(DETECTION))
 
     def verdicts(seeds: int, claims: int) -> set[str]:
         effects = [pd.Series(np.linspace(2, 3, seeds))] * claims
         return set(decided([Claim("c", "w", "m", lambda e: e, 1)] * claims, effects, 0.05)["holds"])
 
-    assert verdicts(5, 1) == {"holds"} and verdicts(5, len(BOARD)) == {"undecided"}
-    assert verdicts(planned("demo").config.claims.seeds, len(BOARD)) == {"holds"}
+    assert verdicts(5, 1) == {"holds"} and verdicts(5, most) == {"undecided"}
+    assert verdicts(planned("demo").config.claims.seeds, most) == {"holds"}
+
+
+def test_families_are_adjusted_apart():
+    effects = [pd.Series(np.linspace(2, 3, 6))] * 5
+    board = [Claim("c", "w", "m", lambda e: e, 1, family=family) for family in "aabbb"]
+    assert decided(board, effects, 0.05)["p_value"].tolist() == pytest.approx([2 / 64] * 2 + [3 / 64] * 3)
 
 
 # --- from files ---------------------------------------------------------------------------------------------------
@@ -112,6 +123,8 @@ DISTANCES = {  # as the paper would have them
 EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef"}
 # On validation sources, at these numbers of gradient steps
 CURVES = {"cifar10": ([10, 100, 400], [900.0, 80.0, 70.0]), "cifar10_K_max": ([80, 400, 900], [400.0, 85.0, 60.0])}
+# AUROC, clean and in the worst case: a robust detector, and two that are not; on noise, all are equal
+AREAS = {"cifar10_ood": (0.95, 0.8), "cifar10_ood_plain": (0.96, 0.3), "cifar10_ood_oe": (0.99, 0.0)}
 GAPS = {"cifar10_max_likelihood": 1e9, "cifar10_binary_at": 17.0}
 
 
@@ -131,6 +144,16 @@ def board_plan(root: Path, distances: dict[str, float] = DISTANCES) -> str:
             images = {"run": sampler, "seed": seed, "sampler": sampler}
             record = {"metric": "frechet", "name": "Frechet distance (stand-in)", "images": images, "standin": True}
             folder("metric", f"{sampler}.{seed}", record | {"value": distance + seed, "extractor": EXTRACTOR})
+        for run, areas in AREAS.items():
+            rows = [
+                {"row": row, "radius": 1, "attack": attack, "in": inside, "auroc": 1.0 if row == ROWS4[-1] else area}
+                for row in ROWS4
+                for attack, area in zip((CLEAN, WORST), areas, strict=True)
+                for inside in (IN, HELD_OUT)
+            ]
+            how = {"auto_pgd": {"steps": 50}, "square": {}}
+            record = {"run": run, "seed": seed, "settings": how}
+            folder("detection", f"{run}.{seed}", record, detection=pd.DataFrame(rows))
         for run in (*CURVES, *GAPS):
             steps, values = CURVES.get(run, ([], []))
             monitor = {"iteration": range(len(steps)), "gradient_steps": steps, "steps": 8, "distance": values}
@@ -147,6 +170,7 @@ def board_plan(root: Path, distances: dict[str, float] = DISTANCES) -> str:
     folder("toy", "relu", {}, toy=pd.concat([toy.assign(state="initial", u=-9.0), toy]))
     folder("minimax", "relu", {}, minimax=pd.DataFrame(games).assign(d_off_support_max=0.8))
     tasks = {name: {"played_by": "something", "title": name} for name in ("cifar10", "celebahq256")}
+    tasks["cifar10"]["out_of_distribution"] = dict.fromkeys(ROWS4, "a set")
     plan = {"artifact": "claims", "scale": "smoke", "needs": needs, "tasks": tasks}
     path = root / "work/specs/artifact/claims.json"
     path.parent.mkdir(parents=True)
@@ -164,8 +188,22 @@ def board(tmp_path) -> pd.DataFrame:
 
 def test_what_is_as_the_paper_has_it_points_that_way(board):
     """All least p-values that six seeds can give, 1/64, but adjusted for twelve claims: too few seeds."""
-    assert board["p_value"].tolist() == pytest.approx([12 / 64] * len(BOARD)) and (board["p_value_fails"] == 1).all()
+    board = board[board["family"] == "generation"]
+    assert board["p_value"].tolist() == pytest.approx([12 / 64] * 12) and (board["p_value_fails"] == 1).all()
     assert (board["holds"] == "undecided").all() and (board["seeds"] == 6).all()
+
+
+def test_a_robust_detector_is_better_where_others_are_not_perfect(board):
+    board = board[board["family"] == "detection"].set_index("claim")
+    noise = board.index.str.contains("Uniform Noise")
+    robust = board.index.str.contains("attacked") & ~noise
+    assert robust.sum() == 6 and board.loc[robust, "p_value"].tolist() == pytest.approx([10 / 64] * 6)
+    assert (board.loc[noise, "p_value"] == 1).all() and (board.loc[noise, "holds"] == "undecided").all(), "a tie"
+    assert board.loc[board.index.str.contains("SVHN.*plain"), "effect_by_seed"].item() == " ".join(["2.667"] * 6)
+    assert board.loc[board.index.str.contains("SVHN.*exposure"), "effect_by_seed"].item() == " ".join(["inf"] * 6)
+    clean = board[board.index.str.contains("clean")]
+    assert clean["effect_by_seed"].tolist() == [" ".join(["0.9896"] * 6), " ".join(["0.9596"] * 6)]
+    assert clean["p_value"].lt(1).tolist() == [True, False] and clean["p_value_fails"].lt(1).tolist() == [False, True]
 
 
 def test_effects_are_what_the_files_say(board):
@@ -190,6 +228,7 @@ def test_every_claim_has_its_numbers_at_every_scale():
         plan = planned(scale)
         names = {step.name.removesuffix(".best.frechet") for step in plan.artifacts["claims"] if step.kind == "metric"}
         runs = {step.name for step in plan.artifacts["claims"] if step.kind == "train"}
+        assert {step.name for step in plan.artifacts["claims"] if step.kind == "detection"} == {*AREAS}
         assert set(DISTANCES) - names <= {"cifar10_middle_steps", "celebahq256_middle_steps"}  # the run's own sampler
         assert runs == {*CURVES, *GAPS}
         assert not names - set(DISTANCES)

@@ -19,7 +19,8 @@ from atebm.files import canonical, sealed, write_text
 from atebm.job import Job, record_of
 from atebm.kinds import HELD_OUT, IN
 from atebm.metrics.auroc import RESAMPLES, interval, measures
-from atebm.metrics.detection import CLEAN, PUBLISHED, WORST, gather_scores, write_detection
+from atebm.metrics.detection import write_detection
+from atebm.metrics.scores import CLEAN, PUBLISHED, WORST, gather_scores
 from atebm.metrics.worst_case import KEPT, attack_shard, guard
 from atebm.report.detection import checks
 from atebm.scoring import scored

@@ -30,9 +30,10 @@ from atebm.energy.outline import write_network
 from atebm.files import write_text
 from atebm.job import Job
 from atebm.kinds import FILES, REVISION
-from atebm.metrics.detection import gather_scores, write_detection
+from atebm.metrics.detection import write_detection
 from atebm.metrics.features import write_features
 from atebm.metrics.score import write_metric
+from atebm.metrics.scores import gather_scores
 from atebm.metrics.worst_case import attack_shard
 from atebm.minimax import write_minimax
 from atebm.plan import Step

@@ -57,10 +57,11 @@ def square(f: Logit, x: Tensor, eps: float, draws: Draws) -> Tensor:
     (_, channels, height, width), queries = x.shape, draws.corners.shape[1]
     best = scaled(x, draws.stripes.expand_as(x), eps)
     value = f(best)
+    lengths = torch.tensor([height, width], device=x.device)
     rows, columns = (torch.arange(length, device=x.device) for length in (height, width))
     for query in range(queries):
         s = side(query, queries, height, width)
-        top, left = (draws.corners[:, query] * (torch.tensor([height, width], device=x.device) - s + 1)).long().T
+        top, left = (draws.corners[:, query] * (lengths - s + 1)).long().T
         tall = (rows >= top[:, None]) & (rows < top[:, None] + s)
         wide = (columns >= left[:, None]) & (columns < left[:, None] + s)
         window = (tall[:, :, None] & wide[:, None, :])[:, None]

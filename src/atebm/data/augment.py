@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import v2
 
 from .loader import generator, to_float
 
@@ -66,6 +65,8 @@ def _resized_crop_flip(size: Sequence[int], how: dict[str, Any]) -> Callable[[An
     Of and to uint8 (C, H, W), as the authors resized PIL images: on most CPUs to the very bytes, elsewhere within one
     grey level. Source: supplement 3, training; numbers from the authors' script.
     """
+    from torchvision.transforms import v2  # here: it takes a second, which most jobs need not wait
+
     crop = v2.RandomResizedCrop(tuple(size), tuple(how["scale"]), tuple(how["ratio"]))
     return v2.Compose([v2.RandomApply([crop], how["probability"]), v2.RandomHorizontalFlip()])
 
@@ -77,6 +78,8 @@ def _autoaugment_cutout(shape: Sequence[int], fill: Sequence[float]) -> Callable
     Source: the paper (supplement 3, training) names AutoAugment alone; the rest is the authors' script.
     Raises ValueError for other than one fill per channel.
     """
+    from torchvision.transforms import v2
+
     channels, height, width = shape
     if len(fill) != channels:
         raise ValueError(f"fill has {len(fill)} values for images of {channels} channels")

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh
+from scipy.linalg import eigvalsh, helmert
 from scipy.linalg.lapack import dsygst
 
 Array = NDArray[np.floating]  # float64
@@ -15,10 +15,11 @@ BLOCK = 2048  # rows that are float64 at once
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Mean (d,) and covariance (d, d), in float64."""
+    """Mean (d,) and covariance (d, d), in float64; of fewer images than features, also a root of the covariance."""
 
     mean: Array
     covariance: Array
+    known_root: Array | None = None  # (d, N - 1)
 
     @classmethod
     def of(cls, features: NDArray[np.floating]) -> "Gaussian":
@@ -31,7 +32,7 @@ class Gaussian:
         for start in range(0, len(features), BLOCK):
             centred = features[start : start + BLOCK] - mean
             covariance += centred.T @ centred
-        return cls(mean, covariance / (len(features) - 1))
+        return cls(mean, covariance / (len(features) - 1), root_of_few(features))
 
     @cached_property
     def root(self) -> Array:
@@ -40,6 +41,8 @@ class Gaussian:
         Eigenvalues that are rounding errors are left out: of fewer images than features there are thousands, and a
         distance adds up their roots, 1e-8 each.
         """
+        if self.known_root is not None:
+            return self.known_root
         try:
             root: Array = np.linalg.cholesky(self.covariance)
         except np.linalg.LinAlgError:
@@ -47,6 +50,19 @@ class Gaussian:
             kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
             root = vectors[:, kept] * np.sqrt(values[kept])
         return root
+
+
+def root_of_few(features: NDArray[np.floating]) -> Array | None:
+    """R (d, N - 1) with R R^T the covariance of features (N, d), N <= d; None of more, of which it is no shorter way.
+
+    Contrasts of the images, the rows of Helmert's matrix, in place of their differences from the mean, which are N and
+    of rank N - 1. No eigenvalues of a (d, d) matrix are needed: those took seconds.
+    """
+    n, d = features.shape
+    if n > d:
+        return None
+    root: Array = (helmert(n) @ features.astype(np.float64)).T / np.sqrt(n - 1)
+    return root
 
 
 def frechet_distance(a: Gaussian, reference: Gaussian) -> float:

@@ -22,7 +22,7 @@ from ..kinds import HELD_OUT, IN
 from ..progress import progress
 from ..sampling.generate import load_model
 from ..training.loop import device_name
-from .detection import CLEAN, PUBLISHED, WORST
+from .scores import CLEAN, PUBLISHED, WORST
 
 KEPT = 8  # images of each set whose worst case is kept, to be looked at
 TOLERANCE = 1e-5  # of the radius
@@ -45,12 +45,9 @@ def batches(job: Job) -> list[Batch]:
         stored = Stored(job.parent(role))
         numbers = draw(len(stored), settings["n"], settings["seed"])
         restarts = 1 if role in (IN, HELD_OUT) else settings["auto_pgd"]["restarts"]
-        found += [Batch(role, part, numbers[part]) for part in cuts(len(numbers), restarted(settings, restarts))]
+        size = max(1, settings["batch_size"] // restarts)
+        found += [Batch(role, part, numbers[part]) for part in cuts(len(numbers), size)]
     return found
-
-
-def restarted(settings: dict[str, Any], restarts: int) -> int:
-    return max(1, settings["batch_size"] // restarts)
 
 
 def roles(job: Job) -> list[str]:

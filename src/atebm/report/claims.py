@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ..job import record_of
+from ..kinds import IN
+from ..metrics.scores import CLEAN, WORST
 from ..metrics.sign_flip import holm, sign_flip
 from .ablations import WINDOW, checks, gaps
+from .detection import detections, rows_of
 from .generation import STANDIN
 from .needs import Needs
 from .tabulating import extractor_of, write_table
@@ -21,7 +24,9 @@ NEAR = 1.5  # of Fig. 5: training has arrived at this many times the distance th
 SLIGHTLY = 1.5  # of Fig. S5: at most so many times the distance
 DIVERGES, STABLE = 1e6, 50  # of Sec. 5.3: gaps between logits above and below these
 U_TOLERANCE = 0.01  # of Table S1
+AS_HIGH = 0.98  # of Table 4: at least so many times another clean AUROC
 
+RIVALS = {"a plain classifier": "cifar10_ood_plain", "outlier exposure": "cifar10_ood_oe"}  # of Table 4
 STABILITY = ("cifar10_max_likelihood", "cifar10_binary_at")
 
 BySeed = pd.Series  # one number per seed
@@ -59,6 +64,18 @@ class Evidence:
         gap = last[f"median_gap_{WINDOW}"].where(~last["overflowed"].astype(bool), inf)
         return last.assign(gap=gap).pivot(index="seed", columns="run", values="gap")
 
+    @cached_property
+    def auroc(self) -> pd.DataFrame:
+        """Of out-of-distribution detection; a row per seed, a column per run, row of Table 4, and attack."""
+        found = detections(self.needs)
+        found = found[found["all_attacks"] & (found["in"] == IN)]
+        return found.pivot(index="seed", columns=["run", "row", "attack"], values="auroc")
+
+    def advantage(self, over: str, row: str, attack: str) -> BySeed:
+        """The AUROC of adversarial training over that of another run; 1 where both are 0."""
+        ours, theirs = (self.auroc[run, row, attack] for run in ("cifar10_ood", over))
+        return (ours / theirs).fillna(1)
+
     def maximin(self, measure: str) -> pd.DataFrame:
         """A measure at the end of Algorithm 1 in 2D: a row per seed, a column per p_0."""
         (folder,) = self.needs.folder("toy")
@@ -87,6 +104,7 @@ class Claim:
     effect: Callable[[Evidence], BySeed]  # all above 0
     above: float = 0
     below: float = inf
+    family: str = "generation"  # p-values are adjusted for the claims of one
 
     def scores(self, effect: BySeed) -> BySeed:
         """How far inside the bounds each seed's effect is, in logarithms: negative where it is outside."""
@@ -196,6 +214,34 @@ def stated(margin: float) -> list[Claim]:
     ]
 
 
+def stated_of_detection(rows: list[str]) -> list[Claim]:
+    """The claims on Table 4, whose rows are the sets out of distribution."""
+    robust = [
+        Claim(
+            f"Adversarial training detects attacked {row} images better than {name}",
+            "Table 4",
+            "AUROC in the worst case of all attacks over that of the other",
+            lambda e, run=run, row=row: e.advantage(run, row, WORST),  # type: ignore[misc]
+            above=1,
+            family="detection",
+        )
+        for name, run in RIVALS.items()
+        for row in rows
+    ]
+    clean = [
+        Claim(
+            f"Adversarial training detects clean images as well as {name}",
+            "Table 4",
+            "clean AUROC over that of the other, the smallest of all sets",
+            lambda e, run=run: least(*(e.advantage(run, row, CLEAN) for row in rows)),  # type: ignore[misc]
+            above=AS_HIGH,
+            family="detection",
+        )
+        for name, run in RIVALS.items()
+    ]
+    return [*robust, *clean]
+
+
 def least(*columns: BySeed) -> BySeed:
     """The least of several numbers in each seed."""
     return pd.concat(columns, axis=1).min(axis=1)
@@ -212,11 +258,12 @@ def claims(plan: str, out: str) -> pd.DataFrame:
     """Decide every claim and write the board to `out` (.csv) and .md; return the frame.
 
     A claim's scores over seeds are tested against 0, from above (it holds) and from below (it fails), by one-sided
-    sign-flip tests, whose p-values are adjusted for the number of claims. It `holds` or `fails` where the one or the
-    other is at most the level, else it is `undecided`; with fewer than LEAST_SEEDS seeds nothing is tested.
+    sign-flip tests, whose p-values are adjusted for the number of claims of a family. It `holds` or `fails` where the
+    one or the other is at most the level, else it is `undecided`; with fewer than LEAST_SEEDS seeds nothing is tested.
     """
     needs = Needs.read(plan)
-    board, evidence = stated(needs.settings["margin"]), Evidence(needs)
+    board = [*stated(needs.settings["margin"]), *stated_of_detection(list(rows_of(needs)))]
+    evidence = Evidence(needs)
     frame = decided(board, [claim.effect(evidence) for claim in board], needs.settings["level"])
     frame["scale"] = needs.scale
     shown = frame[["claim", "where", "test", "effect", "p_value", "holds"]].copy()
@@ -229,16 +276,15 @@ def claims(plan: str, out: str) -> pd.DataFrame:
 def decided(board: list[Claim], effects: list[BySeed], level: float) -> pd.DataFrame:
     """A row per claim: its test, its effect, adjusted p-values that it holds and that it fails, and the verdict."""
     scores = [claim.scores(effect) for claim, effect in zip(board, effects, strict=True)]
-    enough = min(map(len, scores)) >= LEAST_SEEDS
-    holds, fails = (
-        holm([sign_flip(sign * score) for score in scores]) if enough else np.full(len(board), nan) for sign in (1, -1)
-    )
+    families = [claim.family for claim in board]
+    holds, fails = (adjusted([sign * score for score in scores], families) for sign in (1, -1))
     rows = []
     for claim, effect, p, p_fails in zip(board, effects, holds, fails, strict=True):
         verdict = "holds" if p <= level else "fails" if p_fails <= level else "undecided"
         rows.append(
             {
                 "claim": claim.claim,
+                "family": claim.family,
                 "where": claim.where,
                 "test": claim.test,
                 "effect": f"{effect.median():.3g} [{effect.min():.3g}, {effect.max():.3g}]",
@@ -252,15 +298,24 @@ def decided(board: list[Claim], effects: list[BySeed], level: float) -> pd.DataF
     return pd.DataFrame(rows)
 
 
+def adjusted(scores: list[BySeed], families: list[str]) -> list[float]:
+    """p-values that the scores are above 0, each adjusted for the claims of its family; with too few seeds, none."""
+    if min(map(len, scores)) < LEAST_SEEDS:
+        return [nan] * len(scores)
+    found = pd.Series([sign_flip(score) for score in scores])
+    return found.groupby(families).transform(lambda of_one: holm(of_one.tolist())).tolist()
+
+
 def caption(needs: Needs, frame: pd.DataFrame) -> str:
     records, level = needs.records("metric"), needs.settings["level"]
     counts = frame["holds"].value_counts()
+    families = ", ".join(f"{n} on {family}" for family, n in frame.groupby("family", sort=False).size().items())
     words = [
         f"What the paper claims, put to the test at scale {needs.scale}, with seeds: {frame['seeds'].max()}. Verdicts: "
         f"{', '.join(f'{counts.get(verdict, 0)} {verdict}' for verdict in ('holds', 'fails', 'undecided'))}.",
         "Each effect is paired by seed; its logarithm, less that of the bound, is put to an exact one-sided sign-flip "
-        f"test, adjusted by Holm for {len(frame)} claims. A claim holds where p <= {level:g}, fails where the opposite "
-        f"test says so, and is undecided otherwise; fewer than {LEAST_SEEDS} seeds are not tested.",
+        f"test, adjusted by Holm for the claims of its family ({families}). A claim holds where p <= {level:g}, fails "
+        f"where the opposite test says so, and is undecided otherwise; fewer than {LEAST_SEEDS} seeds are not tested.",
         f"CIFAR-10 is played by: {needs.task('cifar10')['played_by']}. CelebA-HQ by: "
         f"{needs.task('celebahq256')['played_by']}. Distances: {records[0]['name']}, extractor "
         f"{extractor_of(records[0])}.",

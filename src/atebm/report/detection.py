@@ -13,8 +13,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ..job import record_of
 from ..kinds import HELD_OUT, IN
-from ..metrics.detection import CLEAN, PUBLISHED, WORST
 from ..metrics.score import t_half_width
+from ..metrics.scores import CLEAN, PUBLISHED, WORST
 from .ablations import WINDOW, gaps, played, saved
 from .drawing import STYLES, canvas, strip, title
 from .needs import Needs
@@ -174,8 +174,9 @@ def detections(needs: Needs) -> pd.DataFrame:
         own = {"run": record["run"], "seed": record["seed"], "steps": how["auto_pgd"]["steps"]}
         own |= {"all_attacks": how["square"] is not None, "transferred": "surrogate" in record}
         frames.append(pd.read_csv(folder / "detection.csv").assign(**own))
-    columns = ["auroc", "low", "high", "aupr", "fpr95"]  # absent where nothing was finite
-    return pd.concat(frames, ignore_index=True).pipe(lambda f: f.reindex(columns=[*dict.fromkeys([*f, *columns])]))
+    frame = pd.concat(frames, ignore_index=True)
+    measures = ("auroc", "low", "high", "aupr", "fpr95")  # absent where nothing was finite
+    return frame.reindex(columns=list(dict.fromkeys([*frame, *measures])))
 
 
 def selected(found: pd.DataFrame, run: str | None, row: str, attack: str, inside: str = IN) -> pd.DataFrame:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2.functional import gaussian_blur
 
 from ..attacks.pgd import pgd
 from ..data.loader import Stored, cuts, dealt, to_bytes, to_float
@@ -45,8 +44,12 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
 
     Cut off beyond 3 sigma; what lies outside the image is its mirror image.
     """
+    if not sigma:
+        return x
+    from torchvision.transforms.v2.functional import gaussian_blur  # here: it takes a second
+
     side = 2 * math.ceil(3 * sigma) + 1
-    return gaussian_blur(x, [side, side], [sigma, sigma]) if sigma else x
+    return gaussian_blur(x, [side, side], [sigma, sigma])
 
 
 def ascend(model: Detector, start: Tensor, steps: int, step_size: float, quantise: str) -> dict[str, np.ndarray]:
