@@ -213,8 +213,7 @@ def test_a_killed_worker_is_one_sentence(tmp_path, monkeypatch):
     opening = batches(index(tmp_path, pictures()), CROP, BATCH, (3, 2), CPU, ALONE, (3, 12, 12))
     with pytest.raises(DataError, match=r"ended from outside \(DataLoader worker "), opening as opened:
         opened.batch(0)
-        for worker in multiprocessing.active_children():
-            os.kill(worker.pid, signal.SIGKILL)
+        os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)  # one: torch reports each, whenever it may be
         for iteration in itertools.count(1):
             opened.batch(iteration)
     assert not multiprocessing.active_children()
@@ -233,8 +232,7 @@ def test_workers_outlive_the_signals_that_their_parent_gets(tmp_path):
         opened.batch(iteration)
     assert [worker.is_alive() for worker in workers] == [True, True]
     with pytest.raises(RuntimeError, match="DataLoader worker"):
-        for worker in workers:
-            os.kill(worker.pid, signal.SIGTERM)
+        os.kill(workers[0].pid, signal.SIGTERM)
         for iteration in itertools.count(10):
             opened.batch(iteration)
     opened.close()

@@ -34,7 +34,7 @@ APPROACHES = {
     "Binary classifier, trained longer": "cifar10_ood_plain_long",
     "Ours": "cifar10_ood",
 }
-LABELS = {run: approach for approach, run in APPROACHES.items() if run} | {"cifar10_ood": "adversarial training (ours)"}
+LABELS = {run: approach for approach, run in APPROACHES.items() if run} | {"cifar10_ood": "Adversarial training (ours)"}
 TASKS = {"CelebA-HQ 256": "celebahq256", "AFHQ-CAT 256": "afhqcat256", "LSUN-Church 256": "church256"}
 MARGIN = 0.005  # of the AUROC, by which a stronger attack may find less: half of a point
 DEFEATED = 0.05  # an AUROC that says that a detector is
