@@ -14,7 +14,7 @@ from ..kinds import IN
 from ..metrics.scores import CLEAN, WORST
 from ..metrics.sign_flip import holm, sign_flip
 from .ablations import WINDOW, checks, gaps
-from .detection import detections, rows_of
+from .detection import detections, rows_of, rows_played
 from .generation import STANDIN
 from .needs import Needs
 from .tabulating import extractor_of, write_table
@@ -287,7 +287,7 @@ def decided(board: list[Claim], effects: list[BySeed], level: float) -> pd.DataF
                 "family": claim.family,
                 "where": claim.where,
                 "test": claim.test,
-                "effect": f"{effect.median():.3g} [{effect.min():.3g}, {effect.max():.3g}]",
+                "effect": f"{effect.median():.4g} [{effect.min():.4g}, {effect.max():.4g}]",
                 "p_value": p,
                 "p_value_fails": p_fails,
                 "holds": verdict,
@@ -317,7 +317,7 @@ def caption(needs: Needs, frame: pd.DataFrame) -> str:
         f"test, adjusted by Holm for the claims of its family ({families}). A claim holds where p <= {level:g}, fails "
         f"where the opposite test says so, and is undecided otherwise; fewer than {LEAST_SEEDS} seeds are not tested.",
         f"CIFAR-10 is played by: {needs.task('cifar10')['played_by']}. CelebA-HQ by: "
-        f"{needs.task('celebahq256')['played_by']}. Distances: {records[0]['name']}, extractor "
+        f"{needs.task('celebahq256')['played_by']}. {rows_played(rows_of(needs))} Distances: {records[0]['name']}, extractor "
         f"{extractor_of(records[0])}.",
     ]
     if records[0]["standin"]:
