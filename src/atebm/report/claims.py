@@ -317,8 +317,8 @@ def caption(needs: Needs, frame: pd.DataFrame) -> str:
         f"test, adjusted by Holm for the claims of its family ({families}). A claim holds where p <= {level:g}, fails "
         f"where the opposite test says so, and is undecided otherwise; fewer than {LEAST_SEEDS} seeds are not tested.",
         f"CIFAR-10 is played by: {needs.task('cifar10')['played_by']}. CelebA-HQ by: "
-        f"{needs.task('celebahq256')['played_by']}. {rows_played(rows_of(needs))} Distances: {records[0]['name']}, extractor "
-        f"{extractor_of(records[0])}.",
+        f"{needs.task('celebahq256')['played_by']}. {rows_played(rows_of(needs))} Distances: {records[0]['name']}, "
+        f"extractor {extractor_of(records[0])}.",
     ]
     if records[0]["standin"]:
         words.append(STANDIN)
