@@ -6,8 +6,8 @@ label 0 grows with f. Their random starts differ, so that what is asserted befor
 less than the others by more than a few percent. They take turns as in engine.py, whose clocks these are.
 
 - ours: `auto_pgd_restarted` inside `frozen`, all restarts in one batch, as the `attack` step calls it.
-- torchattacks: its APGD, on torchvision's ResNet50. It leaves out images that it has fooled: here it fools none.
-- pyautoattack: APGD by the authors of Auto-PGD, in its best-loss mode, on the same network.
+- torchattacks: its APGD in best-loss mode, on torchvision's ResNet50.
+- pyautoattack: APGD by the authors of Auto-PGD, in the same mode, on the same network.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def by_torchattacks(model: nn.Module, x: Tensor, steps: int, restarts: int) -> T
     from torchattacks import APGD
 
     attack = APGD(TwoClasses(model).eval(), norm="L2", eps=EPS, steps=steps, n_restarts=restarts, seed=0)
-    return attack.perturb(x, torch.zeros(len(x), dtype=torch.long, device=x.device), best_loss=True)
+    return attack.perturb(x, torch.zeros(len(x), dtype=torch.long, device=x.device), best_loss=True)[1]
 
 
 def by_pyautoattack(model: nn.Module, x: Tensor, steps: int, restarts: int) -> Tensor:
@@ -82,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--images", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--restarts", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()

@@ -40,7 +40,10 @@ def auto_pgd(f: Logit, x: Tensor, start: Tensor, eps: float, steps: int) -> tupl
         ahead = project(now + step * slope / (norms(slope) + TINY), x, eps).clamp_(0, 1)
         share = MOMENTUM if iteration else 1.0
         before, now = now, project(now + share * (ahead - now) + (1 - share) * carried, x, eps).clamp_(0, 1)
-        value, slope = value_and_gradient(f, now)
+        if iteration == steps - 1:  # no step follows that would need a gradient
+            value = f(now).detach()
+        else:
+            value, slope = value_and_gradient(f, now)
         better = value > best_value
         best, best_value = chosen(better, now, best), torch.where(better, value, best_value)
         best_slope = chosen(better, slope, best_slope)
