@@ -286,8 +286,8 @@ def watched() -> Iterator[None]:
     """Turn the death of a worker, which torch reports wherever the block happens to be, into a DataError."""
     try:
         yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+    except (RuntimeError, ConnectionError) as error:  # the latter where its batch was on the way
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         raise DataError(
             f"a process that reads images was ended from outside ({str(error).strip().splitlines()[0]}), most often "
