@@ -13,12 +13,12 @@ demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo
 	@echo
 	@echo "Look at results/fig1.png and results/figS2.png, and at the notebooks in results/notebooks/."
 
-demo-all: $(VENV)/.installed  ## every figure and table at scale demo; about half an hour on 2 cores
+demo-all: $(VENV)/.installed  ## every figure and table at scale demo; 35 to 40 minutes on 2 cores
 	snakemake --cores all --config scale=demo --quiet reason
 	@echo
 	@echo "Look at results/, and at the notebooks in results/notebooks/."
 
-claims: $(VENV)/.installed  ## what several seeds say of the paper's claims, at scale demo; two hours on 2 cores
+claims: $(VENV)/.installed  ## what several seeds say of the paper's claims, at scale demo; two and a half hours on 2 cores
 	snakemake --cores all results/claims.csv --config scale=demo --quiet reason
 	@echo
 	@cat results/claims.md

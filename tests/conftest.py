@@ -80,7 +80,7 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.C
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `pytest -n 2`, what runs Snakemake on both cores goes to one process, and all else, file by file, to another."""
+    """With `pytest -n 2`, what runs Snakemake goes to one process, and all else, file by file, to the other."""
     for item in items:
         runs_snakemake = item.path.parent.name in ("workflow", "miniature")
         item.add_marker(pytest.mark.xdist_group("snakemake" if runs_snakemake else item.path.stem))
