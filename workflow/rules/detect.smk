@@ -17,7 +17,7 @@ rule attack:
         "python -m atebm attack {input.spec} {wildcards.shard} {output} > {log} 2>&1"
 
 
-rule gather_scores:
+use rule gather as gather_scores with:
     input:
         unpack(inputs("attack")),
         shards=[f"work/attack/{{id}}/{shard}.npz" for shard in PLAN.shards()],
@@ -25,12 +25,8 @@ rule gather_scores:
         outputs("attack"),
     log:
         "logs/attack/{id}.log",
-    conda:
-        "../envs/torch.yaml"
     message:
         "gather the scores of {wildcards.id}"
-    shell:
-        "python -m atebm gather {input.spec} {input.shards} > {log} 2>&1"
 
 
 rule detection:

@@ -86,10 +86,8 @@ def scored(
     clean = value(model, x)
     fixed = {"row": np.array([batch.role] * len(x)), "image": batch.numbers}
     for radius in settings["radii"] if attacked else [0.0]:
-        found = (
-            attacks(f, x, radius, settings, batch.numbers.tolist()) if attacked else dict.fromkeys(names(settings), x)
-        )
-        values = {name: value(model, images) for name, images in found.items()}
+        found = attacks(f, x, radius, settings, batch.numbers.tolist()) if attacked else {}
+        values = dict.fromkeys(names(settings), clean) | {name: value(model, images) for name, images in found.items()}
         together = torch.stack([clean, *values.values()])
         winner = together.nan_to_num(nan=torch.inf).argmax(0)
         worst = torch.stack([x, *found.values()])[winner, torch.arange(len(x), device=x.device)]
