@@ -79,13 +79,6 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.C
     return run(folder, "snakemake", "--cores", "2", *arguments, **environment)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `pytest -n 2`, what runs Snakemake goes to one process, and all else, file by file, to the other."""
-    for item in items:
-        runs_snakemake = item.path.parent.name in ("workflow", "miniature")
-        item.add_marker(pytest.mark.xdist_group("snakemake" if runs_snakemake else item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def computed(tmp_path_factory) -> Path:
     """A checkout in which everything was run once at scale smoke, as its config.yaml says. Copy it to change it."""
