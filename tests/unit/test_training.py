@@ -31,11 +31,17 @@ from atebm.training.classifier import train_classifier
 from atebm.training.precision import set_precision
 
 CPU = torch.device("cpu")
+CUDA = pytest.param(torch.device("cuda"), marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))
 PLAIN = {"average": None}
 
 
 def contents(job: Job) -> dict[str, bytes]:
     return {name: (job.folder / name).read_bytes() for name in FILES[job.spec["kind"]]}
+
+
+def forget(job: Job) -> None:
+    for path in (*job.folder.iterdir(), *job.checkpoints.iterdir()):
+        path.unlink()
 
 
 SGD = {"name": "sgd", "lr": 0.01, "momentum": 0.9, "betas": None}
@@ -62,13 +68,13 @@ VARIANTS = {
 }
 
 
+@pytest.mark.parametrize("device", [CPU, CUDA], ids=str)
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=list(VARIANTS))
-def test_interrupted_and_resumed_equals_uninterrupted(smoke, changes, monkeypatch):
+def test_interrupted_and_resumed_equals_uninterrupted(smoke, changes, device, monkeypatch):
     job = job_of(smoke, **changes)
-    loop.train(job, CPU)
+    loop.train(job, device)
     whole = contents(job)
-    for path in (*job.folder.iterdir(), *job.checkpoints.iterdir()):
-        path.unlink()
+    forget(job)
 
     class KilledError(Exception):
         pass
@@ -82,13 +88,30 @@ def test_interrupted_and_resumed_equals_uninterrupted(smoke, changes, monkeypatc
 
     with monkeypatch.context() as patch, pytest.raises(KilledError):
         patch.setattr(loop, "iterate", until_31)
-        loop.train(job, CPU)
+        loop.train(job, device)
     assert not list(job.folder.glob("*.safetensors")) and list(job.checkpoints.iterdir())
     seen = []
     monkeypatch.setattr(loop, "iterate", lambda state, *rest: seen.append(state.iteration) or iterate(state, *rest))
-    loop.train(job, CPU)
+    loop.train(job, device)
     total = record_of(job.folder)["iterations"]
     assert 40 <= total <= 42 and seen == list(range(20, total)), "the run did not resume from its checkpoint"
+    assert contents(job) == whole
+
+
+@pytest.mark.parametrize("device", [CUDA])
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=list(VARIANTS))
+def test_a_captured_iteration_does_what_its_kernels_do_one_by_one(smoke, changes, device, monkeypatch):
+    """K grows on the way, and a graph that were not made anew would go on with the old one."""
+    job = job_of(smoke, **changes)
+    captured = []
+    graph = torch.cuda.graph
+    monkeypatch.setattr(torch.cuda, "graph", lambda *arguments: captured.append(arguments) or graph(*arguments))
+    loop.train(job, device)
+    whole = contents(job)
+    assert bool(captured) == ("langevin" not in changes)
+    forget(job)
+    monkeypatch.setattr(loop, "Captured", lambda work: work)
+    loop.train(job, device)
     assert contents(job) == whole
 
 

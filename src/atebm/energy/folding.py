@@ -25,7 +25,7 @@ class ConvAffine(nn.Module):
         self.weight = nn.Parameter(torch.empty(channels_out, channels_in, kernel, kernel))
         self.gamma = nn.Parameter(torch.ones(channels_out))
         self.beta = nn.Parameter(torch.zeros(channels_out))
-        self.fixed: Tensor | None = None  # the folded weight, while `frozen` holds
+        self.fixed: tuple[Tensor, Tensor] | None = None  # folded weight and bias, while `frozen` holds
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
     def folded(self) -> Tensor:
@@ -33,8 +33,8 @@ class ConvAffine(nn.Module):
         return self.weight * (self.gamma / math.sqrt(1 + EPS)).view(-1, 1, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.folded() if self.fixed is None else self.fixed
-        return F.conv2d(x, weight, self.beta, self.stride, self.padding)
+        weight, bias = (self.folded(), self.beta) if self.fixed is None else self.fixed
+        return F.conv2d(x, weight, bias, self.stride, self.padding)
 
 
 @contextmanager
@@ -42,8 +42,8 @@ def frozen(model: nn.Module) -> Iterator[None]:
     """Within the block, the parameters of `model` are constants: for attacks, which differentiate by images alone.
 
     No parameter requires a gradient, so that backward passes compute none and autograd's graph ends in the images, and
-    each weight is folded once instead of once a forward pass. Don't change parameters inside. Afterwards all is as
-    before, whatever ended the block.
+    each weight is folded, and under autocast rounded, once instead of once a forward pass. Don't change parameters
+    inside. Afterwards all is as before, whatever ended the block.
     """
     learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
     before = [(module, module.fixed) for module in model.modules() if isinstance(module, ConvAffine)]
@@ -51,10 +51,16 @@ def frozen(model: nn.Module) -> Iterator[None]:
         for parameter in learnt:
             parameter.requires_grad_(False)
         for module, _ in before:
-            module.fixed = module.folded().detach()
+            module.fixed = as_computed(module.folded().detach()), as_computed(module.beta.detach())
         yield
     finally:
         for parameter in learnt:
             parameter.requires_grad_(True)
         for module, fixed in before:
             module.fixed = fixed
+
+
+def as_computed(weight: Tensor) -> Tensor:
+    """In the type that a convolution has it in: that of autocast, where it is on."""
+    kind = weight.device.type
+    return weight.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else weight

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from ..job import Job, record_of
 from ..progress import progress
 from . import schedule
 from .batch import batches, load_labels
+from .captured import Captured
 from .checkpoint import load_state, save_state, save_weights
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
@@ -47,6 +49,8 @@ STATE = "state.pt"
 STREAMS = {"p_data": 1, "p_0": 2}  # of random numbers, by the images that they draw
 NOISE = 3  # the stream of Langevin dynamics
 OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss}
+Update = Callable[..., tuple[Tensor, ...]]  # see `updating`
+OF_DEVICE = {"fused", "capturable"}  # options of optimisers
 PLAIN = ("iteration", "gradient_steps", "diverged", "log", "checks", "best")  # of the state, saved as they are
 
 
@@ -91,6 +95,7 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
     state = initial(job, reals.shape, device)
     restore(state, load_state(job.checkpoints / STATE, device))
     per_K = schedule.iterations_per_K(run["schedule"]["epochs_per_K"], len(reals), run["batch_size"])
+    update = updating(state, run, group)
     total, every = schedule.total_iterations(run["schedule"], per_K), run["monitor"]["every"] if monitor else SAVE_EVERY
 
     what = f"train {job.spec['name']} seed {run['seed']}"
@@ -104,7 +109,7 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
             if stops(state.iteration, received, group):
                 save(state, job, group)
                 raise StoppedError(f"{what}: stopped at iteration {state.iteration}; run it again to go on.", *received)
-            row = iterate(state, run, p_data, p_0, per_K, group)
+            row = iterate(state, run, p_data, p_0, per_K, group, update)
             if row:
                 report(state.iteration, f"K {row['K']}  loss {row['loss']:.3f}")
                 watch(row)
@@ -147,22 +152,62 @@ def initial(job: Job, shape: Sequence[int], device: torch.device) -> State:
 
 
 def optimizer_of(settings: dict[str, Any], model: nn.Module) -> torch.optim.Optimizer:
+    """Of a run's settings; on a GPU in few kernels, and without looking at numbers that are there."""
+    parameters, cuda = list(model.parameters()), next(model.parameters()).is_cuda
     if settings["name"] == "adam":
-        return torch.optim.Adam(model.parameters(), lr=settings["lr"], betas=settings["betas"])
-    return torch.optim.SGD(model.parameters(), lr=settings["lr"], momentum=settings["momentum"], nesterov=True)
+        options = {"fused": True, "capturable": True} if cuda else {}
+        return torch.optim.Adam(parameters, lr=settings["lr"], betas=settings["betas"], **options)
+    options = {"fused": True} if cuda else {}
+    return torch.optim.SGD(parameters, lr=settings["lr"], momentum=settings["momentum"], nesterov=True, **options)
 
 
 def iterate(
-    state: State, run: dict[str, Any], p_data: Stream, p_0: Stream, per_K: int, group: Group
+    state: State, run: dict[str, Any], p_data: Stream, p_0: Stream, per_K: int, group: Group, update: Update
 ) -> dict[str, Any] | None:
     """One iteration of Algorithm 2 (lines 3 to 5); returns the row it logged, every LOG_EVERY iterations."""
-    model, K = state.model, state.at.K
+    K, attack = state.at.K, run["in_attack"]
+    (positive, indices), (negative, _) = (stream.batch(state.iteration) for stream in (p_data, p_0))
+    labels = [state.labels[indices]] if state.labels is not None else []
+    loss, penalty, f_data, f_contrastive = update(K, positive, negative, *labels)
+    if state.average is not None:
+        state.average.update_parameters(state.model)
+
+    state.iteration += 1
+    state.gradient_steps += K + (attack["steps"] if attack else 0)
+    f_data, f_contrastive = group.gather(f_data), group.gather(f_contrastive)
+    threshold = run["schedule"]["auc_advance"]
+    batch_auc = auc(f_data, f_contrastive).item() if threshold is not None else math.nan
+    state.at = schedule.advance(state.at, run["schedule"]["K_max"], per_K, threshold, batch_auc)
+    if state.iteration % LOG_EVERY:
+        return None
+    loss, penalty = (group.gather(part.view(1)).mean() for part in (loss, penalty))
+    return log(state, run, K, loss, penalty, f_data, f_contrastive)
+
+
+def updating(state: State, run: dict[str, Any], group: Group) -> Update:
+    """What changes the weights once: `update_weights`, on a GPU that no other process helps as a CUDA graph."""
+    work = partial(update_weights, state, run, group)
+    captured = state.model.mean.device.type == "cuda" and group.size == 1 and not run["langevin"]
+    return Captured(work) if captured else work
+
+
+def update_weights(
+    state: State,
+    run: dict[str, Any],
+    group: Group,
+    K: int,
+    positive: Tensor,
+    negative: Tensor,
+    labels: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """Lines 4 and 5 of Algorithm 2 on images of p_data, with their labels where a classifier is learnt, and of p_0.
+
+    Returns loss and R1, (), and f of the attacked images of p_data and of the contrastive samples, (B,).
+    """
+    model = state.model
     with autocast(run["precision"], model.mean.device):
-        (positive, indices), (negative, _) = (stream.batch(state.iteration) for stream in (p_data, p_0))
-        noise = generator(run["seed"], NOISE, state.iteration, group.rank)  # each process has its own
-        labels = state.labels[indices] if state.labels is not None else None
-        positive, negative, steps = contrast(model, K, run, positive, negative, labels, noise)
-        positive.requires_grad_(run["r1"] > 0)
+        positive, negative = contrast(state, run, group, K, positive, negative, labels)
+        positive = positive.detach().requires_grad_(run["r1"] > 0)
         if labels is not None and isinstance(model, Confidence):
             logits, logits_contrastive = model.logits(positive), model.logits(negative)
             f_data, f_contrastive = confidence(logits), confidence(logits_contrastive)
@@ -176,41 +221,29 @@ def iterate(
     (loss + run["r1"] * penalty).backward(inputs=list(model.parameters()))
     group.average_gradients(model.parameters())
     state.optimizer.step()
-    if state.average is not None:
-        state.average.update_parameters(model)
-
-    state.iteration += 1
-    state.gradient_steps += steps
-    f_data, f_contrastive = group.gather(f_data.detach()), group.gather(f_contrastive.detach())
-    threshold = run["schedule"]["auc_advance"]
-    batch_auc = auc(f_data, f_contrastive).item() if threshold is not None else math.nan
-    state.at = schedule.advance(state.at, run["schedule"]["K_max"], per_K, threshold, batch_auc)
-    if state.iteration % LOG_EVERY:
-        return None
-    loss, penalty = (group.gather(part.detach().view(1)).mean() for part in (loss, penalty))
-    return log(state, run, K, loss, penalty, f_data, f_contrastive)
+    return loss.detach(), penalty.detach(), f_data.detach(), f_contrastive.detach()
 
 
 def contrast(
-    model: Detector,
-    K: int,
+    state: State,
     run: dict[str, Any],
+    group: Group,
+    K: int,
     positive: Tensor,
     negative: Tensor,
     labels: Tensor | None,
-    noise: torch.Generator,
-) -> tuple[Tensor, Tensor, int]:
-    """Of images of p_data and of p_0: those, attacked where the run says so, the contrastive samples x* of line 4
-    (by Langevin dynamics with that noise, where the run says so), and the number of gradient steps that both took."""
-    attack, steps = run["in_attack"], K
-    f, f_0 = attacked(model, labels)
-    with frozen(model):
+) -> tuple[Tensor, Tensor]:
+    """Of images of p_data and of p_0: those, attacked where the run says so, and the contrastive samples x* of line 4
+    (by Langevin dynamics where the run says so)."""
+    attack = run["in_attack"]
+    f, f_0 = attacked(state.model, labels)
+    with frozen(state.model):
         if attack:
             positive = pgd(f, positive, attack["steps"], -attack["step_size"], eps=attack["eps"])
-            steps += attack["steps"]
         if run["langevin"]:
-            return positive, langevin(f_0, negative, K, run["langevin"]["step_size"], noise), steps
-        return positive, pgd(f_0, negative, K, run["step_size"], eps=run["eps"]), steps
+            noise = generator(run["seed"], NOISE, state.iteration, group.rank)  # each process has its own
+            return positive, langevin(f_0, negative, K, run["langevin"]["step_size"], noise)
+        return positive, pgd(f_0, negative, K, run["step_size"], eps=run["eps"])
 
 
 def attacked(model: Detector, labels: Tensor | None) -> tuple[Logit, Logit]:
@@ -298,7 +331,10 @@ def restore(state: State, saved: dict[str, Any] | None) -> None:
     state.model.load_state_dict(saved["model"])
     if state.average is not None:
         state.average.load_state_dict(saved["average"])
+    own = [{key: group[key] for key in group.keys() & OF_DEVICE} for group in state.optimizer.param_groups]
     state.optimizer.load_state_dict(saved["optimizer"])
+    for group, options in zip(state.optimizer.param_groups, own, strict=True):
+        group.update(options)  # what is saved may be of another device
     state.at = schedule.Progress(**saved["at"])
     for name in PLAIN:
         setattr(state, name, saved[name])
