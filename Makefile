@@ -24,7 +24,7 @@ claims: $(VENV)/.installed  ## what several seeds say of the paper's claims, at 
 	@cat results/claims.md
 
 test: $(VENV)/.installed  ## run all tests
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12
 
 lint: $(VENV)/.installed  ## formatting, types, workflow
 	ruff check

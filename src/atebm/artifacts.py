@@ -45,6 +45,16 @@ def stability(plan: Plan) -> list[Step]:
     return [plan.train(f"cifar10_{run}", seed) for run in own for seed in plan.seeds]
 
 
+def fig6(plan: Plan) -> list[Step]:
+    """Fig. 6: source images and generated images on CelebA-HQ, AFHQ-CAT and LSUN Church."""
+    return [step for run in TASKS_256 for step in sampled(plan, run)]
+
+
+def fig7(plan: Plan) -> list[Step]:
+    """Fig. 7: image-to-image translation, CelebA-HQ and AFHQ-CAT both ways."""
+    return [plan.ascent(name, plan.config.seed) for name in TRANSLATIONS[:2]]
+
+
 def figS1(plan: Plan) -> list[Step]:
     """Fig. S1: minimax instead of maximin: Algorithm 3 in 2D, beside D of Algorithm 1."""
     return [plan.minimax(), plan.toy(plan.config.minimax.activation)]
@@ -52,8 +62,105 @@ def figS1(plan: Plan) -> list[Step]:
 
 def figS2(plan: Plan) -> list[Step]:
     """Fig. S2: uncurated CIFAR-10 samples, here over the source images they started from."""
-    sample = plan.sample("cifar10", plan.config.seed, "best")
-    return [sample, sample.parents["sources"], plan.features(sample, plan.config.metrics.n)]
+    sample, sources = sampled(plan, "cifar10")
+    motion = plan.ascent("cifar10_trajectory", plan.config.seed)
+    return [sample, sources, plan.features(sample, plan.config.metrics.n), motion]
+
+
+def figS3(plan: Plan) -> list[Step]:
+    """Fig. S3: nearest training images of CIFAR-10 samples, in pixels and in features."""
+    return searched(plan, "cifar10")
+
+
+def figS4(plan: Plan) -> list[Step]:
+    """Fig. S4: uncurated CelebA-HQ 256 samples."""
+    return uncurated(plan, "celebahq256")
+
+
+def figS5(plan: Plan) -> list[Step]:
+    """Fig. S5: uncurated CelebA-HQ 256 samples from blurred source images."""
+    return [*uncurated(plan, "celebahq256_blurred"), plan.quality("celebahq256", plan.config.seed)]
+
+
+def figS6(plan: Plan) -> list[Step]:
+    """Fig. S6: uncurated AFHQ-CAT 256 samples."""
+    return uncurated(plan, "afhqcat256")
+
+
+def figS7(plan: Plan) -> list[Step]:
+    """Fig. S7: uncurated LSUN-Church 256 samples."""
+    return uncurated(plan, "church256")
+
+
+def figS8(plan: Plan) -> list[Step]:
+    """Fig. S8: nearest training images of CelebA-HQ 256 samples."""
+    return searched(plan, "celebahq256")
+
+
+def figS9(plan: Plan) -> list[Step]:
+    """Fig. S9: nearest training images of AFHQ-CAT 256 samples."""
+    return searched(plan, "afhqcat256")
+
+
+def figS10(plan: Plan) -> list[Step]:
+    """Fig. S10: nearest training images of LSUN-Church 256 samples."""
+    return searched(plan, "church256")
+
+
+def figS11(plan: Plan) -> list[Step]:
+    """Fig. S11: interpolation between source images on CelebA-HQ 256."""
+    return [plan.ascent("celebahq256_interpolation", plan.config.seed)]
+
+
+def figS12(plan: Plan) -> list[Step]:
+    """Fig. S12: interpolation between source images on AFHQ-CAT 256."""
+    return [plan.ascent("afhqcat256_interpolation", plan.config.seed)]
+
+
+def figS13(plan: Plan) -> list[Step]:
+    """Fig. S13: interpolation between source images on LSUN-Church 256."""
+    return [plan.ascent("church256_interpolation", plan.config.seed)]
+
+
+def figS14(plan: Plan) -> list[Step]:
+    """Fig. S14: intermediate results of generation on CelebA-HQ 256, with the distance after each number of steps."""
+    return [plan.ascent("celebahq256_trajectory", plan.config.seed)]
+
+
+def figS15(plan: Plan) -> list[Step]:
+    """Fig. S15: intermediate results of generation on AFHQ-CAT 256, likewise."""
+    return [plan.ascent("afhqcat256_trajectory", plan.config.seed)]
+
+
+def figS16(plan: Plan) -> list[Step]:
+    """Fig. S16: intermediate results of generation on LSUN-Church 256, likewise."""
+    return [plan.ascent("church256_trajectory", plan.config.seed)]
+
+
+def figS17(plan: Plan) -> list[Step]:
+    """Fig. S17: composition, samples of the sum of the CelebA-HQ and the AFHQ-CAT model's f."""
+    alone = [plan.sample(run, plan.config.seed, "best") for run in ("celebahq256", "afhqcat256")]
+    return [plan.ascent("celebahq256_and_afhqcat256", plan.config.seed), *alone]
+
+
+def figS18(plan: Plan) -> list[Step]:
+    """Fig. S18: denoising and inpainting on CelebA-HQ 256."""
+    return restored(plan, "celebahq256")
+
+
+def figS19(plan: Plan) -> list[Step]:
+    """Fig. S19: denoising and inpainting on AFHQ-CAT 256."""
+    return restored(plan, "afhqcat256")
+
+
+def figS20(plan: Plan) -> list[Step]:
+    """Fig. S20: uncurated image translation, and from cats to churches."""
+    return [plan.ascent(name, plan.config.seed) for name in TRANSLATIONS]
+
+
+def figS21(plan: Plan) -> list[Step]:
+    """Fig. S21: the source images of Figs. S4 to S7."""
+    return [plan.data(plan.task("celebahq256").sources)]
 
 
 def table1(plan: Plan) -> list[Step]:
@@ -77,7 +184,7 @@ def table2(plan: Plan) -> list[Step]:
 def table3(plan: Plan) -> list[Step]:
     """Table 3: FID on CelebA-HQ 256, AFHQ-CAT and LSUN Church, the last at two resolutions."""
     steps = []
-    for run in ("celebahq256", "afhqcat256", "church256"):
+    for run in TASKS_256:
         task = plan.task(run)
         images = [plan.sample(run, seed, "best") for seed in plan.seeds]
         images.append(plan.data(task.sources))
@@ -131,7 +238,7 @@ def table4(plan: Plan) -> list[Step]:
 
 def tableS8(plan: Plan) -> list[Step]:
     """Table S8: out-of-distribution detection on the 256x256 data sets, standard and worst case."""
-    return [plan.worst_case(run, seed) for run in ("celebahq256", "afhqcat256", "church256") for seed in plan.seeds]
+    return [plan.worst_case(run, seed) for run in TASKS_256 for seed in plan.seeds]
 
 
 def ood_curves(plan: Plan) -> list[Step]:
@@ -159,6 +266,13 @@ def ood_masking(plan: Plan) -> list[Step]:
     run, seed = "cifar10_ood", plan.config.seed
     transferred = plan.attack(run, seed, "transfer", other_seed=seed + 1, pgd=None, square=None)
     return [plan.worst_case(run, seed), *plan.sweeps(run, seed), plan.detection(transferred)]
+
+
+def picture_checks(plan: Plan) -> list[Step]:
+    """Picture checks: whether restoration, translation and samples do what their pictures suggest, by numbers."""
+    tried = [step for run in ("celebahq256", "afhqcat256") for step in restored(plan, run) if step.kind == "ascent"]
+    tried += [plan.ascent(name, plan.config.seed) for name in TRANSLATIONS]
+    return [*tried, *(plan.neighbours(run, plan.config.seed) for run in ("cifar10", *TASKS_256))]
 
 
 def claims(plan: Plan) -> list[Step]:
@@ -196,7 +310,32 @@ def qualities(plan: Plan, *runs: str) -> list[Step]:
     return steps
 
 
+def sampled(plan: Plan, sampler: str) -> list[Step]:
+    """Samples of the first seed, and their sources."""
+    sample = plan.sample(sampler, plan.config.seed, "best")
+    return [sample, sample.parents["sources"]]
+
+
+def uncurated(plan: Plan, sampler: str) -> list[Step]:
+    """What a grid of samples is drawn from, and their distance."""
+    return [*sampled(plan, sampler), plan.quality(sampler, plan.config.seed)]
+
+
+def searched(plan: Plan, run: str) -> list[Step]:
+    """What a figure of nearest neighbours is drawn from."""
+    search = plan.neighbours(run, plan.config.seed)
+    return [search, search.parents["samples"], search.parents["train"]]
+
+
+def restored(plan: Plan, run: str) -> list[Step]:
+    """Denoising and inpainting with a run, and the undamaged images."""
+    ascents = [plan.ascent(f"{run}_{way}", plan.config.seed) for way in ("denoising", "inpainting")]
+    return [*ascents, ascents[0].parents["images"]]
+
+
 # What several artifacts use
+TASKS_256 = ("celebahq256", "afhqcat256", "church256")
+TRANSLATIONS = ("afhqcat256_from_celebahq256", "celebahq256_from_afhqcat256", "church256_from_afhqcat256")
 DETECTORS = (
     "cifar10_ood",
     "cifar10_ood_plain",
@@ -218,6 +357,8 @@ ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "fig3": fig3,
     "fig4": fig4,
     "fig5": fig5,
+    "fig6": fig6,
+    "fig7": fig7,
     "stability": stability,
     "table1": table1,
     "table2": table2,
@@ -225,6 +366,25 @@ ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "table4": table4,
     "figS1": figS1,
     "figS2": figS2,
+    "figS3": figS3,
+    "figS4": figS4,
+    "figS5": figS5,
+    "figS6": figS6,
+    "figS7": figS7,
+    "figS8": figS8,
+    "figS9": figS9,
+    "figS10": figS10,
+    "figS11": figS11,
+    "figS12": figS12,
+    "figS13": figS13,
+    "figS14": figS14,
+    "figS15": figS15,
+    "figS16": figS16,
+    "figS17": figS17,
+    "figS18": figS18,
+    "figS19": figS19,
+    "figS20": figS20,
+    "figS21": figS21,
     "tableS1": tableS1,
     "tableS2": tableS2,
     "tableS3": tableS3,
@@ -237,6 +397,7 @@ ARTIFACTS: dict[str, Callable[[Plan], list[Step]]] = {
     "ood_scores": ood_scores,
     "ood_attacked": ood_attacked,
     "ood_masking": ood_masking,
+    "picture_checks": picture_checks,
     "claims": claims,
 }
 ON_REQUEST = ("claims",)  # what takes so many runs that "everything" is without it
@@ -245,7 +406,7 @@ USUAL = tuple(artifact for artifact in ARTIFACTS if artifact not in ON_REQUEST)
 
 def is_table(artifact: str) -> bool:
     """Tables are rendered as .csv and .md, figures as .png, .svg and the numbers behind them as .csv."""
-    return artifact.startswith("table") or artifact in ("claims", "ood_masking")
+    return artifact.startswith("table") or artifact in ("claims", "ood_masking", "picture_checks")
 
 
 def titled(artifact: str) -> str:

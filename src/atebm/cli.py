@@ -152,6 +152,24 @@ def gather(spec: Spec, shards: Annotated[list[Path], typer.Argument(help="the sh
 
 
 @app.command()
+def ascent(spec: Spec, device: Device = "auto") -> None:
+    """Climb f from images, blends, noisy or occluded images, and keep what is seen on the way."""
+    from .sampling.ascent import write_ascent
+
+    with Job(spec).lock():
+        write_ascent(Job(spec), pick(device))
+
+
+@app.command()
+def neighbours(spec: Spec, device: Device = "auto") -> None:
+    """Find the training and held-out images that are nearest to samples."""
+    from .metrics.neighbours import write_neighbours
+
+    with Job(spec).lock():
+        write_neighbours(Job(spec), pick(device))
+
+
+@app.command()
 def detection(spec: Spec) -> None:
     """Compute how well logits tell images of other sets from in-distribution ones."""
     from .metrics.detection import write_detection

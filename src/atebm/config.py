@@ -470,6 +470,70 @@ class Sampler(Section):
     batch_size: Annotated[PositiveInt, Paper("ours")]
 
 
+class AsTheyAre(Kind):
+    """Images as they are."""
+
+    paper = Paper("supplement 4, intermediate results, translation, composition")
+    name: Literal["images"]
+
+
+class Blends(Kind):
+    """Linear blends of two images, the first with the second, the third with the fourth, ..."""
+
+    paper = Paper("Figs. S11-S13; their number: ours")
+    name: Literal["blends"]
+    count: Annotated[int, Field(ge=2)]  # of each pair, both images included
+
+
+class Noisy(Kind):
+    """Images under Gaussian noise, cut to [0, 1]."""
+
+    paper = Paper("Figs. S18 and S19")
+    name: Literal["noisy"]
+    sigma: PositiveFloat  # standard deviation, in [0, 1] pixel units
+
+
+class Occluded(Kind):
+    """Images with a square hole in their middle; only its pixels are changed then."""
+
+    paper = Paper("Figs. S18 and S19; shape, and that known pixels stay: ours")
+    name: Literal["occluded"]
+    side: Fraction  # of the hole, as a share of the image's
+    fill: Share  # what is in it at first
+
+
+Start = Annotated[AsTheyAre | Blends | Noisy | Occluded, Field(discriminator="name")]
+
+
+class Ascent(Section):
+    """PGD with a run's model from any images, kept after several numbers of steps."""
+
+    paper = Paper("Fig. 7, Figs. S11-S20; what these leave open: ours")
+    run: str
+    others: tuple[str, ...]  # runs whose f are added to the run's (composition), all with weight 1
+    task: str | None  # whose images it starts from; null: the run's own
+    images: Literal["sources", "held_out", "p_data"]  # which of them
+    start: Start  # what is done to them first
+    n: PositiveInt  # so many of them, the first
+    motion: NonNegativeInt  # of the first so many, the images after every step are kept, for an animation
+    steps: tuple[NonNegativeInt, ...]  # after which all are kept; from 0 on, ascending
+    step_size: PositiveFloat
+    quantise: Literal["truncate", "round"]  # how they become bytes
+    seed: NonNegativeInt  # of the noise
+    # images behind a distance to the run's p_data after each of those numbers of steps; null: no such distance
+    distances: PositiveInt | None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Ascent":
+        if len(self.steps) < 2 or self.steps[0] != 0 or list(self.steps) != sorted(set(self.steps)):
+            raise ValueError(f"steps {list(self.steps)} do not ascend from 0")
+        if isinstance(self.start, Blends) and self.n % 2:
+            raise ValueError(f"n {self.n} is odd, but images are blended in pairs")
+        if self.distances and not isinstance(self.start, AsTheyAre):
+            raise ValueError(f"distances are of images as they are, and start.name is {self.start.name}")
+        return self
+
+
 # --- evaluation -------------------------------------------------------------------------------------------------
 
 
@@ -549,6 +613,15 @@ class Detection(Section):
     # other radii and, at `radius`, other numbers of steps that Auto-PGD is run with: a stronger attack must find more
     radii: Annotated[tuple[PositiveFloat, ...], Paper("ours")]
     steps: Annotated[tuple[PositiveInt, ...], Paper("ours")]
+
+
+class Neighbours(Section):
+    """The search for each sample's nearest training images, and for its nearest held-out ones."""
+
+    paper = Paper("supplement 4, nearest neighbor analysis; the numbers are ours")
+    n: PositiveInt  # samples, the first
+    k: PositiveInt  # training images of each
+    seed: NonNegativeInt  # of the training images that are as many as the held-out ones
 
 
 class Claims(Section):
@@ -634,9 +707,11 @@ class Config(Section):
     pretrainings: dict[str, Pretraining]
     runs: dict[str, Run]
     samplers: dict[str, Sampler]
+    ascents: dict[str, Ascent]
     extractors: dict[str, Extractor]
     metrics: Metrics
     detection: dict[str, Detection]  # by task
+    neighbours: Neighbours
     claims: Claims
     timing: Timing
     toy: Toy
@@ -750,6 +825,12 @@ class Config(Section):
                 yield f"runs.{name}.monitor.n", run.monitor.n, task.validation_sources
         for name, sampler in self.samplers.items():
             yield f"samplers.{name}.n", sampler.n, self.tasks[self.runs[sampler.run or name].task].sources
+        for name, ascent in self.ascents.items():
+            images = getattr(self.tasks[ascent.task or self.runs[ascent.run].task], ascent.images)
+            for key in ("n", "distances"):
+                yield f"ascents.{name}.{key}", getattr(ascent, key) or 0, images
+            if ascent.motion > ascent.n:
+                raise ValueError(f"ascents.{name}.motion = {ascent.motion}, but only n = {ascent.n} images are kept")
         for name, detection in self.detection.items():
             sets = self.tasks[name]
             for images in (getattr(sets, detection.in_distribution), *sets.out_of_distribution.values()):
@@ -774,6 +855,12 @@ class Config(Section):
                 yield f"extractors.{name}.published", reference, "sets"
         for name, sampler in self.samplers.items():
             yield f"samplers.{name}{'.run' if sampler.run else ''}", sampler.run or name, "runs"
+        for name, ascent in self.ascents.items():
+            yield f"ascents.{name}.run", ascent.run, "runs"
+            for other in ascent.others:
+                yield f"ascents.{name}.others", other, "runs"
+            if ascent.task:
+                yield f"ascents.{name}.task", ascent.task, "tasks"
         classifiers = {f"extractors.{name}": e for name, e in self.extractors.items() if isinstance(e, Classifier)}
         for place, classifier in (classifiers | {f"pretrainings.{n}": p for n, p in self.pretrainings.items()}).items():
             yield f"{place}.p_data", classifier.p_data, "sets"
@@ -786,7 +873,7 @@ class Config(Section):
 # --- entries like others ----------------------------------------------------------------------------------------
 
 LIKE = "like"  # an entry's key that names another of its section, which it differs from by its own keys alone
-FAMILIES = ("tasks", "runs", "samplers", "detection")  # the sections that have it
+FAMILIES = ("tasks", "runs", "samplers", "ascents", "detection")  # the sections that have it
 
 
 def expanded(config: dict[str, Any]) -> dict[str, Any]:
@@ -878,6 +965,7 @@ _TAGS = {
         (Optimizer, "name"),
         (Augment, "name"),
         (Crop, "name"),
+        (Start, "name"),
         (Extractor, "kind"),
     )
     for member in get_args(get_args(union)[0])

@@ -188,6 +188,32 @@ class Plan:
         settings["checkpoint"] = checkpoint
         return Step("sample", f"{sampler}.{checkpoint}", settings, parents, ("samplers", sampler))
 
+    def ascent(self, name: str, seed: int) -> Step:
+        """PGD with the selected checkpoint of a run, from the images that an entry of `ascents` names."""
+        spec = self.config.ascents[name]
+        task = self.task(spec.run)
+        images = self.data(getattr(self.config.tasks[spec.task] if spec.task else task, spec.images))
+        settings = {"checkpoint": "best", **spec.model_dump(exclude={"run", "others", "task", "images"})}
+        parents = {"model": self.train(spec.run, seed), "images": images}
+        parents |= {f"model_{number}": self.train(run, seed) for number, run in enumerate(spec.others, start=2)}
+        if spec.distances:
+            settings["blocks"] = enough(spec.distances, self.config.metrics.blocks, images)
+            parents |= {"extractor": self.extractor(), **self.reference(task.p_data)}
+        return Step("ascent", name, settings, parents, ("ascents", name))
+
+    def neighbours(self, sampler: str, seed: int) -> Step:
+        """The training and held-out images that are nearest to a sampler's samples, in pixels and in features."""
+        sample = self.sample(sampler, seed, "best")
+        task, n = self.task(sample.parents["model"].name), self.config.metrics.n
+        sets = {"train": self.data(task.p_data)}
+        if task.held_out != task.p_data:
+            sets["held_out"] = self.data(task.held_out)
+        parents = {"samples": sample, "samples_features": self.features(sample, n)}
+        for role, images in sets.items():
+            count = None if role == "train" else min(n, self.config.sets[images.name].images)  # as for distances
+            parents |= {role: images, f"{role}_features": self.features(images, count)}
+        return Step("neighbours", sample.name, self.config.neighbours.model_dump(), parents, ("neighbours",))
+
     def features(self, images: Step, n: int | None = None, size: int | None = None) -> Step:
         """The extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from .artifacts import ARTIFACTS, USUAL, is_table
 from .files import write_between
+from .report.neighbours import compared, ratios
 from .report.published import published
 
 
@@ -85,10 +86,6 @@ def ours_table2(results: Path) -> str:
     frame = pd.read_csv(results / "table2.csv", dtype=str).set_index("approach")["measured_distance"]
     raw = frame["p_0: source images as they are"]
     return f"stand-in distance {frame['Ours']} (source images {raw}), not comparable with FID"
-
-
-def ours_figS2(results: Path) -> str:
-    return f"{len(pd.read_csv(results / 'figS2.csv'))} samples"
 
 
 def ours_table1(results: Path) -> str:
@@ -206,10 +203,84 @@ def ours_ood_masking(results: Path) -> str:
     return f"{(met == 'yes').sum()} of {len(met)} checks met"
 
 
+def ours_rows(artifact: str, what: str) -> Callable[[Path], str]:
+    """Of a figure with a row per image."""
+    return lambda results: f"{len(pd.read_csv(results / f'{artifact}.csv'))} {what}"
+
+
+def ours_neighbours(artifact: str) -> Callable[[Path], str]:
+    """Of a figure of nearest training images: how much nearer they are than held-out ones."""
+
+    def ours(results: Path) -> str:
+        own = compared(pd.read_csv(results / f"{artifact}.csv"))
+        if own.empty:
+            return "nothing held out"
+        medians = ratios(own).groupby(own["space"], sort=False).median()
+        parts = [f"{space} {median:.2f}" for space, median in medians.items()]
+        return f"nearest training over nearest held-out image, median: {', '.join(parts)}"
+
+    return ours
+
+
+def ours_interpolation(artifact: str) -> Callable[[Path], str]:
+    """Of a figure of interpolations: the energy of samples at the ends and in the middle."""
+
+    def ours(results: Path) -> str:
+        frame = pd.read_csv(results / f"{artifact}.csv")
+        energies = frame[frame["steps"] > 0].groupby("share")["energy"].median()
+        return (
+            f"median energy at the ends {energies.iloc[[0, -1]].mean():.3g}, between {energies.iloc[1:-1].mean():.3g}"
+        )
+
+    return ours
+
+
+def ours_trajectory(artifact: str) -> Callable[[Path], str]:
+    """Of a figure of intermediate results: the number of steps with the lowest distance."""
+
+    def ours(results: Path) -> str:
+        frame = pd.read_csv(results / f"{artifact}.csv").drop_duplicates("steps").sort_values("distance")
+        best = frame.iloc[0]
+        return f"of these numbers of steps, {best['steps']:.0f} have the lowest distance, {best['distance']:.4g}"
+
+    return ours
+
+
+def ours_translation(artifact: str) -> Callable[[Path], str]:
+    """Of a figure of translations: the distance to the target before and after."""
+
+    def ours(results: Path) -> str:
+        frame = pd.read_csv(results / f"{artifact}.csv")
+        parts = [
+            f"{name} {rows['distance'].iloc[0]:.4g} to {rows['distance'].iloc[-1]:.4g}"
+            for name, rows in frame.groupby("translation", sort=False)
+        ]
+        return f"distance: {', '.join(parts)}"
+
+    return ours
+
+
+def ours_restoration(artifact: str) -> Callable[[Path], str]:
+    """Of a figure of restorations: PSNR before and after."""
+
+    def ours(results: Path) -> str:
+        means = pd.read_csv(results / f"{artifact}.csv").groupby(["way", "steps"], sort=False)["psnr"].mean()
+        parts = [f"{way} {rows.iloc[0]:.2f} to {rows.iloc[-1]:.2f}" for way, rows in means.groupby("way", sort=False)]
+        return f"PSNR in dB: {', '.join(parts)}"
+
+    return ours
+
+
+def ours_picture_checks(results: Path) -> str:
+    counts = pd.read_csv(results / "picture_checks.csv")["verdict"].value_counts()
+    return ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("holds", "fails", "undecided"))
+
+
 GAP = "median_gap_100"
 _PAPER = published("table2").set_index("approach").loc["Ours"]
 _STEM = published("tableS2")["layer"][0]
-_SAMPLER = published("tableS4").set_index("task").loc["CIFAR-10"]
+_SAMPLERS = published("tableS4").set_index("task")
+_SAMPLER = _SAMPLERS.loc["CIFAR-10"]
 _STEPS = published("tableS5").set_index("task")["Ours"]
 _TIME = published("tableS6").set_index("model").loc["Ours"]
 _TABLE4, _TABLES8 = (
@@ -220,6 +291,10 @@ _TASKS = list(_TABLES8.columns[2:])
 
 def _cells(task: str) -> str:
     return f"{task} {', '.join(filter(None, _TABLES8[task]))}"
+
+
+def _best(task: str) -> str:
+    return f"{_SAMPLERS['steps'][task]} steps have the best FID"
 
 
 _TABLE3, _TABLES7 = published("table3"), published("tableS7")
@@ -245,7 +320,20 @@ HEADLINES: dict[str, tuple[str, Callable[[Path], str]]] = {
     "ood_masking": ("beyond the paper", ours_ood_masking),
     "stability": ("Eq. 2 overflows, Eq. 11 does not", ours_stability),
     "figS1": ("picture", ours_figS1),
-    "figS2": ("picture", ours_figS2),
+    "fig6": ("picture", ours_rows("fig6", "samples")),
+    "fig7": ("picture", ours_translation("fig7")),
+    "figS2": ("picture", ours_rows("figS2", "samples")),
+    **{name: ("picture", ours_neighbours(name)) for name in ("figS3", "figS8", "figS9", "figS10")},
+    **{name: ("picture", ours_rows(name, "samples")) for name in ("figS4", "figS5", "figS6", "figS7")},
+    **{name: ("picture", ours_interpolation(name)) for name in ("figS11", "figS12", "figS13")},
+    "figS14": (_best("CelebA-HQ 256"), ours_trajectory("figS14")),
+    "figS15": (_best("AFHQ-CAT 256"), ours_trajectory("figS15")),
+    "figS16": (_best("LSUN-Church 256"), ours_trajectory("figS16")),
+    "figS17": ("picture", ours_rows("figS17", "rows: f of both models before and after")),
+    **{name: ("picture", ours_restoration(name)) for name in ("figS18", "figS19")},
+    "figS20": ("picture", ours_translation("figS20")),
+    "figS21": ("picture", ours_rows("figS21", "images")),
+    "picture_checks": ("beyond the paper", ours_picture_checks),
     "table1": ("theory", ours_table1),
     "tableS1": ("U = -log 4 = -1.3863", ours_tableS1),
     "tableS2": (f"{_STEM} stem", ours_tableS2),

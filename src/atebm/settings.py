@@ -72,6 +72,11 @@ def claims(plan: Plan) -> dict[str, Any]:
     return plan.config.claims.model_dump(mode="json", include={"level", "margin"})
 
 
+def picture_checks(plan: Plan) -> dict[str, Any]:
+    """From which difference on a sample counts as nearer to training images."""
+    return plan.config.claims.model_dump(mode="json", include={"margin"})
+
+
 def sampling_steps(plan: Plan, task: str) -> list[int]:
     """The sampler's length; the candidates where training's monitor selects among them."""
     steps, monitor = plan.config.samplers[task].steps, plan.config.runs[task].monitor
@@ -92,4 +97,5 @@ SETTINGS: dict[str, Callable[[Plan], dict[str, Any]]] = {
     "tableS4": tableS4,
     "tableS5": tableS5,
     "claims": claims,
+    "picture_checks": picture_checks,
 }

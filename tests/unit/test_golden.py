@@ -32,11 +32,13 @@ from atebm.job import Job
 from atebm.kinds import FILES, REVISION
 from atebm.metrics.detection import write_detection
 from atebm.metrics.features import write_features
+from atebm.metrics.neighbours import write_neighbours
 from atebm.metrics.score import write_metric
 from atebm.metrics.scores import gather_scores
 from atebm.metrics.worst_case import attack_shard
 from atebm.minimax import write_minimax
 from atebm.plan import Step
+from atebm.sampling.ascent import write_ascent
 from atebm.sampling.gather import gather
 from atebm.sampling.generate import sample_shard
 from atebm.sampling.timing import write_timing
@@ -69,6 +71,15 @@ TOLERANCE: dict[str, float] = {
     "metric/cifar10.*": 2e-3,  # (3e-4)
     "train/*": 1e-5,  # (2e-6)
     "sample/*": 2e-5,  # (2e-6); paths.csv has six digits
+    "ascent/* frames.npy": 1e-3,  # as samples
+    "ascent/* motion.npy": 1e-3,
+    "ascent/* distance": 5e-4,  # as in training
+    "ascent/* ci95": 5e-3,
+    "ascent/* psnr": 1e-3,
+    "ascent/* ssim": 1e-3,
+    "ascent/*": 2e-5,
+    "neighbours/* index": 1e-7,
+    "neighbours/*": 5e-3,  # of samples' features
     "features/*": 5e-6,  # (6e-7)
     "metric/*": 2e-5,  # (2e-6)
     "attack/*": 1e-4,  # Auto-PGD halves steps where f rose in few of its iterations, and rounding decides ties
@@ -140,6 +151,9 @@ def chain() -> list[Step]:
     wanted.append(plan.metric("frechet", plan.data("bags_held_out"), "bags", size=4))
     wanted.append(planned("smoke", **LANGEVIN).train("cifar10", 0))
     wanted.append(planned("smoke", **OPTIONS).sample("cifar10", 1, "last"))
+    ways = [f"celebahq256_{way}" for way in ("and_afhqcat256", "interpolation", "denoising", "inpainting")]
+    wanted += [plan.ascent(name, 0) for name in (*ways, "cifar10_trajectory", "church256_from_afhqcat256")]
+    wanted.append(plan.neighbours("cifar10", 0))
     wanted += [plan.worst_case("cifar10_ood", 0), plan.train("cifar10_ood_ratio", 0)]
     noise = Step("data", "noise", {"reader": "noise", "n": 30, "seed": 1, "size": 8, "channels": 3})
     settings = {"reader": "drawn", "of": "noise", "n": 20, "seed": 1, "skip": 2, "size": 8, "crop": None}
@@ -175,6 +189,8 @@ RUN: dict[str, Callable[[Job], None]] = {
     "train": lambda job: train(job, CPU),
     "sample": lambda job: in_shards(job, sample_shard, gather),
     "attack": lambda job: in_shards(job, attack_shard, gather_scores),
+    "ascent": lambda job: write_ascent(job, CPU),
+    "neighbours": lambda job: write_neighbours(job, CPU),
     "detection": write_detection,
     "features": lambda job: write_features(job, CPU),
     "metric": write_metric,

@@ -19,35 +19,35 @@ def changed(*, to: dict, scale: str = "demo") -> set[str]:
     return {kind for kind, id in after.steps.keys() - before.steps.keys()}
 
 
-EVERYTHING = set(FILES)
+EVERYTHING, LOOKED_AT, ATTACKED = set(FILES), ("ascent", "neighbours"), ("attack", "detection")
 
 
 @pytest.mark.parametrize(
     ("change", "new"),
     [
-        ({"runs": {"cifar10": {"r1": 0.02}}}, {"train", "sample", "features", "metric", "timing"}),
+        ({"runs": {"cifar10": {"r1": 0.02}}}, {"train", "sample", "features", "metric", "timing", *LOOKED_AT}),
         (
             {"runs": {"cifar10": {"step_size": 0.7}}},
-            {"train", "sample", "features", "metric", "timing", "check", "attack", "detection"},
+            {"train", "sample", "features", "metric", "timing", "check", *ATTACKED, *LOOKED_AT},
         ),
         ({"runs": {"cifar10_ood_oe": {"batch_size": 65}}}, {"train", "attack", "detection"}),
         ({"detection": {"cifar10": {"radius": 3}}}, {"attack", "detection"}),
         (
             {"seed": 7},
-            {"train", "sample", "features", "metric", "toy", "minimax", "timing", "check", "attack", "detection"},
+            {"train", "sample", "features", "metric", "toy", "minimax", "timing", "check", *ATTACKED, *LOOKED_AT},
         ),
-        ({"samplers": {"cifar10": {"steps": 3}}}, {"sample", "features", "metric"}),
+        ({"samplers": {"cifar10": {"steps": 3}}}, {"sample", "features", "metric", "neighbours"}),
         ({"metrics": {"splits": 5}}, {"metric"}),
         ({"toy": {"K": 3}}, {"toy"}),
         ({"minimax": {"decay": 1}}, {"minimax"}),
         (
             {"sets": {"photographs_test": {"seed": 9}}},
-            {"data", "sample", "features", "metric", "timing", "attack", "detection"},
+            {"data", "sample", "features", "metric", "timing", *ATTACKED, *LOOKED_AT},
         ),
         ({"sets": {"digits": {"size": 8}}}, {"data", "attack", "detection"}),
         (
             {"sets": {"photographs": {"seed": 9}}},
-            {"data", "pretrain", "train", "sample", "features", "metric", "timing", "check", "attack", "detection"},
+            {"data", "pretrain", "train", "sample", "features", "metric", "timing", "check", *ATTACKED, *LOOKED_AT},
         ),
         ({"sets": {"fashion": {"held_out": 3000}}}, EVERYTHING - {"toy", "minimax", "network", "pretrain", "index"}),
         ({"tasks": {"cifar10": {"played_by": "something else"}}}, set()),
@@ -107,7 +107,7 @@ def test_a_revision_reaches_what_is_downstream(monkeypatch):
     before = planned("demo")
     monkeypatch.setitem(plan_module.REVISION, "sample", plan_module.REVISION["sample"] + 1)
     new = {kind for kind, id in planned("demo").steps.keys() - before.steps.keys()}
-    assert new == {"sample", "features", "metric"}
+    assert new == {"sample", "features", "metric", "neighbours"}
 
 
 def test_specs_are_written_once(tmp_path):

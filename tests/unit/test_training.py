@@ -40,7 +40,7 @@ def contents(job: Job) -> dict[str, bytes]:
 
 
 def forget(job: Job) -> None:
-    for path in (*job.folder.iterdir(), *job.checkpoints.iterdir()):
+    for path in (*job.folder.glob("*"), *job.checkpoints.glob("*")):
         path.unlink()
 
 
@@ -103,6 +103,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(smoke, changes, device, mo
 def test_a_captured_iteration_does_what_its_kernels_do_one_by_one(smoke, changes, device, monkeypatch):
     """K grows on the way, and a graph that were not made anew would go on with the old one."""
     job = job_of(smoke, **changes)
+    forget(job)
     captured = []
     graph = torch.cuda.graph
     monkeypatch.setattr(torch.cuda, "graph", lambda *arguments: captured.append(arguments) or graph(*arguments))

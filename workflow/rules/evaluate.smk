@@ -32,3 +32,22 @@ rule metric:
         "compute {wildcards.id}"
     shell:
         "python -m atebm metric {input.spec} > {log} 2>&1"
+
+
+rule neighbours:
+    input:
+        unpack(inputs("neighbours")),
+    output:
+        outputs("neighbours"),
+    log:
+        "logs/neighbours/{id}.log",
+    benchmark:
+        "logs/neighbours/{id}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        gpu=GPU,
+    message:
+        "search the neighbours of {wildcards.id}"
+    shell:
+        "python -m atebm neighbours {input.spec} > {log} 2>&1"

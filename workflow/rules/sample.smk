@@ -31,3 +31,22 @@ rule gather:
         "gather the samples of {wildcards.id}"
     shell:
         "python -m atebm gather {input.spec} {input.shards} > {log} 2>&1"
+
+
+rule ascent:
+    input:
+        unpack(inputs("ascent")),
+    output:
+        outputs("ascent"),
+    log:
+        "logs/ascent/{id}.log",
+    benchmark:
+        "logs/ascent/{id}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        gpu=GPU,
+    message:
+        "climb f, {wildcards.id}; follow it in {log}"
+    shell:
+        "python -m atebm ascent {input.spec} > {log} 2>&1"

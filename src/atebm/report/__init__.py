@@ -4,11 +4,13 @@ Each goes from the artifact's plan file to `out`, .png or .csv, and the files be
 """
 
 from .ablations import fig2, fig3, fig4, fig5, stability
+from .ascents import fig7, figS11, figS12, figS13, figS14, figS15, figS16, figS17, figS18, figS19, figS20
 from .claims import claims
 from .detection import ood_attacked, ood_curves, ood_masking, ood_scores, table4, tableS8
 from .generation import table2, table3, tableS7
 from .minimax import figS1
-from .pictures import figS2
+from .picture_checks import picture_checks
+from .pictures import fig6, figS2, figS3, figS4, figS5, figS6, figS7, figS8, figS9, figS10, figS21
 from .settings import tableS2, tableS3, tableS4, tableS5, tableS6
 from .theory import table1, tableS1
 from .toy import fig1
@@ -20,12 +22,34 @@ __all__ = [
     "fig3",
     "fig4",
     "fig5",
+    "fig6",
+    "fig7",
     "figS1",
     "figS2",
+    "figS3",
+    "figS4",
+    "figS5",
+    "figS6",
+    "figS7",
+    "figS8",
+    "figS9",
+    "figS10",
+    "figS11",
+    "figS12",
+    "figS13",
+    "figS14",
+    "figS15",
+    "figS16",
+    "figS17",
+    "figS18",
+    "figS19",
+    "figS20",
+    "figS21",
     "ood_attacked",
     "ood_curves",
     "ood_masking",
     "ood_scores",
+    "picture_checks",
     "stability",
     "table1",
     "table2",

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ..job import record_of
@@ -16,7 +15,7 @@ from ..kinds import HELD_OUT, IN
 from ..metrics.score import t_half_width
 from ..metrics.scores import CLEAN, PUBLISHED, WORST
 from .ablations import WINDOW, gaps, played, saved
-from .drawing import STYLES, canvas, strip, title
+from .drawing import STYLES, canvas, draw_strips, title
 from .needs import Needs
 from .published import published
 from .tabulating import write_table
@@ -394,16 +393,6 @@ def kept_of(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
     first = frame[~frame["row"].isin([IN, HELD_OUT]) & (frame["radius"] == record_of(folder)["settings"]["radii"][0])]
     each = len(images) // first["row"].nunique()
     return first.groupby("row", sort=False).head(each).reset_index(drop=True), images
-
-
-def draw_strips(axis: Axes, strips: dict[str, np.ndarray]) -> None:
-    """Strips of uint8 images (n, H, W, C) below each other, each with its name."""
-    n, height = max(map(len, strips.values())), next(iter(strips.values())).shape[1] + 1
-    axis.imshow(np.concatenate([strip(images, n) for images in strips.values()]), cmap="gray", vmin=0, vmax=255)
-    axis.set_yticks([height * (i + 0.5) for i in range(len(strips))], list(strips), fontsize=8)
-    axis.set_xticks([])
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
 
 
 # --- OOD masking ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What all figures share: their canvas, their files, and strips of images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import fill, wrap
 from typing import Any
@@ -9,12 +9,16 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+from PIL import Image
 
 from ..files import atomic
 
 DPI = 110  # 12 inches fill a notebook's width, and results/ stay small enough for git
+TILE, MOST_FRAMES = 96, 40  # of an animation: pixels a side of an image, and frames: a few hundred KB
 
 # Of lines: colours that all eyes tell apart (Okabe and Ito), and dashes and markers, for print without colours.
 STYLES: tuple[Mapping[str, Any], ...] = (
@@ -34,10 +38,18 @@ def canvas(width: float, height: float) -> Figure:
     return figure
 
 
+LETTERS = 14  # of captions an inch
+
+
 def title(figure: Figure, text: str) -> None:
     """Put `text` above a figure, its lines broken where the figure ends, into parts of about one length."""
-    width = int(14 * figure.get_figwidth())  # letters of this size an inch
+    width = int(LETTERS * figure.get_figwidth())
     figure.suptitle("\n".join(balanced(line, width) for line in text.splitlines()), fontsize=9)
+
+
+def heading(axis: Axes, text: str, inches: float = 12) -> None:
+    """Put `text` above axes that are as wide as a figure of so many inches, likewise."""
+    axis.set_title(balanced(text, int(0.9 * LETTERS * inches)), fontsize=9)
 
 
 def balanced(text: str, width: int) -> str:
@@ -66,6 +78,57 @@ def line(axis: Axes, frame: pd.DataFrame, x: str, y: str, label: str, style: Map
     axis.plot(rows["x"], rows["y"], label=label, markersize=4, **style)
     if frame["seed"].nunique() > 1:
         axis.fill_between(rows["x"], rows["low"], rows["high"], color=style["color"], alpha=0.2, linewidth=0)
+
+
+def draw_strips(axis: Axes, strips: Mapping[str, np.ndarray]) -> None:
+    """Strips of uint8 images (n, H, W, C) below each other, each with its name."""
+    n, height = max(map(len, strips.values())), next(iter(strips.values())).shape[1] + 1
+    axis.imshow(np.concatenate([strip(images, n) for images in strips.values()]), cmap="gray", vmin=0, vmax=255)
+    axis.set_yticks([height * (i + 0.5) for i in range(len(strips))], list(strips), fontsize=8)
+    axis.set_xticks([])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+
+
+def draw_matrix(axis: Axes, images: np.ndarray, columns: Sequence[str]) -> None:
+    """Images (rows, columns, H, W, C), uint8, with a name above each column."""
+    draw_strips(axis, {" " * row: strip for row, strip in enumerate(images)})
+    width = images.shape[3] + 1
+    axis.set_xticks([width * (column + 0.5) for column in range(len(columns))], columns, fontsize=8)
+    axis.xaxis.tick_top()
+
+
+def log_scale(axis: Axis) -> None:
+    """A logarithmic axis with plain numbers."""
+    axis.axes.set_yscale("log")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def animate(images: np.ndarray, out: Path) -> None:
+    """Write images (n, frames, H, W, C), uint8, side by side as a .gif that halts on its last frame.
+
+    Each is enlarged by a whole factor, or reduced, to about TILE pixels a side, and of many frames some are left out.
+    """
+    side, frames = images.shape[2], images.shape[1]
+    kept = np.unique(np.linspace(0, frames - 1, min(frames, MOST_FRAMES)).round().astype(int))
+    pictures = []
+    for frame in kept:
+        row = strip(images[:, frame], len(images))
+        picture = Image.fromarray(row[..., 0] if row.shape[-1] == 1 else row)
+        factor = max(1, TILE // side) if side < TILE else TILE / side
+        size = (round(picture.width * factor), round(picture.height * factor))
+        pictures.append(picture.resize(size, Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.LANCZOS))
+    with atomic(out) as temporary:
+        pictures[0].save(
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=[100] * (len(pictures) - 1) + [2000],
+            loop=0,
+        )
 
 
 def strip(images: np.ndarray, columns: int) -> np.ndarray:

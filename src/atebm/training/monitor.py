@@ -1,17 +1,18 @@
 """Watching image quality during training: Frechet distance of samples from validation sources (supplement 3)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..attacks.pgd import trajectory
+from ..attacks.pgd import Logit, trajectory
 from ..data.loader import Stored, cuts, to_bytes, to_float
 from ..energy import Detector
 from ..energy.folding import frozen
 from ..job import Job
-from ..metrics.features import extract, load_extractor
+from ..metrics.features import Extractor, extract, load_extractor
 from ..metrics.frechet import Gaussian, frechet_distance
 from .distributed import Group
 
@@ -46,6 +47,12 @@ class Monitor:
         ]
 
     def features(self, model: Detector, sources: Tensor) -> list[np.ndarray]:
-        """What the extractor sees in the samples of one batch, per sampler length."""
-        ascent = trajectory(model, to_float(sources), self.steps, self.step_size)
-        return [extract(self.extractor, to_bytes(x).split(self.extractor.batch))[0] for _, x in ascent]
+        return on_the_way(model, self.extractor, sources, self.steps, self.step_size)
+
+
+def on_the_way(
+    f: Logit, extractor: Extractor, sources: Tensor, steps: Sequence[int], step_size: float
+) -> list[np.ndarray]:
+    """What the extractor sees in the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps."""
+    ascent = trajectory(f, to_float(sources), steps, step_size)
+    return [extract(extractor, to_bytes(x).split(extractor.batch))[0] for _, x in ascent]

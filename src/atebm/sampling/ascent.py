@@ -1,0 +1,164 @@
+"""The `ascent` step: PGD from images, blends, noisy or occluded images, kept after several numbers of steps."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ..attacks.pgd import Logit, summed, trajectory
+from ..data.loader import Stored, cuts, generator, to_bytes, to_float
+from ..energy.folding import frozen
+from ..files import atomic
+from ..job import Job, record_of
+from ..metrics.features import load_extractor
+from ..metrics.frechet import Gaussian, frechet_distance
+from ..metrics.score import t_half_width
+from ..training.loop import device_name
+from ..training.monitor import BATCH, on_the_way
+from .generate import load_model
+
+RESTORED = ("noisy", "occluded")  # starts whose originals are known
+NOISE = 4  # the stream of random numbers
+
+
+def write_ascent(job: Job, device: torch.device) -> None:
+    """Write frames.npy (n, steps, H, W, C) and motion.npy (motion, 1 + last step, H, W, C), uint8, and the numbers.
+
+    path.csv has a row per image and number of steps: f, that of each model where several are added, the L2 distance
+    from the start in [0, 1] pixel units, and PSNR (dB) and SSIM to the original where the start was damaged.
+    distances.csv has the Frechet distance to the reference after each number of steps, where the settings ask for it.
+    """
+    settings = job.settings
+    roles = [role for role in job.spec["parents"] if role.startswith("model")]
+    models = [load_model(job, device, role) for role in roles]
+    runs = [record_of(job.parent(role))["run"] for role in roles]
+    f = summed(models) if len(models) > 1 else models[0]
+    images = Stored(job.parent("images"), device)
+    originals = images[: settings["n"]]
+    starts, mask = begin(to_float(originals), settings["start"], settings["seed"])
+    with ExitStack() as stack:
+        for model in models:
+            stack.enter_context(frozen(model))
+        parts = [
+            climb(f, models, starts[rows], mask, settings, max(0, settings["motion"] - rows.start))
+            for rows in cuts(len(starts), BATCH)
+        ]
+        distances = distances_on_the_way(job, f, images, device) if settings["distances"] else []
+    frames, motion, logits, moved = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    path = pd.DataFrame(
+        {
+            "image": np.repeat(np.arange(len(frames)), len(settings["steps"])),
+            "steps": np.tile(settings["steps"], len(frames)),
+            "logit": logits[..., 0].ravel(),
+            "moved": moved.ravel(),
+        }
+    )
+    if len(models) > 1:
+        path = path.assign(**{f"logit_{run}": logits[..., k].ravel() for k, run in enumerate(runs, start=1)})
+    if settings["start"]["name"] in RESTORED:
+        path = path.assign(**fidelity(originals.permute(0, 2, 3, 1).cpu().numpy(), frames))
+    for name, array in (("frames.npy", frames), ("motion.npy", motion)):
+        with atomic(job.folder / name) as temporary:
+            np.save(temporary, array)
+    for name, frame in (("path.csv", path), ("distances.csv", pd.DataFrame(distances, columns=DISTANCES))):
+        with atomic(job.folder / name) as temporary:
+            frame.to_csv(temporary, index=False, float_format="%.6g")
+    of = record_of(job.parent("model"))
+    described = ("start", "n", "steps", "step_size", "distances")
+    job.finish(
+        {
+            "run": runs[0],
+            "others": runs[1:],
+            "seed": of["seed"],
+            "iteration": (of["best"] or {"iteration": of["iterations"]})["iteration"],
+            "set": record_of(job.parent("images"))["set"],
+            **{key: settings[key] for key in described},
+            "device": device_name(device),
+        }
+    )
+
+
+def begin(images: Tensor, how: dict[str, Any], seed: int) -> tuple[Tensor, Tensor | None]:
+    """What an ascent starts from: images (N, C, H, W) in [0, 1], and the mask of the pixels that may change.
+
+    `images` are (n, C, H, W) in [0, 1]; `how` is a `config.Start`. The same noise on every device.
+    """
+    match how["name"]:
+        case "blends":
+            share = torch.linspace(0, 1, how["count"], device=images.device).view(1, -1, 1, 1, 1)
+            return torch.lerp(images[0::2, None], images[1::2, None], share).flatten(0, 1), None
+        case "noisy":
+            noise = torch.randn(images.shape, generator=generator(seed, NOISE))
+            return (images + how["sigma"] * noise.to(images.device)).clamp(0, 1), None
+        case "occluded":
+            mask = hole(images.shape[2:], how["side"]).to(images.device)
+            return torch.where(mask > 0, how["fill"], images), mask
+    return images, None
+
+
+def hole(size: Sequence[int], side: float) -> Tensor:
+    """A mask (1, 1, H, W), 1 in the middle square whose side is that share of the image's, 0 elsewhere."""
+    mask = torch.zeros(1, 1, *size)
+    inner = [round(side * length) for length in size]
+    top, left = ((length - part) // 2 for length, part in zip(size, inner, strict=True))
+    mask[..., top : top + inner[0], left : left + inner[1]] = 1
+    return mask
+
+
+def climb(
+    f: Logit, terms: Sequence[Logit], start: Tensor, mask: Tensor | None, settings: dict[str, Any], motion: int
+) -> tuple[np.ndarray, ...]:
+    """One batch: frames (b, S, H, W, C), those of the first `motion` images after every step, logits, way moved.
+
+    Logits (b, S, 1 + terms) are f's and, where it is a sum, those of its terms; the way (b, S) is from the start.
+    """
+    steps, how = settings["steps"], settings["quantise"]
+    frames, moving, logits, moved = [], [], [], []
+    for done, x in trajectory(f, start, range(steps[-1] + 1) if motion else steps, settings["step_size"], mask=mask):
+        moving.append(to_bytes(x[:motion], how))
+        if done in steps:
+            frames.append(to_bytes(x, how))
+            with torch.inference_mode():
+                logits.append(torch.stack([g(x) for g in ([f, *terms] if len(terms) > 1 else [f])], 1))
+                moved.append((x - start).flatten(1).norm(dim=1))
+    channels_last = (0, 1, 3, 4, 2)
+    pictures = (torch.stack(part, 1).permute(channels_last) for part in (frames, moving if motion else frames))
+    kept, all_of_them = (part.cpu().numpy() for part in pictures)
+    return kept, all_of_them[:motion], torch.stack(logits, 1).cpu().numpy(), torch.stack(moved, 1).cpu().numpy()
+
+
+DISTANCES = ["steps", "distance", "ci95", "n"]
+
+
+def distances_on_the_way(job: Job, f: Logit, images: Stored, device: torch.device) -> list[dict[str, Any]]:
+    """The Frechet distance of the first images to the reference after each number of steps, as `metrics.frechet`."""
+    settings = job.settings
+    extractor = load_extractor(job.parent("extractor"), device)
+    reference = Gaussian.of(np.load(job.parent("reference") / "features.npy", mmap_mode="r"))
+    parts = [
+        on_the_way(f, extractor, images[rows], settings["steps"], settings["step_size"])
+        for rows in cuts(settings["distances"], BATCH)
+    ]
+    rows = []
+    for steps, *features in zip(settings["steps"], *parts, strict=True):
+        whole = np.concatenate(features)
+        blocks = [frechet_distance(Gaussian.of(b), reference) for b in np.array_split(whole, settings["blocks"])]
+        distance = frechet_distance(Gaussian.of(whole), reference)
+        rows.append({"steps": steps, "distance": distance, "ci95": t_half_width(blocks), "n": len(whole)})
+    return rows
+
+
+def fidelity(originals: np.ndarray, frames: np.ndarray) -> dict[str, list[float]]:
+    """PSNR in dB and SSIM of frames (n, S, H, W, C) to originals (n, H, W, C), all uint8, by scikit-image."""
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+    window = min(7, *(side - 1 + side % 2 for side in originals.shape[1:3]))  # 7 by default, always odd
+    pairs = [(original, frame) for original, images in zip(originals, frames, strict=True) for frame in images]
+    with np.errstate(divide="ignore"):  # of equal images it is infinite
+        psnr = [float(peak_signal_noise_ratio(*pair, data_range=255)) for pair in pairs]
+    ssim = [float(structural_similarity(*pair, data_range=255, channel_axis=-1, win_size=window)) for pair in pairs]
+    return {"psnr": psnr, "ssim": ssim}
