@@ -13,6 +13,7 @@ import yaml
 from snakemake.utils import update_config
 
 from atebm.config import Config, resolve
+from atebm.files import locked
 from atebm.job import Job
 from atebm.plan import Plan, Step
 
@@ -81,12 +82,20 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.C
 
 @pytest.fixture(scope="session")
 def computed(tmp_path_factory) -> Path:
-    """A checkout in which everything was run once at scale smoke, as its config.yaml says. Copy it to change it."""
-    folder = checkout(tmp_path_factory.mktemp("computed") / "checkout")
-    config = folder / "config.yaml"
-    config.write_text(config.read_text().replace("scale: demo", "scale: smoke", 1))
-    finished = snakemake(folder)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    """A checkout in which everything was run once at scale smoke, as its config.yaml says. Copy it to change it.
+
+    With pytest-xdist its processes share one: the first that wants it makes it, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, finished = shared / "computed" / "checkout", shared / "computed.finished"
+    with locked(shared / "computed.lock"):
+        if not finished.exists():
+            config = checkout(folder) / "config.yaml"
+            config.write_text(config.read_text().replace("scale: demo", "scale: smoke", 1))
+            run = snakemake(folder)
+            assert run.returncode == 0, run.stdout + run.stderr
+            finished.touch()
     return folder
 
 

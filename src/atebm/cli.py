@@ -7,11 +7,11 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import UserError
+from .errors import ConfigError, UserError
 from .job import Job
 from .memory import keep_memory
 
@@ -381,6 +381,158 @@ def present_plan(overrides: list[str] | None) -> "Plan":
     from .plan import Plan
 
     return Plan(load(Path(), overrides or [])[0])
+
+
+# --- PGD on one's own images ------------------------------------------------------------------------------------------
+
+apply = typer.Typer(no_args_is_help=True, help="PGD with a trained run on images of your own, of any size and format.")
+app.add_typer(apply, name="apply")
+
+RunName = Annotated[str, typer.Option("--run", help="whose model, such as celebahq256")]
+Inputs = Annotated[list[Path], typer.Argument(help="image files, or folders of them", exists=True)]
+Out = Annotated[Path, typer.Option("--out", "-o", help="the folder for what is made; nothing in it is overwritten")]
+Steps = Annotated[int | None, typer.Option(min=1, help="PGD steps; by default the run's own", show_default=False)]
+StepSize = Annotated[float | None, typer.Option(help="L2, in [0, 1] pixel units; likewise", show_default=False)]
+
+
+@apply.command("sample")
+def apply_sample(
+    inputs: Inputs,
+    run: RunName,
+    out: Out,
+    steps: Steps = None,
+    step_size: StepSize = None,
+    device: Device = "auto",
+    config: Overrides = None,
+) -> None:
+    """Generate an image of the run's data from each input."""
+    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size)
+
+
+@apply.command("translate")
+def apply_translate(
+    inputs: Inputs,
+    run: RunName,
+    out: Out,
+    steps: Steps = None,
+    step_size: StepSize = None,
+    device: Device = "auto",
+    config: Overrides = None,
+) -> None:
+    """Translate images of another kind to the run's data (Fig. 7): the same ascent as `sample`."""
+    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size)
+
+
+@apply.command("denoise")
+def apply_denoise(
+    inputs: Inputs,
+    run: RunName,
+    out: Out,
+    steps: Steps = None,
+    step_size: StepSize = None,
+    device: Device = "auto",
+    config: Overrides = None,
+) -> None:
+    """Take noise from images of the run's kind (Fig. S18); more noise wants more steps."""
+    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size, way="denoising")
+
+
+@apply.command("inpaint")
+def apply_inpaint(
+    inputs: Inputs,
+    run: RunName,
+    out: Out,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="an image, white where to paint; by default the middle", exists=True, show_default=False),
+    ] = None,
+    steps: Steps = None,
+    step_size: StepSize = None,
+    device: Device = "auto",
+    config: Overrides = None,
+) -> None:
+    """Paint a part of images of the run's kind anew; all other pixels stay (Fig. S18)."""
+    from .applying import AS_THEY_ARE, HOLE
+
+    start = HOLE if mask is None else AS_THEY_ARE
+    ways: dict[str, Any] = {"way": "inpainting", "mask": mask, "start": start}
+    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size, **ways)
+
+
+@apply.command("interpolate")
+def apply_interpolate(
+    inputs: Inputs,
+    run: RunName,
+    out: Out,
+    count: Annotated[int, typer.Option(min=2, help="images of each pair, both ends included")] = 9,
+    steps: Steps = None,
+    step_size: StepSize = None,
+    device: Device = "auto",
+    config: Overrides = None,
+) -> None:
+    """Generate from blends of the first input with the second, the third with the fourth, ... (Fig. S11)."""
+    start = {"name": "blends", "count": count}
+    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size, start=start)
+
+
+@apply.command("compose")
+def apply_compose(
+    inputs: Inputs,
+    run: RunName,
+    out: Out,
+    others: Annotated[list[str], typer.Option("--and", help="a run whose f is added; repeat for more")],
+    steps: Steps = None,
+    step_size: StepSize = None,
+    device: Device = "auto",
+    config: Overrides = None,
+) -> None:
+    """Generate by the sum of several runs' f (Fig. S17)."""
+    applied_to(inputs, [run, *others], out, device, config, steps=steps, step_size=step_size)
+
+
+@apply.command("trajectory")
+def apply_trajectory(
+    inputs: Inputs,
+    run: RunName,
+    out: Out,
+    steps: Steps = None,
+    step_size: StepSize = None,
+    device: Device = "auto",
+    config: Overrides = None,
+) -> None:
+    """Show the way from each input to the sample: an image after every step, and an animation (Fig. S14)."""
+    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size, every_step=True)
+
+
+def applied_to(
+    inputs: list[Path],
+    runs: list[str],
+    out: Path,
+    device: str,
+    config: list[str] | None,
+    every_step: bool = False,
+    **options: Any,
+) -> None:
+    """What the commands above share: read, climb, write, and say what was done."""
+    from .applying import applied, names, resized, write
+    from .scoring import found
+
+    files, plan = found(inputs), present_plan(config)
+    count = options.get("start", {}).get("count")
+    if count and len(files) % 2:
+        raise ConfigError(f"{len(files)} images are no pairs: name as many again as are to be blended.")
+    frames = applied(plan, runs, files, Path(), pick(device), **options)
+    for line in resized(files, frames.shape[2]):
+        print(line)
+    made = names(files)
+    if count:
+        pairs = [f"{a}_to_{b}" for a, b in zip(made[::2], made[1::2], strict=True)]
+        made = [f"{pair}_{number:02}" for pair in pairs for number in range(count)]
+    images = dict(zip(made, frames if every_step else frames[:, -1], strict=True))
+    if every_step:
+        images |= {f"{name}_{step:03}": image for name in made for step, image in enumerate(images[name])}
+    write(images, out)
+    print(f"{len(frames)} images after {frames.shape[1] - 1} steps in {out}")
 
 
 def pick(device: str) -> "torch.device":

@@ -43,8 +43,7 @@ def scored(plan: Plan, run: str, paths: Iterable[Path], root: Path, device: torc
     """
     train, images = needed(plan, run)
     for step in (train, images):
-        if not (root / step.record).exists():
-            raise ConfigError(f"{step.kind} {step.name} is not here yet: snakemake --cores all {step.record}")
+        here(step, root)
     files = found(paths)
     model = load_checkpoint(root / train.folder, "best", device)
     channels, side, _ = record_of(root / train.folder)["shape"]
@@ -65,6 +64,12 @@ def needed(plan: Plan, run: str) -> tuple[Step, Step]:
         raise ConfigError(f"there is no run {run!r}; config.yaml has: {', '.join(plan.config.runs)}.")
     attack = plan.attack(run, plan.config.seed)
     return attack.parents["model"], attack.parents["in"]
+
+
+def here(step: Step, root: Path) -> None:
+    """Raise ConfigError unless a step was computed in the checkout `root`."""
+    if not (root / step.record).exists():
+        raise ConfigError(f"{step.kind} {step.name} is not here yet: snakemake --cores all {step.record}")
 
 
 @torch.inference_mode()

@@ -11,6 +11,7 @@ import yaml
 from conftest import REPOSITORY, checkout, planned, run, snakemake
 from packaging.requirements import Requirement
 
+from atebm.artifacts import ARTIFACTS, ON_REQUEST, USUAL, is_table
 from atebm.settings import SETTINGS
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -57,6 +58,31 @@ def test_dvc_lists_every_section_of_the_configuration():
 def test_every_scale_has_a_plan_of_every_artifact(scale):
     plan = planned(scale)
     assert all(steps or name in SETTINGS for name, steps in plan.artifacts.items())
+
+
+@pytest.mark.parametrize("artifact", ARTIFACTS)
+def test_every_artifact_is_complete(artifact):
+    """A title, a notebook that draws it, a target, numbers, a line in the README, and a run in miniature."""
+    from atebm import report
+    from atebm.readme import HEADLINES
+
+    item, _, what = (ARTIFACTS[artifact].__doc__ or "").partition(": ")
+    assert item and what.strip().endswith(".")
+    assert callable(getattr(report, artifact)) and artifact in report.__all__
+    markdown = nbformat.read(REPOSITORY / f"notebooks/{artifact}.ipynb", as_version=4).cells[0].source
+    assert markdown.startswith("# ") and len(markdown.splitlines()) > 2, "no words in the notebook"
+    for suffix in ("csv", "md") if is_table(artifact) else ("csv", "png", "svg"):
+        assert (REPOSITORY / f"results/{artifact}.{suffix}").stat().st_size > 0
+    assert len((REPOSITORY / f"results/{artifact}.csv").read_text().splitlines()) > 1, "no numbers"
+    assert artifact in ON_REQUEST or artifact in HEADLINES
+    assert artifact in planned("miniature").artifacts, "tests/miniature draws all of these"
+
+
+def test_all_of_the_paper_is_drawn():
+    """7 figures, 4 tables, the stability analysis, 21 figures and 8 tables of the supplement."""
+    paper = [f"fig{i}" for i in range(1, 8)] + [f"table{i}" for i in range(1, 5)] + ["stability"]
+    paper += [f"figS{i}" for i in range(1, 22)] + [f"tableS{i}" for i in range(1, 9)]
+    assert len(paper) == 41 and set(paper) <= set(USUAL)
 
 
 def test_prepared_asks_for_every_set_of_the_paper(tmp_path):

@@ -1,8 +1,8 @@
 """Convolution and frozen BatchNorm as one convolution, and a block in which its weight is computed only once."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -58,6 +58,15 @@ def frozen(model: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
         for module, fixed in before:
             module.fixed = fixed
+
+
+@contextmanager
+def frozen_all(models: Iterable[nn.Module]) -> Iterator[None]:
+    """`frozen` of several models."""
+    with ExitStack() as stack:
+        for model in models:
+            stack.enter_context(frozen(model))
+        yield
 
 
 def as_computed(weight: Tensor) -> Tensor:

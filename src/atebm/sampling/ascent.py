@@ -1,7 +1,6 @@
 """The `ascent` step: PGD from images, blends, noisy or occluded images, kept after several numbers of steps."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from ..attacks.pgd import Logit, summed, trajectory
 from ..data.loader import Stored, cuts, generator, to_bytes, to_float
-from ..energy.folding import frozen
+from ..energy.folding import frozen_all
 from ..files import atomic
 from ..job import Job, record_of
 from ..metrics.features import load_extractor
@@ -40,9 +39,7 @@ def write_ascent(job: Job, device: torch.device) -> None:
     images = Stored(job.parent("images"), device)
     originals = images[: settings["n"]]
     starts, mask = begin(to_float(originals), settings["start"], settings["seed"])
-    with ExitStack() as stack:
-        for model in models:
-            stack.enter_context(frozen(model))
+    with frozen_all(models):
         parts = [
             climb(f, models, starts[rows], mask, settings, max(0, settings["motion"] - rows.start))
             for rows in cuts(len(starts), BATCH)
