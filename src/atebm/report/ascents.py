@@ -98,7 +98,7 @@ def translation(plan: str, out: str) -> pd.DataFrame:
     needs = Needs.read(plan)
     shown = SHOWN[needs.contents["artifact"]]
     folders = needs.folder("ascent")
-    figure = canvas(12, 0.8 + 2.7 * len(folders))
+    figure = canvas(12, 0.4 + (0.6 + 26 / shown) * len(folders))
     frames = []
     for axis, folder in zip(figure.subplots(len(folders), 1), folders, strict=True):
         record, images = record_of(folder), np.load(folder / "frames.npy")[:shown]

@@ -1,6 +1,7 @@
 """What all figures share: their canvas, their files, and strips of images."""
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from textwrap import fill, wrap
 from typing import Any
@@ -18,7 +19,7 @@ from PIL import Image
 from ..files import atomic
 
 DPI = 110  # 12 inches fill a notebook's width, and results/ stay small enough for git
-TILE, MOST_FRAMES = 96, 40  # of an animation: pixels a side of an image, and frames: a few hundred KB
+TILE, MOST_FRAMES = 64, 30  # of an animation: pixels a side of an image, and frames: some hundred KB
 
 # Of lines: colours that all eyes tell apart (Okabe and Ito), and dashes and markers, for print without colours.
 STYLES: tuple[Mapping[str, Any], ...] = (
@@ -59,9 +60,15 @@ def balanced(text: str, width: int) -> str:
 
 
 def save(figure: Figure, out: Path) -> None:
-    """Write a figure as `out` (.png) and .svg beside it, free of dates and random ids: equal drawings, equal files."""
-    with atomic(out) as temporary:
-        figure.savefig(temporary, dpi=DPI, pil_kwargs={"optimize": True})
+    """Write a figure as `out` (.png) and .svg beside it, free of dates and random ids: equal drawings, equal files.
+
+    The .png has 256 colours, which takes it to a third: results/ are in git, and notebooks and pages hold it once more.
+    """
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=DPI)
+    with atomic(out) as temporary, Image.open(drawn) as picture:
+        few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(temporary, format="PNG", optimize=True)
     with rc_context({"svg.hashsalt": out.stem}), atomic(out.with_suffix(".svg")) as temporary:
         figure.savefig(temporary, dpi=DPI, metadata={"Date": None})  # of its rasterised parts
 
@@ -83,7 +90,9 @@ def line(axis: Axes, frame: pd.DataFrame, x: str, y: str, label: str, style: Map
 def draw_strips(axis: Axes, strips: Mapping[str, np.ndarray]) -> None:
     """Strips of uint8 images (n, H, W, C) below each other, each with its name."""
     n, height = max(map(len, strips.values())), next(iter(strips.values())).shape[1] + 1
-    axis.imshow(np.concatenate([strip(images, n) for images in strips.values()]), cmap="gray", vmin=0, vmax=255)
+    # "none" leaves images in .svg as small as they are, and their pixels square
+    rows = np.concatenate([strip(images, n) for images in strips.values()])
+    axis.imshow(rows, cmap="gray", vmin=0, vmax=255, interpolation="none")
     axis.set_yticks([height * (i + 0.5) for i in range(len(strips))], list(strips), fontsize=8)
     axis.set_xticks([])
     axis.tick_params(length=0)
