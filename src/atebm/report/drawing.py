@@ -19,7 +19,8 @@ from PIL import Image
 from ..files import atomic
 
 DPI = 110  # 12 inches fill a notebook's width, and results/ stay small enough for git
-TILE, MOST_FRAMES = 64, 30  # of an animation: pixels a side of an image, and frames: some hundred KB
+SVG_DPI = 80  # of rasterised parts
+TILE, MOST_FRAMES = 48, 24  # of an animation: pixels a side of an image, and frames: some hundred KB
 
 # Of lines: colours that all eyes tell apart (Okabe and Ito), and dashes and markers, for print without colours.
 STYLES: tuple[Mapping[str, Any], ...] = (
@@ -69,8 +70,10 @@ def save(figure: Figure, out: Path) -> None:
     with atomic(out) as temporary, Image.open(drawn) as picture:
         few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
         few.save(temporary, format="PNG", optimize=True)
-    with rc_context({"svg.hashsalt": out.stem}), atomic(out.with_suffix(".svg")) as temporary:
-        figure.savefig(temporary, dpi=DPI, metadata={"Date": None})  # of its rasterised parts
+    # letters as letters, in the reader's font, not as outlines
+    style = {"svg.hashsalt": out.stem, "svg.fonttype": "none"}
+    with rc_context(style), atomic(out.with_suffix(".svg")) as temporary:
+        figure.savefig(temporary, dpi=SVG_DPI, metadata={"Date": None})
 
 
 def write_numbers(frame: pd.DataFrame, out: Path) -> None:
