@@ -305,11 +305,18 @@ def prune(
 
 
 @app.command()
-def snapshot(config: Overrides = None) -> None:
+def snapshot(
+    artifacts: Annotated[
+        list[str] | None,
+        typer.Argument(help="such as table4: these beside what is kept; by default all", show_default=False),
+    ] = None,
+    config: Overrides = None,
+) -> None:
     """Keep results/ of the configured scale in results/scales/<scale>/, once they are verified."""
-    from .lineage.snapshot import snapshot
+    from .lineage.snapshot import snapshot, snapshot_of
 
-    for line in snapshot(present_plan(config), Path()):
+    plan = present_plan(config)
+    for line in snapshot_of(plan, Path(), artifacts) if artifacts else snapshot(plan, Path()):
         print(line)
 
 

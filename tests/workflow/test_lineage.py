@@ -17,13 +17,13 @@ from conftest import run
 from atebm.artifacts import USUAL
 from atebm.config import Paper, Section
 from atebm.errors import UserError
-from atebm.files import sealed
+from atebm.files import is_sealed, sealed
 from atebm.kinds import FILES
 from atebm.layers import load
 from atebm.lineage.prune import leftovers
 from atebm.lineage.snapshot import snapshot
 from atebm.lineage.verify import verify
-from atebm.plan import Plan
+from atebm.plan import Plan, ancestors
 
 
 @pytest.fixture
@@ -152,18 +152,41 @@ def test_a_snapshot_is_all_of_results_but_for_pages(folder):
 def test_a_snapshot_is_replaced_as_a_whole_and_says_what_changed(folder):
     atebm(folder, "snapshot")
     before = copies(folder)
-    for name, content in (("fig7.csv", "left from before\n"), ("table2.md", "other\n")):
+    for name, content in (("fig9.csv", "left from before\n"), ("table2.md", "other\n")):
         (folder / "results/scales/smoke" / name).write_text(content)
     (folder / "results/scales/smoke/figS2.png").unlink()
     code, output = atebm(folder, "snapshot")
     assert code == 0 and output.splitlines()[-4:] == [  # after the progress of verify
-        "gone     fig7.csv",
+        "gone     fig9.csv",
         "new      figS2.png",
         "changed  table2.md",
         f"results/scales/smoke: {len(before)} files.",
     ]
     assert copies(folder) == before
     assert [path.name for path in (folder / "results/scales").iterdir()] == ["smoke"]
+
+
+def test_single_artifacts_are_put_beside_what_is_kept(folder):
+    code, output = atebm(folder, "snapshot", "fig1")
+    files = [f"fig1.{suffix}" for suffix in ("csv", "png", "svg")] + ["notebooks/fig1.ipynb", "plans/fig1.json"]
+    assert code == 0 and set(copies(folder)) == {*files, "manifest.json"}
+    kept = folder / "results/scales/smoke/fig1.csv"
+    kept.write_text("as it was once\n")  # what is kept stays
+    code, output = atebm(folder, "snapshot", "tableS7", "tableS4")
+    assert code == 0 and "new      tableS7.csv" in output and "fig1" not in output
+    assert kept.read_text() == "as it was once\n"
+    text = (folder / "results/scales/smoke/manifest.json").read_text()
+    manifest = json.loads(text)
+    assert is_sealed(text) and set(manifest["artifacts"]) == {"fig1", "tableS7", "tableS4"} == set(manifest["plans"])
+    assert manifest["artifacts"]["tableS7"]["made_with"]["packages"]["torch"]
+    behind = ancestors(step for name in ("fig1", "tableS7") for step in present(folder).artifacts[name])
+    assert set(manifest["steps"]) == {f"{kind}/{id}" for kind, id in behind}
+    (folder / "results/table2.csv").unlink()
+    (folder / "results/plans/table2.json").unlink()
+    code, output = atebm(folder, "snapshot", "table2")
+    assert code == 1 and "error: table2 is not drawn from the present plan" in output
+    code, output = atebm(folder, "snapshot", "table9")
+    assert code == 1 and "error: there is no artifact 'table9'" in output
 
 
 @pytest.mark.parametrize("change", ["another scale", "altered", "no manifest", "full disk"])

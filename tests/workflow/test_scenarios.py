@@ -39,7 +39,8 @@ FROM_SAMPLES = (  # what follows from a change of the samples
     | {f"metric/{name}.{metric}" for name in SAMPLES for metric in METRICS}
     | {"render/table2", "render/figS2", "render/manifest"}
 )
-FROM_TRAINING = FROM_SAMPLES | {"train/cifar10", "render/tableS3"}
+WATCHED = {"ascent/cifar10_trajectory"}  # of Fig. S2's animation
+FROM_TRAINING = FROM_SAMPLES | WATCHED | {"train/cifar10", "render/tableS3"}
 EVERYTHING = "everything"  # that the plan of the row's configuration has
 
 
@@ -104,7 +105,7 @@ ROWS = {
         revision={"sample": 3},
     ),
     "seed": Row(
-        FROM_SAMPLES | {"train/cifar10", "toy/relu", "toy/tanh", "render/fig1"},
+        FROM_SAMPLES | WATCHED | {"train/cifar10", "toy/relu", "toy/tanh", "render/fig1"},
         config=("seed=3",),
     ),
     "shards and device": Row(set(), config=("shards=3", "device=cpu")),

@@ -1,14 +1,21 @@
 """results/ of one scale, kept in git beside those of the others: results/scales/<scale>/."""
 
+import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from ..errors import ResultError
-from ..files import locked, room, sha256
-from ..plan import Plan
-from .verify import manifest_files, verify
+from ..errors import ConfigError, ResultError
+from ..files import locked, room, sealed, sha256, write_text
+from ..freshness import DRIVING, MANIFEST, renderings, request_file, stale, versions
+from ..plan import Plan, ancestors
+from .verify import manifest_files, step_findings, verify
 
 PAGES = ".html"  # stay behind: they show what the notebooks show, and weigh nearly as much as all else
+
+
+MADE_WITH = ("commit", "python", "machine", "packages")
 
 
 def snapshot(plan: Plan, root: Path) -> list[str]:
@@ -26,13 +33,56 @@ def snapshot(plan: Plan, root: Path) -> list[str]:
             f"{len(findings)} findings. The first: {findings[0]}"
         )
     names = ["manifest.json", *(name for name in manifest_files(manifest) if not name.endswith(PAGES))]
-    here = f"results/scales/{plan.config.scale}"
+    return put(target, {name: root / "results" / name for name in names}, root)
+
+
+def snapshot_of(plan: Plan, root: Path, artifacts: Iterable[str]) -> list[str]:
+    """Put the renderings of some artifacts into results/scales/<scale>/, beside what is there; returns lines on that.
+
+    For a scale of which not all was run. What is there stays as its manifest describes it; that of the new ones says
+    what they were made with. Raises ConfigError for what is no artifact, and ResultError, and copies nothing, where one
+    is not drawn from the present plan, or a step behind it is altered.
+    """
+    from ..report.manifest import manifest_of, rendered_files
+    from ..report.needs import Needs
+
+    names, results, target = list(artifacts), root / "results", root / "results/scales" / plan.config.scale
+    for name in names:
+        if name not in plan.artifacts:
+            raise ConfigError(f"there is no artifact {name!r}; there are: {', '.join(plan.artifacts)}.")
+        if name in stale(plan, root):
+            raise ResultError(f"{name} is not drawn from the present plan: run snakemake for it first.")
+    behind = ancestors(step for name in names for step in plan.artifacts[name]).values()
+    if findings := [finding for step in behind for finding in step_findings(root / step.folder, root)]:
+        raise ResultError(f"{', '.join(names)}: {len(findings)} findings. The first: {findings[0]}")
+    needs = {name: Needs.read(str(root / request_file(name))) for name in names}
+    digests = renderings(plan, root)[MANIFEST]["plans"]
+    own = manifest_of(results, needs, {name: digests[name] for name in names}, versions(DRIVING), [])
+    there = target / "manifest.json"
+    before = json.loads(there.read_text(encoding="utf-8")) if there.exists() else {**own, "artifacts": {}}
+    before.pop("seal", None)
+    for entry in own["artifacts"].values():
+        entry["made_with"] = {key: own[key] for key in MADE_WITH}
+    merged = {**before, **{key: before[key] | own[key] for key in ("artifacts", "plans", "steps")}}
+    files = {name: target / name for name in manifest_files(there) if not name.endswith(PAGES)}
+    files |= {
+        file: results / file for name in names for file in rendered_files(results, name) if not file.endswith(PAGES)
+    }
+    with TemporaryDirectory() as folder:
+        manifest = Path(folder) / "manifest.json"
+        write_text(manifest, sealed(merged))
+        return put(target, files | {"manifest.json": manifest}, root)
+
+
+def put(target: Path, files: dict[str, Path], root: Path) -> list[str]:
+    """Let `target` hold these files, by name, and no others; returns lines on what that changed."""
+    here = str(target.relative_to(root))
     with locked(root / "work/locks/snapshot.lock"):
         before = checksums(target)
-        after = {name: sha256(root / "results" / name) for name in names}
+        after = {name: sha256(path) for name, path in files.items()}
         if before == after:
             return [f"{here} is the same already: {len(after)} files."]
-        replace(target, root / "results", names)
+        replace(target, files)
     changed = [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
     lines = [f"{'new' if name not in before else 'changed' if name in after else 'gone':9}{name}" for name in changed]
     return [*lines, f"{here}: {len(after)} files."]
@@ -43,15 +93,15 @@ def checksums(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): sha256(path) for path in folder.rglob("*") if path.is_file()}
 
 
-def replace(target: Path, source: Path, names: list[str]) -> None:
-    """Let `target` hold copies of these files of `source` and no others: all, or what it held before."""
+def replace(target: Path, files: dict[str, Path]) -> None:
+    """Let `target` hold copies of these files, by name, and no others: all, or what it held before."""
     new, old = (target.with_name(f".{target.name}.{state}") for state in ("new", "old"))
     shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
     try:
-        for name in names:
-            with room(new / name, (source / name).stat().st_size):
+        for name, path in files.items():
+            with room(new / name, path.stat().st_size):
                 (new / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source / name, new / name)
+                shutil.copyfile(path, new / name)
     except BaseException:
         shutil.rmtree(new)
         raise

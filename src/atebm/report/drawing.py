@@ -71,8 +71,7 @@ def save(figure: Figure, out: Path) -> None:
         few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
         few.save(temporary, format="PNG", optimize=True)
     # letters as letters, in the reader's font, not as outlines
-    style = {"svg.hashsalt": out.stem, "svg.fonttype": "none"}
-    with rc_context(style), atomic(out.with_suffix(".svg")) as temporary:
+    with rc_context({"svg.hashsalt": out.stem, "svg.fonttype": "none"}), atomic(out.with_suffix(".svg")) as temporary:
         figure.savefig(temporary, dpi=SVG_DPI, metadata={"Date": None})
 
 

@@ -24,14 +24,24 @@ def write_manifest(results: Path, request: Path) -> None:
     machine computed (a `dvc pull`) are taken over from the manifest that was here.
     """
     asked = json.loads(request.read_text())
-    plans, driving = asked["plan"]["plans"], asked["driving"]
+    plans = asked["plan"]["plans"]
     artifacts = {name: Needs.read(str(request.with_name(f"{name}.json"))) for name in plans}
+    summary = [results / "metrics.json", *sorted((results / "training").glob("*.csv"))]
+    contents = manifest_of(results, artifacts, plans, asked["driving"], summary)
+    write_text(results / "manifest.json", sealed(contents))
+
+
+def manifest_of(
+    results: Path, artifacts: dict[str, Needs], plans: dict[str, str], driving: dict[str, str], summary: list[Path]
+) -> dict[str, Any]:
+    """What results/manifest.json says of some artifacts; `plans` are the digests of what they were asked to show,
+    `driving` versions of packages that a job cannot see, `summary` files in results/ that are of no artifact."""
     steps: dict[str, Any] = {}
     for needs in artifacts.values():
         for folder in needs.folders:
             collect(folder, steps)
     take_over_seconds(steps, results / "manifest.json")
-    contents = {
+    return {
         "commit": commit(),
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -42,13 +52,9 @@ def write_manifest(results: Path, request: Path) -> None:
             for name, needs in artifacts.items()
         },
         "plans": plans,
-        "summary": {
-            str(path.relative_to(results)): sha256(path)
-            for path in [results / "metrics.json", *sorted((results / "training").glob("*.csv"))]
-        },
+        "summary": {str(path.relative_to(results)): sha256(path) for path in summary},
         "steps": dict(sorted(steps.items())),
     }
-    write_text(results / "manifest.json", sealed(contents))
 
 
 def collect(folder: Path, steps: dict[str, Any]) -> None:
