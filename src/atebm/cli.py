@@ -402,46 +402,30 @@ Steps = Annotated[int | None, typer.Option(min=1, help="PGD steps; by default th
 StepSize = Annotated[float | None, typer.Option(help="L2, in [0, 1] pixel units; likewise", show_default=False)]
 
 
-@apply.command("sample")
-def apply_sample(
-    inputs: Inputs,
-    run: RunName,
-    out: Out,
-    steps: Steps = None,
-    step_size: StepSize = None,
-    device: Device = "auto",
-    config: Overrides = None,
-) -> None:
-    """Generate an image of the run's data from each input."""
-    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size)
+def offer(name: str, what: str, **ways: Any) -> None:
+    """A command that wants no more than images."""
+
+    @apply.command(name, help=what)
+    def command(
+        inputs: Inputs,
+        run: RunName,
+        out: Out,
+        steps: Steps = None,
+        step_size: StepSize = None,
+        device: Device = "auto",
+        config: Overrides = None,
+    ) -> None:
+        applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size, **ways)
 
 
-@apply.command("translate")
-def apply_translate(
-    inputs: Inputs,
-    run: RunName,
-    out: Out,
-    steps: Steps = None,
-    step_size: StepSize = None,
-    device: Device = "auto",
-    config: Overrides = None,
-) -> None:
-    """Translate images of another kind to the run's data (Fig. 7): the same ascent as `sample`."""
-    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size)
-
-
-@apply.command("denoise")
-def apply_denoise(
-    inputs: Inputs,
-    run: RunName,
-    out: Out,
-    steps: Steps = None,
-    step_size: StepSize = None,
-    device: Device = "auto",
-    config: Overrides = None,
-) -> None:
-    """Take noise from images of the run's kind (Fig. S18); more noise wants more steps."""
-    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size, way="denoising")
+offer("sample", "Generate an image of the run's data from each input.")
+offer("translate", "Translate images of another kind to the run's data (Fig. 7): the same ascent as `sample`.")
+offer("denoise", "Take noise from images of the run's kind (Fig. S18); more noise wants more steps.", way="denoising")
+offer(
+    "trajectory",
+    "Show the way from each input to the sample: an image after every step, and an animation (Fig. S14).",
+    every_step=True,
+)
 
 
 @apply.command("inpaint")
@@ -497,20 +481,6 @@ def apply_compose(
     applied_to(inputs, [run, *others], out, device, config, steps=steps, step_size=step_size)
 
 
-@apply.command("trajectory")
-def apply_trajectory(
-    inputs: Inputs,
-    run: RunName,
-    out: Out,
-    steps: Steps = None,
-    step_size: StepSize = None,
-    device: Device = "auto",
-    config: Overrides = None,
-) -> None:
-    """Show the way from each input to the sample: an image after every step, and an animation (Fig. S14)."""
-    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size, every_step=True)
-
-
 def applied_to(
     inputs: list[Path],
     runs: list[str],
@@ -539,7 +509,7 @@ def applied_to(
     if every_step:
         images |= {f"{name}_{step:03}": image for name in made for step, image in enumerate(images[name])}
     write(images, out)
-    print(f"{len(frames)} images after {frames.shape[1] - 1} steps in {out}")
+    print(f"{out}: {len(frames)} after {frames.shape[1] - 1} steps")
 
 
 def pick(device: str) -> "torch.device":
