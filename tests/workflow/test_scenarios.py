@@ -1,8 +1,8 @@
 """Re-runs: each change of a row may run exactly the steps that the row names, and no result may ever be stale.
 
 The steps are dummies (dummy_cli.py); rules, plan and records are the real ones. Every row is tried in checkouts in
-which that could go wrong: with Snakemake's memory, without, with all mtimes shuffled, in a folder with a space in its
-name, and in a git clone after `dvc pull`.
+which that could go wrong: with Snakemake's memory, without it and with all mtimes shuffled, in a folder with a space in
+its name, and in a git clone after `dvc pull`.
 """
 
 import json
@@ -131,8 +131,7 @@ def shuffled(folder: Path) -> None:
 
 VARIANTS: dict[str, Callable[[Path], None]] = {
     "living tree": undisturbed,
-    "no memory": without_memory,
-    "shuffled mtimes": shuffled,
+    "no memory, shuffled mtimes": shuffled,
     "clone and dvc pull": undisturbed,
 }
 
