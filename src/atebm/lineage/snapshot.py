@@ -64,10 +64,10 @@ def snapshot_of(plan: Plan, root: Path, artifacts: Iterable[str]) -> list[str]:
     for entry in own["artifacts"].values():
         entry["made_with"] = {key: own[key] for key in MADE_WITH}
     merged = {**before, **{key: before[key] | own[key] for key in ("artifacts", "plans", "steps")}}
-    files = {name: target / name for name in manifest_files(there) if not name.endswith(PAGES)}
-    files |= {
-        file: results / file for name in names for file in rendered_files(results, name) if not file.endswith(PAGES)
-    }
+    kept = manifest_files(there) if there.exists() else {}
+    files = {file: target / file for file in kept}
+    files |= {file: results / file for name in names for file in rendered_files(results, name)}
+    files = {file: path for file, path in files.items() if not file.endswith(PAGES)}
     with TemporaryDirectory() as folder:
         manifest = Path(folder) / "manifest.json"
         write_text(manifest, sealed(merged))
