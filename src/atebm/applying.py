@@ -19,7 +19,7 @@ from .plan import Plan
 from .report.drawing import animate
 from .sampling.ascent import BATCH, begin, climb
 from .sampling.generate import load_checkpoint
-from .scoring import here, read
+from .scoring import here, known, read
 
 AS_THEY_ARE: dict[str, Any] = {"name": "images"}
 HOLE: dict[str, Any] = {"name": "occluded", "side": 0.375, "fill": 0.5}
@@ -70,8 +70,7 @@ def applied(
 
 def load(plan: Plan, run: str, root: Path, device: torch.device) -> Detector:
     """The best checkpoint of a run's first seed."""
-    if run not in plan.config.runs:
-        raise ConfigError(f"there is no run {run!r}; config.yaml has: {', '.join(plan.config.runs)}.")
+    known(plan, run)
     step = plan.train(run, plan.config.seed)
     here(step, root)
     return load_checkpoint(root / step.folder, "best", device)

@@ -60,10 +60,15 @@ def scored(plan: Plan, run: str, paths: Iterable[Path], root: Path, device: torc
 
 def needed(plan: Plan, run: str) -> tuple[Step, Step]:
     """The training and the in-distribution set behind the scores of a run."""
-    if run not in plan.config.runs:
-        raise ConfigError(f"there is no run {run!r}; config.yaml has: {', '.join(plan.config.runs)}.")
+    known(plan, run)
     attack = plan.attack(run, plan.config.seed)
     return attack.parents["model"], attack.parents["in"]
+
+
+def known(plan: Plan, run: str) -> None:
+    """Raise ConfigError unless config.yaml has a run of this name."""
+    if run not in plan.config.runs:
+        raise ConfigError(f"there is no run {run!r}; config.yaml has: {', '.join(plan.config.runs)}.")
 
 
 def here(step: Step, root: Path) -> None:
