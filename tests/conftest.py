@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from atebm.config import Config, resolve
 from atebm.files import locked
 from atebm.job import Job
 from atebm.plan import Plan, Step
+from atebm.warm import serving
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # What a checkout needs to run the workflow; .git, .venv and what was computed stay behind.
@@ -78,6 +80,15 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
 def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Snakemake with `arguments` in `folder`; targets first, since --config takes all that follows."""
     return run(folder, "snakemake", "--cores", "2", *arguments, **environment)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm() -> Iterator[None]:
+    """Every `python -m atebm` of the tests is served, as those of `make demo` are, unless a test says otherwise."""
+    with serving() as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,11 @@
-from .cli import main
+import sys
+
+from .warm import served
 
 if __name__ == "__main__":
-    main()
+    status = served()
+    if status is None:
+        from .cli import main
+
+        main()
+    sys.exit(status)

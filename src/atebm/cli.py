@@ -3,6 +3,7 @@
 python -m atebm train work/specs/train/cifar10-1a2b3c4d.json
 """
 
+import json
 import os
 import sys
 from contextlib import nullcontext
@@ -26,6 +27,7 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--config", "-C", help='as Snakemake\'s, "scale=paper"; repeat for more')
 ]
 Spec = Annotated[Path, typer.Argument(help="a step's spec, work/specs/<kind>/<id>.json", exists=True, dir_okay=False)]
+OTHERS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # of commands whose arguments are another's
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps", envvar="ATEBM_DEVICE")]
 
 
@@ -236,6 +238,14 @@ def render(
     render(request, notebook, executed, out)
 
 
+@app.command(hidden=True, context_settings=OTHERS)
+def kernel(arguments: Annotated[list[str], typer.Argument(help="as for ipykernel_launcher")]) -> None:
+    """Execute a notebook's cells for `render`."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    IPKernelApp.launch_instance(arguments)
+
+
 @app.command()
 def manifest(
     results: Annotated[Path, typer.Argument(help="the folder results/")],
@@ -250,12 +260,28 @@ def manifest(
 
 
 @app.command()
-def plan(config: Overrides = None) -> None:
+def status(config: Overrides = None) -> None:
     """List the steps and artifacts of the plan, and what of them is here."""
     from .lineage.status import status
 
     for line in status(present_plan(config), Path()):
         print(line)
+
+
+@app.command()
+def plan(
+    scale: Annotated[str | None, typer.Option(help="as -C scale=...", show_default=False)] = None,
+    config: Overrides = None,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="all that was measured and computed, for programs")] = False,
+) -> None:
+    """Say what each artifact costs before it is computed: hours on this device, whose speed is measured, and disk."""
+    from .cost.table import costs, lines
+    from .cost.throughput import Throughput
+
+    wanted = present_plan([*(config or []), *([f"scale={scale}"] if scale else [])])
+    found = costs(wanted, Path(), Throughput(pick(device)))
+    print(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
 
 
 @app.command()
@@ -360,6 +386,14 @@ def score(
     print("energy\tpercentile\timage")
     for image in scored(plan, run, images, Path(), pick(device)):
         print(f"{image.energy:.4f}\t{image.percentile:.1f}\t{image.path}")
+
+
+@app.command(context_settings=OTHERS)
+def warm(command: Annotated[list[str], typer.Argument(help="such as: snakemake --cores all")]) -> None:
+    """Run a command in which each `python -m atebm ...` starts at once, since the libraries are imported only once."""
+    from .warm import warm
+
+    raise typer.Exit(warm(command))
 
 
 @app.command()
@@ -516,21 +550,30 @@ def pick(device: str) -> "torch.device":
     """The device of a name; `auto` takes a GPU where there is one. On it products are float32 until a run says else."""
     import torch
 
+    from .gpus import take_gpu
     from .training.precision import set_precision
 
+    if device in ("auto", "cuda"):
+        take_gpu()
     set_precision("fp32")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if device == "cpu":
         keep_memory()
-    return torch.device(device)
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise ConfigError(f"there is no device {device!r}; choose auto, cpu, cuda or mps.") from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device {device}: PyTorch finds no GPU here; --device cpu works everywhere.")
+    return found
 
 
 def main() -> None:
     for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(threads, "1")  # as in Snakemake's jobs: the last bits must not depend on who calls
     try:
-        app()
+        app(prog_name="python -m atebm")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

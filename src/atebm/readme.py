@@ -1,4 +1,5 @@
-"""What of the README is generated: the artifact table, from the committed results/, and the graph of the rules."""
+"""What of the README is generated: the artifact table, from the committed results/, what scale paper is expected to
+cost, and the graph of the rules."""
 
 import json
 import re
@@ -14,10 +15,14 @@ from .files import write_between
 from .report.neighbours import compared, ratios
 from .report.published import published
 
+EXPECTED = "data/expected/paper_h100.json"  # what `python -m atebm plan --scale paper --json` printed on that GPU
+SHOWN = 1.0  # hours that an artifact must add to those before it to have a line of its own
+
 
 def write_readme(readme: Path, results: Path) -> None:
     """Replace the generated parts of the README."""
     write_between(readme, "artifacts", artifact_table(results))
+    write_between(readme, "expected", expectation(readme.parent / EXPECTED))
     write_between(readme, "rules", rule_graph())
 
 
@@ -61,6 +66,36 @@ def minutes(manifest: dict[str, Any], artifact: str) -> float:
             seen.add(step)
             todo += [parent["step"] for parent in manifest["steps"][step]["parents"].values()]
     return sum(manifest["steps"][step]["seconds"] or 0 for step in seen) / 60
+
+
+def expectation(path: Path) -> str:
+    """Markdown: hours and disk of scale paper, as the file at `path` has them, or that they were not measured."""
+    if not path.exists():
+        return "Not measured yet: `python -m atebm plan --scale paper` says it of the machine that it runs on."
+    found = json.loads(path.read_text(encoding="utf-8"))
+    total, archives = found["total"], found["archives"]["gigabytes"]
+    shown = [row for row in found["artifacts"] if row["adds"]["hours"] >= SHOWN]
+    rest = [row["adds"] for row in found["artifacts"] if row not in shown]
+    hours, gigabytes = (sum(adds[key] for adds in rest) for key in ("hours", "gigabytes"))
+    lines = [(row["title"].split(":")[0], *both(row), *both(row["adds"])) for row in shown]
+    lines.append((f"the {len(rest)} others", "", "", f"{hours:,.1f}", f"{gigabytes:,.1f}"))
+    columns = ["item", "hours, if alone", "GB, if alone", "hours more than the lines above", "GB more"]
+    return "\n".join(
+        [
+            f"By floating point operations and the measured speed of one {found['device']} (torch {found['torch']}):",
+            f"{total['hours']:,.0f} GPU-hours in all, {total['at_most']:,.0f} if K grows as early as `auc_advance` may",
+            f"let it, and {total['floor']:,.0f} at the speed of a large product of matrices;",
+            f"{total['gigabytes']:,.0f} GB in `work/`, and at least {archives:,.0f} GB of archives.",
+            f"Models per run: {found['seeds']}.",
+            "",
+            pd.DataFrame(lines, columns=columns).to_markdown(index=False, disable_numparse=True),
+        ]
+    )
+
+
+def both(cost: dict[str, Any]) -> tuple[str, str]:
+    """Hours and GB of a row of `atebm plan`."""
+    return f"{cost['hours']:,.0f}", f"{cost['gigabytes']:,.1f}"
 
 
 def ours_fig1(results: Path) -> str:

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from conftest import run, snakemake
 
+from atebm.warm import SERVER
+
 KILLS = 5  # of each phase
 PHASES = {  # what is removed and asked for again, the log that says that it began, and how many seconds it may take
-    "train": ("work/train/cifar10-*/*", "logs/train/*.log", 5.0),
-    "sample": ("work/sample/cifar10.*/*", "logs/sample/*.0-of-1.log", 5.0),
-    "score": ("work/*/cifar10.best.*/metric.json", "logs/metric/*.log", 4.0),
-    "render": ("results/*/*2.*", "logs/render/*.log", 7.0),
+    "train": ("work/train/cifar10-*/*", "logs/train/*.log", 3.0),
+    "sample": ("work/sample/cifar10.*/*", "logs/sample/*.0-of-1.log", 2.0),
+    "score": ("work/*/cifar10.best.*/metric.json", "logs/metric/*.log", 1.5),
+    "render": ("results/*/*2.*", "logs/render/*.log", 4.0),
 }
 
 
@@ -71,7 +73,13 @@ def products(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_sigterm_saves_and_a_rerun_goes_on(computed, tmp_path):
+@pytest.fixture
+def unserved(monkeypatch) -> None:
+    """Jobs are the processes that are started here, and no forks of others."""
+    monkeypatch.delenv(SERVER)
+
+
+def test_sigterm_saves_and_a_rerun_goes_on(computed, tmp_path, unserved):
     folder = Path(shutil.copytree(computed, tmp_path / "checkout"))
     wanted = products(folder)
     spec, trained = without_training(folder)
@@ -85,7 +93,7 @@ def test_sigterm_saves_and_a_rerun_goes_on(computed, tmp_path):
     assert products(folder) == wanted
 
 
-def test_an_orphan_and_a_rerun_never_write_together(computed, tmp_path):
+def test_an_orphan_and_a_rerun_never_write_together(computed, tmp_path, unserved):
     """The second waits, says for whom, and takes over where the first, once killed, had stopped."""
     folder = Path(shutil.copytree(computed, tmp_path / "checkout"))
     wanted = products(folder)

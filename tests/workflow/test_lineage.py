@@ -1,4 +1,4 @@
-"""verify, prune, explain and plan, on a checkout in which everything was really computed."""
+"""verify, prune, explain and status, on a checkout in which everything was really computed."""
 
 import errno
 import json
@@ -149,7 +149,7 @@ def test_a_snapshot_is_all_of_results_but_for_pages(folder):
     assert code == 0 and output.splitlines()[-1] == f"results/scales/smoke is the same already: {len(results)} files."
     assert (folder / "results/scales/smoke").stat().st_ino == inode
     assert verify(present(folder), folder)[0] == [] and leftovers([present(folder)], folder) == []
-    assert atebm(folder, "plan")[1].splitlines()[-1].endswith(f"{len(USUAL)} of {len(USUAL)} artifacts drawn")
+    assert atebm(folder, "status")[1].splitlines()[-1].endswith(f"{len(USUAL)} of {len(USUAL)} artifacts drawn")
 
 
 def test_a_snapshot_is_replaced_as_a_whole_and_says_what_changed(folder):
@@ -262,15 +262,15 @@ def test_every_section_names_its_source():
         assert isinstance(section.paper, Paper) and section.paper.where
 
 
-def test_plan_says_what_is_here(folder):
-    code, output = atebm(folder, "plan")
+def test_status_says_what_is_here(folder):
+    code, output = atebm(folder, "status")
     steps, artifacts = len(present(folder).steps), len(USUAL)
     expected = f"scale smoke: {steps} of {steps} steps done, {artifacts} of {artifacts} artifacts drawn"
     assert code == 0 and output.splitlines()[-1] == expected
-    code, output = atebm(folder, "plan", "-C", "scale=paper")
+    code, output = atebm(folder, "status", "-C", "scale=paper")
     assert re.search(r"^to do +train/cifar10-[0-9a-f]{8}$", output, re.MULTILINE)
     shared = present(folder).steps.keys() & present(folder, "scale=paper").steps.keys()  # layers of Table S2's network
     assert {kind for kind, _ in shared} == {"network"}
     assert f"scale paper: {len(shared)} of" in output.splitlines()[-1]
     (next(folder.glob("work/train/cifar10-*")) / "run.json").unlink()
-    assert re.search(r"^unfinished +train/cifar10-", atebm(folder, "plan")[1], re.MULTILINE)
+    assert re.search(r"^unfinished +train/cifar10-", atebm(folder, "status")[1], re.MULTILINE)

@@ -114,6 +114,12 @@ def test_the_readme_shows_the_committed_results(results):
     assert artifact_table(results) in (REPOSITORY / "README.md").read_text(), "run: make readme"
 
 
+def test_the_readme_shows_what_to_expect():
+    from atebm.readme import EXPECTED, expectation
+
+    assert expectation(REPOSITORY / EXPECTED) in (REPOSITORY / "README.md").read_text(), "run: make readme"
+
+
 def test_the_readme_shows_the_rules(tmp_path, monkeypatch):
     from atebm.readme import rule_graph
 

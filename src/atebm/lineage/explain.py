@@ -47,7 +47,7 @@ def explain(what: str, plan: Plan, origins: Origins, root: Path) -> Iterator[str
     if not steps:
         raise ConfigError(
             f"the plan of scale {plan.config.scale} has no {what!r}: name an artifact ({', '.join(ARTIFACTS)}), a step "
-            "or a run, as `atebm plan` lists them."
+            "or a run, as `atebm status` lists them."
         )
     for step in steps:
         yield from step_lines(step, plan.config, origins, root)

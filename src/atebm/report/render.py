@@ -1,9 +1,11 @@
 """Running an artifact's notebook, so that two runs leave the same bytes."""
 
 import json
+import sys
 from pathlib import Path
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 
 from ..errors import ResultError
 from ..files import canonical, locked, sweep, write_text
@@ -31,6 +33,13 @@ th, td { padding: 0.25em 0.6em; border-bottom: 1px solid #ccc; text-align: left;
 """
 
 
+class Kernel(AsyncKernelManager):
+    """IPython's kernel, started as all jobs are, so that `atebm warm` serves it too."""
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        return [sys.executable, "-m", "atebm", "kernel", "-f", self.connection_file, *(extra_arguments or [])]
+
+
 def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
     """Execute `notebook` with papermill for the plan in `request`; it draws `out` and the files beside it.
 
@@ -49,7 +58,14 @@ def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
             sweep(folder, f"{artifact}.")
         parameters = {"plan": str(request), "out": str(out)}
         papermill.execute_notebook(
-            notebook, executed, parameters, kernel_name="python3", cwd=".", progress_bar=False, log_output=True
+            notebook,
+            executed,
+            parameters,
+            kernel_name="python3",
+            kernel_manager_class=Kernel,
+            cwd=".",
+            progress_bar=False,
+            log_output=True,
         )
         write_text(results / f"notebooks/{artifact}.ipynb", nbformat.writes(normalised(executed)))
         write_text(results / f"notebooks/{artifact}.html", as_html(results / f"notebooks/{artifact}.ipynb"))

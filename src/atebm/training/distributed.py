@@ -78,7 +78,7 @@ def processes(device: torch.device) -> Iterator[tuple[Group, torch.device]]:
         yield ALONE, device
         return
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
         torch.cuda.set_device(device)
     # torchrun ends all processes when one fails, so nobody waits in vain; a leader that waits for a lock may take hours
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=1))

@@ -1,0 +1,132 @@
+"""Bytes that each step of a plan leaves in work/: arrays, weights, tables and what a training would resume from."""
+
+from collections.abc import Callable
+from math import prod
+
+from ..kinds import HELD_OUT, IN
+from ..metrics.worst_case import KEPT, MODELS
+from ..plan import Plan, Step
+from ..training.loop import LOG_EVERY, SAVE_EVERY
+from ..training.schedule import iterations_per_K, total_iterations
+from .networks import Facts, facts
+from .passes import attacked, classifier, extractor, images_of, shape_of, starts, trained
+
+HEADER = 128  # of an .npy
+RECORD = 1000  # a step's .json
+NUMBER = 11  # of a line of text, with its comma
+STORED, SAVED = 90, 360  # beside a tensor's numbers, in weights and in the state of a training
+ENTRY = 46  # of an index: name, place and length of a file of ImageNet
+
+# Of kinds that are small at every scale.
+SMALL = {
+    "toy": 200_000,
+    "minimax": 370_000,
+    "metric": 1200,
+    "detection": 5000,
+    "network": 800,
+    "timing": 1000,
+    "check": 1000,
+}
+
+
+def size(plan: Plan, step: Step) -> int:
+    """Bytes of a step's folder and of its checkpoint; of text, whose numbers vary in length, roughly."""
+    return SMALL[step.kind] if step.kind in SMALL else RECORD + KINDS[step.kind](plan, step)
+
+
+def array(n: int, *shape: int, bytes: int = 1) -> int:
+    return HEADER + n * prod(shape) * bytes
+
+
+def table(rows: float, numbers: int) -> int:
+    return int(rows * numbers * NUMBER)
+
+
+def weights(network: Facts) -> int:
+    return network.bytes + STORED * network.tensors
+
+
+def states(network: Facts, copies: int, saves: int) -> int:
+    """What a training would go on from, with so many tensors for each of the network's: the last two of its saves."""
+    return min(saves, 2) * copies * (network.bytes + SAVED * network.tensors)
+
+
+def of_data(plan: Plan, step: Step) -> int:
+    n = plan.config.sets[step.name].images
+    return array(n, *shape_of(plan.config, step.name)) + array(n, bytes=8)
+
+
+def of_index(plan: Plan, step: Step) -> int:
+    n = plan.config.sets[step.name].images
+    return array(n, bytes=ENTRY) + array(n, bytes=8)
+
+
+def of_classifier(plan: Plan, step: Step) -> int:
+    settings = step.settings
+    network = facts(extractor(plan) if step.kind == "extractor" else classifier(plan.config, step))
+    if "weights" in settings:
+        return weights(network)
+    iterations = settings["epochs"] * (plan.config.sets[settings["p_data"]].images // settings["batch_size"])
+    return weights(network) + states(network, 3, (iterations - 1) // SAVE_EVERY)  # with Adam's two moments
+
+
+def of_training(plan: Plan, step: Step) -> int:
+    run, network = step.settings, facts(trained(plan.config, step))
+    if "weights" in run:
+        return 2 * weights(network)
+    images = plan.config.sets[plan.task(step.name).p_data].images
+    per_K = iterations_per_K(run["schedule"]["epochs_per_K"], images, run["batch_size"])
+    total, monitor = total_iterations(run["schedule"], per_K), run["monitor"]
+    saves = -(-total // (monitor["every"] if monitor else SAVE_EVERY))
+    checks = saves * len(set(monitor["steps"])) if monitor else 0
+    moments = 2 if run["optimizer"]["name"] == "adam" else 1
+    copies = 1 + moments + bool(run["average"]) + bool(monitor)  # the monitor keeps the best weights
+    text = table(total / LOG_EVERY, 8) + table(checks, 4)
+    return 2 * weights(network) + states(network, copies, saves) + text
+
+
+def of_sampling(plan: Plan, step: Step) -> int:
+    n = step.settings["n"]
+    return array(n, *shape_of(plan.config, step.parents["sources"].name)) + table(n, 3)
+
+
+def of_ascent(plan: Plan, step: Step) -> int:
+    settings = step.settings
+    n, kept, moves = starts(settings), len(settings["steps"]), 1 + settings["steps"][-1]
+    shape = shape_of(plan.config, step.parents["images"].name)
+    return array(n * kept, *shape) + array(settings["motion"] * moves, *shape) + table(n * kept, 2)
+
+
+def of_attack(plan: Plan, step: Step) -> int:
+    settings, counts = step.settings, attacked(plan.config, step)
+    others = [n for role, n in counts.items() if role not in (IN, HELD_OUT)]
+    rows = sum(counts.values()) + sum(others) * (len(settings["radii"]) - 1)
+    pgds = len(settings["pgd"]["step_sizes"]) if settings["pgd"] else 0
+    columns = 6 + pgds + bool(settings["square"])
+    some = next(parent for role, parent in step.parents.items() if role not in MODELS)
+    images = array(sum(min(KEPT, n) for n in others), *shape_of(plan.config, some.name), bytes=4)
+    return images + table(rows, columns)
+
+
+def of_features(plan: Plan, step: Step) -> int:
+    n, network = images_of(plan.config, step), extractor(plan)
+    return array(n, facts(network).width, bytes=4) + array(n, network.outputs, bytes=4)
+
+
+def of_neighbours(plan: Plan, step: Step) -> int:
+    rows = step.settings["k"] + (2 if "held_out" in step.parents else 0)
+    return table(2 * step.settings["n"] * rows, 4)  # in pixels and in features
+
+
+KINDS: dict[str, Callable[[Plan, Step], int]] = {
+    "data": of_data,
+    "index": of_index,
+    "extractor": of_classifier,
+    "pretrain": of_classifier,
+    "train": of_training,
+    "sample": of_sampling,
+    "ascent": of_ascent,
+    "attack": of_attack,
+    "features": of_features,
+    "neighbours": of_neighbours,
+}

@@ -1,0 +1,283 @@
+"""How many images pass which network in which way in each step of a plan. Neither a device nor data are asked.
+
+Counted is what networks do. Other work counts as none: drawing and cropping of images (`data`, `index`), the 2D
+simulations (`toy`, `minimax`), metrics of features that are there (`metric`, `detection`, and the distances in the
+course of a training), layers that are listed (`network`) and the tiny network behind Table 1 (`check`).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..config import Archive, Config, Digits, Drawn, FashionMnist, ImageIndex, Noise, OfClasses, Photographs
+from ..files import canonical
+from ..kinds import HELD_OUT, IN
+from ..metrics.worst_case import MODELS
+from ..plan import Plan, Step
+from ..training.monitor import BATCH
+from ..training.schedule import WINDOW, iterations_per_K, total_iterations
+
+# What is done with an image: f(x); f(x) and its gradient by x, the parameters being constants; f(x) and its gradient by
+# the parameters; the same of f(x) and R1, whose gradient differentiates twice.
+FORWARD, BY_IMAGE, BY_WEIGHTS, WITH_R1 = "forward", "by image", "by weights", "with R1"
+
+INCEPTION = "inception"
+EXTRACTED = 250  # images that an extractor sees at once
+CLASSES = {"cifar10": 10, "svhn": 10, "fashion_mnist": 10, "cifar100": 100, "imagenet": 1000, "imagenet32": 1000}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network on images of one shape (C, H, W)."""
+
+    settings: str  # JSON of a `network` of config.yaml; of Inception its name alone
+    shape: tuple[int, int, int]
+    outputs: int
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return json.loads(self.settings)
+
+    def __str__(self) -> str:
+        options = [f"{key} {value}" for key, value in self.options.items() if key in ("width", "stem")]
+        return f"{', '.join([self.options['name'], *options])}, {'x'.join(map(str, self.shape))}"
+
+
+@dataclass(frozen=True)
+class Way:
+    """What, beside the network, decides how fast images pass it."""
+
+    network: Network
+    batch: int
+    precision: str = "fp32"
+    captured: bool = False  # on a GPU, as a CUDA graph
+
+
+Passes = Counter[tuple[Way, str]]  # images, by way and what is done with them
+
+
+def passes(plan: Plan, step: Step, soon: bool = False) -> Passes:
+    """Images that pass networks in a step.
+
+    Of a training with auc_advance, whose K may grow earlier than by the number of epochs, the fewest, or where it grows
+    as `soon` as it may, the most. Of a sampler with `selected` steps the most that can be selected, and of a training
+    that can diverge those of all its iterations.
+    """
+    if step.kind == "train":
+        return of_training(plan, step, soon)
+    return KINDS[step.kind](plan, step) if step.kind in KINDS else Passes()
+
+
+def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
+    run = step.settings
+    if "weights" in run:
+        return Passes()
+    task, attack, batch = plan.task(step.name), run["in_attack"], run["batch_size"]
+    per_K = iterations_per_K(run["schedule"]["epochs_per_K"], plan.config.sets[task.p_data].images, batch)
+    total = total_iterations(run["schedule"], per_K)
+    soonest = min(per_K, WINDOW) if soon and run["schedule"]["auc_advance"] is not None else per_K
+    climbed = sum_of_K(run["schedule"], soonest, total) + (attack["steps"] * total if attack else 0)
+    gpus = plan.config.gpus_per_run
+    captured = not run["langevin"] and gpus == 1
+    way = Way(trained(plan.config, step), batch // gpus or 1, run["precision"], captured)
+    found = Passes({(way, BY_IMAGE): batch * climbed, (way, BY_WEIGHTS): batch * total})
+    found[way, WITH_R1 if run["r1"] else BY_WEIGHTS] += batch * total
+    if run["monitor"]:
+        monitor, checks = run["monitor"], -(-total // run["monitor"]["every"])
+        precision = "tf32" if run["precision"] == "tf32" else "fp32"  # autocast is for the updates alone
+        here = Way(way.network, BATCH, precision)
+        found[here, BY_IMAGE] += checks * monitor["n"] * max(monitor["steps"])
+        found += seen(plan, checks * monitor["n"] * len(set(monitor["steps"])))
+    return found
+
+
+def sum_of_K(schedule: dict[str, Any], per_K: int, total: int) -> int:
+    """Over all iterations, if K grows after `per_K` of them each time."""
+    growing = range(schedule["K_start"], schedule["K_max"])
+    spent = [min(per_K, max(0, total - per_K * number)) for number in range(len(growing))]
+    rest = total - sum(spent)
+    return sum(K * n for K, n in zip(growing, spent, strict=True)) + schedule["K_max"] * rest
+
+
+def of_classifier(plan: Plan, step: Step) -> Passes:
+    """A pre-training, or an extractor's training."""
+    settings = step.settings
+    if "weights" in settings:  # released, or Inception's
+        return Passes()
+    way = Way(classifier(plan.config, step), settings["batch_size"])
+    iterations = settings["epochs"] * (plan.config.sets[settings["p_data"]].images // settings["batch_size"])
+    held_out = plan.config.sets[settings["held_out"]].images
+    return Passes(
+        {
+            (way, BY_WEIGHTS): iterations * settings["batch_size"],
+            (Way(way.network, EXTRACTED), FORWARD): held_out,
+        }
+    )
+
+
+def of_sampling(plan: Plan, step: Step) -> Passes:
+    settings, model = step.settings, step.parents["model"]
+    steps = max(model.settings["monitor"]["steps"]) if settings["steps"] == "selected" else settings["steps"]
+    way, n = Way(trained(plan.config, model), settings["batch_size"]), settings["n"]
+    return Passes({(way, BY_IMAGE): n * steps, (way, FORWARD): 2 * n})
+
+
+def of_ascent(plan: Plan, step: Step) -> Passes:
+    """As if all batches were full: few images at once go slower, and take no time that shows."""
+    settings, last = step.settings, step.settings["steps"][-1]
+    models = [parent for role, parent in step.parents.items() if role.startswith("model")]
+    n, more = starts(settings), settings["distances"] or 0
+    looks = 2 if len(models) > 1 else 1  # at the sum, and at each of its terms
+    found = Passes()
+    for model in models:
+        way = Way(trained(plan.config, model), BATCH)
+        found[way, BY_IMAGE] += (n + more) * last
+        found[way, FORWARD] += looks * n * len(settings["steps"])
+    return found + seen(plan, more * len(settings["steps"]))
+
+
+def starts(settings: dict[str, Any]) -> int:
+    """Images that an ascent step climbs from."""
+    blends = settings["start"]["name"] == "blends"
+    return settings["n"] // 2 * settings["start"]["count"] if blends else settings["n"]
+
+
+def of_attack(plan: Plan, step: Step) -> Passes:
+    settings, model = step.settings, step.parents["model"]
+    judge = Way(trained(plan.config, model), settings["batch_size"])
+    climbed = Way(trained(plan.config, step.parents.get("surrogate", model)), settings["batch_size"])
+    auto, pgds, squares = (settings[key] for key in ("auto_pgd", "pgd", "square"))
+    attacks = 1 + (len(pgds["step_sizes"]) if pgds else 0) + bool(squares)
+    found = Passes()
+    for role, n in attacked(plan.config, step).items():
+        found[judge, FORWARD] += n
+        if role in (IN, HELD_OUT):
+            continue
+        n *= len(settings["radii"])
+        found[judge, FORWARD] += n * attacks
+        found[climbed, BY_IMAGE] += n * auto["restarts"] * auto["steps"]
+        found[climbed, FORWARD] += n * auto["restarts"]
+        if pgds:
+            found[climbed, BY_IMAGE] += n * pgds["steps"] * len(pgds["step_sizes"])
+        if squares:
+            found[climbed, FORWARD] += n * (1 + squares["queries"])
+    return found
+
+
+def attacked(config: Config, step: Step) -> dict[str, int]:
+    """Images of each set that an attack step looks at, by the set's role."""
+    sets = {role: config.sets[parent.name].images for role, parent in step.parents.items() if role not in MODELS}
+    return {role: min(n, step.settings["n"]) for role, n in sets.items()}
+
+
+def of_features(plan: Plan, step: Step) -> Passes:
+    return seen(plan, images_of(plan.config, step))
+
+
+def images_of(config: Config, step: Step) -> int:
+    """Images of a `data` or `sample` step, or that a `features` step sees."""
+    if step.kind == "features":
+        return step.settings["n"] or images_of(config, step.parents["images"])
+    return step.settings["n"] if step.kind == "sample" else config.sets[step.name].images
+
+
+def of_timing(plan: Plan, step: Step) -> Passes:
+    settings, calls = step.settings, 1 + step.settings["repeats"]
+    way = Way(trained(plan.config, step.parents["model"]), settings["images"])
+    return Passes({(way, BY_IMAGE): calls * settings["images"] * settings["steps"]})
+
+
+KINDS: dict[str, Callable[[Plan, Step], Passes]] = {
+    "extractor": of_classifier,
+    "pretrain": of_classifier,
+    "sample": of_sampling,
+    "ascent": of_ascent,
+    "attack": of_attack,
+    "features": of_features,
+    "timing": of_timing,
+}
+
+
+def products(plan: Plan, step: Step, width: int) -> int:
+    """Floating point operations of a search for neighbours: each sample times each image, in pixels and in features.
+
+    `width` is the number of features. The only products of matrices apart from networks that show.
+    """
+    if step.kind != "neighbours":
+        return 0
+    channels, height, side = shape_of(plan.config, step.parents["train"].name)
+    total = 0
+    for space, length in (("", channels * height * side), ("_features", width)):
+        train, *held_out = (
+            images_of(plan.config, step.parents[role + space]) for role in ("train", "held_out") if role in step.parents
+        )
+        total += 2 * step.settings["n"] * length * (train + sum(2 * min(train, n) for n in held_out))
+    return total
+
+
+def seen(plan: Plan, n: int) -> Passes:
+    """n images before the extractor; none where n is 0."""
+    return Passes({(Way(extractor(plan), EXTRACTED), FORWARD): n} if n else {})
+
+
+# --- which network ------------------------------------------------------------------------------------------------
+
+
+def trained(config: Config, step: Step) -> Network:
+    """That of a `train` step."""
+    run = config.runs[step.name]
+    p_data = config.tasks[run.task].p_data
+    outputs = classes_of(config, p_data) if run.objective == "outlier_exposure" else 1
+    return Network(canonical(step.settings["network"]), shape_of(config, p_data), outputs)
+
+
+def classifier(config: Config, step: Step) -> Network:
+    """That of a `pretrain` step, or of an `extractor` step that is no Inception."""
+    spec = config.pretrainings[step.name] if step.kind == "pretrain" else step.settings
+    p_data, size = (spec["p_data"], None) if isinstance(spec, dict) else (spec.p_data, spec.size)
+    shape = (3, size, size) if size else shape_of(config, p_data)
+    return Network(canonical(step.settings["network"]), shape, classes_of(config, p_data))
+
+
+def extractor(plan: Plan) -> Network:
+    step = plan.extractor()
+    if step.settings["kind"] == INCEPTION:
+        return Network(canonical({"name": INCEPTION}), (3, 299, 299), 1008)
+    return classifier(plan.config, step)
+
+
+def shape_of(config: Config, name: str) -> tuple[int, int, int]:
+    """(C, H, W) of a set's images."""
+    size = config.size_of(name)
+    if size is None:
+        raise ValueError(f"images of {name}, an index, have all sizes")
+    return channels_of(config, name), size, size
+
+
+def channels_of(config: Config, name: str) -> int:
+    spec = config.sets[name]
+    if isinstance(spec, Drawn | OfClasses):
+        return channels_of(config, spec.of)
+    if isinstance(spec, Noise):
+        return spec.channels
+    grey = isinstance(spec, FashionMnist | Photographs | Digits) or archive_of(config, name) == "fashion_mnist"
+    return 1 if grey else 3
+
+
+def classes_of(config: Config, name: str) -> int:
+    """Labels of a set; 1 of archives that classify nothing."""
+    match config.sets[name]:
+        case Drawn(of=of):
+            return classes_of(config, of)
+        case OfClasses(classes=classes) | Photographs(photographs=classes):
+            return len(classes)
+        case FashionMnist() | Digits():
+            return 10
+    return CLASSES.get(archive_of(config, name), 1)
+
+
+def archive_of(config: Config, name: str) -> str:
+    spec = config.sets[name]
+    return spec.archive if isinstance(spec, Archive | ImageIndex) else ""

@@ -1,0 +1,165 @@
+"""What each artifact of a plan costs alone, and what it adds to those above it: steps are shared between artifacts."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..artifacts import titled
+from ..data.sources import ARCHIVES, find
+from ..hardware import described
+from ..plan import Plan, Step, ancestors
+from .disk import size
+from .networks import facts
+from .passes import Passes, extractor, passes, products
+from .throughput import Throughput
+
+COSTLIEST = 5  # steps that are named
+UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
+UNCOUNTED = (
+    "Counted are networks alone: not the start of each job, decoding of images, distances between features, drawing."
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Hours of one device, and bytes in work/."""
+
+    hours: float = 0.0
+    at_most: float = 0.0  # where K grows as early as auc_advance may let it
+    floor: float = 0.0  # of hours, were all done at the speed of a large product of matrices
+    left: float = 0.0  # of hours, those of steps that are not done
+    gigabytes: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+def cost(plan: Plan, step: Step, root: Path, throughput: Throughput) -> Cost:
+    """Of one step, without what it is computed from."""
+    usual, most = (passes(plan, step, soon) for soon in (False, True))
+    searched = products(plan, step, facts(extractor(plan)).width)
+    search = searched / throughput.floor("fp32") if searched else 0.0
+    hours = (seconds(usual, throughput) + search) / 3600
+    left = 0.0 if (root / step.record).exists() else hours
+    floor = (at_the_floor(usual, throughput) + search) / 3600
+    return Cost(hours, (seconds(most, throughput) + search) / 3600, floor, left, size(plan, step) / 1e9)
+
+
+def seconds(found: Passes, throughput: Throughput) -> float:
+    return sum(n * facts(way.network).flops[what] / throughput.of(way, what) for (way, what), n in found.items())
+
+
+def at_the_floor(found: Passes, throughput: Throughput) -> float:
+    return sum(n * facts(way.network).flops[what] / throughput.floor(way.precision) for (way, what), n in found.items())
+
+
+def costs(plan: Plan, root: Path, throughput: Throughput) -> dict[str, Any]:
+    """All that is known, as JSON: of each artifact, of what is drawn on request only, and of everything together."""
+    of_step: dict[tuple[str, str], Cost] = {}
+    above: set[tuple[str, str]] = set()
+    rows = {}
+    for artifact in [*plan.usual, *(name for name in plan.artifacts if name not in plan.usual)]:
+        steps = ancestors(plan.artifacts[artifact])
+        of_step |= {key: cost(plan, step, root, throughput) for key, step in steps.items() if key not in of_step}
+        alone, adds = (summed(of_step[key] for key in keys) for keys in (steps, steps.keys() - above))
+        rows[artifact] = {"artifact": artifact, "title": titled(artifact), **asdict(alone), "adds": asdict(adds)}
+        above |= steps.keys()
+    device, costliest = throughput.device, sorted(plan.steps, key=lambda key: -of_step[key].hours)[:COSTLIEST]
+    return {
+        "scale": plan.config.scale,
+        "seeds": plan.config.seeds,
+        "device": described(device),
+        "threads": torch.get_num_threads() if device.type == "cpu" else None,
+        "torch": torch.__version__,
+        "tflops_of_product": {precision: speed / 1e12 for precision, speed in throughput.floors.items()},
+        "networks": speeds(plan, throughput),
+        "measured": [
+            {**timed._asdict(), "network": str(timed.network), "tflops": speed / 1e12}
+            for timed, speed in throughput.found.items()
+        ],
+        "artifacts": [rows[name] for name in plan.usual],
+        "total": asdict(summed(of_step[key] for key in plan.steps)),
+        "on_request": [row for name, row in rows.items() if name not in plan.usual],
+        "costliest": [{"step": f"{kind}/{id}", **asdict(of_step[kind, id])} for kind, id in costliest],
+        "archives": archives(plan, root),
+    }
+
+
+def summed(parts: Iterable[Cost]) -> Cost:
+    return sum(parts, Cost())
+
+
+def speeds(plan: Plan, throughput: Throughput) -> list[dict[str, Any]]:
+    """How fast each network is in the plan as a whole, in each precision."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for step in plan.steps.values():
+        for (way, what), n in passes(plan, step).items():
+            flops = n * facts(way.network).flops[what]
+            sums = found.setdefault((str(way.network), way.precision), [0.0, 0.0])
+            sums[0] += flops
+            sums[1] += flops / throughput.of(way, what)
+    return [
+        {"network": network, "precision": precision, "tflops": flops / seconds / 1e12}
+        for (network, precision), (flops, seconds) in found.items()
+        if seconds
+    ]
+
+
+def archives(plan: Plan, root: Path) -> dict[str, Any]:
+    """What steps that are to be done read of data/archives/ and is not there."""
+    todo = [step for step in plan.steps.values() if not (root / step.record).exists()]
+    missing = sorted({path.name for step in todo for path in step.missing_archives(root / ARCHIVES)})
+    sizes = {name: bytes_of(name) for name in missing}
+    known = sum(found for found in sizes.values() if found) / 1e9
+    return {"files": missing, "gigabytes": known, "of_unknown_size": [name for name in missing if not sizes[name]]}
+
+
+def bytes_of(file: str) -> float | None:
+    """Of a file of data/sources.yaml, as documented or roughly."""
+    (source,) = (source for source in find(file) if source.file == file)
+    rough = re.match(r"([\d.]+) (kB|MB|GB)", source.about or "")
+    return source.bytes or (float(rough[1]) * UNITS[rough[2]] if rough else None)
+
+
+# --- for people ---------------------------------------------------------------------------------------------------
+
+
+HEAD = f"{'':34}{'hours':>10}{'at most':>10}{'floor':>10}{'left':>10}{'GB':>10}{'adds: hours':>14}{'GB':>10}"
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """Of what `costs` found."""
+    threads = f", {found['threads']} thread(s)" if found["threads"] else ""
+    yield f"scale {found['scale']}, seeds {found['seeds']}; {found['device']}{threads}, torch {found['torch']}"
+    for row in found["networks"]:
+        product = found["tflops_of_product"][row["precision"]]
+        share = f"{row['tflops'] / product:.0%} of a product of matrices, {product:.3g}"
+        yield f"{row['network']}, {row['precision']}: {row['tflops']:.3g} TFLOP/s, {share}"
+    yield ""
+    yield HEAD
+    for row in [*found["artifacts"], {"artifact": "everything", "title": "", **found["total"]}, *found["on_request"]]:
+        yield line(row)
+    yield ""
+    yield "most of it: " + ", ".join(f"{row['step']} {short(row['hours'])} h" for row in found["costliest"])
+    wanted = found["archives"]
+    unknown = f"; of unknown size: {', '.join(wanted['of_unknown_size'])}" if wanted["of_unknown_size"] else ""
+    yield f"archives to download: {len(wanted['files'])} files, {wanted['gigabytes']:,.1f} GB{unknown}"
+    yield UNCOUNTED
+
+
+def line(row: dict[str, Any]) -> str:
+    name = f"{row['artifact']:16}{row['title'].split(':')[0]:18}"
+    numbers = [row[key] for key in ("hours", "at_most", "floor", "left", "gigabytes")]
+    text = name + "".join(f"{short(number):>10}" for number in numbers)
+    if "adds" in row:
+        text += f"{short(row['adds']['hours']):>14}{short(row['adds']['gigabytes']):>10}"
+    return text
+
+
+def short(number: float) -> str:
+    """In whole numbers from 100 on, else with two decimals, or with two digits where these would be 0."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.2f}" if number >= 1 or not number else f"{number:.2g}"

@@ -1,0 +1,115 @@
+"""How fast this device is: at what a plan's networks do, and at a large product of matrices, the floor beside it.
+
+Where a library computes 3x3 convolutions by fewer multiplications than they are counted with (Winograd's algorithm, on
+CPUs), networks can be faster than that product.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ResultError
+from ..training.captured import Captured
+from ..training.precision import autocast, set_precision
+from .networks import WORK, built, constants, facts, looks_only
+from .passes import BY_IMAGE, Network, Way
+
+# Floating point operations of one call that is timed: of larger batches, fewer images are. Few keep a CPU busy; but for
+# fewer than 17 images of 32 pixels, PyTorch computes 1x1 convolutions otherwise if it has one thread.
+AT_ONCE, AT_ONCE_ON_CPU = 3e12, 90e9
+SIDE, SIDE_ON_CPU = 8192, 2048  # of the matrices that are multiplied
+WARM_UP, REPEATS = 2, 5  # calls; at the second one, a CUDA graph is made
+LONG = 0.5  # seconds of a call, of which one warms up and two are timed
+
+
+class Timed(NamedTuple):
+    """What is timed; ways that differ only in how large a batch is share it where both are too large."""
+
+    network: Network
+    what: str
+    batch: int
+    precision: str
+    captured: bool
+
+
+class Throughput:
+    """Floating point operations a second on a device, each measured when it is first asked for."""
+
+    def __init__(self, device: torch.device):
+        self.device = device
+        self.models: dict[Network, nn.Module] = {}
+        self.found: dict[Timed, float] = {}
+        self.floors: dict[str, float] = {}
+
+    def of(self, way: Way, what: str) -> float:
+        """Of the networks' convolutions and products."""
+        timed = self.timed(way, what)
+        if timed not in self.found:
+            self.found[timed] = self.measured(timed)
+        return self.found[timed]
+
+    def timed(self, way: Way, what: str) -> Timed:
+        """What is timed in place of it: the network with one output, for heads take no time that shows; on a CPU, where
+        it takes seconds, PGD steps alone, since a network's passes have about the same speed there."""
+        kind, network = self.device.type, replace(way.network, outputs=1)
+        if kind == "cpu" and not looks_only(network):
+            what = BY_IMAGE
+        most = (AT_ONCE_ON_CPU if kind == "cpu" else AT_ONCE) // facts(network).flops[what]
+        return Timed(network, what, max(1, min(way.batch, int(most))), way.precision, way.captured and kind == "cuda")
+
+    def measured(self, timed: Timed) -> float:
+        """Of a batch that the device's memory does not hold, half is timed, as attacks and samplers halve it.
+
+        Raises ResultError where one image is too much.
+        """
+        for halved in range(timed.batch.bit_length()):
+            batch = timed.batch >> halved
+            with suppress(torch.OutOfMemoryError):
+                return batch * facts(timed.network).flops[timed.what] / self.seconds(timed, batch)
+        raise ResultError(f"not even one image before {timed.network} fits into this device's memory.")
+
+    def seconds(self, timed: Timed, batch: int) -> float:
+        set_precision(timed.precision)
+        layout = torch.contiguous_format if looks_only(timed.network) else torch.channels_last  # as each is computed
+        if timed.network not in self.models:
+            self.models[timed.network] = built(timed.network).to(self.device).to(memory_format=layout)
+        model = self.models[timed.network]
+        x = torch.rand(batch, *timed.network.shape, device=self.device).contiguous(memory_format=layout)
+        with autocast(timed.precision, self.device), constants(model, timed.what):
+            once = partial(WORK[timed.what], model)
+            if timed.captured:
+                once = partial(Captured(lambda _, x: WORK[timed.what](model, x)), 0)
+            return median_seconds(lambda: once(x)[0])
+
+    def floor(self, precision: str) -> float:
+        """Of one large product of square matrices: what this device multiplies fastest."""
+        if precision not in self.floors:
+            set_precision(precision)
+            side = SIDE_ON_CPU if self.device.type == "cpu" else SIDE
+            dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+            a, b = (torch.randn(side, side, device=self.device, dtype=dtype) for _ in range(2))
+            self.floors[precision] = 2 * side**3 / median_seconds(lambda: torch.mm(a, b))
+        return self.floors[precision]
+
+
+def median_seconds(work: Callable[[], Tensor]) -> float:
+    """Of one call. The clock waits for the device, by looking at a number of what it made."""
+
+    def once() -> float:
+        start = time.perf_counter()
+        work().flatten()[0].item()
+        return time.perf_counter() - start
+
+    first = once()
+    if first > LONG:
+        return min(once(), once())
+    for _ in range(WARM_UP - 1):
+        once()
+    return statistics.median(once() for _ in range(REPEATS))

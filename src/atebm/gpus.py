@@ -1,0 +1,44 @@
+"""Which of a machine's GPUs a job computes on, where several jobs share them. No torch: CUDA must not have begun."""
+
+import fcntl
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def gpus() -> list[str]:
+    """Numbers or names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    visible = os.environ.get(VISIBLE)
+    if visible is not None:
+        return [name for name in visible.split(",") if name]
+    if not shutil.which("nvidia-smi"):
+        return []
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
+    return [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU")]
+
+
+def take_gpu() -> None:
+    """Let this process, and those that it starts, see one GPU: of several, one that the fewest others have taken.
+
+    Snakemake counts GPUs (`--resources gpu=4`) but names none, so jobs would all compute on the first. The place is
+    held by a lock, which the kernel gives back when the process ends, however it ends.
+    """
+    names = gpus()
+    if len(names) < 2:
+        return
+    folder = Path(tempfile.gettempdir()) / f"atebm-gpus-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for place, name in ((place, name) for place in itertools.count() for name in names):
+        descriptor = os.open(folder / f"{name.replace('/', '_')}.{place}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        os.environ[VISIBLE] = name
+        return

@@ -1,0 +1,142 @@
+"""Jobs that a server forks are what `python -m atebm` would have been, and end as it would have."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+from atebm.warm import SERVER
+
+CLI = """
+import json, os, sys, threading, time
+from pathlib import Path
+
+def main():
+    modules = "torch" in sys.modules and "pandas" in sys.modules
+    umask = os.umask(0)
+    told = {"pid": os.getpid(), "arguments": sys.argv[1:], "folder": os.getcwd(), "served": modules, "umask": umask}
+    told |= {"variable": os.environ.get("VARIABLE"), "threads": len(os.listdir("/proc/self/task"))}
+    told |= {"input": "" if sys.stdin.isatty() else sys.stdin.readline(), "file": __file__}
+    print(json.dumps(told), flush=True)
+    print("an error", file=sys.stderr)
+    match sys.argv[1]:
+        case "wait":
+            time.sleep(60)
+        case "raise":
+            raise ValueError("no such thing")
+        case "exit":
+            sys.exit("a sentence")
+        case "kill":
+            os.kill(os.getpid(), 9)
+        case status:
+            threading.Timer(0.2, lambda: Path("later").write_text("written")).start()
+            sys.exit(int(status))
+"""
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch) -> Iterator[list[str]]:
+    """`python -m atebm` of a package whose command tells what it is."""
+    package = tmp_path / "src" / "atebm"
+    package.mkdir(parents=True)
+    for name in ("__init__.py", "__main__.py", "warm.py"):
+        shutil.copy(REPOSITORY / "src/atebm" / name, package)
+    (package / "cli.py").write_text(CLI)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.setenv("VARIABLE", "a value, \udcff")
+    monkeypatch.chdir(tmp_path)
+    usual = os.umask(0o027)
+    yield [sys.executable, "-m", "atebm"]
+    os.umask(usual)
+
+
+def ended(command: list[str], *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*command, *arguments],
+        input="a line\n",
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_job_is_what_its_caller_would_have_been(command, tmp_path):
+    served, alone = ended(command, "3", "two words"), ended(command, "3", "two words", **{SERVER: ""})
+    assert served.returncode == alone.returncode == 3
+    assert served.stderr == alone.stderr == "an error\n"
+    of_served, of_alone = json.loads(served.stdout), json.loads(alone.stdout)
+    assert of_served.pop("served") and not of_alone.pop("served")
+    assert of_served.pop("threads") == of_alone.pop("threads") == 1, "a fork of a process with threads can hang"
+    assert of_served.pop("pid") != of_alone.pop("pid")
+    assert of_served == of_alone
+    assert of_served["arguments"] == ["3", "two words"] and of_served["folder"] == str(tmp_path)
+    assert of_served["input"] == "a line\n" and of_served["file"] == str(tmp_path / "src/atebm/cli.py")
+
+
+def test_a_job_waits_for_its_threads(command, tmp_path):
+    assert ended(command, "0").returncode == 0
+    assert (tmp_path / "later").read_text() == "written"
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "says"), [("raise", 1, "ValueError: no such thing"), ("exit", 1, "a sentence")]
+)
+def test_a_job_that_fails_says_so(command, how, status, says):
+    served, alone = ended(command, how), ended(command, how, **{SERVER: ""})
+    assert served.returncode == alone.returncode == status
+    assert says in served.stderr and says in alone.stderr
+
+
+def test_a_killed_job_ends_its_caller(command):
+    assert ended(command, "kill").returncode == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_signals_reach_the_job(command, number):
+    with subprocess.Popen(
+        [*command, "wait"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as caller:
+        assert caller.stdout and json.loads(caller.stdout.readline())["served"]
+        caller.send_signal(number)
+        assert caller.wait(10) == (1 if number == signal.SIGINT else 128 + number)
+
+
+def test_a_job_ends_with_its_caller(command):
+    with subprocess.Popen([*command, "wait"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as caller:
+        job = json.loads(caller.stdout.readline())["pid"] if caller.stdout else 0
+        caller.kill()
+    assert gone(job)
+
+
+def gone(process: int) -> bool:
+    """Whether a process ends within seconds."""
+    for _ in range(100):
+        if not Path(f"/proc/{process}").exists():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize(
+    "differs", [{"OMP_NUM_THREADS": "2"}, {SERVER: f"/nowhere:{sys.prefix}"}, {SERVER: "/nowhere:/usr"}]
+)
+def test_without_a_server_of_its_kind_a_job_works_on_its_own(command, differs):
+    assert not json.loads(ended(command, "0", **differs).stdout)["served"]
+
+
+def test_the_served_command_decides_the_status_and_leaves_nothing(tmp_path):
+    script = f'test -S "${{{SERVER}%%:*}}"; echo "${{{SERVER}%%:*}}"; python -m atebm explain nothing; exit 7'
+    command = [sys.executable, "-m", "atebm", "warm", "bash", "-c", script]
+    finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert finished.returncode == 7
+    assert not Path(finished.stdout.splitlines()[0]).exists()
+    assert "nothing" in finished.stderr and "Traceback" not in finished.stderr
