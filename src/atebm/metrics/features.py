@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .. import arrays
 from ..data.loader import Stored, resized, to_float
 from ..energy import Classifier
 from ..files import atomic
@@ -95,9 +96,8 @@ def write_features(job: Job, device: torch.device) -> None:
         for parts in views(extractor, map(shrink, images.batches(extractor.batch))):
             for file, part in zip(files, parts, strict=True):
                 if file.tell() == 0:
-                    header = {"descr": part.dtype.str, "fortran_order": False, "shape": (len(images), part.shape[1])}
-                    np.lib.format.write_array_header_1_0(file, header)
-                file.write(np.ascontiguousarray(part).data)
+                    arrays.begin(file, part.dtype, (len(images), part.shape[1]))
+                arrays.append(file, part)
     described = ("set", "run", "seed", "checkpoint", "sampler", "steps", "step_size")
     job.finish(
         {

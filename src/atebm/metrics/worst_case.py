@@ -17,6 +17,7 @@ from ..data.loader import Stored, cuts, dealt, to_float
 from ..energy.folding import frozen
 from ..errors import ResultError
 from ..files import atomic
+from ..halving import halving
 from ..job import Job
 from ..kinds import HELD_OUT, IN
 from ..progress import progress
@@ -86,7 +87,7 @@ def scored(
     clean = value(model, x)
     fixed = {"row": np.array([batch.role] * len(x)), "image": batch.numbers}
     for radius in settings["radii"] if attacked else [0.0]:
-        found = attacks(f, x, radius, settings, batch.numbers.tolist()) if attacked else {}
+        found = attacked_images(f, x, radius, settings, batch.numbers) if attacked else {}
         values = dict.fromkeys(names(settings), clean) | {name: value(model, images) for name, images in found.items()}
         together = torch.stack([clean, *values.values()])
         winner = together.nan_to_num(nan=torch.inf).argmax(0)
@@ -106,6 +107,17 @@ def names(settings: dict[str, Any]) -> list[str]:
     if settings["pgd"]:
         found += [f"pgd_{share:g}" for share in settings["pgd"]["step_sizes"]]
     return [*found, "square"] if settings["square"] else found
+
+
+def attacked_images(
+    f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: np.ndarray
+) -> dict[str, Tensor]:
+    """`attacks` of as many images at once as fit into memory."""
+
+    def work(rows: slice) -> list[Tensor]:
+        return list(attacks(f, x[rows], radius, settings, numbers[rows].tolist()).values())
+
+    return dict(zip(names(settings), halving(work, slice(0, len(x))), strict=True))
 
 
 def attacks(f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: list[int]) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .. import arrays
 from ..files import atomic
 from ..job import Job, record_of
 
@@ -20,9 +21,8 @@ def steps_of(job: Job) -> int:
 def gather(job: Job, shards: list[Path]) -> None:
     """Join the shards, in order: images.npy (n, H, W, C) uint8 and paths.csv, one line per sample."""
     parts = [np.load(shard) for shard in shards]
-    images = np.concatenate([part["images"] for part in parts])
-    with atomic(job.folder / "images.npy") as temporary:
-        np.save(temporary, images)
+    with atomic(job.folder / "images.npy") as temporary, temporary.open("wb") as file:
+        arrays.join(file, shards, "images")
     paths = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in PATH_COLUMNS})
     with atomic(job.folder / "paths.csv") as temporary:
         paths.to_csv(temporary, index_label="sample", float_format="%.6g")
@@ -36,7 +36,7 @@ def gather(job: Job, shards: list[Path]) -> None:
             "steps": steps_of(job),
             "step_size": job.settings["step_size"],
             "sampler": job.spec["name"].rpartition(".")[0],
-            "n": len(images),
+            "n": len(paths),
             "device": str(parts[0]["device"]),
         }
     )

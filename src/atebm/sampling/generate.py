@@ -1,17 +1,24 @@
 """The `sample` step: PGD from source images, in shards whose number changes no byte (supplement Table 4)."""
 
 import math
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from .. import arrays
 from ..attacks.pgd import pgd
 from ..data.loader import Stored, cuts, dealt, to_bytes, to_float
 from ..energy import Detector, model_of
 from ..energy.folding import frozen
 from ..files import atomic
+from ..halving import halving
 from ..job import Job, record_of
 from ..progress import progress
 from ..training.checkpoint import load_weights
@@ -20,23 +27,39 @@ from .gather import PATH_COLUMNS, steps_of
 
 
 def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
-    """Samples of shard "i-of-k" as .npz: images (n, H, W, C) uint8, and per image logit_source, logit_sample, moved."""
+    """Samples of shard "i-of-k" as .npz: images (n, H, W, C) uint8, and per image logit_source, logit_sample, moved.
+
+    One batch of images is in memory.
+    """
     settings = job.settings
     sources = Stored(job.parent("sources"), device, settings["n"])
     mine = dealt(cuts(len(sources), settings["batch_size"]), shard)
     model = load_model(job, device)
     steps = steps_of(job)
-    parts: list[dict[str, np.ndarray]] = []
-    with frozen(model), progress(f"sample {job.spec['name']}, {steps} steps", len(mine)) as report:
-        for done, rows in enumerate(mine, start=1):
-            start = blurred(to_float(sources[rows]), settings["blur"])
-            parts.append(ascend(model, start, steps, settings["step_size"], settings["quantise"]))
-            report(done)
-    shape = tuple(sources.shape[i] for i in (1, 2, 0))
-    empty = {"images": np.empty((0, *shape), np.uint8), **{name: np.empty(0, np.float32) for name in PATH_COLUMNS}}
-    columns = {name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in empty}
-    with atomic(out) as temporary:
-        np.savez(temporary, allow_pickle=False, device=np.array(device_name(device)), **columns)
+    channels, height, width = sources.shape
+    number = sum(rows.stop - rows.start for rows in mine)
+    paths = [np.empty((0, len(PATH_COLUMNS)), np.float32)]
+    with ExitStack() as stack:
+        archive = stack.enter_context(ZipFile(stack.enter_context(atomic(out)), "w"))
+        report = stack.enter_context(progress(f"sample {job.spec['name']}, {steps} steps", len(mine)))
+        stack.enter_context(frozen(model))
+        with archive.open("images.npy", "w", force_zip64=True) as file:
+            arrays.begin(file, np.uint8, (number, height, width, channels))
+            for done, rows in enumerate(mine, start=1):
+                images, path = halving(partial(sampled, model, sources, steps, settings), rows)
+                arrays.append(file, images)
+                paths.append(path)
+                report(done)
+        columns = dict(zip(PATH_COLUMNS, np.concatenate(paths).T, strict=True))
+        arrays.add(archive, columns | {"device": np.array(device_name(device))})
+
+
+def sampled(
+    model: Detector, sources: Stored, steps: int, settings: dict[str, Any], rows: slice
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`ascend` of a batch of sources."""
+    start = blurred(to_float(sources[rows]), settings["blur"])
+    return ascend(model, start, steps, settings["step_size"], settings["quantise"])
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
@@ -52,15 +75,14 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
     return gaussian_blur(x, [side, side], [sigma, sigma])
 
 
-def ascend(model: Detector, start: Tensor, steps: int, step_size: float, quantise: str) -> dict[str, np.ndarray]:
-    """One batch of sources: samples as bytes, f before and after, and the L2 distance moved, in [0, 1] pixel units."""
+def ascend(
+    model: Detector, start: Tensor, steps: int, step_size: float, quantise: str
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Samples (b, H, W, C) of one batch of sources (b, C, H, W), and their PATH_COLUMNS (b, 3)."""
     x = pgd(model, start, steps, step_size)
     with torch.inference_mode():
-        columns = (model(start), model(x), (x - start).flatten(1).norm(dim=1))
-    images = to_bytes(x, quantise).permute(0, 2, 3, 1).contiguous()
-    return {"images": images.cpu().numpy()} | {
-        name: column.cpu().numpy() for name, column in zip(PATH_COLUMNS, columns, strict=True)
-    }
+        path = torch.stack([model(start), model(x), (x - start).flatten(1).norm(dim=1)], 1)
+    return to_bytes(x, quantise).permute(0, 2, 3, 1).cpu().numpy(), path.cpu().numpy()
 
 
 def load_model(job: Job, device: torch.device, role: str = "model") -> Detector:

@@ -11,6 +11,7 @@ from ..attacks.pgd import Logit, trajectory
 from ..data.loader import Stored, cuts, to_bytes, to_float
 from ..energy import Detector
 from ..energy.folding import frozen
+from ..halving import halving
 from ..job import Job
 from ..metrics.features import Extractor, extract, load_extractor
 from ..metrics.frechet import Gaussian, frechet_distance
@@ -54,5 +55,9 @@ def on_the_way(
     f: Logit, extractor: Extractor, sources: Tensor, steps: Sequence[int], step_size: float
 ) -> list[np.ndarray]:
     """What the extractor sees in the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps."""
-    ascent = trajectory(f, to_float(sources), steps, step_size)
-    return [extract(extractor, to_bytes(x).split(extractor.batch))[0] for _, x in ascent]
+
+    def work(rows: slice) -> list[np.ndarray]:
+        ascent = trajectory(f, to_float(sources[rows]), steps, step_size)
+        return [extract(extractor, to_bytes(x).split(extractor.batch))[0] for _, x in ascent]
+
+    return halving(work, slice(0, len(sources)))

@@ -1,0 +1,48 @@
+"""Arrays that are written and joined part by part, so that memory does not grow with their length. No torch."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+from zipfile import ZipFile
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+def begin(file: IO[bytes], dtype: DTypeLike, shape: Sequence[int]) -> None:
+    """Start a .npy file: what follows are the rows of an array of that shape, in C order, as `append` writes them."""
+    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def append(file: IO[bytes], rows: NDArray[Any]) -> None:
+    file.write(np.ascontiguousarray(rows).data)
+
+
+def add(archive: ZipFile, columns: Mapping[str, NDArray[Any]]) -> None:
+    """Put whole arrays into an .npz that is being written."""
+    for name, column in columns.items():
+        with archive.open(f"{name}.npy", "w") as file:
+            np.lib.format.write_array(file, column, allow_pickle=False)
+
+
+def join(file: IO[bytes], archives: Sequence[Path], name: str) -> None:
+    """Write as one .npy the arrays `name` of several .npz, in order; they differ in length only."""
+    shapes = []
+    for path in archives:
+        with ZipFile(path) as archive, archive.open(f"{name}.npy") as part:
+            shape, dtype = header_of(part)
+            shapes.append(shape)
+    begin(file, dtype, (sum(shape[0] for shape in shapes), *shapes[0][1:]))
+    for path in archives:
+        with ZipFile(path) as archive, archive.open(f"{name}.npy") as part:
+            header_of(part)
+            shutil.copyfileobj(part, file)
+
+
+def header_of(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of the array in a .npy file that `begin` or numpy wrote; what is read next are its rows."""
+    np.lib.format.read_magic(file)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return shape, dtype
