@@ -13,6 +13,17 @@ def described(device: torch.device) -> str:
     return cpu_facts().get("model name", platform.processor() or platform.machine())
 
 
+def way(device: torch.device, precision: str, compiled: bool) -> str:
+    """How models are trained on a device, for logs: what was fastest on its kind when measured (benchmarks/README.md).
+
+    Nothing here is for a user to choose: a job has one thread, since two such jobs beside each other beat one of two.
+    """
+    threads = torch.get_num_threads()
+    how = ["whole iterations as CUDA graphs" if device.type == "cuda" else f"{threads} thread{'s' * (threads > 1)}"]
+    how += ["channels last", "BatchNorm folded into convolutions", precision]
+    return f"on {device.type} ({described(device)}): {', '.join(how)}{', compiled' if compiled else ''}"
+
+
 def cpu_facts() -> dict[str, str]:
     """What Linux says of the CPU; empty elsewhere."""
     file = Path("/proc/cpuinfo")

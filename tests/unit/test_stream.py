@@ -31,6 +31,7 @@ from atebm.errors import ConfigError, DataError
 from atebm.job import Job, record_of
 from atebm.training import loop
 from atebm.training.batch import batches
+from atebm.training.checkpoint import load_state
 from atebm.training.classifier import train_classifier
 from atebm.training.distributed import ALONE, Group
 
@@ -175,7 +176,7 @@ def test_what_fits_stays_and_the_log_says_so(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(streams, "memory_of", lambda device, memory=memory: memory)
         assert isinstance(stream(folder, recipe(ARRAYS[0]), CPU, 1), kind)
         said = capsys.readouterr().out
-        assert f"noise: 22 images, 4.22e-06 GB, {words} cpu (at most 25% of its" in said
+        assert f"noise: 22 images, 0.0 MB, {words} cpu (at most 25% of its" in said
     assert os.sysconf("SC_PHYS_PAGES") > 0 and streams.RESIDENT_SHARE == 0.25
 
 
@@ -315,7 +316,7 @@ def test_a_run_on_image_files_that_is_stopped_and_resumed_equals_an_uninterrupte
     rest, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, "".join(heard) + rest
     assert "stopped at iteration" in rest and "Traceback" not in rest and "worker" not in rest
-    stopped = torch.load(jobs[1].checkpoints / "state.pt", weights_only=True)["iteration"]
+    stopped = (load_state(jobs[1].checkpoints, CPU) or {"iteration": 0})["iteration"]
     assert 0 < stopped < 120
     loop.train(jobs[1], CPU)
     one, two = (load_file(job.folder / "last.safetensors") for job in jobs)

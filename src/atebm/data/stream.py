@@ -215,7 +215,7 @@ def fits(stored: Stored, device: torch.device) -> bool:
     stays = stored.bytes <= RESIDENT_SHARE * memory
     name, where = record_of(stored.file.parent)["set"], "stay on" if stays else "stream to"
     print(
-        f"{name}: {len(stored)} images, {stored.bytes / 1e9:.3g} GB, {where} {device.type} "
+        f"{name}: {len(stored)} images, {stored.bytes / 1e6:,.1f} MB, {where} {device.type} "
         f"(at most {RESIDENT_SHARE:.0%} of its {memory / 1e9:.3g} GB may stay)",
         flush=True,
     )

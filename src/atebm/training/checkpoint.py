@@ -1,5 +1,8 @@
 """Weights as safetensors, resume state as a weights-only torch file; whole or absent, both."""
 
+import hashlib
+import io
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -7,7 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from ..errors import DataError
 from ..files import atomic
+
+DIGEST = hashlib.sha256().digest_size
 
 
 def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
@@ -24,11 +30,34 @@ def load_weights(model: Model, path: Path) -> Model:
     return model.eval().requires_grad_(False)
 
 
-def save_state(state: dict[str, Any], path: Path) -> None:
-    with atomic(path) as temporary:
-        torch.save(state, temporary)
+STATE, FORMER = "state.pt", "former.pt"  # of a training under way: where it stands, and where it stood before
 
 
-def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """The resume state, or None where no run was interrupted. Nothing in the file is executed."""
-    return torch.load(path, map_location=device, weights_only=True) if path.exists() else None
+def save_state(state: dict[str, Any], folder: Path) -> None:
+    """Keep what a training goes on from, behind the sha256 of its bytes; the one before stays, as FORMER."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getvalue()
+    with atomic(folder / STATE) as temporary:
+        with temporary.open("wb") as file:
+            file.write(hashlib.sha256(content).digest() + content)
+            file.flush()
+            os.fsync(file.fileno())  # or else a power loss could leave a name without its bytes, twice
+        if (folder / STATE).exists():
+            (folder / STATE).replace(folder / FORMER)
+
+
+def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
+    """The last whole state in `folder`, or None where no training was interrupted. Nothing in a file is executed.
+
+    Raises DataError where there are only damaged ones.
+    """
+    found = [folder / name for name in (STATE, FORMER) if (folder / name).exists()]
+    for path in found:
+        content = path.read_bytes()
+        if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
+            return torch.load(io.BytesIO(content[DIGEST:]), map_location=device, weights_only=True)
+        print(f"warning: {path} is damaged.", flush=True)
+    if found:
+        raise DataError(f"no whole state is left in {folder}: remove that folder, and training begins anew.")
+    return None

@@ -25,7 +25,7 @@ from .batch import batches, load_labels
 from .checkpoint import load_state, save_state, save_weights
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
-from .loop import SAVE_EVERY, STATE, device_name
+from .loop import SAVE_EVERY, device_name
 
 STREAM = 0  # of random numbers; training has others
 
@@ -80,7 +80,7 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
         batches(job.parent("p_data"), settings["augment"], settings["batch_size"], key, device, group, shape) as images,
     ):
         fit = Fit(settings, shape, len(classes), settings["epochs"] * (len(images) // settings["batch_size"]), device)
-        fit.restore(load_state(job.checkpoints / STATE, device))
+        fit.restore(load_state(job.checkpoints, device))
         go_on(fit, job, images, received, group)
     accuracy = held_out_accuracy(fit.model, job, shape[1], device)
     print(f"held-out accuracy {accuracy:.4f}")
@@ -111,7 +111,7 @@ def go_on(fit: Fit, job: Job, images: Stream, received: list[int], group: Group)
         while fit.iteration < fit.total:
             stopping = stops(fit.iteration, received, group)
             if group.leads and (stopping or (fit.iteration and fit.iteration % SAVE_EVERY == 0)):
-                save_state(fit.snapshot(), job.checkpoints / STATE)
+                save_state(fit.snapshot(), job.checkpoints)
             if stopping:
                 raise StoppedError(f"{what}: stopped at iteration {fit.iteration}; run it again to go on.", *received)
             x, indices = images.batch(fit.iteration)

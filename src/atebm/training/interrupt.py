@@ -1,13 +1,18 @@
-"""SIGTERM (a scheduler's time limit, `kill`) and Ctrl-C: save and exit instead of losing work."""
+"""Signals (a scheduler's time limit, `kill`, Ctrl-C) and the end of a budget of time: save and exit, losing no work."""
 
+import math
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ..errors import ConfigError
 from .distributed import Group
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# USR1 is what schedulers send some time before the end, if asked for (sbatch --signal); ALRM, that a budget is used up.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM)
+BUDGET = "ATEBM_MINUTES"  # that a training may take at once
 ASK_EVERY = 20  # iterations: several processes must stop at the same one, so they ask each other now and then
 
 
@@ -22,7 +27,11 @@ def stops(iteration: int, received: list[int], group: Group) -> bool:
 
 @contextmanager
 def signals() -> Iterator[list[int]]:
-    """A list that holds the first signal received during the block; a second one ends the process as usual."""
+    """A list that holds the first signal received during the block; a second one ends the process as usual.
+
+    With a budget in the environment, the kernel sends one when that many minutes have passed. Raises ConfigError where
+    it is no positive number.
+    """
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -33,8 +42,25 @@ def signals() -> Iterator[list[int]]:
         for which, handler in previous.items():
             signal.signal(which, handler)
 
+    seconds = budget()
     previous = {which: signal.signal(which, note) for which in SIGNALS}
+    signal.setitimer(signal.ITIMER_REAL, seconds)  # of 0: never
     try:
         yield received
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         restore()
+
+
+def budget() -> float:
+    """Seconds that a training may take; 0 where there is no limit."""
+    minutes = os.environ.get(BUDGET)
+    if minutes is None:
+        return 0
+    try:
+        seconds = 60 * float(minutes)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < math.inf:
+        raise ConfigError(f"{BUDGET}={minutes}: give the minutes that a training may take at once, such as 230.")
+    return seconds

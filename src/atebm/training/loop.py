@@ -23,6 +23,7 @@ from ..energy.folding import frozen
 from ..energy.released import adopt
 from ..errors import ConfigError, ResultError, StoppedError
 from ..files import atomic
+from ..hardware import way
 from ..job import Job, record_of
 from ..progress import progress
 from . import schedule
@@ -45,7 +46,6 @@ from .precision import autocast, set_precision
 
 LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
 SAVE_EVERY = 500  # iterations, of runs without a monitor
-STATE = "state.pt"
 STREAMS = {"p_data": 1, "p_0": 2}  # of random numbers, by the images that they draw
 NOISE = 3  # the stream of Langevin dynamics
 OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss}
@@ -93,7 +93,7 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
     monitor = Monitor(job, device, group) if run["monitor"] else None
     reals = Stored(job.parent("p_data"))
     state = initial(job, reals.shape, device)
-    restore(state, load_state(job.checkpoints / STATE, device))
+    restore(state, load_state(job.checkpoints, device))
     per_K = schedule.iterations_per_K(run["schedule"]["epochs_per_K"], len(reals), run["batch_size"])
     update = updating(state, run, group)
     total, every = schedule.total_iterations(run["schedule"], per_K), run["monitor"]["every"] if monitor else SAVE_EVERY
@@ -105,6 +105,8 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
         progress(what, total, state.iteration, not group.leads) as report,
         curves(tensorboard, job) as watch,
     ):
+        if group.leads:
+            print(f"{what}, {way(device, run['precision'], run['compile'])}", flush=True)
         while state.iteration < total and not state.diverged:
             if stops(state.iteration, received, group):
                 save(state, job, group)
@@ -296,7 +298,7 @@ def curves(folder: Path | None, job: Job) -> Iterator[Callable[[dict[str, Any]],
 
 def save(state: State, job: Job, group: Group) -> None:
     if group.leads:
-        save_state(snapshot(state), job.checkpoints / STATE)
+        save_state(snapshot(state), job.checkpoints)
 
 
 def check(state: State, monitor: Monitor | None, run: dict[str, Any], total: int) -> None:
