@@ -4,27 +4,30 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo demo-all claims test lint readme environments format clean
+.PHONY: demo demo-all claims test bench lint readme environments format clean
 
 demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo; a few minutes on 2 cores
-	snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
+	python -m atebm warm snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
 	@echo
 	@cat results/table2.md
 	@echo
 	@echo "Look at results/fig1.png and results/figS2.png, and at the notebooks in results/notebooks/."
 
 demo-all: $(VENV)/.installed  ## every figure and table at scale demo; about 40 minutes on 2 cores
-	snakemake --cores all --config scale=demo --quiet reason
+	python -m atebm warm snakemake --cores all --config scale=demo --quiet reason
 	@echo
 	@echo "Look at results/, and at the notebooks in results/notebooks/."
 
 claims: $(VENV)/.installed  ## what several seeds say of the paper's claims, at scale demo; two and a half hours on 2 cores
-	snakemake --cores all results/claims.csv results/picture_checks.csv --config scale=demo --quiet reason
+	python -m atebm warm snakemake --cores all results/claims.csv results/picture_checks.csv --config scale=demo --quiet reason
 	@echo
 	@cat results/claims.md results/picture_checks.md
 
 test: $(VENV)/.installed  ## run all tests
 	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12
+
+bench: $(VENV)/.installed benchmarks/.peers/.installed  ## speed and memory beside other programs; 25 minutes on 2 idle cores
+	python benchmarks/bench.py
 
 lint: $(VENV)/.installed  ## formatting, types, workflow
 	ruff check
@@ -53,3 +56,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
+
+# Without a network these peers are missing, and what is compared with them is not measured.
+benchmarks/.peers/.installed: benchmarks/peers.txt | $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(@D) -r $< && touch $@ || true

@@ -10,24 +10,25 @@ less than the others by more than a few percent. They take turns as in engine.py
 - pyautoattack: APGD by the authors of Auto-PGD, in the same mode, on the same network.
 """
 
-import argparse
 import statistics
 from collections.abc import Callable
 
 import torch
-from engine import ROOT, SHAPE, Reference, TwoClasses, report, timed
+from engine import OURS, ROOT, Reference, TwoClasses, report, timed
 from pyautoattack.autopgd_base import APGDAttack
 from torch import Tensor, nn
-from turns import processor_line, verdict
+from turns import Findings, on_device, options_of, preamble
 
 from atebm import layers
 from atebm.attacks.apgd import auto_pgd_restarted, spheres
 from atebm.energy import Energy
 from atebm.energy.folding import frozen
 
+SHAPE = (3, 32, 32)
 EPS = 1.0  # of CIFAR-10's worst case
 CLIMB = 0.97  # of what the best peer gains, that every peer must
-LEAST = 1.4  # what the project wants: so many times as fast as torchattacks
+LEAST = 1.4  # what the project wants: so many times as fast as the fastest of the others
+OTHERS = ("torchattacks, fp32", "pyautoattack, fp32")
 
 
 def ours(model: Energy, x: Tensor, steps: int, restarts: int) -> Tensor:
@@ -51,12 +52,12 @@ def by_pyautoattack(model: nn.Module, x: Tensor, steps: int, restarts: int) -> T
 
 def peers_of(energy: Energy, x: Tensor, steps: int, restarts: int) -> dict[str, Callable[[], Tensor]]:
     reference = Reference(energy).to(x.device)
-    peers: dict[str, Callable[[], Tensor]] = {"ours, fp32": lambda: ours(energy, x, steps, restarts)}
+    peers: dict[str, Callable[[], Tensor]] = {OURS: lambda: ours(energy, x, steps, restarts)}
     peers["pyautoattack, fp32"] = lambda: by_pyautoattack(reference, x, steps, restarts)
     try:
         import torchattacks  # noqa: F401
     except ImportError:
-        print("torchattacks: not measured; pip install --no-deps torchattacks==3.5.1 (its pins do not fit our lock).")
+        print("- torchattacks: not measured (not installed)")
     else:
         peers["torchattacks, fp32"] = lambda: by_torchattacks(reference, x, steps, restarts)
     return peers
@@ -79,34 +80,28 @@ def equally_strong(energy: Energy, x: Tensor, peers: dict[str, Callable[[], Tens
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
+    parser = options_of(__doc__, 3)
     parser.add_argument("--images", type=int, default=8)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--restarts", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    device = torch.device(options.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("cuda: not measured (no GPU here)")
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    torch.manual_seed(0)
+    options = on_device(parser)
+    device, findings = options.device, Findings()
     network = layers.load(ROOT, ["scale=paper"])[0].model_dump()["runs"]["cifar10_ood"]["network"]
     energy = Energy(network, SHAPE).on(device).eval()
     x = torch.rand(options.images, *SHAPE, device=device)
 
-    print(f"{processor_line()}, {torch.get_num_threads()} thread(s) used")
-    print(f"GPU: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cuda: not measured (no GPU here)")
-    print(f"torch {torch.__version__}; {options.images} images, radius {EPS:g}, {options.rounds} rounds")
-    print(f"\nAuto-PGD, {options.steps} steps, {options.restarts} restarts, on untrained weights:")
+    preamble(device)
+    print(f"- {options.images} images, radius {EPS:g}, {options.rounds} rounds")
+    print(f"\nAuto-PGD, {options.steps} steps, {options.restarts} restarts, on untrained weights:\n")
     peers = peers_of(energy, x, options.steps, options.restarts)
     equally_strong(energy, x, peers)
     times = timed(peers, options.rounds, device)
-    report("Auto-PGD", times)
+    report("Auto-PGD", times, findings)
+    findings.at_least("Auto-PGD", times, OTHERS, OURS, LEAST)
+    print()
     for name, values in times.items():
         print(f"- {name}: {options.images / statistics.median(values):.3g} attacked images/s")
-    print(verdict("Auto-PGD", times, "torchattacks, fp32", "ours, fp32", LEAST))
+    findings.write(options.json)
 
 
 if __name__ == "__main__":

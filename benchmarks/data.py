@@ -12,7 +12,6 @@ the process and its workers ran for, others' turns on the cores left out; with a
   same number of workers as above, classic transforms on Pillow's images.
 """
 
-import argparse
 import io
 import resource
 import tarfile
@@ -34,7 +33,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR10, ImageFolder
-from turns import Times, in_turns, processor_line, quartiles, ratios, verdict
+from turns import Findings, Times, in_turns, on_device, options_of, preamble, quartiles, ratios
 
 from atebm import layers
 from atebm.data.index import pictures_of
@@ -154,28 +153,27 @@ def measured(peers: dict[str, Callable[[], Iterable[Tensor]]], rounds: int, devi
     return in_turns({name: partial(seconds, epoch, device) for name, epoch in peers.items()}, rounds)
 
 
-def report(what: str, times: Times, images: int, peer: str, least: float, device: torch.device) -> None:
+def report(
+    what: str, times: Times, images: int, peer: str, least: float, device: torch.device, findings: Findings
+) -> None:
     per = "images a second, of one core" if device.type == "cpu" else "images a second"
     print(f"\n| {what} | {per}: median (quartiles) | time / time of ours (quartiles) |\n|---|---|---|")
-    for name, values in times.items():
+    for name, values in findings.keep(what, times, OURS).items():
         speed = quartiles([images / s for s in values], "%.0f")
         print(f"| {name} | {speed} | {quartiles(ratios(times, name, OURS), '%.2f')} |")
-    print(f"\n{verdict(what, times, peer, OURS, least)}", flush=True)
+    print()
+    findings.at_least(what, times, peer, OURS, least)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--rounds", type=int, default=9)
-    options = parser.parse_args()
-    device, workers = torch.device(options.device), workers_of(1)
+    options = on_device(options_of(__doc__, 9))
+    device, workers, findings = options.device, workers_of(1), Findings()
     torch.set_num_threads(1)
     runs = layers.load(ROOT, ["scale=paper"])[0].model_dump()["runs"]
 
-    print(processor_line())
-    print(f"GPU: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cuda: not measured (no GPU here)")
-    print(f"torch {torch.__version__}, torchvision {torchvision.__version__}, Pillow {PIL.__version__}")
-    print(f"{options.rounds} rounds, {workers} workers")
+    preamble(device)
+    print(f"- torchvision {torchvision.__version__}, Pillow {PIL.__version__}")
+    print(f"- {options.rounds} rounds, {workers} workers")
 
     run = runs["celebahq256"]
     how, batch = run["augment"]["p_0"], run["batch_size"]
@@ -188,7 +186,7 @@ def main() -> None:
             "ImageFolder": partial(loaded, folders, batch, device, workers),
         }
         times = measured(peers, options.rounds, device)
-    report("image files, 500 x 375 to 256 pixels", times, FILES, "ImageFolder", 1, device)
+    report("image files, 500 x 375 to 256 pixels", times, FILES, "ImageFolder", 1, device, findings)
 
     for name, size, n, peer in (("cifar10", 32, 4096, "CIFAR10"), ("celebahq256", 256, 200, "dataset like CIFAR10")):
         run = runs[name]
@@ -198,7 +196,9 @@ def main() -> None:
             OURS: from_device(images, how, batch, device),
             peer: partial(loaded, Array(images, classic(how, size)), batch, device, workers),
         }
-        report(f"resident, {size} pixels, {how['name']}", measured(peers, options.rounds, device), n, peer, 5, device)
+        times = measured(peers, options.rounds, device)
+        report(f"resident, {size} pixels, {how['name']}", times, n, peer, 5, device, findings)
+    findings.write(options.json)
 
 
 if __name__ == "__main__":

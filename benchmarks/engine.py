@@ -1,26 +1,31 @@
-"""A PGD step and a training iteration beside torchattacks and a plain loop: `python benchmarks/engine.py`.
+"""A PGD step and a training iteration beside other libraries and a plain loop: `python benchmarks/engine.py`.
 
-CIFAR-10's ResNet50 with run `cifar10` at the paper's scale. All peers hold the same weights and climb the same f; that
-they do equal work is asserted before anything is timed. They take turns within each round, and what is reported are
-medians and quartiles over the rounds: of times, and of ratios within a round, which a busy machine moves less. On a
-CPU, of which one thread is used, times are those that the process ran for, others' turns on that core left out.
+Three networks, as runs of the paper's scale and of scale demo have them: CIFAR-10's ResNet50, the small one, and the
+discriminator of the 256x256 tasks. All peers hold the same weights and climb the same f; that they do equal work is
+asserted before anything is timed. They take turns within each round, and what is reported are medians and quartiles
+over the rounds: of times, and of ratios within a round, which a busy machine moves less. On a CPU, of which one thread
+is used, times are those that the process ran for, others' turns on that core left out.
 
 - ours: `pgd` inside `frozen`, and `loop.iterate`, as training calls them; memory is kept as `python -m atebm` keeps it.
-  On a GPU an iteration is one CUDA graph, but for `ours kernel by kernel`.
-- torchattacks: its PGDL2 on torchvision's ResNet50 as a classifier with logits (0, f) and label 0.
-- plain loop: torchvision's network, `.backward()` on f(x).sum() in attacks too, so that parameters gather gradients
-  until they are zeroed. Its batches are given to it already augmented, for free.
+  On a GPU an iteration is one CUDA graph, but for `ours kernel by kernel`, and both are measured compiled, too.
+- torchattacks, ART, foolbox: their L2 PGD without a random start, in a ball that nothing leaves, on a classifier with
+  logits (0, f), whose cross-entropy at label 0 grows with f. Of ART and foolbox only the steps are called, without the
+  predictions that they add at the end.
+- plain loop: `.backward()` on f(x).sum() in attacks too, so that parameters gather gradients until they are zeroed. Its
+  batches are given to it already augmented, for free.
 
-The peers' BatchNorm is in eval mode, their memory contiguous (NCHW), as people write it; for them cuDNN
-may choose algorithms that add in another order each time, for ours it may not.
+The peers' network is torchvision's ResNet50 with BatchNorm in eval mode, or the same module as ours; its memory is
+contiguous (NCHW), as people write it; for them cuDNN may choose algorithms that add in another order each time, for
+ours it may not. A peer that is not installed is not measured.
 """
 
-import argparse
 import copy
+import importlib.util
 import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pipe, get_context
 from pathlib import Path
@@ -32,7 +37,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torchvision.models.resnet import Bottleneck, ResNet
-from turns import Times, in_turns, processor, processor_line, quartiles, ratios, verdict
+from turns import Findings, Times, in_turns, on_device, options_of, preamble, processor, quartiles, ratios
 
 from atebm import layers
 from atebm.attacks.pgd import pgd
@@ -45,21 +50,47 @@ from atebm.training.distributed import ALONE
 from atebm.training.precision import autocast, set_precision
 
 ROOT = Path(__file__).resolve().parents[1]
-SHAPE, IMAGES = (3, 32, 32), 256
-PGD_STEPS = 2  # of one timed attack; times are per step
+IMAGES = 256
+FARTHEST = 1e4  # radius of a ball that nothing leaves
 # Largest distance of a peer's images from those of `ours, fp32`, relative to the way these went. A ReLU that rounding
 # switches changes a gradient by its whole share: hence more than the last digits. Found: 0.0013 and 0.1; other work, 1.
 TOLERANCE = {"fp32": 5e-3, "tf32": 5e-2, "bf16": 0.2}
 # Likewise of parameters' gradients, after an attack of 5 steps each and R1. Found: 0.008 and 0.13.
 GRADIENT_TOLERANCE = {"fp32": 3e-2, "tf32": 0.1, "bf16": 0.3}
+OURS, PLAIN = "ours, fp32", "plain loop, fp32"
+LIBRARIES = {"torchattacks": "torchattacks", "ART": "art", "foolbox": "foolbox"}  # and what they are imported as
+OTHERS = tuple(f"{name}, fp32" for name in LIBRARIES)
 MINIMUM = {  # what the project wants: (slower, faster, at least this many times)
-    "PGD step": [
-        ("torchattacks, fp32", "ours, fp32", 1.4),
-        ("plain loop, fp32", "ours, fp32", 1.8),
-        ("plain loop, fp32", "ours, bf16", 2.5),
-    ],
-    "iteration, K = 5": [("plain loop, fp32", "ours, fp32", 1.5)],
-    "iteration, K = 25": [("plain loop, bf16", "ours compiled, bf16", 4.0)],  # on a GPU alone
+    "ResNet50, PGD step": [(OTHERS, OURS, 1.4), (PLAIN, OURS, 1.8), (PLAIN, "ours, bf16", 2.5)],
+    "small, PGD step": [((*OTHERS, PLAIN), OURS, 1.3)],
+    "ResNet50, iteration, K = 25 and R1": [("plain loop, bf16", "ours compiled, bf16", 4.0)],  # on a GPU alone
+}
+ITERATION = 1.5  # likewise of every iteration: so many times as fast as the plain loop
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network as a run of some scale has it, and how much work is timed at once."""
+
+    scale: str
+    run: str
+    shape: tuple[int, int, int]
+    steps: int  # of one timed attack; times are per step
+    batch: dict[str, int]  # by device
+    iterations: dict[str, list[tuple[int, float]]]  # by device, K and r1
+
+
+CASES = {
+    # A batch not of 16 or less: there PyTorch computes 1x1 convolutions otherwise if it has one thread.
+    "ResNet50": Case(
+        *("paper", "cifar10", (3, 32, 32), 2, {"cpu": 20, "cuda": 32}),
+        {"cpu": [(0, 0), (5, 0.01)], "cuda": [(0, 0), (5, 0.01), (25, 0.01)]},
+    ),
+    "small": Case(
+        *("demo", "cifar10", (1, 16, 16), 16, {"cpu": 64, "cuda": 64}),
+        {device: [(0, 0), (5, 0), (25, 0), (5, 0.1)] for device in ("cpu", "cuda")},
+    ),
+    "discriminator256": Case("paper", "celebahq256", (3, 256, 256), 1, {"cpu": 2, "cuda": 40}, {"cpu": [], "cuda": []}),
 }
 
 
@@ -96,6 +127,20 @@ def theirs(energy: Energy) -> list[nn.Parameter]:
     return [*sum(parameters, ()), energy.network.head.weight, energy.network.head.bias]
 
 
+def reference_of(energy: Energy) -> nn.Module:
+    """f with the same weights, as people would write it."""
+    if any(isinstance(module, ConvAffine) for module in energy.modules()):
+        return Reference(energy).to(energy.mean.device)
+    return copy.deepcopy(energy).to(memory_format=torch.contiguous_format)
+
+
+def parameters_of(model: nn.Module) -> list[nn.Parameter]:
+    """In one order, of an energy and of its reference."""
+    if isinstance(model, Reference):
+        return model.mine()
+    return theirs(model) if any(isinstance(m, ConvAffine) for m in model.modules()) else list(model.parameters())
+
+
 class TwoClasses(nn.Module):
     """f as a classifier with logits (0, f): cross-entropy against label 0 grows with f."""
 
@@ -121,8 +166,36 @@ def attack_torchattacks(model: nn.Module, x: Tensor, K: int, step_size: float) -
 
     torch.backends.cudnn.deterministic = False
     classifier = TwoClasses(model).eval()  # or else it puts BatchNorm into training mode when it ends
-    attack = PGDL2(classifier, eps=1e4, alpha=step_size, steps=K, random_start=False)
+    attack = PGDL2(classifier, eps=FARTHEST, alpha=step_size, steps=K, random_start=False)
     return attack(x, torch.zeros(len(x), dtype=torch.long, device=x.device))
+
+
+def attack_art(model: nn.Module, x: Tensor, K: int, step_size: float) -> Tensor:
+    from art.attacks.evasion import ProjectedGradientDescentPyTorch
+    from art.estimators.classification import PyTorchClassifier
+
+    torch.backends.cudnn.deterministic = False
+    kind = "gpu" if x.is_cuda else "cpu"
+    classifier = PyTorchClassifier(
+        TwoClasses(model).eval(), nn.CrossEntropyLoss(), x.shape[1:], 2, clip_values=(0, 1), device_type=kind
+    )
+    attack = ProjectedGradientDescentPyTorch(
+        classifier, norm=2, eps=FARTHEST, eps_step=step_size, max_iter=K, batch_size=len(x), verbose=False
+    )
+    labels = F.one_hot(torch.zeros(len(x), dtype=torch.long), 2).float()
+    # Not generate(), which predicts all images before and after, for a line of its log.
+    return torch.from_numpy(attack._generate_batch(x, labels, None, FARTHEST, step_size)).to(x.device)
+
+
+def attack_foolbox(model: nn.Module, x: Tensor, K: int, step_size: float) -> Tensor:
+    from foolbox import PyTorchModel
+    from foolbox.attacks import L2ProjectedGradientDescentAttack
+
+    torch.backends.cudnn.deterministic = False
+    classifier = PyTorchModel(TwoClasses(model).eval(), bounds=(0, 1), device=x.device)
+    attack = L2ProjectedGradientDescentAttack(abs_stepsize=step_size, steps=K, random_start=False)
+    labels = torch.zeros(len(x), dtype=torch.long, device=x.device)
+    return attack.run(classifier, x, labels, epsilon=FARTHEST)
 
 
 def attack_plain(model: nn.Module, x: Tensor, K: int, step_size: float) -> Tensor:
@@ -143,12 +216,13 @@ def iterate_plain(
     with autocast(run["precision"], x.device):
         x = attack_plain(model, x, run["in_attack"]["steps"], -run["in_attack"]["step_size"])
         z = attack_plain(model, z, K, run["step_size"])
-        x.requires_grad_()
+        x.requires_grad_(run["r1"] > 0)
         f_x, f_z = model(x), model(z)
         labels = torch.cat([torch.ones_like(f_x), torch.zeros_like(f_z)])
         loss = F.binary_cross_entropy_with_logits(torch.cat([f_x, f_z]), labels)
-        (gradient,) = torch.autograd.grad(f_x.sum(), x, create_graph=True)
-        loss = loss + run["r1"] * 0.5 * gradient.flatten(1).square().sum(1).mean()
+        if run["r1"]:
+            (gradient,) = torch.autograd.grad(f_x.sum(), x, create_graph=True)
+            loss = loss + run["r1"] * 0.5 * gradient.flatten(1).square().sum(1).mean()
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -216,39 +290,47 @@ def under(precision: str, device: torch.device, work: Callable[..., Any], *argum
 def equal(name: str, found: Sequence[Tensor], expected: Sequence[Tensor], tolerance: float) -> None:
     difference = torch.cat([(a - b).flatten() for a, b in zip(found, expected, strict=True)]).norm()
     relative = float(difference / torch.cat([b.flatten() for b in expected]).norm())
-    print(f"  {name}: off by {relative:.1e} (at most {tolerance:g})", flush=True)
+    print(f"- {name}: off by {relative:.1e} (at most {tolerance:g})", flush=True)
     if not relative <= tolerance:
         raise SystemExit(f"{name} does other work than `ours, fp32`: its result is off by {relative:.1e}.")
 
 
-def attacks(energy: Energy, kinds: Sequence[str], step_size: float, batch: int, rounds: int) -> Times:
+def installed() -> dict[str, Callable[..., Tensor]]:
+    """The attacks of those libraries that are here."""
+    found = {"torchattacks": attack_torchattacks, "ART": attack_art, "foolbox": attack_foolbox}
+    return {name: found[name] for name, module in LIBRARIES.items() if importlib.util.find_spec(module)}
+
+
+def attacks(energy: Energy, case: Case, kinds: Sequence[str], step_size: float, rounds: int) -> Times:
+    """Seconds of a step of ours, of libraries and of the plain loop; of libraries in fp32 alone."""
     device = energy.mean.device
-    x = torch.rand(batch, *SHAPE, device=device)
-    reference, compiled = Reference(energy).to(device), copy.deepcopy(energy)
-    compiled.compile()
-    variants = {"ours": (attack_ours, energy), "ours compiled": (attack_ours, compiled)}
-    variants |= {"torchattacks": (attack_torchattacks, reference), "plain loop": (attack_plain, reference)}
-    if not shutil.which("c++"):
-        del variants["ours compiled"]
-    try:
-        import torchattacks  # noqa: F401
-    except ImportError:
-        del variants["torchattacks"]
+    x = torch.rand(case.batch[device.type], *case.shape, device=device)
+    reference = reference_of(energy)
+    variants: dict[str, tuple[Callable[..., Tensor], nn.Module]] = {"ours": (attack_ours, energy)}
+    if device.type == "cuda" and shutil.which("c++"):  # on a CPU core, compiling takes longer than measuring
+        variants["ours compiled"] = attack_ours, copy.deepcopy(energy)
+        variants["ours compiled"][1].compile()
+    variants |= {name: (attack, reference) for name, attack in installed().items()}
+    variants["plain loop"] = attack_plain, reference
     peers: dict[str, Callable[[], Tensor]] = {}
     for precision in kinds:
         for name, (attack, model) in variants.items():
-            arguments = (precision, device, attack, model, x, PGD_STEPS, step_size)
-            peers[f"{name}, {precision}"] = lambda arguments=arguments: under(*arguments)
-    print(f"\nSame images after {PGD_STEPS} PGD steps, relative to the way that they went:")
-    moved = peers["ours, fp32"]() - x
+            if name not in LIBRARIES or precision == "fp32":
+                arguments = (precision, device, attack, model, x, case.steps, step_size)
+                peers[f"{name}, {precision}"] = partial(under, *arguments)
+    print(f"\nSame images after {case.steps} PGD steps, relative to the way that they went:\n")
+    moved = peers[OURS]() - x
     for name, attack in peers.items():
         equal(name, [attack() - x], [moved], TOLERANCE[name.split(", ")[1]])
-    return {name: [s / PGD_STEPS for s in values] for name, values in timed(peers, rounds, device).items()}
+    return {name: [s / case.steps for s in values] for name, values in timed(peers, rounds, device).items()}
 
 
-def iterations(energy: Energy, run: dict[str, Any], kinds: Sequence[str], K: int, rounds: int) -> Times:
-    device = energy.mean.device
-    p_data, p_0 = resident(run, device)
+def iterations(
+    energy: Energy, case: Case, run: dict[str, Any], kinds: Sequence[str], K: int, r1: float, rounds: int
+) -> Times:
+    """Seconds of an iteration of ours and of the plain loop, and of a large product of matrices."""
+    device, run = energy.mean.device, run | {"r1": r1}
+    p_data, p_0 = resident(run, case.shape, device)
     x, z = (stream.batch(0)[0].contiguous() for stream in (p_data, p_0))
     peers: dict[str, Callable[[], None]] = {}
     gradients: dict[str, list[nn.Parameter]] = {}
@@ -257,7 +339,7 @@ def iterations(energy: Energy, run: dict[str, Any], kinds: Sequence[str], K: int
         variants = {"ours": copy.deepcopy(energy)}
         if device.type == "cuda":
             variants["ours kernel by kernel"] = copy.deepcopy(energy)
-            if shutil.which("c++"):  # on a CPU core, compiling takes longer than measuring
+            if shutil.which("c++"):
                 variants["ours compiled"] = copy.deepcopy(energy)
                 variants["ours compiled"].compile()
         for name, model in variants.items():
@@ -267,32 +349,35 @@ def iterations(energy: Energy, run: dict[str, Any], kinds: Sequence[str], K: int
                 update = partial(loop.update_weights, state, settings, ALONE)
             work = partial(iterate_ours, state, settings, p_data, p_0, K, update)
             peers[f"{name}, {precision}"] = work
-            gradients[f"{name}, {precision}"] = theirs(model)
-        plain = Reference(energy).to(device)
+            gradients[f"{name}, {precision}"] = parameters_of(model)
+        plain = reference_of(energy)
         optimizer = torch.optim.Adam(plain.parameters(), lr=run["optimizer"]["lr"], betas=run["optimizer"]["betas"])
-        peers[f"plain loop, {precision}"] = lambda settings=settings, plain=plain, optimizer=optimizer: plain_under(
-            settings, plain, optimizer, x, z, K
-        )
-        gradients[f"plain loop, {precision}"] = plain.mine()
-    print(f"\nSame gradients of the first iteration at K = {K}, relative to their length:")
+        peers[f"plain loop, {precision}"] = partial(plain_under, settings, plain, optimizer, x, z, K)
+        gradients[f"plain loop, {precision}"] = parameters_of(plain)
+    print(f"\nSame gradients of the first iteration, {said(K, r1)}, relative to their length:\n")
     for name, work in peers.items():
         work()
-        ours = gradients["ours, fp32"]
+        ours = gradients[OURS]
         found = [a.grad[: len(b)] for a, b in zip(gradients[name], ours, strict=True)]
         equal(name, found, [b.grad for b in ours], GRADIENT_TOLERANCE[name.split(", ")[1]])
-    for work in peers.values():  # a second time, at which CUDA graphs are made
-        work()
+    if device.type == "cuda":
+        for work in peers.values():  # a second time, at which CUDA graphs are made
+            work()
     for precision in kinds:
-        peers[f"product of matrices, {precision}"] = product(precision, device)
+        peers[f"{PRODUCT}, {precision}"] = product(precision, device)
     return timed(peers, rounds, device)
 
 
-def resident(run: dict[str, Any], device: torch.device) -> list[Resident]:
+def said(K: int, r1: float) -> str:
+    return f"K = {K}" + (" and R1" if r1 else "")
+
+
+def resident(run: dict[str, Any], shape: tuple[int, int, int], device: torch.device) -> list[Resident]:
     """p_data and p_0: noise."""
     rows = range(run["batch_size"])
     return [
         Resident(
-            torch.randint(256, (IMAGES, *SHAPE), dtype=torch.uint8, device=device),
+            torch.randint(256, (IMAGES, *shape), dtype=torch.uint8, device=device),
             Recipe(run["augment"][role], len(rows), rows, run["seed"], number),
         )
         for role, number in loop.STREAMS.items()
@@ -346,88 +431,89 @@ class Flops(TorchDispatchMode):
         return result
 
 
-def flops_of(energy: Energy, run: dict[str, Any], K: int) -> int:
+def flops_of(energy: Energy, case: Case, run: dict[str, Any], K: int) -> int:
     """Of the convolutions and matrix products of one iteration of ours: those of a batch of 1, times the batch."""
     model, single = copy.deepcopy(energy), run | {"batch_size": 1}
     with Flops() as counter:
         state = state_of(model, run, K)
         update = partial(loop.update_weights, state, single, ALONE)
-        iterate_ours(state, single, *resident(single, energy.mean.device), K, update)
+        iterate_ours(state, single, *resident(single, case.shape, energy.mean.device), K, update)
     return counter.total * run["batch_size"]
 
 
 # --- reporting ----------------------------------------------------------------------------------------------------
 
+PRODUCT = "product of matrices"
 
-def report(what: str, times: Times) -> None:
-    print(f"\n| {what} | median ms (quartiles) | time / time of ours, fp32 (quartiles) |\n|---|---|---|")
-    for name, values in times.items():
-        if name.startswith("product of"):
-            continue  # a speed, for report_floor
-        milliseconds = quartiles([1000 * s for s in values], "%.1f")
-        print(f"| {name} | {milliseconds} | {quartiles(ratios(times, name, 'ours, fp32'), '%.2f')} |")
+
+def report(what: str, times: Times, findings: Findings) -> None:
+    print(f"\n| {what} | median ms (quartiles) | time / time of {OURS} (quartiles) |\n|---|---|---|")
+    kept = {name: values for name, values in times.items() if not name.startswith(PRODUCT)}  # a speed, for report_floor
+    for name, values in findings.keep(what, kept, OURS).items():
+        milliseconds = quartiles([1000 * s for s in values], "%.2f" if values[0] < 0.1 else "%.1f")
+        print(f"| {name} | {milliseconds} | {quartiles(ratios(times, name, OURS), '%.2f')} |")
     print()
     for slower, faster, least in MINIMUM.get(what, []):
-        print(verdict(what, times, slower, faster, least), flush=True)
+        findings.at_least(what, times, slower, faster, least)
+    if "iteration" in what:
+        findings.at_least(what, times, PLAIN, OURS, ITERATION)
 
 
 def report_floor(what: str, times: Times, flops: int, device: torch.device) -> None:
     """How much of an iteration is its arithmetic at the speed of the large product in the same round."""
-    print(f"{what} of ours: {flops / 1e12:.2f} TFLOP. Floor: these at the speed of a large product of matrices.\n")
+    print(f"\n{what} of ours: {flops / 1e12:.3g} TFLOP. Floor: these at the speed of a large product of matrices.\n")
     done = 2 * size_of_product(device) ** 3
     for name in [name for name in times if name.startswith("ours")]:
-        products = times[f"product of matrices, {name.split(', ')[1]}"]
+        products = times[f"{PRODUCT}, {name.split(', ')[1]}"]
         floor = [flops / done * s for s in products]
         share = quartiles([100 * low / s for low, s in zip(floor, times[name], strict=True)], "%.0f")
         speed = done / statistics.median(products) / 1e9
         print(
-            f"- {name}: {1000 * statistics.median(times[name]):.0f} ms, of which the floor of "
-            f"{1000 * statistics.median(floor):.0f} ms ({speed:.0f} GFLOP/s) is {share} %",
+            f"- {name}: {1000 * statistics.median(times[name]):.3g} ms, of which the floor of "
+            f"{1000 * statistics.median(floor):.3g} ms ({speed:.0f} GFLOP/s) is {share} %",
             flush=True,
         )
 
 
+def run_of(case: Case, batch: int) -> dict[str, Any]:
+    config, _ = layers.load(ROOT, [f"scale={case.scale}"])
+    return config.model_dump()["runs"][case.run] | {"seed": 0, "batch_size": batch}
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--batch", type=int, default=32, help="32 is the paper's")
-    # Not 16 or less: there PyTorch computes 1x1 convolutions otherwise if it has one thread.
-    parser.add_argument("--iteration-batch", type=int, help="like --batch, but 20 on a CPU, to end in minutes")
+    parser = options_of(__doc__, 5)
     parser.add_argument(
-        "--precision", nargs="+", help="some of those that this device computes, fp32 first; all of them"
+        "--iteration-rounds", type=int, help="as --rounds, but 3 for ResNet50 on a CPU, to end in minutes"
     )
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    device = torch.device(options.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("cuda: not measured (no GPU here)")
-    batch = options.iteration_batch or (options.batch if device.type == "cuda" else min(options.batch, 20))
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    torch.manual_seed(0)
-    config, _ = layers.load(ROOT, ["scale=paper"])
-    run = config.model_dump()["runs"]["cifar10"] | {"seed": 0, "batch_size": batch}
-    energy = Energy(run["network"], SHAPE).on(device)
+    parser.add_argument("--networks", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--precision", nargs="+", help="some of those that this device computes, fp32 first")
+    options = on_device(parser)
+    device, findings = options.device, Findings()
     kinds = options.precision or precisions(device)
+    few = device.type == "cpu"
 
-    print(f"{processor_line()}, {torch.get_num_threads()} thread(s) used")
-    print(f"GPU: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "cuda: not measured (no GPU here)")
-    print(f"torch {torch.__version__}; batch {options.batch}, of iterations {batch} (the paper's: 32)")
-    print(f"{options.rounds} rounds")
+    preamble(device)
+    print(f"- {options.rounds} rounds")
     if "bf16" not in precisions(device):
-        print("bf16: not measured (this device has no such instructions)")
-    if not shutil.which("c++"):
-        print("compiled: not measured (no C++ compiler here)")
-    try:
-        import torchattacks  # noqa: F401
-    except ImportError:
-        print("torchattacks: not measured; pip install --no-deps torchattacks==3.5.1 (its pins do not fit our lock).")
-
-    report("PGD step", attacks(energy, kinds, run["step_size"], options.batch, options.rounds))
-    for K in [5, 25] if device.type == "cuda" else [5]:
-        times = iterations(energy, run, kinds, K, options.rounds)
-        report(f"iteration, K = {K}", times)
-        report_floor(f"iteration, K = {K}", times, flops_of(energy, run, K), device)
+        print("- bf16: not measured (this device has no such instructions)")
+    for name in sorted(LIBRARIES.keys() - installed()):
+        print(f"- {name}: not measured (not installed)")
+    for name in options.networks:
+        case = CASES[name]
+        run = run_of(case, case.batch[device.type])
+        energy = Energy(run["network"], case.shape).on(device)
+        print(f"\n## {name}, {' x '.join(map(str, case.shape))}, batch {case.batch[device.type]}")
+        report(f"{name}, PGD step", attacks(energy, case, kinds, run["step_size"], options.rounds), findings)
+        for K, r1 in case.iterations[device.type]:
+            rounds = options.iteration_rounds or (
+                min(3, options.rounds) if few and name == "ResNet50" else options.rounds
+            )
+            of = options.precision or (["fp32"] if few else kinds)
+            what, times = f"{name}, iteration, {said(K, r1)}", iterations(energy, case, run, of, K, r1, rounds)
+            report(what, times, findings)
+            if name == "ResNet50":
+                report_floor(what, times, flops_of(energy, case, run | {"r1": r1}, K), device)
+    findings.write(options.json)
 
 
 if __name__ == "__main__":

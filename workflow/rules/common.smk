@@ -30,8 +30,6 @@ except ConfigError as error:
     sys.exit(f"error: {error}")
 PLAN.write(Path())
 STALE = request(PLAN, Path())  # renderings that show something else than this plan
-# Jobs that want a GPU, where there may be one. A profile or `--resources gpu=N` says how many run at once.
-GPU = int(config["device"] == "cuda" or config["device"] == "auto" and shutil.which("nvidia-smi") is not None)
 WORKERS = 16 if config["scale"] == "paper" else 1  # processes that prepare a set, as far as there are cores
 # One process per GPU of a run; torchrun ends them all when one fails.
 GPUS = config["gpus_per_run"]
@@ -90,6 +88,19 @@ def to_fetch(step):
 def outputs(kind):
     """All files of a step of this kind, as patterns."""
     return [f"work/{kind}/{{id}}/{file}" for file in FILES[kind]]
+
+
+def one_gpu(wildcards):
+    """The GPUs that a job asks for where there may be one: here, or on other machines, which may have what this one lacks.
+
+    A profile or `--resources gpu=N` says how many run at once.
+    """
+    present = shutil.which("nvidia-smi") is not None or not workflow.local_exec
+    return int(config["device"] == "cuda" or config["device"] == "auto" and present)
+
+
+def gpus_of_a_run(wildcards):
+    return GPUS * one_gpu(wildcards)
 
 
 def every_core(wildcards):

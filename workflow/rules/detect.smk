@@ -10,7 +10,7 @@ rule attack:
     conda:
         "../envs/torch.yaml"
     resources:
-        gpu=GPU,
+        gpu=one_gpu,
     message:
         "attack {wildcards.id}, shard {wildcards.shard}; follow it in {log}"
     shell:

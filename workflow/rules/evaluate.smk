@@ -10,7 +10,7 @@ rule features:
     conda:
         "../envs/torch.yaml"
     resources:
-        gpu=GPU,
+        gpu=one_gpu,
     message:
         "extract features of {wildcards.id}"
     shell:
@@ -46,7 +46,7 @@ rule neighbours:
     conda:
         "../envs/torch.yaml"
     resources:
-        gpu=GPU,
+        gpu=one_gpu,
     message:
         "search the neighbours of {wildcards.id}"
     shell:

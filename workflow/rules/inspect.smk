@@ -47,7 +47,7 @@ rule timing:
         "../envs/torch.yaml"
     threads: every_core
     resources:
-        gpu=GPU,
+        gpu=one_gpu,
     message:
         "measure the time of sampling, {wildcards.id}, alone on this machine"
     shell:

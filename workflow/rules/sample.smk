@@ -10,7 +10,7 @@ rule sample:
     conda:
         "../envs/torch.yaml"
     resources:
-        gpu=GPU,
+        gpu=one_gpu,
     message:
         "sample {wildcards.id}, shard {wildcards.shard}; follow it in {log}"
     shell:
@@ -45,7 +45,7 @@ rule ascent:
     conda:
         "../envs/torch.yaml"
     resources:
-        gpu=GPU,
+        gpu=one_gpu,
     message:
         "climb f, {wildcards.id}; follow it in {log}"
     shell:

@@ -11,7 +11,7 @@ rule extractor:
     conda:
         "../envs/torch.yaml"
     resources:
-        gpu=GPU,
+        gpu=one_gpu,
     message:
         "train the extractor {wildcards.id}; follow it in {log}"
     shell:
@@ -32,7 +32,7 @@ rule pretrain:
     conda:
         "../envs/torch.yaml"
     resources:
-        gpu=GPU * GPUS,
+        gpu=gpus_of_a_run,
     params:
         launch=LAUNCH,
     message:
@@ -56,7 +56,7 @@ rule train:
     conda:
         "../envs/torch.yaml"
     resources:
-        gpu=GPU * GPUS,
+        gpu=gpus_of_a_run,
     params:
         launch=LAUNCH,
     message:
