@@ -2,12 +2,49 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows `start` to `stop` of the array in a .npy file, which stay there: `rows[i:j]` is a copy of some of them.
+
+    The file is mapped anew for each part, since a mapping's pages count as this process's memory as long as it lives.
+    """
+
+    path: Path
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, path: Path, n: int | None = None) -> "Rows":
+        """The first `n`, or all."""
+        return cls(path, 0, len(np.load(path, mmap_mode="r")[:n]))
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self), *np.load(self.path, mmap_mode="r").shape[1:])
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        first, end, _ = rows.indices(len(self))
+        return np.array(np.load(self.path, mmap_mode="r")[self.start + first : self.start + end])
+
+    def split(self, count: int) -> "list[Rows]":
+        """In `count` parts, as np.array_split."""
+        parts = np.array_split(np.arange(self.start, self.stop), count)
+        return [Rows(self.path, int(part[0]), int(part[-1]) + 1) for part in parts]
+
+    def first(self, n: int) -> "Rows":
+        return Rows(self.path, self.start, min(self.start + n, self.stop))
 
 
 def begin(file: IO[bytes], dtype: DTypeLike, shape: Sequence[int]) -> None:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigvalsh, helmert
 from scipy.linalg.lapack import dsygst
 
+from ..arrays import Rows
+
 Array = NDArray[np.floating]  # float64
 
 BLOCK = 2048  # rows that are float64 at once
@@ -22,17 +24,22 @@ class Gaussian:
     known_root: Array | None = None  # (d, N - 1)
 
     @classmethod
-    def of(cls, features: NDArray[np.floating]) -> "Gaussian":
+    def of(cls, features: NDArray[np.floating] | Rows) -> "Gaussian":
         """Fitted to (N, d) features, N >= 2, with the unbiased covariance of TTUR's code.
 
         Block by block: 50,000 x 2,048 features would be 0.8 GB in float64, and np.cov makes two more copies of them.
         """
-        mean = features.mean(axis=0, dtype=np.float64)
-        covariance = np.zeros((len(mean), len(mean)))
-        for start in range(0, len(features), BLOCK):
-            centred = features[start : start + BLOCK] - mean
+        n, d = features.shape
+        blocks = [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
+        total = np.zeros((1, d))
+        for block in blocks:  # row after row, as one sum of them all would add
+            total = np.concatenate([total, features[block]]).sum(axis=0, keepdims=True, dtype=np.float64)
+        mean = total[0] / n
+        covariance = np.zeros((d, d))
+        for block in blocks:
+            centred = features[block] - mean
             covariance += centred.T @ centred
-        return cls(mean, covariance / (len(features) - 1), root_of_few(features))
+        return cls(mean, covariance / (n - 1), root_of_few(features[:]) if n <= d else None)
 
     @cached_property
     def root(self) -> Array:
@@ -52,15 +59,13 @@ class Gaussian:
         return root
 
 
-def root_of_few(features: NDArray[np.floating]) -> Array | None:
-    """R (d, N - 1) with R R^T the covariance of features (N, d), N <= d; None of more, of which it is no shorter way.
+def root_of_few(features: NDArray[np.floating]) -> Array:
+    """R (d, N - 1) with R R^T the covariance of features (N, d), N <= d; of more it would be no shorter way.
 
     Contrasts of the images, the rows of Helmert's matrix, in place of their differences from the mean, which are N and
     of rank N - 1. No eigenvalues of a (d, d) matrix are needed: those took seconds.
     """
-    n, d = features.shape
-    if n > d:
-        return None
+    n = len(features)
     root: Array = (helmert(n) @ features.astype(np.float64)).T / np.sqrt(n - 1)
     return root
 

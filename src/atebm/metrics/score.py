@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from ..arrays import Rows
 from ..data.archives import verified
 from ..data.readers.members import reading
 from ..data.sources import ARCHIVES, find
@@ -44,17 +45,16 @@ def frechet(job: Job, standin: bool) -> dict[str, Any]:
     A Frechet distance of few images is biased upwards, and a bootstrap of it more so. Hence the interval only takes
     its width from the blocks: t(0.975) * s / sqrt(blocks), s the standard deviation of the blocks' distances.
     """
-    features, n = load_first(job.parent("features") / "features.npy", job.settings["n"]), job.settings["n"]
-    reference_features = np.load(job.parent("reference") / "features.npy", mmap_mode="r")
+    n = job.settings["n"]
+    features = Rows.of(job.parent("features") / "features.npy", n)
+    reference_features = Rows.of(job.parent("reference") / "features.npy")
     reference = Gaussian.of(reference_features)
-    blocks = [
-        frechet_distance(Gaussian.of(block), reference) for block in np.array_split(features, job.settings["blocks"])
-    ]
+    blocks = [frechet_distance(Gaussian.of(block), reference) for block in features.split(job.settings["blocks"])]
     return {
         "name": "Frechet distance (stand-in)" if standin else f"FID of {n:,}",
         "value": frechet_distance(Gaussian.of(features), reference),
         "ci95": t_half_width(blocks),
-        "value_at_half": frechet_distance(Gaussian.of(features[: n // 2]), reference),
+        "value_at_half": frechet_distance(Gaussian.of(features.first(n // 2)), reference),
         "blocks": blocks,
         "n_reference": len(reference_features),
         "reference": record_of(job.parent("reference"))["images"],
@@ -128,7 +128,7 @@ def agreement(job: Job, standin: bool) -> dict[str, Any]:
     (source,) = find(job.settings["archive"])
     path = ARCHIVES / source.file
     checksums = verified(path)
-    ours = Gaussian.of(np.load(job.parent("features") / "features.npy", mmap_mode="r"))
+    ours = Gaussian.of(Rows.of(job.parent("features") / "features.npy"))
     with reading(path, "mu or sigma"), np.load(path, allow_pickle=False) as arrays:
         published = Gaussian(arrays["mu"].astype(np.float64), arrays["sigma"].astype(np.float64))
         shapes, d = (published.mean.shape, published.covariance.shape), len(ours.mean)

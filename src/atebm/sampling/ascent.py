@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ..arrays import Rows
 from ..attacks.pgd import Logit, summed, trajectory
 from ..data.loader import Stored, cuts, generator, to_bytes, to_float
 from ..energy.folding import frozen_all
@@ -135,7 +136,7 @@ def distances_on_the_way(job: Job, f: Logit, images: Stored, device: torch.devic
     """The Frechet distance of the first images to the reference after each number of steps, as `metrics.frechet`."""
     settings = job.settings
     extractor = load_extractor(job.parent("extractor"), device)
-    reference = Gaussian.of(np.load(job.parent("reference") / "features.npy", mmap_mode="r"))
+    reference = Gaussian.of(Rows.of(job.parent("reference") / "features.npy"))
     parts = [
         on_the_way(f, extractor, images[rows], settings["steps"], settings["step_size"])
         for rows in cuts(settings["distances"], BATCH)

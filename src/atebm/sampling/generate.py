@@ -38,7 +38,8 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
     steps = steps_of(job)
     channels, height, width = sources.shape
     number = sum(rows.stop - rows.start for rows in mine)
-    paths = [np.empty((0, len(PATH_COLUMNS)), np.float32)]
+    paths = np.empty((number, len(PATH_COLUMNS)), np.float32)  # whole: many small arrays leave holes among large ones
+    made = 0
     with ExitStack() as stack:
         archive = stack.enter_context(ZipFile(stack.enter_context(atomic(out)), "w"))
         report = stack.enter_context(progress(f"sample {job.spec['name']}, {steps} steps", len(mine)))
@@ -48,9 +49,10 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
             for done, rows in enumerate(mine, start=1):
                 images, path = halving(partial(sampled, model, sources, steps, settings), rows)
                 arrays.append(file, images)
-                paths.append(path)
+                paths[made : made + len(path)] = path
+                made += len(path)
                 report(done)
-        columns = dict(zip(PATH_COLUMNS, np.concatenate(paths).T, strict=True))
+        columns = dict(zip(PATH_COLUMNS, paths.T, strict=True))
         arrays.add(archive, columns | {"device": np.array(device_name(device))})
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arrays import Rows
 from ..attacks.pgd import Logit, trajectory
 from ..data.loader import Stored, cuts, to_bytes, to_float
 from ..energy import Detector
@@ -29,7 +30,7 @@ class Monitor:
         self.steps: list[int] = sorted(set(settings["steps"]))  # as trajectory() passes through them
         self.step_size: float = settings["step_size"]
         self.extractor = load_extractor(job.parent("extractor"), device)
-        self.reference = Gaussian.of(np.load(job.parent("reference") / "features.npy", mmap_mode="r"))
+        self.reference = Gaussian.of(Rows.of(job.parent("reference") / "features.npy"))
         self.sources = Stored(job.parent("validation_sources"), device, settings["n"])
 
     def distances(self, model: Detector) -> list[dict[str, Any]]:
