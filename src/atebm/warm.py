@@ -150,6 +150,7 @@ def serve(listener: socket.socket) -> dict[str, Any] | None:
             connection.close()
         else:
             return None
+    os.setsid()  # whoever signals a job's process group means neither the server nor other jobs
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _, streams, *_ = socket.recv_fds(connection, 1, 3)
     line = connection.makefile("r").readline()

@@ -36,6 +36,8 @@ def main():
             sys.exit("a sentence")
         case "kill":
             os.kill(os.getpid(), 9)
+        case "kill group":
+            os.killpg(0, 9)
         case status:
             threading.Timer(0.2, lambda: Path("later").write_text("written")).start()
             sys.exit(int(status))
@@ -96,8 +98,11 @@ def test_a_job_that_fails_says_so(command, how, status, says):
     assert says in served.stderr and says in alone.stderr
 
 
-def test_a_killed_job_ends_its_caller(command):
+def test_a_killed_job_ends_its_caller_and_no_other(command):
     assert ended(command, "kill").returncode == 128 + signal.SIGKILL
+    with_group = ended(command, "kill group")
+    assert with_group.returncode == 1 and "lost the job" in with_group.stderr
+    assert json.loads(ended(command, "0").stdout)["served"], "the server is gone"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])

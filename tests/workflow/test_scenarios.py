@@ -27,6 +27,7 @@ from atebm.files import canonical
 from atebm.freshness import renderings
 from atebm.layers import load
 from atebm.plan import Plan, Step
+from atebm.warm import SERVER
 
 # What the scenarios run: a figure of its own, two artifacts that share steps, and a table of settings. The others would
 # only add more of the same: every artifact's plan is made in test_run.py, and all of them are drawn there.
@@ -193,6 +194,14 @@ def clone(origin) -> Path:
     shell(origin.parent, "git clone --quiet origin clone")
     dvc(origin.parent / "clone", "pull")
     return origin.parent / "clone"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unserved() -> Iterator[None]:
+    """Jobs are in the process group of their workflow, which some of them kill."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(SERVER)
+        yield
 
 
 def shell(folder: Path, command: str) -> str:
