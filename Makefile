@@ -13,7 +13,7 @@ demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo
 	@echo
 	@echo "Look at results/fig1.png and results/figS2.png, and at the notebooks in results/notebooks/."
 
-demo-all: $(VENV)/.installed  ## every figure and table at scale demo; about 40 minutes on 2 cores
+demo-all: $(VENV)/.installed  ## every figure and table at scale demo; about 35 minutes on 2 cores
 	python -m atebm warm snakemake --cores all --config scale=demo --quiet reason
 	@echo
 	@echo "Look at results/, and at the notebooks in results/notebooks/."

@@ -24,7 +24,8 @@ import importlib.util
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pipe, get_context
@@ -76,21 +77,27 @@ class Case:
     run: str
     shape: tuple[int, int, int]
     steps: int  # of one timed attack; times are per step
-    batch: dict[str, int]  # by device
+    batch: dict[str, int]  # of an attack, by device
+    iteration_batch: dict[str, int]
     iterations: dict[str, list[tuple[int, float]]]  # by device, K and r1
 
 
 CASES = {
-    # A batch not of 16 or less: there PyTorch computes 1x1 convolutions otherwise if it has one thread.
+    # The paper's batch, but of 20 in iterations on a CPU, to end in minutes. Ratios depend on it: at 32, of which a
+    # layer's output has 32 MiB, torchattacks took longer per image than at 20. Not of 16 or less: there PyTorch
+    # computes 1x1 convolutions otherwise if it has one thread.
     "ResNet50": Case(
-        *("paper", "cifar10", (3, 32, 32), 2, {"cpu": 20, "cuda": 32}),
+        *("paper", "cifar10", (3, 32, 32), 2, {"cpu": 32, "cuda": 32}, {"cpu": 20, "cuda": 32}),
         {"cpu": [(0, 0), (5, 0.01)], "cuda": [(0, 0), (5, 0.01), (25, 0.01)]},
     ),
     "small": Case(
-        *("demo", "cifar10", (1, 16, 16), 16, {"cpu": 64, "cuda": 64}),
+        *("demo", "cifar10", (1, 16, 16), 16, {"cpu": 64, "cuda": 64}, {"cpu": 64, "cuda": 64}),
         {device: [(0, 0), (5, 0), (25, 0), (5, 0.1)] for device in ("cpu", "cuda")},
     ),
-    "discriminator256": Case("paper", "celebahq256", (3, 256, 256), 1, {"cpu": 2, "cuda": 40}, {"cpu": [], "cuda": []}),
+    "discriminator256": Case(
+        *("paper", "celebahq256", (3, 256, 256), 1, {"cpu": 2, "cuda": 40}, {"cpu": 2, "cuda": 40}),
+        {"cpu": [], "cuda": []},
+    ),
 }
 
 
@@ -253,12 +260,15 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
 
 def timed(peers: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> Times:
     """Seconds of each peer in each round."""
-    if device.type == "cpu":
-        return in_turns({name: in_a_process_of_its_own(name, work, device) for name, work in peers.items()}, rounds)
-    return in_turns({name: partial(seconds, work, device) for name, work in peers.items()}, rounds)
+    if device.type != "cpu":
+        return in_turns({name: partial(seconds, work, device) for name, work in peers.items()}, rounds)
+    with ExitStack() as stack:
+        clocks = {name: stack.enter_context(own_process(name, work, device)) for name, work in peers.items()}
+        return in_turns(clocks, rounds)
 
 
-def in_a_process_of_its_own(name: str, work: Callable[[], object], device: torch.device) -> Callable[[], float]:
+@contextmanager
+def own_process(name: str, work: Callable[[], object], device: torch.device) -> Iterator[Callable[[], float]]:
     """What times a peer once, in a child of this process: how malloc keeps memory is a matter of the process.
 
     Ours has it as `python -m atebm` has, the others as they find it. Each has worked once before it is timed.
@@ -269,16 +279,22 @@ def in_a_process_of_its_own(name: str, work: Callable[[], object], device: torch
         if name.startswith("ours"):
             keep_memory()
         work()
+        there.send(None)
         while there.recv():
             there.send(seconds(work, device))
-
-    get_context("fork").Process(target=answer, daemon=True).start()
 
     def clock() -> float:
         here.send(True)
         return here.recv()
 
-    return clock
+    process = get_context("fork").Process(target=answer, daemon=True)
+    process.start()
+    here.recv()  # its first turn is over before others begin theirs
+    try:
+        yield clock
+    finally:  # or what it holds would stay in memory
+        process.terminate()
+        process.join()
 
 
 def under(precision: str, device: torch.device, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -481,16 +497,13 @@ def run_of(case: Case, batch: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = options_of(__doc__, 5)
-    parser.add_argument(
-        "--iteration-rounds", type=int, help="as --rounds, but 3 for ResNet50 on a CPU, to end in minutes"
-    )
+    parser = options_of(__doc__, 5)  # of the large networks on a CPU at most 3, to end in minutes
     parser.add_argument("--networks", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--precision", nargs="+", help="some of those that this device computes, fp32 first")
     options = on_device(parser)
     device, findings = options.device, Findings()
     kinds = options.precision or precisions(device)
-    few = device.type == "cpu"
+    slow = device.type == "cpu"
 
     preamble(device)
     print(f"- {options.rounds} rounds")
@@ -500,15 +513,14 @@ def main() -> None:
         print(f"- {name}: not measured (not installed)")
     for name in options.networks:
         case = CASES[name]
-        run = run_of(case, case.batch[device.type])
+        batch, own = case.batch[device.type], case.iteration_batch[device.type]
+        rounds = min(3, options.rounds) if slow and name != "small" else options.rounds
+        run = run_of(case, own)
         energy = Energy(run["network"], case.shape).on(device)
-        print(f"\n## {name}, {' x '.join(map(str, case.shape))}, batch {case.batch[device.type]}")
-        report(f"{name}, PGD step", attacks(energy, case, kinds, run["step_size"], options.rounds), findings)
+        print(f"\n## {name}, {' x '.join(map(str, case.shape))}, batch {batch}, of iterations {own}, {rounds} rounds")
+        report(f"{name}, PGD step", attacks(energy, case, kinds, run["step_size"], rounds), findings)
         for K, r1 in case.iterations[device.type]:
-            rounds = options.iteration_rounds or (
-                min(3, options.rounds) if few and name == "ResNet50" else options.rounds
-            )
-            of = options.precision or (["fp32"] if few else kinds)
+            of = options.precision or (["fp32"] if slow else kinds)
             what, times = f"{name}, iteration, {said(K, r1)}", iterations(energy, case, run, of, K, r1, rounds)
             report(what, times, findings)
             if name == "ResNet50":

@@ -14,7 +14,7 @@ def described(device: torch.device) -> str:
 
 
 def way(device: torch.device, precision: str, compiled: bool) -> str:
-    """How models are trained on a device, for logs: what was fastest on its kind when measured (benchmarks/README.md).
+    """How models are trained on a device, for logs: what was fastest on its kind when measured (benchmarks/growth.md).
 
     Nothing here is for a user to choose: a job has one thread, since two such jobs beside each other beat one of two.
     """

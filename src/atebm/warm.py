@@ -29,10 +29,9 @@ from typing import Any
 SERVER = "ATEBM_WARM"  # the server's socket, a colon, and the Python environment that it is of
 # As in Snakemake's jobs: libraries read these when they are loaded, so that a job with others starts on its own.
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-LIBRARIES = (
+LIBRARIES = (  # without pandas, which looks where it is when it is imported, and shows tables otherwise in notebooks
     "torch",
     "torchvision",
-    "pandas",
     "scipy.optimize",
     "scipy.stats",
     "safetensors.torch",

@@ -20,7 +20,8 @@ import json, os, sys, threading, time
 from pathlib import Path
 
 def main():
-    modules = "torch" in sys.modules and "pandas" in sys.modules
+    modules = "torch" in sys.modules and "matplotlib" in sys.modules
+    assert "pandas" not in sys.modules, "it shows tables otherwise in notebooks than where it was imported"
     umask = os.umask(0)
     told = {"pid": os.getpid(), "arguments": sys.argv[1:], "folder": os.getcwd(), "served": modules, "umask": umask}
     told |= {"variable": os.environ.get("VARIABLE"), "threads": len(os.listdir("/proc/self/task"))}
