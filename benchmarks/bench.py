@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from atebm.files import atomic, passing, write_text
+from atebm.warm import THREADS
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = {  # in order, and what each measures
@@ -31,7 +32,6 @@ SCRIPTS = {  # in order, and what each measures
     "engine": "a PGD step and a training iteration",
 }
 OURS_COLOUR, OTHERS, FAILED = "#1f77b4", "#555555", "#c44e52"
-THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def run(name: str) -> bool:

@@ -35,13 +35,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 from torchvision.models.resnet import Bottleneck, ResNet
 from turns import Findings, Times, in_turns, on_device, options_of, preamble, processor, quartiles, ratios
 
 from atebm import layers
 from atebm.attacks.pgd import pgd
+from atebm.cost.networks import Flops
 from atebm.data.stream import Recipe, Resident, Stream
 from atebm.energy import Energy
 from atebm.energy.folding import ConvAffine, frozen
@@ -433,18 +432,6 @@ def product(precision: str, device: torch.device) -> Callable[[], Tensor]:
 
     multiply()
     return multiply
-
-
-class Flops(TorchDispatchMode):
-    """Counts multiplications and additions; FlopCounterMode itself, which hooks modules, fails in autograd.grad."""
-
-    total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func._overloadpacket in flop_registry:
-            self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=result)
-        return result
 
 
 def flops_of(energy: Energy, case: Case, run: dict[str, Any], K: int) -> int:

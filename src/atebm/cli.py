@@ -15,6 +15,7 @@ import typer
 from .errors import ConfigError, UserError
 from .job import Job
 from .memory import keep_memory
+from .warm import THREADS
 
 if TYPE_CHECKING:
     import torch
@@ -570,8 +571,8 @@ def pick(device: str) -> "torch.device":
 
 
 def main() -> None:
-    for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(threads, "1")  # as in Snakemake's jobs: the last bits must not depend on who calls
+    for name, one in THREADS.items():
+        os.environ.setdefault(name, one)  # as in Snakemake's jobs: the last bits must not depend on who calls
     try:
         app(prog_name="python -m atebm")
     except UserError as error:
