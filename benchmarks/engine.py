@@ -43,7 +43,7 @@ from atebm.attacks.pgd import pgd
 from atebm.cost.networks import Flops
 from atebm.data.stream import Recipe, Resident, Stream
 from atebm.energy import Energy
-from atebm.energy.folding import ConvAffine, frozen
+from atebm.energy.folding import ConvAffine, ConvPool, frozen
 from atebm.memory import keep_memory
 from atebm.training import loop, schedule
 from atebm.training.distributed import ALONE
@@ -137,7 +137,19 @@ def reference_of(energy: Energy) -> nn.Module:
     """f with the same weights, as people would write it."""
     if any(isinstance(module, ConvAffine) for module in energy.modules()):
         return Reference(energy).to(energy.mean.device)
-    return copy.deepcopy(energy).to(memory_format=torch.contiguous_format)
+    return apart(copy.deepcopy(energy)).to(memory_format=torch.contiguous_format)
+
+
+def apart(module: nn.Module) -> nn.Module:
+    """`module` with each of our convolutions that pool as the convolution and the pooling that people write."""
+    for name, child in module.named_children():
+        if isinstance(child, ConvPool):
+            convolution = nn.Conv2d(child.in_channels, child.out_channels, 3, padding=1, device=child.weight.device)
+            convolution.load_state_dict(child.state_dict())
+            setattr(module, name, nn.Sequential(convolution, nn.AvgPool2d(2)))
+        else:
+            apart(child)
+    return module
 
 
 def parameters_of(model: nn.Module) -> list[nn.Parameter]:

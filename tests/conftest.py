@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,8 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.C
 @pytest.fixture(scope="session", autouse=True)
 def warm() -> Iterator[None]:
     """Every `python -m atebm` of the tests is served, as those of `make demo` are, unless a test says otherwise."""
+    # A shell's background jobs ignore Ctrl-C, and so would all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with serving() as environment, pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)

@@ -242,9 +242,9 @@ def render(
 @app.command(hidden=True, context_settings=OTHERS)
 def kernel(arguments: Annotated[list[str], typer.Argument(help="as for ipykernel_launcher")]) -> None:
     """Execute a notebook's cells for `render`."""
-    from ipykernel.kernelapp import IPKernelApp
+    from .report.render import serve_cells
 
-    IPKernelApp.launch_instance(arguments)
+    serve_cells(arguments)
 
 
 @app.command()

@@ -20,7 +20,7 @@ def way(device: torch.device, precision: str, compiled: bool) -> str:
     """
     threads = torch.get_num_threads()
     how = ["whole iterations as CUDA graphs" if device.type == "cuda" else f"{threads} thread{'s' * (threads > 1)}"]
-    how += ["channels last", "BatchNorm folded into convolutions", precision]
+    how += ["channels last", "BatchNorm and pooling folded into convolutions", precision]
     return f"on {device.type} ({described(device)}): {', '.join(how)}{', compiled' if compiled else ''}"
 
 

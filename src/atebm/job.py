@@ -5,6 +5,7 @@ every parent's record: a chain from each number back to the data, which `python 
 """
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ class Job:
 
     @property
     def checkpoints(self) -> Path:
-        """Resume state: never a declared output, since Snakemake deletes the outputs of a job that fails."""
+        """What an interrupted step goes on from. Not among the outputs, since Snakemake deletes those of a job that
+        fails; gone when the step is done."""
         return self.work / "checkpoints" / self.spec["kind"] / self.spec_file.stem
 
     @contextmanager
@@ -59,7 +61,7 @@ class Job:
         return self.work / self.spec["parents"][role]
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Write the record; all other files of the step must be there."""
+        """Write the record; all other files of the step must be there. What it would have gone on from goes."""
         *files, record = FILES[self.spec["kind"]]
         contents = {
             **result,
@@ -71,6 +73,7 @@ class Job:
             },
         }
         write_text(self.folder / record, sealed(contents))
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
 
 
 def record_file(folder: Path) -> Path:

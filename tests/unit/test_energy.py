@@ -13,7 +13,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 from atebm.attacks.pgd import pgd
 from atebm.energy import Classifier, Confidence, Energy, confidence, load_logit_0, model_of
 from atebm.energy.discriminator256 import Block, Discriminator256
-from atebm.energy.folding import ConvAffine, frozen
+from atebm.energy.folding import ConvAffine, ConvPool, frozen
 from atebm.energy.resnet50 import ResNet50
 from atebm.errors import ConfigError, DataError
 
@@ -114,7 +114,25 @@ def test_resnet50_in_single_precision_and_channels_last(resnets):
     torch.testing.assert_close(
         energy(x).double(), reference((x.double() - mean) / std)[:, 0].detach(), rtol=1e-5, atol=1e-6
     )
-    assert energy.network.blocks[0].conv2.folded().is_contiguous(memory_format=torch.channels_last)
+    assert energy.network.blocks[0].conv2.folded()[0].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("size", [6, 7])  # of an odd one, pooling leaves out the last row and column
+def test_a_convolution_that_pools_is_a_convolution_and_a_pooling_to_the_second_derivative(size):
+    torch.manual_seed(6)
+    ours = ConvPool(3, 5)
+    torch.manual_seed(6)
+    apart = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.AvgPool2d(2)).double()
+    assert ours.state_dict().keys() == apart[0].state_dict().keys()
+    x = torch.randn(2, 3, size, size, dtype=torch.float64, requires_grad=True)
+    both = []
+    for module in (ours.double(), apart):
+        y = module(x)
+        first = torch.autograd.grad(y.pow(3).sum(), [x, *module.parameters()], create_graph=True)
+        second = torch.autograd.grad(first[0].square().sum(), list(module.parameters()))
+        both.append((y, *first, *second))
+    assert both[0][0].shape == (2, 5, size // 2, size // 2)
+    torch.testing.assert_close(*both, rtol=1e-10, atol=1e-12)
 
 
 # --- frozen -----------------------------------------------------------------------------------------------------
@@ -122,7 +140,7 @@ def test_resnet50_in_single_precision_and_channels_last(resnets):
 
 def small_folding() -> nn.Module:
     torch.manual_seed(5)
-    net = nn.Sequential(ConvAffine(3, 8, 3, 2), nn.ReLU(), ConvAffine(8, 8, 1), nn.ReLU(), nn.Conv2d(8, 1, 4))
+    net = nn.Sequential(ConvAffine(3, 8, 3, 2), nn.ReLU(), ConvPool(8, 8), nn.ReLU(), nn.Conv2d(8, 1, 2))
     for parameter in net.parameters():
         nn.init.normal_(parameter, std=0.3)
     return net
@@ -146,8 +164,8 @@ def test_an_attack_under_frozen_folds_each_weight_once(monkeypatch):
     model, folds = small_folding(), []
     x = torch.rand(2, 3, 8, 8)
     wanted = pgd(lambda x: model(x).flatten(), x, K=5, step_size=0.1)
-    folded = ConvAffine.folded
-    monkeypatch.setattr(ConvAffine, "folded", lambda self: folds.append(self) or folded(self))
+    for kind in (ConvAffine, ConvPool):
+        monkeypatch.setattr(kind, "folded", lambda self, of=kind.folded: folds.append(self) or of(self))
     with frozen(model):
         got = pgd(lambda x: model(x).flatten(), x, K=5, step_size=0.1)
     assert folds == [model[0], model[2]]

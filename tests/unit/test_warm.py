@@ -123,6 +123,25 @@ def test_a_job_ends_with_its_caller(command):
     assert gone(job)
 
 
+def test_a_notebooks_kernel_ends_with_who_wants_it(tmp_path):
+    """Which a fork does not see from its parent, and which may end too suddenly to tell the kernel."""
+    connection = tmp_path / "kernel.json"
+    with subprocess.Popen(["sleep", "60"]) as wants:
+        kernel = subprocess.Popen(
+            [sys.executable, "-m", "atebm", "kernel", "-f", str(connection)],
+            env=os.environ | {"JPY_PARENT_PID": str(wants.pid)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(200):
+            if connection.exists():
+                break
+            time.sleep(0.1)
+        assert connection.exists() and kernel.poll() is None
+        wants.kill()
+    assert kernel.wait(10) == 1
+
+
 def gone(process: int) -> bool:
     """Whether a process ends within seconds."""
     for _ in range(100):

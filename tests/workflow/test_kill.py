@@ -34,7 +34,6 @@ def test_after_kill_9_a_rerun_ends_in_the_same_bytes(phase, computed, tmp_path):
         for name in targets:
             (folder / name).unlink()
         shutil.rmtree(folder / "logs")
-        shutil.rmtree(folder / "work/checkpoints", ignore_errors=True)
         kill_during(folder, targets, log, moments.uniform(0, seconds))
         there = products(folder)
         assert [name for name in there if there[name] != wanted.get(name)] == [], "half-written"
@@ -118,11 +117,10 @@ def test_an_orphan_and_a_rerun_never_write_together(computed, tmp_path, unserved
 
 
 def without_training(folder: Path) -> tuple[Path, Path]:
-    """Forget one training and its state; returns its spec and where it was."""
+    """Forget one training; returns its spec and where it was."""
     (spec,) = folder.glob("work/specs/train/cifar10-*.json")
     trained = folder / "work/train" / spec.stem
     shutil.rmtree(trained)
-    shutil.rmtree(folder / "work/checkpoints")
     return spec, trained
 
 

@@ -328,7 +328,6 @@ def test_a_training_on_two_processes_is_the_same_up_to_rounding(smoke, tmp_path)
     folder = Path(shutil.copytree(smoke, tmp_path / "checkout"))
     (trained,) = (folder / "work/train").glob("cifar10-*")
     shutil.rmtree(trained)
-    shutil.rmtree(folder / "work/checkpoints/train")
     made = snakemake(folder, "models", "--config", "gpus_per_run=2")
     assert made.returncode == 0 and "train cifar10" in output(made), output(made)
     logs = [pd.read_csv(where / "work/train" / trained.name / "log.csv") for where in (folder, smoke)]

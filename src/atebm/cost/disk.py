@@ -1,4 +1,7 @@
-"""Bytes that each step of a plan leaves in work/: arrays, weights, tables and what a training would resume from."""
+"""Bytes that each step of a plan leaves in work/: arrays, weights and tables.
+
+Without what an interrupted step would go on from, which is gone when the step is done.
+"""
 
 from collections.abc import Callable
 from math import prod
@@ -6,7 +9,7 @@ from math import prod
 from ..kinds import HELD_OUT, IN
 from ..metrics.worst_case import KEPT, MODELS
 from ..plan import Plan, Step
-from ..training.loop import LOG_EVERY, SAVE_EVERY
+from ..training.loop import LOG_EVERY
 from ..training.schedule import iterations_per_K, total_iterations
 from .networks import Facts, facts
 from .passes import attacked, classifier, extractor, images_of, shape_of, starts, trained
@@ -14,7 +17,7 @@ from .passes import attacked, classifier, extractor, images_of, shape_of, starts
 HEADER = 128  # of an .npy
 RECORD = 1000  # a step's .json
 NUMBER = 11  # of a line of text, with its comma
-STORED, SAVED = 90, 360  # beside a tensor's numbers, in weights and in the state of a training
+STORED = 90  # beside a tensor's numbers, in weights
 ENTRY = 46  # of an index: name, place and length of a file of ImageNet
 
 # Of kinds that are small at every scale.
@@ -30,7 +33,7 @@ SMALL = {
 
 
 def size(plan: Plan, step: Step) -> int:
-    """Bytes of a step's folder and of its checkpoint; of text, whose numbers vary in length, roughly."""
+    """Bytes of a step's folder; of text, whose numbers vary in length, roughly."""
     return SMALL[step.kind] if step.kind in SMALL else RECORD + KINDS[step.kind](plan, step)
 
 
@@ -46,11 +49,6 @@ def weights(network: Facts) -> int:
     return network.bytes + STORED * network.tensors
 
 
-def states(network: Facts, copies: int, saves: int) -> int:
-    """What a training would go on from, with so many tensors for each of the network's: the last two of its saves."""
-    return min(saves, 2) * copies * (network.bytes + SAVED * network.tensors)
-
-
 def of_data(plan: Plan, step: Step) -> int:
     n = plan.config.sets[step.name].images
     return array(n, *shape_of(plan.config, step.name)) + array(n, bytes=8)
@@ -62,12 +60,7 @@ def of_index(plan: Plan, step: Step) -> int:
 
 
 def of_classifier(plan: Plan, step: Step) -> int:
-    settings = step.settings
-    network = facts(extractor(plan) if step.kind == "extractor" else classifier(plan.config, step))
-    if "weights" in settings:
-        return weights(network)
-    iterations = settings["epochs"] * (plan.config.sets[settings["p_data"]].images // settings["batch_size"])
-    return weights(network) + states(network, 3, (iterations - 1) // SAVE_EVERY)  # with Adam's two moments
+    return weights(facts(extractor(plan) if step.kind == "extractor" else classifier(plan.config, step)))
 
 
 def of_training(plan: Plan, step: Step) -> int:
@@ -77,12 +70,8 @@ def of_training(plan: Plan, step: Step) -> int:
     images = plan.config.sets[plan.task(step.name).p_data].images
     per_K = iterations_per_K(run["schedule"]["epochs_per_K"], images, run["batch_size"])
     total, monitor = total_iterations(run["schedule"], per_K), run["monitor"]
-    saves = -(-total // (monitor["every"] if monitor else SAVE_EVERY))
-    checks = saves * len(set(monitor["steps"])) if monitor else 0
-    moments = 2 if run["optimizer"]["name"] == "adam" else 1
-    copies = 1 + moments + bool(run["average"]) + bool(monitor)  # the monitor keeps the best weights
-    text = table(total / LOG_EVERY, 8) + table(checks, 4)
-    return 2 * weights(network) + states(network, copies, saves) + text
+    checks = -(-total // monitor["every"]) * len(set(monitor["steps"])) if monitor else 0
+    return 2 * weights(network) + table(total / LOG_EVERY, 8) + table(checks, 4)
 
 
 def of_sampling(plan: Plan, step: Step) -> int:

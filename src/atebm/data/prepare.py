@@ -7,7 +7,6 @@ import csv
 import hashlib
 import importlib.util
 import math
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -177,8 +176,6 @@ def write_set(job: Job, archives: Path = ARCHIVES, workers: int = 1) -> None:
         part.replace(job.folder / "images.npy")
     except DataError as error:
         raise DataError(f"set {name}: {error}") from error
-    with suppress(OSError):
-        job.checkpoints.rmdir()
     job.finish({"set": name, "n": content.n, "shape": list(content.shape), "classes": classes, **origin})
 
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import ConfigError
+from .folding import ConvPool
 
 WIDTHS = (64, 128, 256, 512, 512, 512, 512)  # six blocks lie between them, each halves the resolution
 SIZE = 4 * 2 ** (len(WIDTHS) - 1)  # pixels a side for which the last map is the 4x4 that the last convolution covers
@@ -21,13 +22,13 @@ class Block(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels_in, 3, padding=1)
+        self.conv1 = ConvPool(channels_in, channels_in)
         self.conv2 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
         same = channels_in == channels_out
         self.shortcut = nn.Identity() if same else nn.Conv2d(channels_in, channels_out, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = self.conv2(activation(F.avg_pool2d(self.conv1(activation(x)), 2)))
+        residual = self.conv2(activation(self.conv1(activation(x))))
         # the authors pool after the shortcut: the same, since a 1x1 convolution without bias commutes with pooling, but
         # four times the work
         return (self.shortcut(F.avg_pool2d(x, 2)) + residual) / math.sqrt(2)

@@ -1,4 +1,5 @@
-"""Convolution and frozen BatchNorm as one convolution, and a block in which its weight is computed only once."""
+"""A convolution and what follows it, frozen BatchNorm or average pooling, as one convolution; and a block in which the
+weight of that one is computed only once."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -28,13 +29,34 @@ class ConvAffine(nn.Module):
         self.fixed: tuple[Tensor, Tensor] | None = None  # folded weight and bias, while `frozen` holds
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
-    def folded(self) -> Tensor:
-        """The weight of convolution and BatchNorm in one, (out, in, kernel, kernel)."""
-        return self.weight * (self.gamma / math.sqrt(1 + EPS)).view(-1, 1, 1, 1)
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight (out, in, kernel, kernel) and bias (out,) of convolution and BatchNorm in one."""
+        return self.weight * (self.gamma / math.sqrt(1 + EPS)).view(-1, 1, 1, 1), self.beta
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = (self.folded(), self.beta) if self.fixed is None else self.fixed
-        return F.conv2d(x, weight, bias, self.stride, self.padding)
+        return F.conv2d(x, *(self.fixed or self.folded()), self.stride, self.padding)
+
+
+class ConvPool(nn.Conv2d):
+    """A 3x3 convolution and the mean over each 2x2 pixels of what it gives: (B, in, H, W) to (B, out, H/2, W/2).
+
+    The mean of four shifted convolutions is a convolution by the mean of the shifted kernels, 4x4 and of stride 2: 16
+    products an output instead of 4 * 9, and no map of the full resolution to write, keep and read. Up to rounding the
+    same, in all derivatives too. Parameters, their names and initial values are those of the nn.Conv2d.
+    """
+
+    bias: Tensor
+
+    def __init__(self, channels_in: int, channels_out: int):
+        super().__init__(channels_in, channels_out, 3, padding=1)
+        self.fixed: tuple[Tensor, Tensor] | None = None  # folded weight and bias, while `frozen` holds
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight (out, in, 4, 4) and bias (out,) of convolution and pooling in one."""
+        return F.avg_pool2d(F.pad(self.weight, (1, 1, 1, 1)), 2, stride=1), self.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, *(self.fixed or self.folded()), stride=2, padding=1)
 
 
 @contextmanager
@@ -46,12 +68,13 @@ def frozen(model: nn.Module) -> Iterator[None]:
     inside. Afterwards all is as before, whatever ended the block.
     """
     learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    before = [(module, module.fixed) for module in model.modules() if isinstance(module, ConvAffine)]
+    before = [(module, module.fixed) for module in model.modules() if isinstance(module, ConvAffine | ConvPool)]
     try:
         for parameter in learnt:
             parameter.requires_grad_(False)
         for module, _ in before:
-            module.fixed = as_computed(module.folded().detach()), as_computed(module.beta.detach())
+            weight, bias = module.folded()
+            module.fixed = as_computed(weight.detach()), as_computed(bias.detach())
         yield
     finally:
         for parameter in learnt:

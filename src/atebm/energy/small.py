@@ -7,19 +7,20 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .folding import ConvPool
+
 
 class Block(nn.Module):
     """Pre-activation residual block, (B, in, H, W) to (B, out, H/2, W/2)."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels_in, 3, padding=1)
+        self.conv1 = ConvPool(channels_in, channels_in)
         self.conv2 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
         self.shortcut = nn.Conv2d(channels_in, channels_out, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = F.avg_pool2d(self.conv1(F.relu(x)), 2)
-        return self.conv2(F.relu(residual)) + self.shortcut(F.avg_pool2d(x, 2))
+        return self.conv2(F.relu(self.conv1(F.relu(x)))) + self.shortcut(F.avg_pool2d(x, 2))
 
 
 class SmallNet(nn.Module):

@@ -1,7 +1,11 @@
 """Running an artifact's notebook, so that two runs leave the same bytes."""
 
 import json
+import os
 import sys
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -38,6 +42,25 @@ class Kernel(AsyncKernelManager):
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
         return [sys.executable, "-m", "atebm", "kernel", "-f", self.connection_file, *(extra_arguments or [])]
+
+
+def serve_cells(arguments: list[str]) -> None:
+    """Be that kernel for as long as the process lives that wants it.
+
+    IPython's own watch looks at its parent, which for a fork of `atebm warm` is another process.
+    """
+    from ipykernel.kernelapp import IPKernelApp
+
+    def watch(process: int) -> None:
+        with suppress(ProcessLookupError):
+            while True:
+                os.kill(process, 0)  # a question, no signal
+                time.sleep(1)
+        os._exit(1)
+
+    wanted_by = int(os.environ["JPY_PARENT_PID"])  # set by KernelManager
+    threading.Thread(target=watch, args=[wanted_by], daemon=True).start()
+    IPKernelApp.launch_instance(arguments)
 
 
 def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:

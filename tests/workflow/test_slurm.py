@@ -1,0 +1,149 @@
+"""The workflow through a real Slurm, which the tests start here: one node, no accounting, four GPUs by name only.
+
+Wants root, since Slurm's daemons do, and Debian's slurm-wlm and munge; Slurm's own configuration is put in /etc/slurm,
+for jobs have no other way to it, unless there is one already.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import checkout, run
+
+from atebm.warm import SERVER
+
+PROFILE = ("--workflow-profile", "workflow/profiles/slurm", "--config", "scale=smoke")
+# A machine of two cores plays the cluster, and is asked for less than the profile's steps of the paper's scale take.
+HERE = ("--slurm-status-command", "squeue", "--seconds-between-status-checks", "2", "--latency-wait", "5")
+LESS = ("--default-resources", "mem_mb=500", "runtime=5", "--set-resources", "train:runtime=7", "train:cpus_per_task=2")
+CONF = """
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser=root
+SlurmctldPort=16817
+SlurmdPort=16818
+AuthType=auth/munge
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+AccountingStorageType=accounting_storage/none
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+MinJobAge=300
+KillWait=20
+InactiveLimit=0
+ReturnToService=2
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=1000 Gres=gpu:4 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+CONFIGURATION = Path("/etc/slurm/slurm.conf")
+MISSING = [
+    name
+    for name in ("munged", "slurmctld", "slurmd", "sbatch")
+    if not shutil.which(name, path=f"{os.defpath}:/usr/sbin")
+]
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING), reason=f"no {', '.join(MISSING)} here: apt-get install slurm-wlm munge"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="Slurm's daemons want root"),
+    pytest.mark.skipif(CONFIGURATION.exists(), reason=f"this machine has a Slurm of its own: {CONFIGURATION}"),
+]
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory) -> Iterator[None]:
+    folder, host = tmp_path_factory.mktemp("slurm"), socket.gethostname()
+    for name in ("state", "spool"):
+        (folder / name).mkdir()
+    CONFIGURATION.parent.mkdir(exist_ok=True)
+    CONFIGURATION.write_text(CONF.format(host=host, folder=folder))
+    devices = "".join(f"NodeName={host} Name=gpu File=/dev/{name}\n" for name in ("null", "zero", "full", "random"))
+    (CONFIGURATION.parent / "gres.conf").write_text(devices)  # Slurm wants devices, and does nothing with them here
+    Path("/run/munge").mkdir(exist_ok=True)
+    shutil.chown("/run/munge", "munge")
+    commands = (["runuser", "-u", "munge", "--", "munged", "--foreground"], ["slurmctld", "-D"], ["slurmd", "-D"])
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    daemons = [
+        subprocess.Popen(
+            command, env={**os.environ, "PATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for command in commands
+    ]
+    try:
+        wait_for(lambda: "idle" in run(folder, "sinfo", "--noheader", "-o", "%t").stdout, "the node is not idle", 60)
+        yield
+    finally:
+        run(folder, "scancel", "--user", "root")
+        for daemon in reversed(daemons):
+            daemon.terminate()
+            daemon.wait()
+        for name in ("slurm.conf", "gres.conf"):
+            (CONFIGURATION.parent / name).unlink()
+
+
+def wait_for(condition: Callable[[], bool], otherwise: str, seconds: float) -> None:
+    for _ in range(int(5 * seconds)):
+        if condition():
+            return
+        time.sleep(0.2)
+    raise AssertionError(otherwise)
+
+
+def test_an_artifact_is_made_by_slurm_jobs_to_the_same_bytes(slurm, computed, tmp_path):
+    """All that it takes from nothing but the data: training, sampling, scoring, rendering."""
+    folder = checkout(tmp_path / "checkout")
+    shutil.copytree(computed / "work/data", folder / "work/data")
+    made = run(folder, "snakemake", "results/table2.csv", *PROFILE, *HERE, *LESS)
+    assert made.returncode == 0, made.stdout + made.stderr
+    jobs = run(folder, "scontrol", "show", "jobs", "--oneliner").stdout.splitlines()
+    assert len(jobs) > 10 and all("JobState=COMPLETED" in job for job in jobs)
+    (training,) = [job for job in jobs if "rule_train" in job]
+    assert "TimeLimit=00:07:00" in training and "NumCPUs=2" in training
+    on_gpus = {rule for rule in ("train", "sample", "features", "metric") for job in jobs if asks(job, rule)}
+    assert on_gpus == {"train", "sample", "features"}
+    for name in ("results/table2.csv", "results/table2.md"):
+        assert (folder / name).read_bytes() == (computed / name).read_bytes()
+    for step in (folder / "work/train").glob("*/last.safetensors"):
+        assert step.read_bytes() == (computed / step.relative_to(folder)).read_bytes()
+
+
+def asks(job: str, rule: str) -> bool:
+    """Whether a job is one of that rule, and was given a GPU."""
+    return f"rule_{rule}_" in job and "TresPerJob=gres:gpu:1" in job
+
+
+@pytest.mark.parametrize("how", ["scancel", "time limit"])
+def test_a_training_that_slurm_ends_is_retried_and_goes_on(slurm, computed, tmp_path, how, monkeypatch):
+    """It gets SIGTERM and some seconds, saves, and the retry has the bytes of a run that nobody disturbed."""
+    monkeypatch.delenv(SERVER)  # signals go to what Slurm has started
+    folder = Path(shutil.copytree(computed, tmp_path / "checkout"))
+    (spec,) = folder.glob("work/specs/train/cifar10-*.json")
+    trained = folder / "work/train" / spec.stem
+    wanted = {path.name: path.read_bytes() for path in trained.iterdir()}
+    shutil.rmtree(trained)
+    log = folder / f"logs/train/{spec.stem}.log"
+    log.unlink(missing_ok=True)
+    command = ["snakemake", f"work/train/{spec.stem}/run.json", *PROFILE, *HERE, *LESS]
+    workflow = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for(lambda: log.exists() and "/40 after" in log.read_text(), "no training began", 120)
+    job = run(folder, "squeue", "--noheader", "--states", "RUNNING", "-o", "%i").stdout.split()[0]
+    if how == "scancel":
+        run(folder, "scancel", job)
+    else:
+        run(folder, "scontrol", "update", f"JobId={job}", "EndTime=now")
+    wait_for(lambda: list(folder.glob("work/checkpoints/train/*/state.pt")) != [], "nothing was saved", 60)
+    output, _ = workflow.communicate(timeout=240)
+    assert workflow.returncode == 0, output
+    assert "Trying to restart job" in output
+    assert {path.name: path.read_bytes() for path in trained.iterdir()} == wanted
