@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo demo-all claims test bench lint readme environments format clean
+.PHONY: demo demo-all claims test soak bench lint readme environments format clean
 
 demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo; a few minutes on 2 cores
 	python -m atebm warm snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
@@ -13,7 +13,7 @@ demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo
 	@echo
 	@echo "Look at results/fig1.png and results/figS2.png, and at the notebooks in results/notebooks/."
 
-demo-all: $(VENV)/.installed  ## every figure and table at scale demo; about 35 minutes on 2 cores
+demo-all: $(VENV)/.installed  ## every figure and table at scale demo; about 27 minutes on 2 cores
 	python -m atebm warm snakemake --cores all --config scale=demo --quiet reason
 	@echo
 	@echo "Look at results/, and at the notebooks in results/notebooks/."
@@ -26,6 +26,9 @@ claims: $(VENV)/.installed  ## what several seeds say of the paper's claims, at 
 test: $(VENV)/.installed  ## run all tests
 	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12
 
+soak: $(VENV)/.installed  ## the fault suite for longer: 54 kills, 10,000 damaged inputs for each target of the fuzzing
+	KILLS=9 FUZZ_EXAMPLES=10000 pytest -n 2 --dist worksteal tests/workflow/test_kill.py tests/faults tests/fuzz
+
 bench: $(VENV)/.installed benchmarks/.peers/.installed  ## speed and memory beside other programs; 25 minutes on 2 idle cores
 	python benchmarks/bench.py
 
@@ -33,6 +36,7 @@ lint: $(VENV)/.installed  ## formatting, types, workflow
 	ruff check
 	ruff format --check
 	mypy
+	bandit --quiet --recursive --severity-level medium src
 	snakefmt --check workflow
 	snakemake --lint
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import ConfigError, UserError
+from .errors import ConfigError, UserError, sentence
 from .job import Job
 from .memory import keep_memory
 from .warm import THREADS
@@ -578,3 +578,8 @@ def main() -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except (OSError, RuntimeError, MemoryError) as error:
+        if (said := sentence(error)) is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        sys.exit(1)

@@ -216,7 +216,11 @@ class Task(Section):
     # sets that the model should score lower than p_data, by their rows in the tables; a row of null is left out
     out_of_distribution: Annotated[
         dict[str, str],
-        BeforeValidator(lambda rows: {row: name for row, name in (rows or {}).items() if name is not None}),
+        BeforeValidator(
+            lambda rows: (
+                {row: of for row, of in rows.items() if of is not None} if isinstance(rows, dict) else rows or {}
+            )
+        ),
         Paper("Tables 4 and S8; authors' script"),
     ] = {}
     # pixels a side that images are shrunk to (averages over areas) for a second distance; null: for none
@@ -929,7 +933,8 @@ def resolve(config: dict[str, Any]) -> Config:
 def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> bool:
     """Whether an entry has a mistake from the one that it is like, of which it is told already."""
     family, name, *rest = (*mistake["loc"], "", "")[: max(2, len(mistake["loc"]))]
-    entry = config[family][name] if family in FAMILIES and name in config[family] else None
+    entries = config.get(family) if family in FAMILIES else None
+    entry = entries.get(name) if isinstance(entries, dict) else None
     if not isinstance(entry, dict) or LIKE not in entry:
         return False
     base = (family, entry[LIKE], *rest)

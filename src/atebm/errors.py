@@ -1,5 +1,28 @@
 """Errors that are sentences for the user: what is wrong, where, and what to do. The command line prints them alone."""
 
+import errno
+
+
+def sentence(error: Exception) -> str | None:
+    """What to say of an error that lies in the machine and not in the program; None of others."""
+    if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, of a GPU; without importing it
+        return (
+            "the GPU has not the memory for this batch. Lower batch_size in the configuration, share each batch of a "
+            "training among several GPUs (gpus_per_run), or free the GPU of other processes. What was saved is gone on "
+            "from."
+        )
+    if isinstance(error, MemoryError):
+        return "this machine has not the memory for this step. Run fewer at once, or lower batch_size."
+    if not isinstance(error, OSError):
+        return None
+    where = error.filename or "a disk"
+    # numpy's has no number where a file takes less than it writes
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or (error.errno is None and "requested and" in str(error)):
+        return f"{where}: no space left. Make room and repeat the command; what was saved is gone on from."
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{where}: {error.strerror}. Make it readable and writable for this user and repeat the command."
+    return None
+
 
 class UserError(Exception):
     """Base of all of them."""

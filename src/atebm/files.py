@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,15 @@ def room(path: Path, size: int | None, then: str = "") -> Iterator[None]:
         needs = f"{size:,} bytes" if size else "a size that its server does not tell"
         sentence = f"the disk of {path.parent} is full: {path.name} needs {needs}. Make room and repeat the command."
         raise DataError(f"{sentence} {then}".rstrip()) from None
+
+
+def require_space(path: Path, size: int) -> None:
+    """Raise DataError where the disk has not the bytes that `path` will have: before there is work to lose."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        sentence = f"the disk of {path.parent} has {free:,} bytes left: {path.name} needs {size:,}."
+        raise DataError(f"{sentence} Make room and repeat the command.")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from .data.drawn import draw
@@ -101,6 +101,7 @@ def read(path: Path, channels: int, side: int) -> Tensor:
     try:
         with Image.open(path) as picture:
             pixels = squash(picture.convert("L" if channels == 1 else "RGB"), side)
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{path} is no image that can be read ({error}): leave it out.") from error
+    except Exception as error:  # decoders of damaged bytes raise nearly anything
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path} is no image that can be read ({why}): leave it out.") from error
     return torch.from_numpy(pixels).view(side, side, channels).permute(2, 0, 1)

@@ -14,10 +14,12 @@ from conftest import run, snakemake
 
 from atebm.warm import SERVER
 
-KILLS = 5  # of each phase
+KILLS = int(os.environ.get("KILLS", 3))  # of each phase; `make soak` wants more
 PHASES = {  # what is removed and asked for again, the log that says that it began, and how many seconds it may take
     "train": ("work/train/cifar10-*/*", "logs/train/*.log", 3.0),
     "sample": ("work/sample/cifar10.*/*", "logs/sample/*.0-of-1.log", 2.0),
+    "climb": ("work/ascent/celebahq256_trajectory*/*", "logs/ascent/*.log", 2.0),
+    "detect": ("work/attack/cifar10_ood-*/*", "logs/attack/*.0-of-1.log", 2.0),
     "score": ("work/*/cifar10.best.*/metric.json", "logs/metric/*.log", 1.5),
     "render": ("results/*/*2.*", "logs/render/*.log", 4.0),
 }

@@ -136,14 +136,14 @@ def test_a_training_that_slurm_ends_is_retried_and_goes_on(slurm, computed, tmp_
     log.unlink(missing_ok=True)
     command = ["snakemake", f"work/train/{spec.stem}/run.json", *PROFILE, *HERE, *LESS]
     workflow = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    wait_for(lambda: log.exists() and "/40 after" in log.read_text(), "no training began", 120)
+    wait_for(lambda: log.exists() and "/40 after" in log.read_text(), "no training began", 300)
     job = run(folder, "squeue", "--noheader", "--states", "RUNNING", "-o", "%i").stdout.split()[0]
     if how == "scancel":
         run(folder, "scancel", job)
     else:
         run(folder, "scontrol", "update", f"JobId={job}", "EndTime=now")
-    wait_for(lambda: list(folder.glob("work/checkpoints/train/*/state.pt")) != [], "nothing was saved", 60)
-    output, _ = workflow.communicate(timeout=240)
+    wait_for(lambda: list(folder.glob("work/checkpoints/train/*/state.pt")) != [], "nothing was saved", 120)
+    output, _ = workflow.communicate(timeout=600)
     assert workflow.returncode == 0, output
     assert "Trying to restart job" in output
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == wanted

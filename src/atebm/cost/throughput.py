@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..energy import Classifier
 from ..errors import ResultError
 from ..training.captured import Captured
 from ..training.precision import autocast, set_precision
@@ -77,11 +78,12 @@ class Throughput:
 
     def seconds(self, timed: Timed, batch: int) -> float:
         set_precision(timed.precision)
-        layout = torch.contiguous_format if looks_only(timed.network) else torch.channels_last  # as each is computed
         if timed.network not in self.models:
-            self.models[timed.network] = built(timed.network).to(self.device).to(memory_format=layout)
+            self.models[timed.network] = built(timed.network).to(self.device)
         model = self.models[timed.network]
-        x = torch.rand(batch, *timed.network.shape, device=self.device).contiguous(memory_format=layout)
+        if isinstance(model, Classifier):
+            model.on(self.device, timed.precision)
+        x = torch.rand(batch, *timed.network.shape, device=self.device)
         with autocast(timed.precision, self.device), constants(model, timed.what):
             once = partial(WORK[timed.what], model)
             if timed.captured:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DataError
 from ..files import write_between
@@ -66,12 +66,19 @@ class Source(BaseModel):
 @cache
 def sources() -> tuple[Source, ...]:
     """All files of all archives, in the order of data/sources.yaml."""
-    archives = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
-    return tuple(
-        Source(archive=name, **{key: value for key, value in archive.items() if key != "files"}, **file)
-        for name, archive in archives.items()
-        for file in archive["files"]
-    )
+    return records(TABLE.read_text(encoding="utf-8"))
+
+
+def records(text: str) -> tuple[Source, ...]:
+    """The records in the text of data/sources.yaml. Raises DataError for what is no such record."""
+    try:
+        return tuple(
+            Source(archive=name, **{key: value for key, value in archive.items() if key != "files"}, **file)
+            for name, archive in yaml.safe_load(text).items()
+            for file in archive["files"]
+        )
+    except (yaml.YAMLError, ValidationError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DataError(f"data/sources.yaml: {' '.join(str(error).split())}") from error
 
 
 def find(name: str) -> tuple[Source, ...]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError, DataError
+from ..hardware import layout
 from .discriminator256 import Discriminator256
 from .resnet50 import ResNet50
 from .small import SmallNet
@@ -34,14 +35,16 @@ class Classifier(nn.Module):
         self.register_buffer("mean", torch.tensor(settings["mean"]).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(settings["std"]).view(1, -1, 1, 1))
         self.network = NETWORKS[settings["name"]](channels, size, outputs, **options)
+        self.layout = torch.contiguous_format
 
-    def on(self, device: torch.device) -> Self:
-        """This model on a device, in the memory layout that convolutions are fastest in (measured on CPUs too)."""
-        return self.to(device).to(memory_format=torch.channels_last)
+    def on(self, device: torch.device, precision: str = "fp32") -> Self:
+        """This model on a device, in the memory layout that convolutions of that precision are fastest in there."""
+        self.layout = layout(device, precision)
+        return self.to(device).to(memory_format=self.layout)
 
     def features(self, x: Tensor) -> Tensor:
         """Penultimate features, (B, d)."""
-        return self.network.features((x - self.mean) / self.std)
+        return self.network.features(((x - self.mean) / self.std).contiguous(memory_format=self.layout))
 
     def head(self, features: Tensor) -> Tensor:
         return self.network.head(features)

@@ -13,7 +13,7 @@ from torch import Tensor
 from .. import arrays
 from ..data.loader import Stored, resized, to_float
 from ..energy import Classifier
-from ..files import atomic
+from ..files import atomic, require_space
 from ..job import Job, record_of
 from ..training.checkpoint import load_weights
 
@@ -96,6 +96,7 @@ def write_features(job: Job, device: torch.device) -> None:
         for parts in views(extractor, map(shrink, images.batches(extractor.batch))):
             for file, part in zip(files, parts, strict=True):
                 if file.tell() == 0:
+                    require_space(job.folder / "features.npy", len(images) * part[0].nbytes)
                     arrays.begin(file, part.dtype, (len(images), part.shape[1]))
                 arrays.append(file, part)
     described = ("set", "run", "seed", "checkpoint", "sampler", "steps", "step_size")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from ..errors import DataError
@@ -18,7 +18,8 @@ DIGEST = hashlib.sha256().digest_size
 
 def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
     with atomic(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary)
+        # not by save_file, which tells of a full disk in an error of its own
+        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in weights.items()}))
 
 
 Model = TypeVar("Model", bound=nn.Module)

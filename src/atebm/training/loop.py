@@ -145,7 +145,7 @@ def initial(job: Job, shape: Sequence[int], device: torch.device) -> State:
     model = model_of({"network": run["network"], "shape": shape, "classes": classes})
     if isinstance(model, Energy) and "init" in job.spec["parents"]:
         load_logit_0(model, load_file(job.parent("init") / "model.safetensors"))
-    model = model.on(device)
+    model = model.on(device, run["precision"])
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run["average"])) if run["average"] else None
     if run["compile"]:
         model.compile()
