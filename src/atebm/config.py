@@ -733,7 +733,8 @@ class Config(Section):
         for where, name, section in self._references():
             if name not in getattr(self, section):
                 known = get_close_matches(name, getattr(self, section), 1) or sorted(getattr(self, section))
-                raise ValueError(f"{where} names {name!r}, which {section} does not have. Did you mean {known[0]}?")
+                hint = f"Did you mean {known[0]}?" if known else "It is empty."
+                raise ValueError(f"{where} names {name!r}, which {section} does not have. {hint}")
         return self
 
     @model_validator(mode="after")

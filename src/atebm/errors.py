@@ -8,8 +8,8 @@ def sentence(error: Exception) -> str | None:
     if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, of a GPU; without importing it
         return (
             "the GPU has not the memory for this batch. Lower batch_size in the configuration, share each batch of a "
-            "training among several GPUs (gpus_per_run), or free the GPU of other processes. What was saved is gone on "
-            "from."
+            "training among several GPUs (gpus_per_run), or free the GPU of other processes; then repeat the command, "
+            "which goes on from what was saved."
         )
     if isinstance(error, MemoryError):
         return "this machine has not the memory for this step. Run fewer at once, or lower batch_size."
@@ -18,7 +18,7 @@ def sentence(error: Exception) -> str | None:
     where = error.filename or "a disk"
     # numpy's has no number where a file takes less than it writes
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or (error.errno is None and "requested and" in str(error)):
-        return f"{where}: no space left. Make room and repeat the command; what was saved is gone on from."
+        return f"{where}: no space left. Make room and repeat the command, which goes on from what was saved."
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{where}: {error.strerror}. Make it readable and writable for this user and repeat the command."
     return None

@@ -6,7 +6,6 @@ construction, and checked by kind and shape.
 
 import json
 import math
-import pickle
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -100,7 +99,9 @@ def read(file: Path) -> dict[str, Tensor]:
     """
     try:
         loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError):
+    except OSError:
+        raise
+    except Exception:  # of damaged bytes torch.load raises nearly anything
         raise DataError(
             f"{file.name}: damaged, or not a PyTorch checkpoint of tensors alone; any other pickle could run code when "
             "read, so it was not read."
