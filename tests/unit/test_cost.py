@@ -78,7 +78,7 @@ def flops(plan: Plan, step: Step) -> int:
 
 def test_a_small_network_by_hand():
     """2 * outputs' pixels * kernel's weights of each layer, width 4 on 8x8 grey pixels, a head for one output."""
-    stem, conv1, conv2, shortcut = 64 * 9 * 4, 64 * 4 * 9 * 4, 16 * 4 * 9 * 8, 16 * 4 * 8
+    stem, conv1, conv2, shortcut = 64 * 9 * 4, 16 * 4 * 16 * 4, 16 * 4 * 9 * 8, 16 * 4 * 8  # conv1 pools: 4x4
     last, head = 8 * 16 * 8, 8
     forward = 2 * (stem + conv1 + conv2 + shortcut + last + head)
     found = facts(Network(canonical(SMALL), (1, 8, 8), 1)).flops
