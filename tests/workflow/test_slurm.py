@@ -19,7 +19,8 @@ from atebm.warm import SERVER
 
 PROFILE = ("--workflow-profile", "workflow/profiles/slurm", "--config", "scale=smoke")
 # A machine of two cores plays the cluster, and is asked for less than the profile's steps of the paper's scale take.
-HERE = ("--slurm-status-command", "squeue", "--seconds-between-status-checks", "2", "--latency-wait", "5")
+HERE = ("--slurm-status-command", "squeue", "--latency-wait", "5")
+SOON = ("--seconds-between-status-checks", "2", "--slurm-init-seconds-before-status-checks", "2")  # not after 40 s
 LESS = ("--default-resources", "mem_mb=500", "runtime=5", "--set-resources", "train:runtime=7", "train:cpus_per_task=2")
 CONF = """
 ClusterName=test
@@ -104,7 +105,7 @@ def test_an_artifact_is_made_by_slurm_jobs_to_the_same_bytes(slurm, computed, tm
     """All that it takes from nothing but the data: extractor, training, sampling, rendering."""
     folder = checkout(tmp_path / "checkout")
     shutil.copytree(computed / "work/data", folder / "work/data")
-    made = run(folder, "snakemake", "results/figS2.png", *PROFILE, *HERE, *LESS)
+    made = run(folder, "snakemake", "results/figS2.png", *PROFILE, *HERE, *SOON, *LESS)
     assert made.returncode == 0, made.stdout + made.stderr
     jobs = run(folder, "scontrol", "show", "jobs", "--oneliner").stdout.splitlines()
     assert len(jobs) > 5 and all("JobState=COMPLETED" in job for job in jobs)
@@ -134,7 +135,7 @@ def test_a_training_that_slurm_ends_is_retried_and_goes_on(slurm, computed, tmp_
     shutil.rmtree(trained)
     log = folder / f"logs/train/{spec.stem}.log"
     log.unlink(missing_ok=True)
-    command = ["snakemake", f"work/train/{spec.stem}/run.json", *PROFILE, *HERE, *LESS]
+    command = ["snakemake", f"work/train/{spec.stem}/run.json", *PROFILE, *HERE, *SOON, *LESS]
     workflow = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_for(lambda: log.exists() and "/40 after" in log.read_text(), "no training began", 300)
     job = run(folder, "squeue", "--noheader", "--states", "RUNNING", "-o", "%i").stdout.split()[0]
