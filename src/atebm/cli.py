@@ -97,7 +97,8 @@ def train_a_classifier(spec: Path, device: str) -> None:
     from .training.distributed import processes
 
     with processes(pick(device)) as (group, own), Job(spec).lock() if group.leads else nullcontext():
-        train_classifier(Job(spec), own, group)
+        if not group.collect(Job(spec).done)[0]:  # by a job that was waited for
+            train_classifier(Job(spec), own, group)
 
 
 @app.command()
@@ -113,7 +114,8 @@ def train(
     from .training.loop import train
 
     with processes(pick(device)) as (group, own), Job(spec).lock() if group.leads else nullcontext():
-        train(Job(spec), own, group, tensorboard if group.leads else None)
+        if not group.collect(Job(spec).done)[0]:  # by a job that was waited for
+            train(Job(spec), own, group, tensorboard if group.leads else None)
 
 
 @app.command()

@@ -57,6 +57,11 @@ class Job:
             sweep(self.checkpoints, part)
             yield
 
+    @property
+    def done(self) -> bool:
+        """Whether the record, which is written last, is there."""
+        return record_file(self.folder).exists()
+
     def parent(self, role: str) -> Path:
         return self.work / self.spec["parents"][role]
 

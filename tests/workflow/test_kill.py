@@ -14,7 +14,7 @@ from conftest import run, snakemake
 
 from atebm.warm import SERVER
 
-KILLS = int(os.environ.get("KILLS", 3))  # of each phase; `make soak` wants more
+KILLS = int(os.environ.get("KILLS", 5))  # of each phase; `make soak` wants more
 PHASES = {  # what is removed and asked for again, the log that says that it began, and how many seconds it may take
     "train": ("work/train/cifar10-*/*", "logs/train/*.log", 3.0),
     "sample": ("work/sample/cifar10.*/*", "logs/sample/*.0-of-1.log", 2.0),
@@ -115,6 +115,23 @@ def test_an_orphan_and_a_rerun_never_write_together(computed, tmp_path, unserved
     orphan.communicate()
     output, _ = rerun.communicate()
     assert rerun.returncode == 0, output
+    assert products(folder) == wanted
+
+
+def test_a_rerun_that_waited_for_an_orphan_to_finish_does_not_train_again(computed, tmp_path, unserved):
+    folder = Path(shutil.copytree(computed, tmp_path / "checkout"))
+    wanted = products(folder)
+    spec, _ = without_training(folder)
+    orphan = start_training(folder, spec)
+    orphan.send_signal(signal.SIGSTOP)
+    command = [sys.executable, "-m", "atebm", "train", str(spec)]
+    rerun = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    waits = rerun.stdout.readline() if rerun.stdout else ""
+    assert f"process {orphan.pid} on" in waits
+    orphan.send_signal(signal.SIGCONT)
+    orphan.communicate()
+    output, _ = rerun.communicate()
+    assert rerun.returncode == 0 and "seed 0" not in output, output
     assert products(folder) == wanted
 
 
