@@ -19,7 +19,8 @@ from .settings import SETTINGS
 
 MANIFEST = "manifest"
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
-DRAWING = ("src/atebm/report/*.py", "data/published/*.csv")  # beside the notebook, what a rendering is made by
+# Beside the notebook, what a rendering is made by.
+DRAWING = ("src/atebm/report/*.py", "src/atebm/metrics/intervals.py", "data/published/*.csv")
 
 
 def request(plan: Plan, root: Path) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..files import atomic, write_text
-from ..metrics.score import t_half_width
+from ..metrics.intervals import t_half_width
 from .published import published
 
 Record = dict[str, Any]  # a metric.json

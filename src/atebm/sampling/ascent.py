@@ -16,7 +16,7 @@ from ..files import atomic
 from ..job import Job, record_of
 from ..metrics.features import load_extractor
 from ..metrics.frechet import Gaussian, frechet_distance
-from ..metrics.score import t_half_width
+from ..metrics.intervals import t_half_width
 from ..training.loop import device_name
 from ..training.monitor import BATCH, on_the_way
 from .generate import load_model
