@@ -89,7 +89,10 @@ def warm(command: Annotated[list[str], typer.Argument(help="such as: snakemake -
 
 
 @keep("atebm readme")
-def readme(path: Path = Path("README.md"), results: Path = Path("results")) -> None:
+def readme(
+    path: Annotated[Path, typer.Option(help="the README, beside data/")] = Path("README.md"),
+    results: Annotated[Path, typer.Option(help="the results that it shows")] = Path("results"),
+) -> None:
     """Bring the README's artifact table up to date with results/, and what is made from data/sources.yaml with that."""
     from ..data.pointers import write_pointers
     from ..data.sources import write_source_table
