@@ -47,8 +47,8 @@ class Folder:
 
 
 def quoted(text: str) -> str:
-    """A YAML string, whatever is in it."""
-    return json.dumps(text)
+    """A YAML string on one line, whatever is in it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def looked_at(folder: Path, root: Path) -> Folder:
@@ -196,17 +196,19 @@ def scale_text(name: str, images: Folder, p_0: Folder | None, channels: int, siz
     values = {
         "ours": OURS,
         "name": name,
-        "source": f"{images.files} images of {images.path}",
+        "source": f"{images.files} images of {quoted(images.path)}",
+        "played_by": quoted(
+            f"{images.files} images of {images.path} ({size}x{size} {'grey' if channels == 1 else 'colour'}); p_0 "
+            f"{p_0.path if p_0 else 'crops of 11 photographs'}"
+        ),
         "title": name.replace("_", " "),
         "size": size,
-        "colour": "grey" if channels == 1 else "colour",
         "channels": channels,
         "own": images.entry(channels, size),
         "train": train,
         "held_out": held_out,
         "crops": crops,
         "p_0": "others" if p_0 else "photographs",
-        "p_0_said": p_0.path if p_0 else "crops of 11 photographs",
         "validation": "others_validation" if p_0 else "photographs_validation",
         "sources": "others_sources" if p_0 else "photographs_test",
         "others": others_text(p_0, channels, size) if p_0 else "",
@@ -262,7 +264,7 @@ sets:
 tasks:
   {name}:
     title: {title}
-    played_by: {source} ({size}x{size} {colour}); p_0 {p_0_said}
+    played_by: {played_by}
     p_data: {name}
     held_out: {name}_held_out
     p_0: {p_0}
