@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..data.folder import changed
 from ..files import is_sealed, sha256
 from ..freshness import drawn_from, renderings
 from ..job import record_file
@@ -19,7 +20,7 @@ from ..progress import progress
 #   stale    a step was computed from, or a rendering drawn from, something else than what is there now
 
 
-def verify(plan: Plan, root: Path) -> tuple[list[str], int]:
+def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]:
     """Findings, a line each, and the number of files checked.
 
     Checks every step in work/, of whatever scale, and results/ against its manifest and against the present plan.
@@ -28,7 +29,7 @@ def verify(plan: Plan, root: Path) -> tuple[list[str], int]:
     folders = [folder for kind in FILES for folder in sorted((root / "work" / kind).glob("*")) if folder.is_dir()]
     findings: list[str] = []
     checked = 0
-    with progress("verify", len(folders)) as report:
+    with progress("verify", len(folders), quiet=quiet) as report:
         for done, folder in enumerate(folders, start=1):
             findings += step_findings(folder, root)
             checked += len(FILES[folder.parent.name])
@@ -38,7 +39,15 @@ def verify(plan: Plan, root: Path) -> tuple[list[str], int]:
         findings += results_findings(manifest, root)
         checked += 1 + len(manifest_files(manifest))
     findings += stale_renderings(plan, root)
+    findings += [f"stale    {said}" for said in changed(plan.config, root)]
     return findings, checked
+
+
+def report(found: dict[str, Any]) -> Iterator[str]:
+    """The lines of findings as JSON, {"checked": n, "findings": [{"kind": ..., "what": ...}]}."""
+    for finding in found["findings"]:
+        yield f"{finding['kind']:9}{finding['what']}"
+    yield f"{found['checked']} files checked: {len(found['findings']) or 'nothing'} to report."
 
 
 def step_findings(folder: Path, root: Path) -> Iterator[str]:
