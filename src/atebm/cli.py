@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import ConfigError, UserError, sentence
+from .files import assure_writable
 from .job import Job
 from .memory import keep_memory
 from .warm import THREADS
@@ -238,6 +239,8 @@ def render(
     """Execute an artifact's notebook: its figure or table, the notebook and an HTML page of it."""
     from .report.render import render
 
+    for folder in (out.parent, out.parent / "notebooks", out.parent / "plans"):
+        assure_writable(folder)
     render(request, notebook, executed, out)
 
 
