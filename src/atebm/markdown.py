@@ -2,8 +2,13 @@
 
 import re
 
-# What Markdown takes for HTML or an address, for the end of a cell, and for a link or a picture from elsewhere.
-SPECIAL = {r"<(?=[a-zA-Z/!?])": "&lt;", r"\|": r"\\|", r"\](?=[\[(])": r"\\]"}
+# What Markdown takes for an escape, for HTML, for the end of a cell, and for a link or a picture from elsewhere.
+SPECIAL = {
+    r"\\(?=[!-/:-@\[-`{-~])": r"\\\\",
+    r"<(?=[a-zA-Z/!?])": "&lt;",
+    r"\|": r"\\|",
+    r"\](?=[\[(])": r"\\]",
+}
 
 
 def plain(text: str) -> str:

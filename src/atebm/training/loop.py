@@ -284,7 +284,7 @@ def divergence(state: State, job: Job, shows: str) -> ResultError:
 
 
 def space(state: State, job: Job, total: int) -> AbstractContextManager[None]:
-    """Room for what the run has on the disk at most: its states, the log in each and by itself, the weights of its end."""
+    """Room for what the run has on the disk at most: its states, each with the log, the weights of its end, the log."""
     run, weights = job.settings, size_of(state.model)
     copies = 1 + MOMENTS[run["optimizer"]["name"]] + (state.average is not None) + (run["monitor"] is not None)
     rows = total / LOG_EVERY + (total / run["monitor"]["every"] * len(run["monitor"]["steps"]) if run["monitor"] else 0)
