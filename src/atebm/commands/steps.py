@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ..files import assure_writable
 from ..job import Job
 from .options import OTHERS, STEPS, Device, pick, verb
 
@@ -234,6 +235,8 @@ def render(
     """Execute an artifact's notebook: its figure or table, the notebook and an HTML page of it."""
     from ..report.render import render
 
+    for folder in (out.parent, out.parent / "notebooks", out.parent / "plans"):
+        assure_writable(folder)
     render(request, notebook, executed, out)
 
 

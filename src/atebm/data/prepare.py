@@ -212,10 +212,14 @@ def write_images(job: Job, content: Content, origin: dict[str, Any], workers: in
     part.parent.mkdir(parents=True, exist_ok=True)
     for other in set(part.parent.glob("images-*.npy")) - {part}:
         other.unlink()
+    part.touch()
     job.folder.mkdir(parents=True, exist_ok=True)
     shape = (content.n, *content.shape)
     step = max(1, BLOCK // math.prod(content.shape))
-    with room(job.folder / "images.npy", math.prod(shape), "It goes on where it stopped."), part.open("ab") as file:
+    with (
+        room(job.folder / "images.npy", math.prod(shape), "It goes on where it stopped.", there=part.stat().st_size),
+        part.open("ab") as file,
+    ):
         done = resume(file, shape)
         with progress(f"set {job.spec['name']}", content.n, done) as report:
             for images in content.images(done, workers):
