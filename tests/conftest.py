@@ -23,6 +23,7 @@ from atebm.warm import serving
 REPOSITORY = Path(__file__).resolve().parents[1]
 # What a checkout needs to run the workflow; .git, .venv and what was computed stay behind.
 CHECKOUT = ("config.yaml", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "workflow", "src", "notebooks", "data")
+CHECKOUT += ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")  # which the crate lists
 
 
 def configuration(scale: str, **changes: Any) -> dict[str, Any]:

@@ -263,6 +263,14 @@ def manifest(
 
 
 @app.command()
+def crate() -> None:
+    """Describe the results and their run, by results/manifest.json, as a Workflow Run RO-Crate."""
+    from .crate import write_crate
+
+    write_crate(Path())
+
+
+@app.command()
 def status(config: Overrides = None) -> None:
     """List the steps and artifacts of the plan, and what of them is here."""
     from .lineage.status import status

@@ -40,6 +40,7 @@ BENCHMARK = "https://snakemake.readthedocs.io/en/stable/snakefiles/rules.html#be
 SECOND = "http://qudt.org/vocab/unit/SEC"
 WORKFLOW = "workflow/Snakefile"
 CONFIGURATION = "config.yaml"
+PARAMETERS = {"configuration": CONFIGURATION, "manifest": "results/manifest.json"}  # that are files
 TEXTS = ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")
 FASHION = "data/embedded/fashion-mnist"
 # Not by the `mimetypes` of the machine, which know more or less.
@@ -85,12 +86,17 @@ def crate_of(root: Path) -> "ROCrate":
 
 
 def add(crate: "ROCrate", id: str, type: str | list[str], **properties: Any) -> dict[str, str]:
-    """Add an entity that is no file of the crate; returns a reference to it. What is None or empty is left out."""
+    """Add an entity that is no file of the crate; returns a reference to it."""
     from rocrate.model.contextentity import ContextEntity
 
-    known = {key: value for key, value in properties.items() if value not in (None, [], "")}
-    crate.add(ContextEntity(crate, id, properties={"@type": type, **known}))
+    crate.add(ContextEntity(crate, id, properties={"@type": type, **compact(properties)}))
     return {"@id": id}
+
+
+def compact(properties: dict[str, Any]) -> dict[str, Any]:
+    """Without what is None or empty, and a list of one as that one: as RO-Crate wants its JSON."""
+    known = {key: value for key, value in properties.items() if value not in (None, [], "")}
+    return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in known.items()}
 
 
 def refer(ids: Any) -> Entities:
@@ -121,6 +127,8 @@ def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
     for file, digest in manifest["summary"].items():
         add_result(crate, root, file, digest, "what DVC compares between commits")
     crate.get("README.md")["about"] = {"@id": "./"}
+    for name, path in PARAMETERS.items():
+        crate.get(path)["exampleOfWork"] = {"@id": f"#parameter-{name}"}
 
 
 def fashion(root: Path) -> dict[str, str]:
@@ -150,7 +158,7 @@ def add_file(crate: "ROCrate", root: Path, path: str, **properties: Any) -> None
     if not (root / path).is_file():
         raise ResultError(f"{path} is missing, which the crate describes: restore it, then run snakemake again.")
     known = {"name": path, "encodingFormat": FORMATS.get(Path(path).suffix, "text/plain")}
-    crate.add_file(dest_path=path, properties=known | properties)
+    crate.add_file(dest_path=path, properties=compact(known | properties))
 
 
 def add_result(crate: "ROCrate", root: Path, file: str, digest: str, about: str) -> None:
@@ -176,15 +184,16 @@ def add_workflow(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str,
         url = "https://www.python.org/" if package == "python" else f"https://pypi.org/project/{package}/"
         add(crate, f"#{package}", "SoftwareApplication", name=package, softwareVersion=version, url=url)
     scale = add_parameter(crate, "scale", "Text", "#scale")
-    configuration = add_parameter(crate, "configuration", "File", CONFIGURATION)
+    configuration, made = (add_parameter(crate, name, "File", path) for name, path in PARAMETERS.items())
     add(crate, "#scale", "PropertyValue", name="scale", value=manifest["scale"], exampleOfWork=scale)
     properties = {
         "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
         "name": citation["title"],
+        "encodingFormat": "text/plain",
         "version": manifest["commit"] or citation["version"],
         "conformsTo": {"@id": BIOSCHEMAS.format("ComputationalWorkflow")},
         "input": [scale, configuration],
-        "output": [add_parameter(crate, "manifest", "File", "results/manifest.json")],
+        "output": made,
         "hasPart": [tool(verb) for verb in verbs],
         "step": refer(f"#step-{verb}" for verb in verbs),
         "softwareRequirements": refer(f"#{package}" for package in packages),
@@ -315,8 +324,10 @@ def act(
 
 def add_run(crate: "ROCrate", manifest: dict[str, Any], actions: list[str]) -> None:
     """The run as a whole: its inputs, its results, and its engine, which ran the tools step by step."""
+    from rocrate.utils import as_list
+
     inputs = [CONFIGURATION, f"workflow/scales/{manifest['scale']}.yaml", "#scale"]
-    used = {entity.id for id in actions for entity in crate.get(id).get("object", [])}
+    used = {entity.id for id in actions for entity in as_list(crate.get(id).get("object", []))}
     inputs += [entity.id for entity in crate.get_entities() if entity.get("license") and entity.id in used]  # data
     files = [file for entry in manifest["artifacts"].values() for file in entry["files"]] + [*manifest["summary"]]
     results = [f"results/{file}" for file in (*files, "manifest.json")]
@@ -327,12 +338,10 @@ def add_run(crate: "ROCrate", manifest: dict[str, Any], actions: list[str]) -> N
     for verb in tools_of(manifest):
         mine = [id for id in actions if crate.get(id)["instrument"].id == tool(verb)["@id"]]
         step = {"@id": f"#step-{verb}"}
-        controls.append(
-            add(crate, f"#control-{verb}", "ControlAction", name=verb, instrument=step, object=refer(mine))
-        )
+        controls.append(add(crate, f"#control-{verb}", "ControlAction", name=verb, instrument=step, object=refer(mine)))
     engine = {"@id": "#snakemake"}
-    properties = {"name": "orchestration by Snakemake", "instrument": engine, "object": controls}
-    add(crate, "#orchestration", "OrganizeAction", result={"@id": "#run"}, **properties)
+    orchestrated: dict[str, Any] = {"instrument": engine, "object": controls, "result": {"@id": "#run"}}
+    add(crate, "#orchestration", "OrganizeAction", name="orchestration by Snakemake", **orchestrated)
 
 
 # --- the crate --------------------------------------------------------------------------------------------------------
@@ -354,9 +363,10 @@ def add_root(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str, Any
         "datePublished": citation["date-released"].isoformat(),
         "license": add(crate, licence, "CreativeWork", name=citation["license"], url=licence),
         "author": developers,
+        "publisher": developers,
         "citation": add(crate, url, "ScholarlyArticle", name=paper["title"], author=authors),
         "conformsTo": refer(PROFILES),
         "mentions": refer(["#run", "#orchestration", *actions]),
     }
-    for key, value in root.items():
+    for key, value in compact(root).items():
         crate.root_dataset[key] = value

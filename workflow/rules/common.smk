@@ -10,7 +10,7 @@ sys.path.insert(0, str(SRC))
 from atebm.artifacts import is_table, titled
 from atebm.config import resolve
 from atebm.errors import ConfigError
-from atebm.freshness import MANIFEST, request, request_file
+from atebm.freshness import CRATE, CRATE_FILE, MANIFEST, request, request_file
 from atebm.layers import scale_file
 from atebm.kinds import FILES
 from atebm.plan import Plan

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..freshness import MANIFEST, stale
+from ..freshness import CRATE, CRATE_FILE, MANIFEST, stale
 from ..kinds import FILES
 from ..plan import Plan
 from .prune import size
@@ -21,7 +21,8 @@ def status(plan: Plan, root: Path) -> Iterator[str]:
     for artifact in plan.usual:
         state = "to draw" if artifact in outdated else "done"
         yield f"{state:12}results/{artifact}, drawn from {len(plan.artifacts[artifact])} steps"
-    yield f"{'to write' if MANIFEST in outdated else 'done':12}results/manifest.json"
+    for name, file in ((MANIFEST, "results/manifest.json"), (CRATE, CRATE_FILE)):
+        yield f"{'to write' if name in outdated else 'done':12}{file}"
     done = sum(state_of(root / step.record) == "done" for step in steps)
     drawn = f"{len(set(plan.usual) - outdated)} of {len(plan.usual)} artifacts drawn"
     yield f"scale {plan.config.scale}: {done} of {len(steps)} steps done, {drawn}"
