@@ -17,7 +17,7 @@ import yaml
 from .artifacts import ARTIFACTS, titled
 from .data.sources import Source, files_of, find, sources
 from .errors import ResultError
-from .files import canonical, sha256, write_text
+from .files import canonical, of_checkout, sha256, write_text
 from .freshness import CRATE_FILE, DESCRIBED, MANIFEST
 from .kinds import FILES
 
@@ -73,8 +73,8 @@ def write_crate(root: Path) -> None:
 def crate_of(root: Path) -> "ROCrate":
     from rocrate.rocrate import ROCrate
 
-    manifest = json.loads((root / "results/manifest.json").read_text(encoding="utf-8"))
-    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    citation = yaml.safe_load(of_checkout(root / "CITATION.cff"))
+    manifest = json.loads(of_checkout(root / "results/manifest.json"))
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms.update(TERMS)
     add_files(crate, root, manifest)

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from .errors import ConfigError
-from .files import write_text
+from .files import of_checkout, write_text
 
 PYTHON = "3.11"
 
@@ -82,6 +82,6 @@ def document(path: str, purpose: str, packages: tuple[str, ...], pins: dict[str,
 
 def write_environments(root: Path) -> None:
     """Write them all in the checkout at `root`, from its requirements.lock."""
-    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    lock = of_checkout(root / "requirements.lock")
     for path, text in environments(lock).items():
         write_text(root / path, text)
