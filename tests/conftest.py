@@ -143,6 +143,16 @@ def job_of(smoke: tuple[Path, Plan], **changes: Any) -> Job:
 
 
 @pytest.fixture
+def results() -> Path:
+    """results/ as it is committed; a run of one's own replaces it, on another machine with other numbers."""
+    if shutil.which("git") and (REPOSITORY / ".git").exists():
+        changed = run(REPOSITORY, "git", "status", "--porcelain", "--", "results").stdout
+        if changed:
+            pytest.skip("results/ is not as committed; to commit yours: make readme")
+    return REPOSITORY / "results"
+
+
+@pytest.fixture
 def unchecked(monkeypatch) -> Any:
     """torchvision's readers, without their checks that files are the official ones."""
     import torchvision
