@@ -20,9 +20,9 @@ SITE = Path(pytest.__file__).parents[1]
 VERSION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
 
 
-def call(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
+def call(folder: Path, *command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command in `folder` as in a fresh shell: without what these tests or their caller set."""
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    environment |= {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return subprocess.run(
         [str(part) for part in command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -127,12 +127,11 @@ def test_what_needs_a_checkout_says_so(installed, tmp_path, arguments):
 
 def test_in_a_checkout_the_wheel_does_what_the_source_does(installed, unpacked):
     """The plan of the sdist's folder, and where its data comes from, by the code in the venv."""
-    told, ours = (
-        call(unpacked, python, "-m", "atebm", "status", "-C", "scale=smoke")
-        for python in (installed / "python", sys.executable)
-    )
+    command = ("-m", "atebm", "status", "-C", "scale=smoke")
+    told = call(unpacked, installed / "python", *command)
+    ours = call(unpacked, sys.executable, *command, PYTHONPATH=str(REPOSITORY / "src"))
     assert told.returncode == 0, told.stderr
     assert told.stdout == ours.stdout and "to do       train/cifar10-" in told.stdout
-    code = "from atebm.data.sources import find; from atebm.releases import releases; print(len(find('svhn')), *releases())"
-    counted = call(unpacked, installed / "python", "-c", code)
-    assert counted.stdout.split()[0] == "2" and "cifar10" in counted.stdout.split()
+    code = "import atebm.data.sources as s, atebm.releases as r; print(len(s.find('svhn')), *r.releases())"
+    known = call(unpacked, installed / "python", "-c", code).stdout.split()
+    assert known[0] == "2" and "cifar10" in known
