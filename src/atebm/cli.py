@@ -32,6 +32,21 @@ OTHERS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # o
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps", envvar="ATEBM_DEVICE")]
 
 
+def say_version(wanted: bool) -> None:
+    from importlib.metadata import version
+
+    if wanted:
+        print(f"atebm {version('atebm')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=say_version, is_eager=True, help="print it")] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def data(
     spec: Spec,
