@@ -33,6 +33,7 @@ SECRETS = {  # of the environment that `computed` is made in, as machines have t
 }
 # What a checkout needs to run the workflow; .git, .venv and what was computed stay behind.
 CHECKOUT = ("config.yaml", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "workflow", "src", "notebooks", "data")
+CHECKOUT += ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")  # which the crate lists
 
 
 def configuration(scale: str, **changes: Any) -> dict[str, Any]:
@@ -151,6 +152,16 @@ def job_of(smoke: tuple[Path, Plan], **changes: Any) -> Job:
     step = planned("smoke", runs={"cifar10": changes}, samplers={"cifar10": {"steps": 2}}).train("cifar10", 0)
     write_specs(root, step)
     return Job(root / step.spec_file)
+
+
+@pytest.fixture
+def results() -> Path:
+    """results/ as it is committed; a run of one's own replaces it, on another machine with other numbers."""
+    if shutil.which("git") and (REPOSITORY / ".git").exists():
+        changed = run(REPOSITORY, "git", "status", "--porcelain", "--", "results").stdout
+        if changed:
+            pytest.skip("results/ is not as committed; to commit yours: make readme")
+    return REPOSITORY / "results"
 
 
 @pytest.fixture

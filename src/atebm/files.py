@@ -12,7 +12,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import DataError
+from .errors import ConfigError, DataError
+
+
+def repository() -> Path:
+    """The checkout that this code is part of; of a package that was installed, the folder that a command runs in."""
+    own = Path(__file__).resolve().parents[2]
+    return own if (own / "config.yaml").exists() else Path()
+
+
+def of_checkout(path: Path) -> str:
+    """The text of a file that every checkout has. Raises ConfigError where it is missing."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"there is no {path} here: run this in the folder of the checkout.") from None
 
 
 @contextmanager
@@ -88,7 +102,7 @@ def markers(part: str) -> tuple[str, str]:
 def write_between(path: Path, part: str, new: str) -> None:
     """Replace what stands between the markers of `part`."""
     begin, end = markers(part)
-    before, rest = path.read_text(encoding="utf-8").split(begin)
+    before, rest = of_checkout(path).split(begin)
     write_if_changed(path, f"{before}{begin}\n{new}\n{end}{rest.split(end)[1]}")
 
 

@@ -18,6 +18,18 @@ from .plan import Plan
 from .settings import SETTINGS
 
 MANIFEST = "manifest"
+CRATE = "crate"
+CRATE_FILE = "ro-crate-metadata.json"
+# What the crate is made from; of everything else that it lists it says no more than that it is there.
+DESCRIBED = (
+    "results/manifest.json",
+    "CITATION.cff",
+    "data/sources.yaml",
+    "data/embedded/*.csv",
+    "data/embedded/fashion-mnist/SHA256SUMS",
+    "src/atebm/artifacts.py",
+    "src/atebm/crate.py",
+)
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
 # Beside the notebook, what a rendering is made by.
 DRAWING = ("src/atebm/report/*.py", "src/atebm/metrics/intervals.py", "data/published/*.csv")
@@ -29,7 +41,7 @@ def request(plan: Plan, root: Path) -> set[str]:
     The request of a stale one is new at each call, in content and age, so that Snakemake can't take it for a known one.
     """
     outdated = stale(plan, root)
-    for name, contents in renderings(plan, root).items():
+    for name, contents in {**renderings(plan, root), CRATE: {"described": DESCRIBED}}.items():
         asked = time.time_ns() if name in outdated else 0
         wish: dict[str, Any] = {"asked": asked, "plan": contents}
         if name == MANIFEST:
@@ -49,7 +61,7 @@ def request_file(name: str) -> str:
 
 
 def stale(plan: Plan, root: Path) -> set[str]:
-    """Names of the artifacts, and "manifest", that results/ does not show as the plan wants them."""
+    """Names of the artifacts, and "manifest" and "crate", that are not here as the plan wants them."""
     wanted = renderings(plan, root)
     fresh = {
         name
@@ -58,7 +70,20 @@ def stale(plan: Plan, root: Path) -> set[str]:
     }
     if wanted and fresh.issuperset(plan.usual) and drawn_from(root, MANIFEST) == wanted[MANIFEST]:
         fresh.add(MANIFEST)
-    return wanted.keys() - fresh
+        if is_described(root):
+            fresh.add(CRATE)
+    return (wanted.keys() | {CRATE}) - fresh
+
+
+def is_described(root: Path) -> bool:
+    """Whether the crate was made from what is here now: it names the sha256 of each of these files."""
+    try:
+        graph = json.loads((root / CRATE_FILE).read_text(encoding="utf-8"))["@graph"]
+        named = {entity["@id"]: entity.get("sha256") for entity in graph}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    paths = [path for pattern in DESCRIBED for path in sorted(root.glob(pattern))]
+    return all(named.get(str(path.relative_to(root))) == sha256(path) for path in paths)
 
 
 def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:

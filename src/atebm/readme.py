@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from .artifacts import ARTIFACTS, USUAL, is_table
-from .files import write_between
+from .files import of_checkout, write_between
 from .report.neighbours import compared, ratios
 from .report.published import published
 
@@ -39,7 +39,7 @@ def rule_graph() -> str:
 
 def artifact_table(results: Path) -> str:
     """Markdown: item, target, notebook, minutes of computation, the paper's headline and ours."""
-    manifest = json.loads((results / "manifest.json").read_text())
+    manifest = json.loads(of_checkout(results / "manifest.json"))
     rows = []
     for artifact in USUAL:
         target = f"results/{artifact}.{'csv' if is_table(artifact) else 'png'}"

@@ -13,7 +13,8 @@ import signal
 import sys
 from pathlib import Path
 
-from atebm.files import canonical, sealed, write_text
+from atebm.files import canonical, sealed, sha256, write_text
+from atebm.freshness import CRATE_FILE, DESCRIBED
 from atebm.job import Job, record_of
 from atebm.kinds import FILES
 
@@ -68,6 +69,12 @@ def manifest(results: Path, request: Path) -> None:
     ran("render/manifest")
 
 
+def crate() -> None:
+    paths = [path for pattern in DESCRIBED for path in Path().glob(pattern)]
+    write_text(Path(CRATE_FILE), canonical({"@graph": [{"@id": str(path), "sha256": sha256(path)} for path in paths]}))
+    ran("render/crate")
+
+
 def ran(what: str) -> None:
     with Path(os.environ["RAN"]).open("a") as file:
         file.write(f"{what}\n")
@@ -85,6 +92,8 @@ def main() -> None:
         render(paths[0], paths[3])
     elif verb == "manifest":
         manifest(*paths)
+    elif verb == "crate":
+        crate()
     elif verb == "fetch":
         fetch(*arguments)
     elif verb == "sample":

@@ -62,7 +62,7 @@ def test_verify_finds_every_changed_byte_and_nothing_else(computed, folder):
         path.write_bytes(original)
     findings, checked = verify(plan, folder)
     assert findings == []
-    assert checked == len(steps) + len(results)
+    assert checked == len(steps) + len(results) + 1, "and the crate"
 
 
 def test_verify_names_what_is_missing(folder):
@@ -87,6 +87,15 @@ def test_verify_names_what_is_stale(folder):
     children = {step.folder for step in present(folder).steps.values() if "extractor" in step.parents}
     assert {finding.split()[1].rstrip(":") for finding in findings} == children
     assert all(finding.startswith("stale") for finding in findings)
+
+
+def test_verify_knows_of_the_crate(folder):
+    (folder / "CITATION.cff").write_text((folder / "CITATION.cff").read_text().replace("developers", "authors"))
+    (finding,) = verify(present(folder), folder)[0]
+    assert finding.startswith("stale    ro-crate-metadata.json: ")
+    assert "to write    ro-crate-metadata.json" in atebm(folder, "status")[1]
+    (folder / "ro-crate-metadata.json").unlink()
+    assert verify(present(folder), folder)[0] == ["missing  ro-crate-metadata.json: run snakemake again."]
 
 
 def test_verify_names_results_of_another_plan(folder):

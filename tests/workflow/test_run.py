@@ -1,5 +1,6 @@
 """The workflow as a user runs it, at scale smoke, in a copy of the checkout."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -62,6 +63,16 @@ def test_claims_are_drawn_on_request_and_one_seed_decides_nothing(smoke):
 
 def test_again_there_is_nothing_to_do(smoke):
     assert "Nothing to be done" in output(snakemake(smoke, "--config", "scale=smoke"))
+
+
+def test_the_crate_describes_this_run(smoke):
+    crate = json.loads((smoke / "ro-crate-metadata.json").read_text())
+    graph = {entity["@id"]: entity for entity in crate["@graph"]}
+    assert graph["#scale"]["value"] == "smoke" and graph["#run"]["instrument"] == {"@id": "workflow/Snakefile"}
+    shown = {f"results/{id}.csv" for id in USUAL}
+    assert shown <= {file["@id"] for file in graph["#run"]["result"]}
+    for name in shown:
+        assert hashlib.sha256((smoke / name).read_bytes()).hexdigest() == graph[name]["sha256"]
 
 
 def test_table2_says_what_was_measured(smoke):

@@ -11,7 +11,7 @@ from atebm.artifacts import is_table, titled
 from atebm.config import resolve
 from atebm.data.folder import changed
 from atebm.errors import ConfigError
-from atebm.freshness import MANIFEST, request, request_file
+from atebm.freshness import CRATE, CRATE_FILE, MANIFEST, request, request_file
 from atebm.layers import scale_file
 from atebm.kinds import FILES
 from atebm.plan import Plan
@@ -142,7 +142,7 @@ def everything():
     """What a scale is for: all renderings, or what was made of images of one's own."""
     if PLAN.overviews:
         return [file for step in PLAN.overviews for file in step.files]
-    return [file for artifact in PLAN.usual for file in rendered(artifact)] + ["results/manifest.json"]
+    return [file for artifact in PLAN.usual for file in rendered(artifact)] + ["results/manifest.json", CRATE_FILE]
 
 
 def rendered(artifact):

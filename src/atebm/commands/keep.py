@@ -96,11 +96,13 @@ def readme(
     """Bring the README's artifact table up to date with results/, and what is made from data/sources.yaml with that."""
     from ..data.pointers import write_pointers
     from ..data.sources import write_source_table
-    from ..readme import write_readme
 
-    write_readme(path, results)
     write_source_table(path.parent / "data/README.md")
     write_pointers(path.parent / "data/archives")
+
+    from ..readme import write_readme  # not before it is known that this is a checkout: it reads data/published/
+
+    write_readme(path, results)
 
 
 @keep("atebm environments")

@@ -259,3 +259,11 @@ def manifest(
 
     write_summary(results, request)
     write_manifest(results, request)
+
+
+@step("atebm crate")
+def crate() -> None:
+    """Describe the results and their run, by results/manifest.json, as a Workflow Run RO-Crate."""
+    from ..crate import write_crate
+
+    write_crate(Path())

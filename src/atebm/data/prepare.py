@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError
-from ..files import atomic, canonical, room, sha256
+from ..files import atomic, canonical, repository, room, sha256
 from ..job import Job, record_file
 from ..progress import progress
 from .archives import Content, Images, Labels, tiny_images
@@ -26,7 +26,7 @@ from .readers.arrays import FASHION_CLASSES, read_idx
 from .readers.transforms import padded
 from .sources import ARCHIVES
 
-EMBEDDED = Path(__file__).resolve().parents[3] / "data" / "embedded"
+EMBEDDED = repository() / "data/embedded"
 
 
 def prepare(settings: dict[str, Any], embedded: Path = EMBEDDED) -> tuple[Images, Labels, list[str]]:

@@ -14,12 +14,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DataError
-from ..files import write_between
+from ..files import of_checkout, repository, write_between
 from ..markdown import plain
 from .readers.members import gunzipped
 
 ARCHIVES = Path("data/archives")  # in the checkout that a command runs in
-TABLE = Path(__file__).resolve().parents[3] / "data/sources.yaml"
+TABLE = repository() / "data/sources.yaml"
 
 PAGE = re.compile(rb"\s*<(!doctype|html|head|\?xml|!--)", re.IGNORECASE)  # pixels may begin with "<"
 Hex = r"^[0-9a-f]{%d}$"
@@ -68,7 +68,7 @@ class Source(BaseModel):
 @cache
 def sources() -> tuple[Source, ...]:
     """All files of all archives, in the order of data/sources.yaml."""
-    return records(TABLE.read_text(encoding="utf-8"))
+    return records(of_checkout(TABLE))
 
 
 def records(text: str) -> tuple[Source, ...]:

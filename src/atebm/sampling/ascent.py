@@ -144,13 +144,13 @@ def distances_on_the_way(job: Job, f: Logit, images: Stored, device: torch.devic
         for rows in cuts(settings["distances"], BATCH):
             parts.append(on_the_way(f, extractor, images[rows], settings["steps"], settings["step_size"]))
             report(rows.stop)
-    rows = []
+    table = []
     for steps, *features in zip(settings["steps"], *parts, strict=True):
         whole = np.concatenate(features)
         blocks = [frechet_distance(Gaussian.of(b), reference) for b in np.array_split(whole, settings["blocks"])]
         distance = frechet_distance(Gaussian.of(whole), reference)
-        rows.append({"steps": steps, "distance": distance, "ci95": t_half_width(blocks), "n": len(whole)})
-    return rows
+        table.append({"steps": steps, "distance": distance, "ci95": t_half_width(blocks), "n": len(whole)})
+    return table
 
 
 def fidelity(originals: np.ndarray, frames: np.ndarray) -> dict[str, list[float]]:
