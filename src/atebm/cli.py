@@ -263,6 +263,17 @@ def manifest(
 
 
 @app.command()
+def site(
+    results: Annotated[Path, typer.Argument(help="the folder results/")],
+    request: Annotated[Path, typer.Argument(help="work/specs/artifact/site.json", exists=True)],
+) -> None:
+    """Write results/index.html, the page that shows all results, and its pictures."""
+    from .site.page import write_site
+
+    write_site(results, request)
+
+
+@app.command()
 def status(config: Overrides = None) -> None:
     """List the steps and artifacts of the plan, and what of them is here."""
     from .lineage.status import status

@@ -13,13 +13,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from .artifacts import ON_REQUEST
 from .files import canonical, sha256, write_if_changed
 from .plan import Plan
 from .settings import SETTINGS
+from .site.seal import page_record
 
-MANIFEST = "manifest"
+MANIFEST, SITE = "manifest", "site"
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
 DRAWING = ("src/atebm/report/*.py", "data/published/*.csv")  # beside the notebook, what a rendering is made by
+SHOWING = ("src/atebm/site/*.*", "src/atebm/artifacts.py", "src/atebm/readme.py")  # what the page is made by
 
 
 def request(plan: Plan, root: Path) -> set[str]:
@@ -48,7 +51,7 @@ def request_file(name: str) -> str:
 
 
 def stale(plan: Plan, root: Path) -> set[str]:
-    """Names of the artifacts, and "manifest", that results/ does not show as the plan wants them."""
+    """Names of the artifacts, "manifest" and "site", that results/ does not show as the plan wants them."""
     wanted = renderings(plan, root)
     fresh = {
         name
@@ -57,11 +60,13 @@ def stale(plan: Plan, root: Path) -> set[str]:
     }
     if fresh.issuperset(plan.usual) and drawn_from(root, MANIFEST) == wanted[MANIFEST]:
         fresh.add(MANIFEST)
+    if MANIFEST in fresh and drawn_from(root, SITE) == wanted[SITE] and shows_the_manifest(root):
+        fresh.add(SITE)
     return wanted.keys() - fresh
 
 
 def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
-    """All that decides how each artifact looks, and, as "manifest", the digests of these."""
+    """All that decides how each artifact looks; as "manifest" the digests of these, as "site" what the page shows."""
     drawing = {str(path.relative_to(root)): sha256(path) for glob in DRAWING for path in sorted(root.glob(glob))}
     tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
     artifacts = {
@@ -76,11 +81,40 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
         for name, steps in plan.artifacts.items()
     }
     digests = {name: hashlib.sha256(canonical(artifacts[name]).encode()).hexdigest() for name in plan.usual}
-    return {**artifacts, MANIFEST: {"plans": digests}}
+    page = {
+        "plans": digests,
+        "claims": {name: digest(root / f"results/plans/{name}.json") for name in ON_REQUEST},
+        "claims_present": all(drawn_from(root, name) == artifacts.get(name) for name in ON_REQUEST),
+        "scales": {
+            path.parent.name: sha256(path)
+            for path in sorted(root.glob("results/scales/*/manifest.json"))
+            if path.parent.name != plan.config.scale
+        },
+        "showing": {str(path.relative_to(root)): sha256(path) for glob in SHOWING for path in sorted(root.glob(glob))},
+    }
+    return {**artifacts, MANIFEST: {"plans": digests}, SITE: page}
+
+
+def digest(path: Path) -> str | None:
+    return sha256(path) if path.exists() else None
+
+
+def shows_the_manifest(root: Path) -> bool:
+    """Whether the page was made from the results/manifest.json that is here, and its own pictures are, too."""
+    page = page_record(root) or {}
+    try:
+        manifest = json.loads((root / "results/manifest.json").read_text(encoding="utf-8"))
+        return page["manifest"] == manifest["seal"] and all(
+            (root / "results" / name).exists() for name in page["files"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def drawn_from(root: Path, name: str) -> dict[str, Any] | None:
     """The plan that a rendering in results/ was drawn from; None where there is none, or none that can be read."""
+    if name == SITE:
+        return (page_record(root) or {}).get("plan")
     path = root / ("results/manifest.json" if name == MANIFEST else f"results/plans/{name}.json")
     try:
         contents = json.loads(path.read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ from pathlib import Path
 from atebm.files import canonical, sealed, write_text
 from atebm.job import Job, record_of
 from atebm.kinds import FILES
+from atebm.site.seal import sealed_page
 
 FIGURE, TABLE = (".svg", ".csv"), (".md",)
 
@@ -68,6 +69,13 @@ def manifest(results: Path, request: Path) -> None:
     ran("render/manifest")
 
 
+def site(results: Path, request: Path) -> None:
+    seal = json.loads((results / "manifest.json").read_text())["seal"]
+    made = {"plan": json.loads(request.read_text())["plan"], "manifest": seal, "files": {}}
+    write_text(results / "index.html", sealed_page("a page\n", made))
+    ran("render/site")
+
+
 def ran(what: str) -> None:
     with Path(os.environ["RAN"]).open("a") as file:
         file.write(f"{what}\n")
@@ -85,6 +93,8 @@ def main() -> None:
         render(paths[0], paths[3])
     elif verb == "manifest":
         manifest(*paths)
+    elif verb == "site":
+        site(*paths)
     elif verb == "fetch":
         fetch(*arguments)
     elif verb == "sample":

@@ -27,18 +27,20 @@ from atebm.files import canonical
 from atebm.freshness import renderings
 from atebm.layers import load
 from atebm.plan import Plan, Step
+from atebm.site.seal import page_record
 from atebm.warm import SERVER
 
 # What the scenarios run: a figure of its own, two artifacts that share steps, and a table of settings. The others would
 # only add more of the same: every artifact's plan is made in test_run.py, and all of them are drawn there.
 DRAWN = ("fig1", "table2", "figS2", "tableS3")
-RENDERS = {f"render/{artifact}" for artifact in DRAWN} | {"render/manifest"}
+SHOWN = {"render/manifest", "render/site"}  # after whatever was drawn
+RENDERS = {f"render/{artifact}" for artifact in DRAWN} | SHOWN
 METRICS = ("frechet", "inception_score", "class_shares")
 SAMPLES = ("cifar10.best", "cifar10.last")
 FROM_SAMPLES = (  # what follows from a change of the samples
     {f"{kind}/{name}" for kind in ("sample", "features") for name in SAMPLES}
     | {f"metric/{name}.{metric}" for name in SAMPLES for metric in METRICS}
-    | {"render/table2", "render/figS2", "render/manifest"}
+    | {"render/table2", "render/figS2", *SHOWN}
 )
 WATCHED = {"ascent/cifar10_trajectory"}  # of Fig. S2's animation
 FROM_TRAINING = FROM_SAMPLES | WATCHED | {"train/cifar10", "render/tableS3"}
@@ -89,17 +91,18 @@ ROWS = {
         edits={DEMO: ("cifar10: { steps: selected, ", "cifar10: { steps: 7, ")},
     ),
     "settings of a run that none of these is drawn from": Row(
-        {"render/tableS3", "render/manifest"},
+        {"render/tableS3", *SHOWN},
         edits={DEMO: ("epochs_per_K: 0.32,", "epochs_per_K: 0.33,")},
     ),
     "metric key": Row(
         {f"metric/{name}.inception_score" for name in (*SAMPLES, "fashion_held_out", "photographs_test")}
-        | {"render/table2", "render/manifest"},
+        | {"render/table2", *SHOWN},
         edits={"config.yaml": ("  splits: 10", "  splits: 5")},
     ),
-    "notebook": Row({"render/fig1", "render/manifest"}, edits={"notebooks/fig1.ipynb": ("what binary", "What binary")}),
+    "notebook": Row({"render/fig1", *SHOWN}, edits={"notebooks/fig1.ipynb": ("what binary", "What binary")}),
     "drawing code": Row(RENDERS, edits={"src/atebm/report/generation.py": ('"""Image', '"""The image')}),
     "published numbers": Row(RENDERS, edits={"data/published/table2.csv": ("9.10", "9.11")}),
+    "the page's template": Row({"render/site"}, edits={"src/atebm/site/index.html.j2": ("<main", "<main ")}),
     "revision of sample": Row(
         FROM_SAMPLES,
         edits={"src/atebm/kinds.py": ('"sample": 2', '"sample": 3')},
@@ -232,6 +235,7 @@ def assert_fresh(folder: Path, config: tuple[str, ...]) -> None:
         shown = canonical({"plan": wanted[artifact], "values": {step.folder: expected(step) for step in steps}})
         for suffix in ("csv", "md") if is_table(artifact) else ("png", "svg", "csv"):
             assert (folder / f"results/{artifact}.{suffix}").read_text() == shown, f"{artifact}.{suffix} is stale"
+    assert page_record(folder)["plan"] == wanted["site"], "index.html is stale"
 
 
 def expected(step: Step) -> str:
@@ -366,6 +370,24 @@ def test_a_snapshot_is_no_change_of_the_results(clone):
         assert run(clone) == set()
     finally:
         shutil.rmtree(clone / "results/scales")
+
+
+def test_the_page_is_written_anew_for_what_it_shows_beside(base):
+    """A snapshot of another scale, a manifest of another run, a page that was altered: each time the page alone runs."""
+    folder = base.parent / "shown"
+    shutil.copytree(base, folder)
+    kept = folder / "results/scales/fashion/manifest.json"
+    kept.parent.mkdir(parents=True)
+    for change in (
+        lambda: kept.write_text("{}"),
+        lambda: shutil.rmtree(kept.parent),
+        lambda: (folder / "results/index.html").write_text("mine"),
+        lambda: (folder / "results/manifest.json").unlink(),
+    ):
+        change()
+        assert run(folder) - {"render/manifest"} == {"render/site"}
+        assert_fresh(folder, ())
+        assert run(folder) == set()
 
 
 def test_dvc_compares_numbers_and_curves(clone):

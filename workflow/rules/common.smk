@@ -10,10 +10,11 @@ sys.path.insert(0, str(SRC))
 from atebm.artifacts import is_table, titled
 from atebm.config import resolve
 from atebm.errors import ConfigError
-from atebm.freshness import MANIFEST, request, request_file
+from atebm.freshness import MANIFEST, SITE, request, request_file
 from atebm.layers import scale_file
 from atebm.kinds import FILES
 from atebm.plan import Plan
+from atebm.site import COMPARED
 
 try:
     SCALE_FILE = scale_file(config["scale"], Path())
@@ -133,6 +134,16 @@ def drawn(wildcard):
         }
 
     return files
+
+
+def shown_on_the_page(wildcards):
+    """The input function of the page: the manifest, which comes after all it shows, and images that it alone shows."""
+    steps = [step for artifact in PLAN.usual if artifact in COMPARED for step in PLAN.artifacts[artifact]]
+    return {
+        "manifest": unless_stale(SITE, "results/manifest.json"),
+        "request": unless_stale(SITE, request_file(SITE)),
+        "images": [ancient(file) for step in steps for file in step.files],
+    }
 
 
 def rendered(artifact):

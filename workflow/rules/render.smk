@@ -65,3 +65,18 @@ rule manifest:
         "write {output}"
     shell:
         "python -m atebm manifest results {input.request} > {log} 2>&1"
+
+
+rule site:
+    input:
+        unpack(shown_on_the_page),
+    output:
+        "results/index.html",
+    log:
+        "logs/render/site.log",
+    conda:
+        "../envs/report.yaml"
+    message:
+        "write {output}"
+    shell:
+        "python -m atebm site results {input.request} > {log} 2>&1"

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..freshness import MANIFEST, stale
+from ..freshness import MANIFEST, SITE, stale
 from ..kinds import FILES
 from ..plan import Plan
+from ..site.seal import PAGE
 from .prune import size
 
 
@@ -22,6 +23,7 @@ def status(plan: Plan, root: Path) -> Iterator[str]:
         state = "to draw" if artifact in outdated else "done"
         yield f"{state:12}results/{artifact}, drawn from {len(plan.artifacts[artifact])} steps"
     yield f"{'to write' if MANIFEST in outdated else 'done':12}results/manifest.json"
+    yield f"{'to write' if SITE in outdated else 'done':12}{PAGE}"
     done = sum(state_of(root / step.record) == "done" for step in steps)
     drawn = f"{len(set(plan.usual) - outdated)} of {len(plan.usual)} artifacts drawn"
     yield f"scale {plan.config.scale}: {done} of {len(steps)} steps done, {drawn}"

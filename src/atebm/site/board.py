@@ -7,12 +7,22 @@ from math import inf, log
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from .tables import inline
 
 VERDICTS = ("holds", "fails", "undecided")
-WIDTH, HEIGHT, MARGIN = 120, 22, 8  # of the drawing, in CSS pixels
+WIDTH, MARGIN = 120, 8  # of a drawing, in CSS pixels
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A drawing of a claim's seeds; all numbers are CSS pixels from its left edge."""
+
+    dots: list[float]
+    bounds: list[float]
+    left: float  # of the part where the claim holds
+    right: float
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Claim:
     p_fails: str  # of the opposite
     verdict: str
     seeds: int
-    drawing: Markup
+    drawing: Strip | None
 
 
 @dataclass(frozen=True)
@@ -102,32 +112,19 @@ def bounds(test: str) -> tuple[float, float]:
     return (float(above[1]) if above else 0.0), (float(below[1]) if below else inf)
 
 
-def strip(values: list[float], above: float, below: float) -> Markup:
-    """Seeds as dots on a logarithmic axis, where the claim holds shaded, its bounds as lines; as SVG.
-
-    The drawing says nothing that the table does not, so that screen readers may pass it by.
-    """
+def strip(values: list[float], above: float, below: float) -> Strip | None:
+    """Seeds as dots on a logarithmic axis, with the bounds of the claim; None where a value has no logarithm."""
     if any(value <= 0 for value in values):
-        return Markup("")
+        return None
     marks = [bound for bound in (above, below) if 0 < bound < inf]
     least, greatest = (pick(log(value) for value in (*values, *marks)) for pick in (min, max))
-    span = (greatest - least) or 1.0
 
-    def x(value: float) -> str:
-        return f"{MARGIN + (WIDTH - 2 * MARGIN) * (log(value) - least) / span:.1f}"
+    def x(value: float) -> float:
+        return round(MARGIN + (WIDTH - 2 * MARGIN) * (log(value) - least) / ((greatest - least) or 1.0), 1)
 
-    left, right = (x(above) if above > 0 else "0"), (x(below) if below < inf else str(WIDTH))
-    shade = f'<rect class="side" x="{left}" width="{float(right) - float(left):.1f}" height="{HEIGHT}"/>'
-    lines = "".join(f'<line class="bound" x1="{x(bound)}" x2="{x(bound)}" y2="{HEIGHT}"/>' for bound in marks)
-    dots = "".join(f'<circle cx="{x(value)}" cy="{HEIGHT // 2}" r="3.5"/>' for value in values)
-    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-    return Markup(f'<svg class="strip" {size} aria-hidden="true">{shade}{lines}{dots}</svg>')  # numbers only
-
-
-def worded(verdict: str) -> Markup:
-    """A verdict as a sign and a word, so that it does not hang on a colour."""
-    signs = {"holds": "✓", "fails": "✗", "undecided": "?"}
-    known = verdict if verdict in signs else "undecided"
-    return Markup('<span class="verdict {}"><span aria-hidden="true">{}</span> {}</span>').format(
-        known, signs[known], escape(verdict)
+    return Strip(
+        dots=[x(value) for value in values],
+        bounds=[x(bound) for bound in marks],
+        left=x(above) if above > 0 else 0.0,
+        right=x(below) if below < inf else float(WIDTH),
     )

@@ -2,9 +2,10 @@
 
 import inspect
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,16 @@ from ..artifacts import ARTIFACTS, is_table, titled
 from ..files import sha256, write_text
 from ..readme import HEADLINES, ancestry, minutes
 from ..report.needs import Needs
-from .board import checks_in, claims_in, counted, worded
+from .board import checks_in, claims_in, counted
 from .pictures import Pair, pairs_in, write_pictures
 from .seal import sealed_page
-from .tables import Table, inline, kind, number, of_markdown, of_numbers
+from .tables import Table, inline, of_markdown, of_numbers
 
 MOST_ROWS = 16  # of the numbers behind a figure; more of them are a download alone
 POINTS = 60  # of a small training curve
 # What each scale is. Those of the tests are shown only where results/ is of them.
 SCALES = {
-    "demo": "stand-ins: small grey images in place of every data set, small networks, minutes of training on two CPU cores",
+    "demo": "stand-ins: small grey images in place of all data, small networks, minutes of training on two CPU cores",
     "fashion": "a stand-in: all of Fashion-MNIST at 32x32 in place of CIFAR-10, about an hour on a CPU core",
     "paper": "the paper's own data sets, networks and lengths of training, on GPUs",
 }
@@ -66,12 +67,14 @@ class Artifact:
 
 
 def write_site(results: Path, request: Path) -> None:
-    """Write index.html and the pictures in site/ for the artifacts that `request`, work/specs/artifact/site.json, names.
+    """Write index.html and site/ for the artifacts that `request`, work/specs/artifact/site.json, names.
 
     Reads results/, results/scales/, and what steps left in work/ for images before and after an ascent.
     """
     plan = json.loads(request.read_text(encoding="utf-8"))["plan"]
-    pictures = write_pictures(results, {name: Needs.read(str(request.with_name(f"{name}.json"))) for name in plan["plans"]})
+    pictures = write_pictures(
+        results, {name: Needs.read(str(request.with_name(f"{name}.json"))) for name in plan["plans"]}
+    )
     page = page_of(results, plan["claims_present"])
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
     made = {"plan": plan, "manifest": manifest["seal"], "files": {name: sha256(results / name) for name in pictures}}
@@ -105,8 +108,6 @@ def page_of(results: Path, claims_present: bool = True) -> str:
             hero=next(iter(shown["figS2"].pairs), None) if "figS2" in shown else None,
             steps=[step_row(step, entry) for step, entry in manifest["steps"].items()],
             trainings=[training(path) for path in sorted((results / "training").glob("*.csv"))],
-            style=Markup(text("site.css")),
-            script=Markup(text("site.js")),
         )
     )
 
@@ -114,8 +115,10 @@ def page_of(results: Path, claims_present: bool = True) -> str:
 def environment() -> jinja2.Environment:
     """Jinja that escapes everything: names and captions come from files that anyone may have written."""
     loader = jinja2.FunctionLoader(text)
-    made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.globals |= {"kind": kind, "worded": worded, "counted": counted}
+    made = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.globals["counted"] = counted
     return made
 
 
@@ -128,8 +131,9 @@ def artifact(name: str, results: Path, manifest: dict[str, Any], folder: str) ->
     label, _, title = titled(name).partition(": ")
     headline, ours = HEADLINES.get(name, ("", lambda _: ""))
     conditions, table = "", None
+    others = () if folder else manifest["artifacts"].keys() - {name}  # what its words may link to
     if is_table(name):
-        conditions, table = of_markdown(results / f"{name}.md", manifest["artifacts"])
+        conditions, table = of_markdown(results / f"{name}.md", others)
     else:
         table = of_numbers(results / f"{name}.csv", MOST_ROWS)
     suffixes = [suffix for suffix in ("csv", "md", "png", "svg", "gif") if (results / f"{name}.{suffix}").exists()]
@@ -139,9 +143,9 @@ def artifact(name: str, results: Path, manifest: dict[str, Any], folder: str) ->
         anchor=f"{manifest['scale']}-{name}" if folder else name,
         label=label,
         title=title,
-        intro=inline(intro(results / f"notebooks/{name}.ipynb"), () if folder else manifest["artifacts"]),
-        conditions=inline(conditions, () if folder else manifest["artifacts"]),
-        published=headline,
+        intro=inline(intro(results / f"notebooks/{name}.ipynb"), others),
+        conditions=inline(conditions, others),
+        published=headline if any(letter.isdigit() for letter in headline) else "",  # not "picture"
         measured=ours(results),
         picture=sized(results, f"{name}.png", folder),
         vector=f"{folder}{name}.svg" if "svg" in suffixes else None,
@@ -196,7 +200,11 @@ def board_made(results: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     needs = json.loads(path.read_text(encoding="utf-8"))["needs"]
-    files = [name for name in ("notebooks/claims.html", "notebooks/claims.ipynb", "claims.csv", "claims.md") if (results / name).exists()]
+    files = [
+        name
+        for name in ("notebooks/claims.html", "notebooks/claims.ipynb", "claims.csv", "claims.md")
+        if (results / name).exists()
+    ]
     return {"steps": len(needs), "files": files, "code": code("claims")}
 
 
@@ -280,12 +288,8 @@ def training(path: Path) -> dict[str, Any]:
     }
 
 
-def curve(values: list[float], width: int = 120, height: int = 24) -> Markup:
-    """Numbers between 0 and 1 as a line, as SVG; those that are no numbers are left out."""
-    kept = [values[round(index * (len(values) - 1) / (POINTS - 1))] for index in range(POINTS)] if len(values) > POINTS else values
-    last = max(len(kept) - 1, 1)
-    points = " ".join(
-        f"{index * width / last:.1f},{height - 1 - (height - 2) * value:.1f}" for index, value in enumerate(kept) if value == value
-    )
-    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-    return Markup(f'<svg class="curve" {size} aria-hidden="true"><polyline points="{points}"/></svg>')  # numbers only
+def curve(values: list[float]) -> list[tuple[float, float]]:
+    """POINTS of some numbers between 0 and 1, as shares of the way and values; what is no number is left out."""
+    last = max(len(values) - 1, 1)
+    kept = range(len(values)) if len(values) <= POINTS else [round(i * last / (POINTS - 1)) for i in range(POINTS)]
+    return [(round(i / last, 3), round(values[i], 3)) for i in kept if isfinite(values[i])]

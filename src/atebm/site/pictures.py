@@ -14,18 +14,11 @@ from PIL import Image
 
 from ..files import atomic, canonical, write_text
 from ..job import record_of
+from ..report.ascents import played_shortly
 from ..report.needs import Needs
+from . import CLIMBED, SAMPLED
 
 FOLDER, PAIRS = "site", "site/pairs.json"
-# Artifacts whose samples are drawn below their sources, or that show an ascent from images: before, after
-SAMPLED = {name: ("source images", "samples") for name in ("fig6", "figS2", "figS4", "figS6", "figS7")}
-CLIMBED = {
-    "fig7": ("images", "translated"),
-    "figS17": ("source images", "samples of the sum of both f"),
-    "figS18": ("damaged", "restored"),
-    "figS19": ("damaged", "restored"),
-    "figS20": ("images", "translated"),
-}
 COLUMNS, ROWS = 8, 3  # of a grid
 LARGEST = 64  # pixels a side of an image in a grid: the page stays small at every scale
 
@@ -77,8 +70,7 @@ def pairs_of(name: str, needs: Needs) -> list[tuple[Pair, list[np.ndarray]]]:
         for folder in needs.folder("sample"):
             sources = folder.parents[1] / needs.spec(folder)["parents"]["sources"]
             images = [np.load(path / "images.npy", mmap_mode="r")[: COLUMNS * ROWS] for path in (sources, folder)]
-            title = needs.task(record_of(folder)["run"])["title"]
-            found.append(compared(SAMPLED[name], title, folder, images))
+            found.append(compared(SAMPLED[name], played_shortly(needs, record_of(folder)["run"]), folder, images))
     if name in CLIMBED:
         for folder in needs.folder("ascent"):
             frames = np.load(folder / "frames.npy", mmap_mode="r")[: COLUMNS * ROWS]
@@ -100,11 +92,11 @@ def compared(
 def climbed(needs: Needs, folder: Path) -> str:
     """What an ascent shows: of what set, by whose model."""
     record = record_of(folder)
-    start, task = record["start"]["name"], needs.task(record["run"])["title"]
+    start, task = record["start"]["name"], played_shortly(needs, record["run"])
     if start in ("noisy", "occluded"):
         return f"{task}: {'denoising' if start == 'noisy' else 'inpainting'}"
     if record["others"]:
-        return " and ".join(needs.task(run)["title"] for run in (record["run"], *record["others"]))
+        return " and ".join(played_shortly(needs, run) for run in (record["run"], *record["others"]))
     return f"{record['set']} to {task}"
 
 

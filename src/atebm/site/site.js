@@ -98,6 +98,7 @@
     if (!target) return;
     if (target.closest("[hidden]")) { filter.value = ""; filter.dispatchEvent(new Event("input")); }
     for (let parent = target; parent; parent = parent.parentElement) if (parent.tagName === "DETAILS") parent.open = true;
+    if (target.tagName === "TR") all("details", target).forEach((part) => { part.open = true; });
     target.scrollIntoView();
   };
   addEventListener("hashchange", reveal);

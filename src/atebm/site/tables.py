@@ -4,14 +4,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from ..errors import ResultError
 
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
-REFERENCE = re.compile(r"\b(?:(Figs?)\. (S?\d+)|(Tables?) (S?\d+)|(Sec)\. 5\.3)")
+INTERVAL = re.compile(r"^([-+\d.,e]+) (\[[^\]]+\]|± \S+)")
+MARKED = re.compile(
+    r"`(?P<code>[^`]+)`|\*\*(?P<bold>[^*]+)\*\*"
+    r"|\bFigs?\. (?P<figure>S?\d+)|\bTables? (?P<table>S?\d+)|\bSec\. 5\.3"
+)
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,16 @@ class Table:
 
 
 def of_markdown(path: Path, anchors: Iterable[str] = ()) -> tuple[str, Table]:
-    """Caption and table of a rendered results/<id>.md. Raises ResultError where its rows are not as long as its head."""
+    """Caption and table of a rendered results/<id>.md.
+
+    Raises ResultError where its rows are not as long as its head.
+    """
     caption, _, below = path.read_text(encoding="utf-8").partition("\n\n")
     head, _, *rows = ([cell.strip() for cell in line.strip()[1:-1].split("|")] for line in below.strip().splitlines())
     if any(len(row) != len(head) for row in rows):
-        raise ResultError(f"{path}: a cell holds a '|', so its columns cannot be told apart; take it out and draw again.")
+        raise ResultError(
+            f"{path}: a cell holds a '|', so its columns cannot be told apart; take it out and draw again."
+        )
     return caption, table(head, rows, anchors)
 
 
@@ -47,12 +57,16 @@ def of_numbers(path: Path, most: int) -> Table | None:
     frame = pd.read_csv(path)
     if not 0 < len(frame) <= most or len(frame.columns) > 12:
         return None
-    shown = frame.map(lambda value: "" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else str(value))
+    shown = frame.map(short)
     return table([str(name).replace("_", " ") for name in frame], shown.to_numpy().tolist())
 
 
+def short(value: Any) -> str:
+    return "" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def table(head: list[str], rows: list[list[str]], anchors: Iterable[str] = ()) -> Table:
-    cells = [[Cell(inline(text, anchors), key(text)) for text in row] for row in rows]
+    cells = [[Cell(with_interval(text, anchors), key(text)) for text in row] for row in rows]
     columns = [Column(name, kind(name), is_numeric([row[index] for row in rows])) for index, name in enumerate(head)]
     return Table(columns, cells)
 
@@ -82,13 +96,26 @@ def is_numeric(texts: list[str]) -> bool:
 
 def inline(text: str, anchors: Iterable[str] = ()) -> Markup:
     """Text with `code` and **bold** as HTML, and what names one of the artifacts `anchors` as a link to it."""
-    html = str(escape(text))
-    html = re.sub(r"`([^`]+)`", r"<code>\1</code>", html)
-    html = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", html)
-    return Markup(REFERENCE.sub(lambda found: linked(found, set(anchors)), html))  # escaped above
+    parts: list[str] = []
+    end = 0
+    for found in MARKED.finditer(text):
+        parts += [text[end : found.start()], marked(found, anchors)]
+        end = found.end()
+    return Markup("").join([*parts, text[end:]])  # which escapes what is no Markup
 
 
-def linked(found: re.Match[str], anchors: set[str]) -> str:
-    _, figure, _, number_of_table, section = found.groups()
-    target = "stability" if section else f"fig{figure}" if figure else f"table{number_of_table}"
-    return f'<a href="#{target}">{found[0]}</a>' if target in anchors else found[0]
+def marked(found: re.Match[str], anchors: Iterable[str]) -> str:
+    if found["code"]:
+        return Markup("<code>{}</code>").format(found["code"])
+    if found["bold"]:
+        return Markup("<strong>{}</strong>").format(found["bold"])
+    target = f"fig{found['figure']}" if found["figure"] else f"table{found['table']}" if found["table"] else "stability"
+    return Markup('<a href="#{}">{}</a>').format(target, found[0]) if target in anchors else found[0]
+
+
+def with_interval(text: str, anchors: Iterable[str] = ()) -> Markup:
+    """A cell; where it begins with a number and its interval, the latter is marked, so that neither is broken."""
+    if found := INTERVAL.match(text):
+        rest = inline(text[found.end() :], anchors)
+        return Markup('{} <span class="interval">{}</span>{}').format(found[1], found[2], rest)
+    return inline(text, anchors)
