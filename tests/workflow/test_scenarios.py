@@ -373,7 +373,7 @@ def test_a_snapshot_is_no_change_of_the_results(clone):
 
 
 def test_the_page_is_written_anew_for_what_it_shows_beside(base):
-    """A snapshot of another scale, a manifest of another run, a page that was altered: each time the page alone runs."""
+    """A snapshot of another scale, a manifest of another run, a page that was altered: each time the page alone."""
     folder = base.parent / "shown"
     shutil.copytree(base, folder)
     kept = folder / "results/scales/fashion/manifest.json"

@@ -14,7 +14,7 @@ from atebm.freshness import MANIFEST, SITE, request, request_file
 from atebm.layers import scale_file
 from atebm.kinds import FILES
 from atebm.plan import Plan
-from atebm.site import COMPARED
+from atebm.site import COMPARED, IMAGES
 
 try:
     SCALE_FILE = scale_file(config["scale"], Path())
@@ -142,7 +142,7 @@ def shown_on_the_page(wildcards):
     return {
         "manifest": unless_stale(SITE, "results/manifest.json"),
         "request": unless_stale(SITE, request_file(SITE)),
-        "images": [ancient(file) for step in steps for file in step.files],
+        "images": [ancient(file) for step in steps if step.kind in IMAGES for file in step.files],
     }
 
 

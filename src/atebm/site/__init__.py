@@ -10,3 +10,4 @@ CLIMBED = {
     "figS20": ("images", "translated"),
 }
 COMPARED = {**SAMPLED, **CLIMBED}
+IMAGES = ("ascent", "data", "sample")  # kinds of step that leave what is compared

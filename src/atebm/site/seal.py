@@ -1,4 +1,4 @@
-"""A page that carries its own record on its last line: what it was made from, and the sha256 of all above.
+"""A page that carries its own record on its last line: what it was made from, and the sha256 of both.
 
 No imports but the standard library's: the Snakefile reads the record whenever it is parsed.
 """
@@ -14,7 +14,8 @@ _BEGIN, _END = "<!-- made from ", " -->\n"
 
 def sealed_page(page: str, record: dict[str, Any]) -> str:
     """`page`, which ends with a line break, and below it `record` in a comment."""
-    text = json.dumps({**record, "sha256": hashlib.sha256(page.encode()).hexdigest()}, sort_keys=True)
+    digest = hashlib.sha256((page + json.dumps(record, sort_keys=True)).encode()).hexdigest()
+    text = json.dumps({**record, "sha256": digest}, sort_keys=True)
     return page + _BEGIN + text.replace("--", "-\\u002d") + _END  # two hyphens could end the comment
 
 
