@@ -410,6 +410,8 @@ def test_the_filter_leaves_what_has_all_words(page):
         page.locator(".contents [data-of='fig7']").is_visible()
         and page.locator(".contents [data-of='fig6']").is_hidden()
     )
+    assert page.locator(".contents a", has_text="Main paper").is_visible()
+    assert page.locator(".contents a", has_text="Beyond the paper").is_hidden()
     assert page.locator("#found").inner_text() == f"2 of {len(every)} shown"
     page.locator("#filter").fill("no such thing")
     assert page.evaluate(shown) == [] and page.locator("h2", has_text="Supplement").is_hidden()

@@ -36,6 +36,7 @@
   for (const table of all("table.sortable")) {
     const heads = all("thead th", table);
     heads.forEach((head, column) => {
+      if (all("tbody tr", table).every((row) => key(row.cells[column]) === "")) return; // drawings
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);
@@ -69,6 +70,7 @@
       count += shown;
     }
     for (const section of all(".group, .snapshot")) section.hidden = all(".artifact:not([hidden])", section).length === 0;
+    for (const group of all(".contents li:has(> ul > [data-of])")) group.hidden = all("[data-of]:not([hidden])", group).length === 0;
     found.textContent = words.length ? `${count} of ${artifacts.length} shown` : "";
   });
 
