@@ -19,7 +19,7 @@ PYTHON = "3.11"
 EVERY_JOB = ("numpy", "scipy", "pandas", "pydantic", "pyyaml", "typer", "matplotlib", "pillow")
 COMPUTING = ("torch", "torchvision", "torch-fidelity", "safetensors", "lmdb", "rich", "scikit-image", "scikit-learn")
 FETCHING = ("pydantic", "pyyaml", "typer", "requests", "urllib3", "rich")
-DRAWING = ("tabulate", "nbformat", "papermill", "nbconvert", "ipykernel", "rocrate")
+DRAWING = ("tabulate", "nbformat", "papermill", "nbconvert", "ipykernel", "jinja2", "markupsafe", "rocrate")
 DRIVING = ("jupyter", "dvc", "dvc-s3", "pytest", "snakemake")
 
 # File, below the repository's root -> what the environment is for, and its packages by their names on PyPI.

@@ -59,13 +59,18 @@ def artifact_table(results: Path) -> str:
 
 def minutes(manifest: dict[str, Any], artifact: str) -> float:
     """Minutes of computation of all steps behind an artifact, as if run one after the other."""
+    return sum(manifest["steps"][step]["seconds"] or 0 for step in ancestry(manifest, artifact)) / 60
+
+
+def ancestry(manifest: dict[str, Any], artifact: str) -> set[str]:
+    """All steps behind an artifact, "kind/id"."""
     todo, seen = list(manifest["artifacts"][artifact]["steps"]), set()
     while todo:
         step = todo.pop().removeprefix("work/")
         if step not in seen:
             seen.add(step)
             todo += [parent["step"] for parent in manifest["steps"][step]["parents"].values()]
-    return sum(manifest["steps"][step]["seconds"] or 0 for step in seen) / 60
+    return seen
 
 
 def expectation(path: Path) -> str:

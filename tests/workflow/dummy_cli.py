@@ -17,6 +17,7 @@ from atebm.files import canonical, sealed, sha256, write_text
 from atebm.freshness import CRATE_FILE, DESCRIBED
 from atebm.job import Job, record_of
 from atebm.kinds import FILES
+from atebm.site.seal import sealed_page
 
 FIGURE, TABLE = (".svg", ".csv"), (".md",)
 
@@ -75,6 +76,13 @@ def crate() -> None:
     ran("render/crate")
 
 
+def site(results: Path, request: Path) -> None:
+    seal = json.loads((results / "manifest.json").read_text())["seal"]
+    made = {"plan": json.loads(request.read_text())["plan"], "manifest": seal, "files": {}}
+    write_text(results / "index.html", sealed_page("a page\n", made))
+    ran("render/site")
+
+
 def ran(what: str) -> None:
     with Path(os.environ["RAN"]).open("a") as file:
         file.write(f"{what}\n")
@@ -94,6 +102,8 @@ def main() -> None:
         manifest(*paths)
     elif verb == "crate":
         crate()
+    elif verb == "site":
+        site(*paths)
     elif verb == "fetch":
         fetch(*arguments)
     elif verb == "sample":

@@ -41,7 +41,7 @@ def results(folder: Path) -> dict[str, bytes]:
 
 def test_everything_is_there(smoke):
     names = set(results(smoke))
-    assert "results/manifest.json" in names
+    assert {"results/manifest.json", "results/index.html"} <= names
     for artifact in USUAL:
         suffixes = ("csv", "md") if is_table(artifact) else ("png", "svg", "csv")
         assert {f"results/{artifact}.{suffix}" for suffix in suffixes} <= names
@@ -59,6 +59,9 @@ def test_claims_are_drawn_on_request_and_one_seed_decides_nothing(smoke):
     assert set(frame["seeds"]) == {"1"} and set(frame["scale"]) == {"smoke"}
     assert "rule train:" not in output(made), "trained something that no other artifact shows"
     assert "0 holds, 0 fails, 22 undecided" in (smoke / "results/claims.md").read_text()
+    shown = snakemake(smoke, "--config", "scale=smoke")  # the page, which has the board now, and nothing else
+    assert set(re.findall(r"\(Rule: (\w+)\)", output(shown))) == {"site", "all"}
+    assert "Claims at scale smoke" in (smoke / "results/index.html").read_text()
 
 
 def test_again_there_is_nothing_to_do(smoke):

@@ -32,7 +32,7 @@ from atebm.warm import SERVER
 # What the scenarios run: a figure of its own, two artifacts that share steps, and a table of settings. The others would
 # only add more of the same: every artifact's plan is made in test_run.py, and all of them are drawn there.
 DRAWN = ("fig1", "table2", "figS2", "tableS3")
-OF_ALL = {"render/manifest", "render/crate"}  # what is written anew with any of the results
+OF_ALL = {"render/manifest", "render/site", "render/crate"}  # what is written anew with any of the results
 RENDERS = {f"render/{artifact}" for artifact in DRAWN} | OF_ALL
 METRICS = ("frechet", "inception_score", "class_shares")
 SAMPLES = ("cifar10.best", "cifar10.last")
@@ -103,6 +103,7 @@ ROWS = {
     "notebook": Row({"render/fig1"} | OF_ALL, edits={"notebooks/fig1.ipynb": ("what binary", "What binary")}),
     "drawing code": Row(RENDERS, edits={"src/atebm/report/generation.py": ('"""Image', '"""The image')}),
     "published numbers": Row(RENDERS, edits={"data/published/table2.csv": ("9.10", "9.11")}),
+    "the page's template": Row({"render/site"}, edits={"src/atebm/site/index.html.j2": ("<main", "<main ")}),
     "revision of sample": Row(
         FROM_SAMPLES,
         edits={"src/atebm/kinds.py": ('"sample": 2', '"sample": 3')},

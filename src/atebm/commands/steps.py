@@ -261,6 +261,17 @@ def manifest(
     write_manifest(results, request)
 
 
+@step("atebm site results work/specs/artifact/site.json")
+def site(
+    results: Annotated[Path, typer.Argument(help="the folder results/")],
+    request: Annotated[Path, typer.Argument(help="work/specs/artifact/site.json", exists=True)],
+) -> None:
+    """Write results/index.html, the page that shows all results, and its pictures."""
+    from ..site.page import write_site
+
+    write_site(results, request)
+
+
 @step("atebm crate")
 def crate() -> None:
     """Describe the results and their run, by results/manifest.json, as a Workflow Run RO-Crate."""

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..freshness import CRATE, CRATE_FILE, MANIFEST, stale
+from ..freshness import CRATE, CRATE_FILE, MANIFEST, SITE, stale
 from ..kinds import FILES
 from ..plan import Plan
+from ..site.seal import PAGE
 from .prune import size
 
-ABOUT_ALL = {MANIFEST: "results/manifest.json", CRATE: CRATE_FILE}
+ABOUT_ALL = {MANIFEST: "results/manifest.json", SITE: PAGE, CRATE: CRATE_FILE}
 
 
 def status(plan: Plan, root: Path) -> dict[str, Any]:
-    """As JSON: each step, by kind, with its state and bytes; each artifact; files about all artifacts, where there are some."""
+    """As JSON: each step, by kind, with its state and bytes; each artifact; files about all of them."""
     steps = sorted(plan.steps.values(), key=lambda step: (list(FILES).index(step.kind), step.id))
     outdated = stale(plan, root)
     states = {step.id: state_of(root / step.record) for step in steps}
