@@ -400,15 +400,15 @@ def warm(command: Annotated[list[str], typer.Argument(help="such as: snakemake -
 
 
 @app.command()
-def readme(path: Path = Path("README.md"), results: Path = Path("results")) -> None:
-    """Bring the README's artifact table up to date with results/, and what is made from data/sources.yaml with that."""
+def docs() -> None:
+    """Bring what is generated in README.md, docs/ and data/ up to date with results/, the rules and data/sources.yaml."""
     from .data.pointers import write_pointers
     from .data.sources import write_source_table
-    from .readme import write_readme
+    from .docs import write_docs
 
-    write_readme(path, results)
-    write_source_table(path.parent / "data/README.md")
-    write_pointers(path.parent / "data/archives")
+    write_docs(Path())
+    write_source_table(Path("data/README.md"))
+    write_pointers(Path("data/archives"))
 
 
 @app.command()
