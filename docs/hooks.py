@@ -34,7 +34,8 @@ def on_page_content(content: str, **_: Any) -> str:
 
 
 def mathml(found: re.Match[str]) -> str:
-    return convert(html.unescape(found[2]).strip(), display="block" if found[1] == "div" else "inline")
+    tex = re.sub(r"\\tag{(.*?)}", r"\\qquad \\text{(\1)}", html.unescape(found[2]).strip())  # it has no column of numbers
+    return convert(tex, display="block" if found[1] == "div" else "inline")
 
 
 # --- the command line -------------------------------------------------------------------------------------------------

@@ -93,6 +93,39 @@ class Photographs(Section):
         return self
 
 
+class ColourPhotographs(Photographs):
+    """The same in colour; of photographs that are grey, in three equal channels."""
+
+    reader: Literal["colour_photographs"]  # type: ignore[assignment]
+
+
+class Folder(Section):
+    """Image files of one's own, which `atebm own` has looked at: some of them, in a random order, of one size."""
+
+    paper = Paper("your own images")
+    reader: Literal["folder"]
+    folder: str  # absolute, or in the checkout
+    # image files in it and below, their bytes, and the digest of their names and contents: asserted
+    files: PositiveInt
+    bytes: PositiveInt
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    channels: Annotated[Literal[1, 3], BeforeValidator(lambda value: {"1": 1, "3": 3}.get(str(value), value))]
+    size: PositiveInt  # pixels a side; others are stretched, as all images that are scored are
+    seed: NonNegativeInt = 0  # of the order
+    skip: NonNegativeInt = 0  # images, first in that order, that are left to other sets
+    n: PositiveInt
+
+    @property
+    def images(self) -> int:
+        return self.n
+
+    @model_validator(mode="after")
+    def _there(self) -> "Folder":
+        if self.skip + self.n > self.files:
+            raise ValueError(f"skip + n = {self.skip + self.n}, but folder {self.folder} has {self.files} images")
+        return self
+
+
 class Archive(Section):
     """A public archive of the paper (data/README.md lists source, licence and access of each)."""
 
@@ -197,7 +230,13 @@ class OfClasses(Section):
 
 
 ImageSet = Annotated[
-    FashionMnist | Photographs | Digits | Archive | ImageIndex | TinyImages | Drawn | Noise | OfClasses,
+    FashionMnist
+    | Photographs
+    | ColourPhotographs
+    | Folder
+    | Digits
+    | Archive
+    | ImageIndex | TinyImages | Drawn | Noise | OfClasses,
     Field(discriminator="reader"),
 ]
 
@@ -700,6 +739,8 @@ class MinimaxStep(Minimax):
 class Config(Section):
     paper = Paper("ours")
     scale: str
+    # a run on images of one's own, by `atebm own`: it is then all that is computed, and no artifact of the paper
+    own: str | None = None
     seed: NonNegativeInt
     seeds: PositiveInt  # models per run, with seeds `seed`, `seed` + 1, ...
     shards: PositiveInt  # jobs that sampling is split into; changes no byte
@@ -873,6 +914,8 @@ class Config(Section):
         for task in self.detection:
             yield f"detection.{task}", task, "tasks"
         yield "metrics.extractor", self.metrics.extractor, "extractors"
+        if self.own:
+            yield "own", self.own, "samplers"  # of its name, of the run of its name
 
 
 # --- entries like others ----------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def stale(plan: Plan, root: Path) -> set[str]:
         for name, steps in plan.artifacts.items()
         if drawn_from(root, name) == wanted[name] and all((root / step.record).exists() for step in steps)
     }
-    if fresh.issuperset(plan.usual) and drawn_from(root, MANIFEST) == wanted[MANIFEST]:
+    if wanted and fresh.issuperset(plan.usual) and drawn_from(root, MANIFEST) == wanted[MANIFEST]:
         fresh.add(MANIFEST)
     return wanted.keys() - fresh
 
@@ -76,7 +76,7 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
         for name, steps in plan.artifacts.items()
     }
     digests = {name: hashlib.sha256(canonical(artifacts[name]).encode()).hexdigest() for name in plan.usual}
-    return {**artifacts, MANIFEST: {"plans": digests}}
+    return {**artifacts, MANIFEST: {"plans": digests}} if artifacts else {}  # of one's own images none is drawn
 
 
 def drawn_from(root: Path, name: str) -> dict[str, Any] | None:

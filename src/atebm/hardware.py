@@ -1,9 +1,33 @@
-"""What a measurement of time was made on."""
+"""The device that computes, and what a measurement of time was made on."""
 
 import platform
 from pathlib import Path
 
 import torch
+
+from .errors import ConfigError
+from .memory import keep_memory
+
+
+def pick(device: str) -> torch.device:
+    """The device of a name; `auto` takes a GPU where there is one. On it products are float32 until a run says else."""
+    from .gpus import take_gpu
+    from .training.precision import set_precision
+
+    if device in ("auto", "cuda"):
+        take_gpu()
+    set_precision("fp32")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if device == "cpu":
+        keep_memory()
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise ConfigError(f"there is no device {device!r}; choose auto, cpu, cuda or mps.") from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device {device}: PyTorch finds no GPU here; --device cpu works everywhere.")
+    return found
 
 
 def described(device: torch.device) -> str:

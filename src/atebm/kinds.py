@@ -19,6 +19,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "network": ("layers.csv", "network.json"),
     "timing": ("timing.json",),
     "check": ("check.json",),
+    "overview": ("samples.png", "overview.json"),
 }
 
 # +1 when a change of code changes what a step of that kind computes; everything downstream then runs again.

@@ -35,6 +35,9 @@ from .kinds import FILES, HELD_OUT, IN, REVISION
 from .releases import releases
 
 
+OVERVIEW = 40  # samples that are shown
+
+
 @dataclass(frozen=True)
 class Step:
     """One computation of one kind; equal digests mean equal results."""
@@ -101,22 +104,29 @@ class Plan:
     def __init__(self, config: Config):
         self.config = config
         self.seeds = range(config.seed, config.seed + config.seeds)
-        self.artifacts: dict[str, list[Step]] = {name: needs(self) for name, needs in ARTIFACTS.items()}
+        drawn = {} if config.own else ARTIFACTS
+        self.artifacts: dict[str, list[Step]] = {name: needs(self) for name, needs in drawn.items()}
         self.usual = [name for name in self.artifacts if name not in ON_REQUEST]
-        self.steps = ancestors(step for name in self.usual for step in self.artifacts[name])
+        self.overviews = [self.overview(config.own, config.seed)] if config.own else []
+        self.steps = ancestors([*self.overviews, *(step for name in self.usual for step in self.artifacts[name])])
+
+    @property
+    def runs(self) -> list[str]:
+        """All of config.yaml's; but where there is one on images of one's own, that one alone."""
+        return [self.config.own] if self.config.own else list(self.config.runs)
 
     @cached_property
     def sets(self) -> dict[tuple[str, str], Step]:
         """Every set of the tasks that runs train on, and what it is drawn from, whether or not an artifact needs it."""
-        tasks = [self.config.tasks[name] for name in dict.fromkeys(run.task for run in self.config.runs.values())]
+        tasks = [self.config.tasks[name] for name in dict.fromkeys(self.config.runs[run].task for run in self.runs)]
         return ancestors(self.data(name) for task in tasks for name in task.sets)
 
     @cached_property
     def known(self) -> dict[tuple[str, str], Step]:
         """The steps, and those that only a request makes: of artifacts, of sets, and of every run."""
-        models = ancestors(self.train(run, seed) for run in self.config.runs for seed in self.seeds)
+        models = ancestors(self.train(run, seed) for run in self.runs for seed in self.seeds)
         drawn = ancestors(step for steps in self.artifacts.values() for step in steps)
-        return models | self.sets | drawn
+        return self.steps | models | self.sets | drawn
 
     def step(self, kind: str, id: str) -> Step:
         return self.steps.get((kind, id)) or self.known[kind, id]
@@ -317,6 +327,14 @@ class Plan:
         settings |= {"mean": spec.network.mean, "std": spec.network.std}
         parents = {"p_data": self.data(task.p_data), "p_0": self.data(task.p_0)}
         return Step("check", run, settings, parents, ("runs", run))
+
+    def overview(self, run: str, seed: int) -> Step:
+        """A picture of samples over their sources and of held-out images, and how well the run's model detects."""
+        sample = self.sample(run, seed, "best")
+        task = self.task(sample.parents["model"].name)
+        parents = {"samples": sample, "sources": sample.parents["sources"], "held_out": self.data(task.held_out)}
+        parents["detection"] = self.worst_case(sample.parents["model"].name, seed)
+        return Step("overview", run, {"n": min(OVERVIEW, sample.settings["n"])}, parents)
 
     def shards(self) -> list[str]:
         """Wildcards of the sampling jobs; each says which part of how many it is."""

@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from .data.drawn import draw
+from .data.folder import image_files, pixels
 from .data.loader import Stored, cuts, to_float
-from .data.readers.transforms import squash
+from .energy import Detector
 from .energy.folding import frozen
 from .errors import ConfigError, DataError
 from .job import record_of
@@ -19,7 +20,6 @@ from .plan import Plan, Step
 from .sampling.generate import load_checkpoint
 
 BATCH = 100  # images a forward pass
-SUFFIXES = frozenset(Image.registered_extensions())
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Scored:
     energy: float
     percentile: float
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"image": str(self.path), "energy": self.energy, "percentile": self.percentile}
+
 
 def scored(plan: Plan, run: str, paths: Iterable[Path], root: Path, device: torch.device) -> Iterator[Scored]:
     """Score image files, and those in folders, by the run's best checkpoint in the checkout `root`.
@@ -41,21 +46,39 @@ def scored(plan: Plan, run: str, paths: Iterable[Path], root: Path, device: torc
     Percentiles are of the in-distribution images that `detection` names for the run's task. Raises ConfigError for an
     unknown run and for one that is not trained yet, and DataError where there is no image, or one that cannot be read.
     """
-    train, images = needed(plan, run)
-    for step in (train, images):
-        here(step, root)
     files = found(paths)
+    train, _ = needed(plan, run)
+    here(train, root)
     model = load_checkpoint(root / train.folder, "best", device)
     channels, side, _ = record_of(root / train.folder)["shape"]
-    spec, stored = plan.config.detection[plan.config.runs[run].task], Stored(root / images.folder, device)
-    rows = torch.from_numpy(draw(len(stored), spec.n, spec.seed))
     with frozen(model):
-        usual = np.sort(energies(model, (stored[rows[part]] for part in cuts(len(rows), BATCH))))
+        usual = in_distribution(plan, run, model, root, device)
         for part in cuts(len(files), BATCH):
             batch = torch.stack([read(path, channels, side) for path in files[part]]).to(device)
-            for path, energy in zip(files[part], energies(model, [batch]), strict=True):
-                above = 1 - np.searchsorted(usual, energy, side="right") / len(usual)
-                yield Scored(path, float(energy), 100 * float(above))
+            values = energies(model, [batch])
+            for path, energy, share in zip(files[part], values, percentiles(usual, values), strict=True):
+                yield Scored(path, float(energy), float(share))
+
+
+def lines(found: Iterable[Scored]) -> Iterator[str]:
+    """A table, image by image as they come."""
+    yield "energy\tpercentile\timage"
+    for image in found:
+        yield f"{image.energy:.4f}\t{image.percentile:.1f}\t{image.path}"
+
+
+def in_distribution(plan: Plan, run: str, model: Detector, root: Path, device: torch.device) -> np.ndarray:
+    """Energies (n,), ascending, of the images that `detection` names for the run's task."""
+    _, images = needed(plan, run)
+    here(images, root)
+    spec, stored = plan.config.detection[plan.config.runs[run].task], Stored(root / images.folder, device)
+    rows = torch.from_numpy(draw(len(stored), spec.n, spec.seed))
+    return np.sort(energies(model, (stored[rows[part]] for part in cuts(len(rows), BATCH))))
+
+
+def percentiles(usual: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The share in percent of ascending energies (n,) that are above each of other ones (m,): (m,)."""
+    return 100 * (1 - np.searchsorted(usual, values, side="right") / len(usual))
 
 
 def needed(plan: Plan, run: str) -> tuple[Step, Step]:
@@ -87,9 +110,7 @@ def found(paths: Iterable[Path]) -> list[Path]:
     """The files, and the image files in folders and below, by their suffixes; sorted within a folder."""
     files = []
     for path in paths:
-        inside = (
-            sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
-        )
+        inside = image_files(path) if path.is_dir() else [path]
         if not inside:
             raise DataError(f"{path} holds no image file: name a folder with images such as .png or .jpg.")
         files += inside
@@ -98,10 +119,4 @@ def found(paths: Iterable[Path]) -> list[Path]:
 
 def read(path: Path, channels: int, side: int) -> Tensor:
     """One image, uint8 (C, side, side)."""
-    try:
-        with Image.open(path) as picture:
-            pixels = squash(picture.convert("L" if channels == 1 else "RGB"), side)
-    except Exception as error:  # decoders of damaged bytes raise nearly anything
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path} is no image that can be read ({why}): leave it out.") from error
-    return torch.from_numpy(pixels).view(side, side, channels).permute(2, 0, 1)
+    return torch.from_numpy(pixels(path, channels, side)).permute(2, 0, 1)

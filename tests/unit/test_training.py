@@ -14,7 +14,7 @@ import torch
 from conftest import job_of, planned, write_specs
 from safetensors.torch import load_file
 
-from atebm.cli import pick
+from atebm.hardware import pick
 from atebm.data.loader import batch_indices
 from atebm.energy import Classifier, Energy
 from atebm.errors import ConfigError, DataError, ResultError

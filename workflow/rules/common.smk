@@ -9,6 +9,7 @@ SRC = Path(workflow.basedir).parent / "src"
 sys.path.insert(0, str(SRC))
 from atebm.artifacts import is_table, titled
 from atebm.config import resolve
+from atebm.data.folder import changed
 from atebm.errors import ConfigError
 from atebm.freshness import MANIFEST, request, request_file
 from atebm.layers import scale_file
@@ -28,6 +29,8 @@ try:
     PLAN = Plan(resolve(config))
 except ConfigError as error:
     sys.exit(f"error: {error}")
+for said in changed(PLAN.config, Path()):  # images of one's own that are not those that the scale was made for
+    sys.exit(f"error: {said}")
 PLAN.write(Path())
 STALE = request(PLAN, Path())  # renderings that show something else than this plan
 WORKERS = 16 if config["scale"] == "paper" else 1  # processes that prepare a set, as far as there are cores
@@ -133,6 +136,13 @@ def drawn(wildcard):
         }
 
     return files
+
+
+def everything():
+    """What a scale is for: all renderings, or what was made of images of one's own."""
+    if PLAN.overviews:
+        return [file for step in PLAN.overviews for file in step.files]
+    return [file for artifact in PLAN.usual for file in rendered(artifact)] + ["results/manifest.json"]
 
 
 def rendered(artifact):

@@ -44,3 +44,18 @@ rule detection:
         "compute how well {wildcards.id} detects"
     shell:
         "python -m atebm detection {input.spec} > {log} 2>&1"
+
+
+rule overview:
+    input:
+        unpack(inputs("overview")),
+    output:
+        outputs("overview"),
+    log:
+        "logs/overview/{id}.log",
+    conda:
+        "../envs/torch.yaml"
+    message:
+        "draw {output[0]}"
+    shell:
+        "python -m atebm overview {input.spec} > {log} 2>&1"

@@ -29,6 +29,7 @@ SMALL = {
     "network": 800,
     "timing": 1000,
     "check": 1000,
+    "overview": 100_000,
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, cast
 
 import torch
@@ -22,10 +22,22 @@ from .passes import BY_IMAGE, BY_WEIGHTS, FORWARD, INCEPTION, WITH_R1, Network
 class Facts:
     """Of a network."""
 
-    flops: dict[str, int]  # of one image, by what is done with it
+    network: Network
     tensors: int  # of its state
     bytes: int  # of these
     width: int  # features before the last layer
+
+    @cached_property
+    def flops(self) -> dict[str, int]:
+        """Of one image, by what is done with it. To count them takes longer than the rest."""
+        model, x = on_meta(self.network), torch.empty(1, *self.network.shape, device="meta")
+        counts = {}
+        for what, work in WORK.items():
+            if what == FORWARD or not looks_only(self.network):
+                with Flops() as counter:
+                    work(model, x)
+                counts[what] = counter.total
+        return counts
 
 
 class Flops(TorchDispatchMode):
@@ -47,17 +59,15 @@ class Flops(TorchDispatchMode):
 
 @cache
 def facts(network: Network) -> Facts:
-    with torch.device("meta"):
-        model, x = built(network), torch.empty(1, *network.shape)
-    counts = {}
-    for what, work in WORK.items():
-        if what == FORWARD or not looks_only(network):
-            with Flops() as counter:
-                work(model, x)
-            counts[what] = counter.total
+    model = on_meta(network)
     state = model.state_dict().values()
     head = cast(nn.Linear, model.get_submodule("fc" if looks_only(network) else "network.head"))
-    return Facts(counts, len(state), sum(t.numel() * t.element_size() for t in state), head.in_features)
+    return Facts(network, len(state), sum(t.numel() * t.element_size() for t in state), head.in_features)
+
+
+def on_meta(network: Network) -> nn.Module:
+    with torch.device("meta"):
+        return built(network)
 
 
 def looks_only(network: Network) -> bool:

@@ -1,7 +1,7 @@
 """How many images pass which network in which way in each step of a plan. Neither a device nor data are asked.
 
 Counted is what networks do. Other work counts as none: drawing and cropping of images (`data`, `index`), the 2D
-simulations (`toy`, `minimax`), metrics of features that are there (`metric`, `detection`, and the distances in the
+simulations (`toy`, `minimax`), metrics of features that are there (`metric`, `detection`, `overview`, and the distances in the
 course of a training), layers that are listed (`network`) and the tiny network behind Table 1 (`check`).
 """
 
@@ -11,7 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..config import Archive, Config, Digits, Drawn, FashionMnist, ImageIndex, Noise, OfClasses, Photographs
+from ..config import (
+    Archive,
+    ColourPhotographs,
+    Config,
+    Digits,
+    Drawn,
+    FashionMnist,
+    Folder,
+    ImageIndex,
+    Noise,
+    OfClasses,
+    Photographs,
+)
 from ..files import canonical
 from ..kinds import HELD_OUT, IN
 from ..metrics.worst_case import MODELS
@@ -260,8 +272,10 @@ def channels_of(config: Config, name: str) -> int:
     spec = config.sets[name]
     if isinstance(spec, Drawn | OfClasses):
         return channels_of(config, spec.of)
-    if isinstance(spec, Noise):
+    if isinstance(spec, Noise | Folder):
         return spec.channels
+    if isinstance(spec, ColourPhotographs):
+        return 3
     grey = isinstance(spec, FashionMnist | Photographs | Digits) or archive_of(config, name) == "fashion_mnist"
     return 1 if grey else 3
 

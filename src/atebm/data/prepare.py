@@ -21,6 +21,7 @@ from ..progress import progress
 from .archives import Content, Images, Labels, tiny_images
 from .archives import content as archived
 from .drawn import drawn, of_classes
+from .folder import of_folder
 from .readers.arrays import FASHION_CLASSES, read_idx
 from .readers.transforms import padded
 from .sources import ARCHIVES
@@ -40,7 +41,8 @@ def prepare(settings: dict[str, Any], embedded: Path = EMBEDDED) -> tuple[Images
         return noise(**options)
     if settings["reader"] == "digits":
         return digits(embedded / "digits.csv", **options)
-    return photograph_crops(embedded / "photographs.csv", **options)
+    colour = settings["reader"] == "colour_photographs"
+    return photograph_crops(embedded / "photographs.csv", **options, mode="RGB" if colour else "L")
 
 
 def verified(path: Path, digest: str, remedy: str) -> Path:
@@ -82,16 +84,17 @@ def photograph_crops(
     crop_min: int,
     crop_max: int,
     min_std: float,
+    mode: str = "L",
 ) -> tuple[Images, Labels, list[str]]:
-    """`n` grey crops of random photograph, place, side (log-uniform, pixels) and direction, area-resized to `size`.
+    """`n` crops, grey or of Pillow's `mode` "RGB", of random photograph, place, side (log-uniform, pixels) and direction, area-resized to `size`.
 
     Crops whose standard deviation is below min_std are drawn again: from flat sources, whose gradients are alike, a
     deterministic ascent reaches one and the same sample. Crop i is a pure function of (seed, i), so that a longer set
     begins with a shorter one. Labels say which photograph a crop came from: sets are kept apart by photograph, since
     crops of one photograph resemble each other.
     """
-    pictures = [load_photograph(index, name) for name in photographs]
-    images = np.empty((n, size, size, 1), np.uint8)
+    pictures = [load_photograph(index, name, mode) for name in photographs]
+    images = np.empty((n, size, size, len(pictures[0].getbands())), np.uint8)
     labels = np.empty(n, np.int64)
     for i in range(n):
         random = np.random.default_rng([seed, i])
@@ -100,7 +103,7 @@ def photograph_crops(
         crop = next((crop for crop in crops if crop.std() >= min_std), None)
         if crop is None:
             raise DataError(f"photograph {photographs[labels[i]]} has no crop of min_std {min_std}: lower it.")
-        images[i, :, :, 0] = crop
+        images[i] = crop.reshape(images.shape[1:])
     return images, labels, list(photographs)
 
 
@@ -113,10 +116,10 @@ def random_crop(picture: Image.Image, random: np.random.Generator, size: int, lo
     return pixels[:, ::-1] if random.random() < 0.5 else pixels
 
 
-def load_photograph(index: Path, name: str) -> Image.Image:
-    """One photograph of data/embedded/photographs.csv, from the package that ships it, as grey."""
+def load_photograph(index: Path, name: str, mode: str = "L") -> Image.Image:
+    """One photograph of data/embedded/photographs.csv, from the package that ships it, as grey or in another mode."""
     with Image.open(packaged(index, name)) as picture:
-        return picture.convert("L")
+        return picture.convert(mode)
 
 
 def packaged(index: Path, name: str) -> Path:
@@ -189,6 +192,8 @@ def described(job: Job, archives: Path) -> tuple[Content, dict[str, Any]]:
         return content, {"archives": checksums}
     if job.settings["reader"] == "drawn":
         return drawn(job), {}
+    if job.settings["reader"] == "folder":
+        return of_folder(job.settings), {}
     if job.settings["reader"] == "classes":
         return of_classes(job), {}
     images, labels, classes = prepare(job.settings)

@@ -31,47 +31,49 @@ COMPUTES = {
     "detection": "AUROC of out-of-distribution detection (Sec. 5.2; supplement 3, evaluation metrics)",
     "network": "the layers of the 256x256 network (Table S2)",
     "timing": "seconds to draw samples on this machine (Table S6)",
+    "overview": "a picture of samples, and detection by the same model, of images of one's own (Sec. 5)",
     "check": "the numbers behind Table 1 (Sec. 4.3; Eqs. 2, 3, 8, 11 and 14)",
 }
 
 
-def explain(what: str, plan: Plan, origins: Origins, root: Path) -> Iterator[str]:
-    """Lines on an artifact (`table2`), a step (`train/cifar10-1a2b3c4d`, or its id) or a name (`cifar10`).
+def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, Any]:
+    """As JSON: an artifact (`table2`), or the steps of an id (`train/cifar10-1a2b3c4d`, or without kind) or a name.
 
     Raises ConfigError for what the plan does not know.
     """
     if what in plan.artifacts:
-        yield from artifact(what, plan, origins, root)
-        return
+        return {"what": what, "artifact": artifact(what, plan, root), "steps": behind(what, plan, origins, root)}
     steps = [step for step in plan.steps.values() if what in (step.name, step.id, f"{step.kind}/{step.id}")]
     if not steps:
         raise ConfigError(
             f"the plan of scale {plan.config.scale} has no {what!r}: name an artifact ({', '.join(ARTIFACTS)}), a step "
             "or a run, as `atebm status` lists them."
         )
-    for step in steps:
-        yield from step_lines(step, plan.config, origins, root)
+    return {
+        "what": what,
+        "artifact": None,
+        "steps": [step_facts(step, plan.config, origins, root) for step in steps],
+    }
 
 
-def artifact(name: str, plan: Plan, origins: Origins, root: Path) -> Iterator[str]:
-    yield titled(name)
-    file = f"results/{name}.{'csv' if is_table(name) else 'png'}"
-    state = "not drawn from the present plan yet" if name in stale(plan, root) else "drawn from the present plan"
-    yield f"{file}: {state}, by notebooks/{name}.ipynb and report.{name}"
-    if name in SETTINGS:
-        yield f"It shows keys of the configuration that {name} of src/atebm/settings.py selects."
-    if not plan.artifacts[name]:
-        return
-    yield ""
-    for step in plan.artifacts[name]:
-        yield numbers(step, root)
-        yield f"    <- {step.record} <- {step.spec_file}"
-    yield ""
-    yield "The steps behind it, each with its settings, where they stand, and the paper:"
+def artifact(name: str, plan: Plan, root: Path) -> dict[str, Any]:
+    """Of an artifact: its title, file and state, and the number of each step that it is drawn from."""
+    return {
+        "title": titled(name),
+        "file": f"results/{name}.{'csv' if is_table(name) else 'png'}",
+        "drawn": name not in stale(plan, root),
+        "notebook": f"notebooks/{name}.ipynb",
+        "shows_settings": name in SETTINGS,
+        "numbers": [
+            {"number": numbers(step, root), "record": step.record, "spec": step.spec_file}
+            for step in plan.artifacts[name]
+        ],
+    }
+
+
+def behind(name: str, plan: Plan, origins: Origins, root: Path) -> list[dict[str, Any]]:
     seen = {step.id: step for need in plan.artifacts[name] for step in need.ancestry()}
-    for step in seen.values():
-        yield ""
-        yield from step_lines(step, plan.config, origins, root)
+    return [step_facts(step, plan.config, origins, root) for step in seen.values()]
 
 
 def numbers(step: Step, root: Path) -> str:
@@ -87,15 +89,55 @@ def numbers(step: Step, root: Path) -> str:
     return f"{record['value']:.4g}{interval}  {record['name']} of {step.name}{seed}"
 
 
-def step_lines(step: Step, config: Config, origins: Origins, root: Path) -> Iterator[str]:
-    state = "" if (root / step.record).exists() else "  (not computed yet)"
-    yield f"{step.kind}/{step.id}{state}: {COMPUTES[step.kind]}"
-    rows = [("spec", step.spec_file, "")] + [
-        (f"parent {role}", f"{parent.kind}/{parent.id}", "") for role, parent in step.parents.items()
-    ]
+def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict[str, Any]:
+    """Of a step: what it computes, its parents, and each setting with the line it stands in and its place in the paper."""
+    settings = []
     for path, value in leaves(step.settings):
-        origin, paper = source(step, path, config, origins)
-        rows.append((".".join(path), json.dumps(value), f"{origin}  [{paper}]"))
+        origin, where = source(step, path, config, origins)
+        settings.append({"key": ".".join(path), "value": value, "origin": origin, "paper": where})
+    return {
+        "step": f"{step.kind}/{step.id}",
+        "computed": (root / step.record).exists(),
+        "computes": COMPUTES[step.kind],
+        "spec": step.spec_file,
+        "parents": {role: f"{parent.kind}/{parent.id}" for role, parent in step.parents.items()},
+        "settings": settings,
+    }
+
+
+# --- for people -------------------------------------------------------------------------------------------------------
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """Of what `explain` found."""
+    if found["artifact"] is None:
+        for step in found["steps"]:
+            yield from step_lines(step)
+        return
+    drawn, name = found["artifact"], found["what"]
+    yield drawn["title"]
+    state = "drawn from the present plan" if drawn["drawn"] else "not drawn from the present plan yet"
+    yield f"{drawn['file']}: {state}, by {drawn['notebook']} and report.{name}"
+    if drawn["shows_settings"]:
+        yield f"It shows keys of the configuration that {name} of src/atebm/settings.py selects."
+    if not drawn["numbers"]:
+        return
+    yield ""
+    for row in drawn["numbers"]:
+        yield row["number"]
+        yield f"    <- {row['record']} <- {row['spec']}"
+    yield ""
+    yield "The steps behind it, each with its settings, where they stand, and the paper:"
+    for step in found["steps"]:
+        yield ""
+        yield from step_lines(step)
+
+
+def step_lines(step: dict[str, Any]) -> Iterator[str]:
+    state = "" if step["computed"] else "  (not computed yet)"
+    yield f"{step['step']}{state}: {step['computes']}"
+    rows = [("spec", step["spec"], "")] + [(f"parent {role}", parent, "") for role, parent in step["parents"].items()]
+    rows += [(s["key"], json.dumps(s["value"]), f"{s['origin']}  [{s['paper']}]") for s in step["settings"]]
     width = max(len(name) for name, _, _ in rows)
     middle = min(40, max(len(value) for _, value, _ in rows))
     for name, value, rest in rows:

@@ -2,9 +2,10 @@
 
 import fcntl
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..kinds import FILES
 from ..plan import Plan
@@ -60,3 +61,17 @@ def remove(found: Iterable[Leftover]) -> None:
     for leftover in found:
         for path in leftover.paths:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def summary(found: list[Leftover], removed: bool) -> dict[str, Any]:
+    """Leftovers, and whether they were removed, as JSON."""
+    steps = [{"step": leftover.step, "bytes": leftover.bytes} for leftover in found]
+    return {"steps": steps, "bytes": sum(leftover.bytes for leftover in found), "removed": removed}
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """Of a summary."""
+    for row in found["steps"]:
+        yield f"{row['bytes'] / 1e6:10.1f} MB  {row['step']}"
+    what = "removed." if found["removed"] else "that no plan names; --yes removes them."
+    yield f"{len(found['steps'])} steps, {found['bytes'] / 1e6:.1f} MB, {what}"

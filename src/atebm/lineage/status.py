@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..freshness import MANIFEST, stale
 from ..kinds import FILES
@@ -9,22 +10,47 @@ from ..plan import Plan
 from .prune import size
 
 
-def status(plan: Plan, root: Path) -> Iterator[str]:
-    """A line per step, by kind, then a line per artifact, then the sums."""
+def status(plan: Plan, root: Path) -> dict[str, Any]:
+    """As JSON: each step, by kind, with its state and bytes; each artifact; the manifest, where the scale has one."""
     steps = sorted(plan.steps.values(), key=lambda step: (list(FILES).index(step.kind), step.id))
-    width = max(len(f"{step.kind}/{step.id}") for step in steps)
-    for step in steps:
-        state = state_of(root / step.record)
-        megabytes = f"{size(root / step.folder) / 1e6:10.1f} MB" if state != "to do" else ""
-        yield f"{state:12}{step.kind + '/' + step.id:{width}}{megabytes}".rstrip()
     outdated = stale(plan, root)
-    for artifact in plan.usual:
-        state = "to draw" if artifact in outdated else "done"
-        yield f"{state:12}results/{artifact}, drawn from {len(plan.artifacts[artifact])} steps"
-    yield f"{'to write' if MANIFEST in outdated else 'done':12}results/manifest.json"
-    done = sum(state_of(root / step.record) == "done" for step in steps)
-    drawn = f"{len(set(plan.usual) - outdated)} of {len(plan.usual)} artifacts drawn"
-    yield f"scale {plan.config.scale}: {done} of {len(steps)} steps done, {drawn}"
+    states = {step.id: state_of(root / step.record) for step in steps}
+    return {
+        "scale": plan.config.scale,
+        "steps": [
+            {
+                "step": f"{step.kind}/{step.id}",
+                "state": states[step.id],
+                "bytes": size(root / step.folder) if states[step.id] != "to do" else 0,
+            }
+            for step in steps
+        ],
+        "artifacts": [
+            {
+                "artifact": name,
+                "state": "to draw" if name in outdated else "done",
+                "drawn_from": len(plan.artifacts[name]),
+            }
+            for name in plan.usual
+        ],
+        "manifest": ("to write" if MANIFEST in outdated else "done") if plan.usual else None,
+    }
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """A line per step, by kind, then a line per artifact, then the sums."""
+    steps, artifacts = found["steps"], found["artifacts"]
+    width = max(len(row["step"]) for row in steps)
+    for row in steps:
+        megabytes = f"{row['bytes'] / 1e6:10.1f} MB" if row["state"] != "to do" else ""
+        yield f"{row['state']:12}{row['step']:{width}}{megabytes}".rstrip()
+    for row in artifacts:
+        yield f"{row['state']:12}results/{row['artifact']}, drawn from {row['drawn_from']} steps"
+    if found["manifest"]:
+        yield f"{found['manifest']:12}results/manifest.json"
+    done = sum(row["state"] == "done" for row in steps)
+    drawn = f", {sum(row['state'] == 'done' for row in artifacts)} of {len(artifacts)} artifacts drawn" if artifacts else ""
+    yield f"scale {found['scale']}: {done} of {len(steps)} steps done{drawn}"
 
 
 def state_of(record: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..data.folder import changed
 from ..files import is_sealed, sha256
 from ..freshness import drawn_from, renderings
 from ..job import record_file
@@ -38,7 +39,15 @@ def verify(plan: Plan, root: Path) -> tuple[list[str], int]:
         findings += results_findings(manifest, root)
         checked += 1 + len(manifest_files(manifest))
     findings += stale_renderings(plan, root)
+    findings += [f"stale    {said}" for said in changed(plan.config, root)]
     return findings, checked
+
+
+def report(found: dict[str, Any]) -> Iterator[str]:
+    """The lines of findings as JSON, {"checked": n, "findings": [{"kind": ..., "what": ...}]}."""
+    for finding in found["findings"]:
+        yield f"{finding['kind']:9}{finding['what']}"
+    yield f"{found['checked']} files checked: {len(found['findings']) or 'nothing'} to report."
 
 
 def step_findings(folder: Path, root: Path) -> Iterator[str]:

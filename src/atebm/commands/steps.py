@@ -1,0 +1,258 @@
+"""The steps of the workflow, one verb per kind: each takes a spec, work/specs/<kind>/<id>.json, and leaves a folder.
+
+Every rule calls one, a person can too: atebm train work/specs/train/cifar10-1a2b3c4d.json
+"""
+
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..job import Job
+from .options import OTHERS, STEPS, Device, pick, verb
+
+app = typer.Typer()
+step = partial(verb, app, STEPS)
+
+Spec = Annotated[Path, typer.Argument(help="a step's spec, work/specs/<kind>/<id>.json", exists=True, dir_okay=False)]
+
+
+@step("atebm data work/specs/data/fashion-1a2b3c4d.json --workers 4")
+def data(
+    spec: Spec,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="processes that decode images; all cores by default", show_default=False)
+    ] = None,
+) -> None:
+    """Prepare an image set as uint8 arrays, going on where a killed command stopped."""
+    from ..data.parallel import cores
+    from ..data.prepare import write_set
+
+    with Job(spec).lock():
+        write_set(Job(spec), workers=workers or cores())
+
+
+@step("atebm index work/specs/index/imagenet-1a2b3c4d.json")
+def index(spec: Spec) -> None:
+    """Index the image files of a set that is too large for an array."""
+    from ..data.index import write_index
+
+    with Job(spec).lock():
+        write_index(Job(spec))
+
+
+@step("atebm toy work/specs/toy/relu-1a2b3c4d.json")
+def toy(spec: Spec) -> None:
+    """Simulate Algorithm 1 in 2D."""
+    from ..toy import write_toy
+
+    with Job(spec).lock():
+        write_toy(Job(spec))
+
+
+@step("atebm minimax work/specs/minimax/relu-1a2b3c4d.json")
+def minimax(spec: Spec) -> None:
+    """Simulate Algorithm 3 in 2D."""
+    from ..minimax import write_minimax
+
+    with Job(spec).lock():
+        write_minimax(Job(spec))
+
+
+@step("atebm extractor work/specs/extractor/classifier-1a2b3c4d.json")
+def extractor(spec: Spec, device: Device = "auto") -> None:
+    """Train the stand-in feature extractor, or take Inception's weights from their archive."""
+    if Job(spec).settings["kind"] == "inception":
+        from ..metrics.inception import write_inception
+
+        with Job(spec).lock():
+            write_inception(Job(spec))
+    else:
+        train_a_classifier(spec, device)
+
+
+@step("atebm pretrain work/specs/pretrain/imagenet-1a2b3c4d.json")
+def pretrain(spec: Spec, device: Device = "auto") -> None:
+    """Train a classifier whose weights a run starts from; with torchrun, on several GPUs."""
+    train_a_classifier(spec, device)
+
+
+def train_a_classifier(spec: Path, device: str) -> None:
+    from ..training.classifier import train_classifier
+    from ..training.distributed import processes
+
+    with processes(pick(device)) as (group, own), Job(spec).lock() if group.leads else nullcontext():
+        if not group.collect(Job(spec).done)[0]:  # by a job that was waited for
+            train_classifier(Job(spec), own, group)
+
+
+@step("atebm train work/specs/train/cifar10-1a2b3c4d.json")
+def train(
+    spec: Spec,
+    device: Device = "auto",
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="folder for TensorBoard", envvar="ATEBM_TENSORBOARD", show_default=False)
+    ] = None,
+) -> None:
+    """Train one run (Algorithm 2), resuming where an interrupted one stopped; with torchrun, on several GPUs."""
+    from ..training.distributed import processes
+    from ..training.loop import train
+
+    with processes(pick(device)) as (group, own), Job(spec).lock() if group.leads else nullcontext():
+        if not group.collect(Job(spec).done)[0]:  # by a job that was waited for
+            train(Job(spec), own, group, tensorboard if group.leads else None)
+
+
+@step("atebm sample work/specs/sample/cifar10.best-1a2b3c4d.json 0-of-1 shard.npz")
+def sample(
+    spec: Spec,
+    shard: Annotated[str, typer.Argument(help='which part, such as "0-of-4"')],
+    out: Annotated[Path, typer.Argument(help="the .npz to write")],
+    device: Device = "auto",
+) -> None:
+    """Sample one shard by PGD from source images."""
+    from ..sampling.generate import sample_shard
+
+    with Job(spec).lock(f"{shard}."):
+        sample_shard(Job(spec), shard, out, pick(device))
+
+
+@step("atebm attack work/specs/attack/cifar10_ood-1a2b3c4d.json 0-of-1 shard.npz")
+def attack(
+    spec: Spec,
+    shard: Annotated[str, typer.Argument(help='which part, such as "0-of-4"')],
+    out: Annotated[Path, typer.Argument(help="the .npz to write")],
+    device: Device = "auto",
+) -> None:
+    """Score one shard of images in and out of distribution, clean and under attack."""
+    from ..metrics.worst_case import attack_shard
+
+    with Job(spec).lock(f"{shard}."):
+        attack_shard(Job(spec), shard, out, pick(device))
+
+
+@step("atebm gather work/specs/sample/cifar10.best-1a2b3c4d.json shard.npz")
+def gather(spec: Spec, shards: Annotated[list[Path], typer.Argument(help="the shards, in order")]) -> None:
+    """Join the shards of a sample or attack step."""
+    from ..metrics.scores import gather_scores
+    from ..sampling.gather import gather
+
+    with Job(spec).lock():
+        (gather_scores if Job(spec).spec["kind"] == "attack" else gather)(Job(spec), shards)
+
+
+@step("atebm ascent work/specs/ascent/cifar10_trajectory-1a2b3c4d.json")
+def ascent(spec: Spec, device: Device = "auto") -> None:
+    """Climb f from images, blends, noisy or occluded images, and keep what is seen on the way."""
+    from ..sampling.ascent import write_ascent
+
+    with Job(spec).lock():
+        write_ascent(Job(spec), pick(device))
+
+
+@step("atebm neighbours work/specs/neighbours/cifar10.best-1a2b3c4d.json")
+def neighbours(spec: Spec, device: Device = "auto") -> None:
+    """Find the training and held-out images that are nearest to samples."""
+    from ..metrics.neighbours import write_neighbours
+
+    with Job(spec).lock():
+        write_neighbours(Job(spec), pick(device))
+
+
+@step("atebm detection work/specs/detection/cifar10_ood-1a2b3c4d.json")
+def detection(spec: Spec) -> None:
+    """Compute how well logits tell images of other sets from in-distribution ones."""
+    from ..metrics.detection import write_detection
+
+    with Job(spec).lock():
+        write_detection(Job(spec))
+
+
+@step("atebm features work/specs/features/fashion-1a2b3c4d.json")
+def features(spec: Spec, device: Device = "auto") -> None:
+    """Extract the features of a set or of samples."""
+    from ..metrics.features import write_features
+
+    with Job(spec).lock():
+        write_features(Job(spec), pick(device))
+
+
+@step("atebm metric work/specs/metric/cifar10.best.frechet-1a2b3c4d.json")
+def metric(spec: Spec) -> None:
+    """Compute one metric from features."""
+    from ..metrics.score import write_metric
+
+    with Job(spec).lock():
+        write_metric(Job(spec))
+
+
+@step("atebm network work/specs/network/discriminator256_stem3-1a2b3c4d.json")
+def network(spec: Spec) -> None:
+    """List the layers of the 256x256 network."""
+    from ..energy.outline import write_network
+
+    with Job(spec).lock():
+        write_network(Job(spec))
+
+
+@step("atebm timing work/specs/timing/cifar10-1a2b3c4d.json")
+def timing(spec: Spec, device: Device = "auto") -> None:
+    """Measure how long sampling takes here; let nothing else run meanwhile."""
+    from ..sampling.timing import write_timing
+
+    with Job(spec).lock():
+        write_timing(Job(spec), pick(device))
+
+
+@step("atebm check work/specs/check/cifar10-1a2b3c4d.json")
+def check(spec: Spec) -> None:
+    """Compute the numbers behind Table 1."""
+    from ..checks import write_check
+
+    with Job(spec).lock():
+        write_check(Job(spec))
+
+
+@step("atebm overview work/specs/overview/cats-1a2b3c4d.json")
+def overview(spec: Spec) -> None:
+    """Draw samples of a run on images of one's own, and collect how well its model detects."""
+    from ..overview import write_overview
+
+    with Job(spec).lock():
+        write_overview(Job(spec))
+
+
+@step("atebm render work/specs/artifact/fig1.json notebooks/fig1.ipynb fig1.ipynb results/fig1.png")
+def render(
+    request: Annotated[Path, typer.Argument(help="what to show, work/specs/artifact/<id>.json", exists=True)],
+    notebook: Annotated[Path, typer.Argument(help="notebooks/<id>.ipynb", exists=True)],
+    executed: Annotated[Path, typer.Argument(help="where the notebook goes as papermill leaves it")],
+    out: Annotated[Path, typer.Argument(help="results/<id>.csv or .png")],
+) -> None:
+    """Execute an artifact's notebook: its figure or table, the notebook and an HTML page of it."""
+    from ..report.render import render
+
+    render(request, notebook, executed, out)
+
+
+@app.command(hidden=True, context_settings=OTHERS, epilog="Example: atebm kernel -f connection.json")
+def kernel(arguments: Annotated[list[str], typer.Argument(help="as for ipykernel_launcher")]) -> None:
+    """Execute a notebook's cells for `render`."""
+    from ..report.render import serve_cells
+
+    serve_cells(arguments)
+
+
+@step("atebm manifest results work/specs/artifact/manifest.json")
+def manifest(
+    results: Annotated[Path, typer.Argument(help="the folder results/")],
+    request: Annotated[Path, typer.Argument(help="work/specs/artifact/manifest.json", exists=True)],
+) -> None:
+    """Write what the results were made with and from, and the numbers and curves that DVC compares."""
+    from ..report.manifest import write_manifest
+    from ..report.summary import write_summary
+
+    write_summary(results, request)
+    write_manifest(results, request)

@@ -1,0 +1,176 @@
+"""Trained runs as tools on images of one's own, and runs that are trained on these."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import ConfigError
+from .options import OWN, USE, Device, Json, Overrides, RunName, pick, present_plan, run_names, show, verb
+
+app = typer.Typer()
+use = partial(verb, app, USE)
+
+Images = Annotated[list[Path], typer.Argument(help="image files, or folders of them", exists=True)]
+
+
+@use("atebm score photographs/ picture.jpg --run cifar10_ood")
+def score(
+    images: Images, run: RunName = "cifar10_ood", config: Overrides = None, device: Device = "auto", as_json: Json = False
+) -> None:
+    """Print the energy of images, and the share of in-distribution images that have a higher one."""
+    from ..scoring import lines, scored
+
+    found = scored(present_plan(config), run, images, Path(), pick(device))
+    show([image.facts for image in found] if as_json else found, lines, as_json)
+
+
+@verb(app, OWN, "atebm own photographs/ --name cats")
+def own(
+    folder: Annotated[Path, typer.Argument(help="where the images are, there and below; at least 100")],
+    name: Annotated[str, typer.Option(help="what scale and run are called", metavar="NAME")],
+    p_0: Annotated[
+        Path | None,
+        typer.Option("--p0", help="images of anything, as p_0; by default crops of embedded photographs", show_default=False),
+    ] = None,
+    size: Annotated[int, typer.Option(help="pixels a side: 8, 16, 32 or 64; training takes four times as long for twice")] = 32,
+    replace: Annotated[bool, typer.Option("--replace", help="write the scale of this name anew")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at a folder of images, and write a scale of the workflow that trains on them."""
+    from ..own import lines, said, write_scale
+
+    show(said(write_scale(folder, name, Path(), p_0, size, replace)), lines, as_json)
+
+
+# --- PGD on one's own images ------------------------------------------------------------------------------------------
+
+apply = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    apply,
+    name="apply",
+    rich_help_panel=USE,
+    help="PGD with a trained run on images of your own, of any size and format.",
+    epilog="Example: atebm apply sample photographs/ --run celebahq256 -o out",
+)
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="the folder for what is made; nothing in it is overwritten")]
+Steps = Annotated[int | None, typer.Option(min=1, help="PGD steps; by default the run's own", show_default=False)]
+StepSize = Annotated[float | None, typer.Option(help="L2, in [0, 1] pixel units; likewise", show_default=False)]
+
+
+def example(verb: str, more: str = "") -> str:
+    return f"Example: atebm apply {verb} photographs/ --run celebahq256{more} -o out"
+
+
+def offer(name: str, what: str, **ways: Any) -> None:
+    """A command that wants no more than images."""
+
+    @apply.command(name, help=what, epilog=example(name))
+    def command(
+        inputs: Images,
+        run: RunName,
+        out: Out,
+        steps: Steps = None,
+        step_size: StepSize = None,
+        device: Device = "auto",
+        config: Overrides = None,
+    ) -> None:
+        applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size, **ways)
+
+
+offer("sample", "Generate an image of the run's data from each input.")
+offer("translate", "Translate images of another kind to the run's data (Fig. 7): the same ascent as `sample`.")
+offer("denoise", "Take noise from images of the run's kind (Fig. S18); more noise wants more steps.", way="denoising")
+offer(
+    "trajectory",
+    "Show the way from each input to the sample: an image after every step, and an animation (Fig. S14).",
+    every_step=True,
+)
+
+
+@apply.command("inpaint", epilog=example("inpaint", " --mask mask.png"))
+def apply_inpaint(
+    inputs: Images,
+    run: RunName,
+    out: Out,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="an image, white where to paint; by default the middle", exists=True, show_default=False),
+    ] = None,
+    steps: Steps = None,
+    step_size: StepSize = None,
+    device: Device = "auto",
+    config: Overrides = None,
+) -> None:
+    """Paint a part of images of the run's kind anew; all other pixels stay (Fig. S18)."""
+    from ..applying import AS_THEY_ARE, HOLE
+
+    start = HOLE if mask is None else AS_THEY_ARE
+    ways: dict[str, Any] = {"way": "inpainting", "mask": mask, "start": start}
+    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size, **ways)
+
+
+@apply.command("interpolate", epilog=example("interpolate", " --count 5"))
+def apply_interpolate(
+    inputs: Images,
+    run: RunName,
+    out: Out,
+    count: Annotated[int, typer.Option(min=2, help="images of each pair, both ends included")] = 9,
+    steps: Steps = None,
+    step_size: StepSize = None,
+    device: Device = "auto",
+    config: Overrides = None,
+) -> None:
+    """Generate from blends of the first input with the second, the third with the fourth, ... (Fig. S11)."""
+    start = {"name": "blends", "count": count}
+    applied_to(inputs, [run], out, device, config, steps=steps, step_size=step_size, start=start)
+
+
+@apply.command("compose", epilog=example("compose", " --and afhqcat256"))
+def apply_compose(
+    inputs: Images,
+    run: RunName,
+    out: Out,
+    others: Annotated[
+        list[str], typer.Option("--and", help="a run whose f is added; repeat for more", autocompletion=run_names)
+    ],
+    steps: Steps = None,
+    step_size: StepSize = None,
+    device: Device = "auto",
+    config: Overrides = None,
+) -> None:
+    """Generate by the sum of several runs' f (Fig. S17)."""
+    applied_to(inputs, [run, *others], out, device, config, steps=steps, step_size=step_size)
+
+
+def applied_to(
+    inputs: list[Path],
+    runs: list[str],
+    out: Path,
+    device: str,
+    config: list[str] | None,
+    every_step: bool = False,
+    **options: Any,
+) -> None:
+    """What the commands above share: read, climb, write, and say what was done."""
+    from ..applying import applied, names, resized, write
+    from ..scoring import found
+
+    files, plan = found(inputs), present_plan(config)
+    count = options.get("start", {}).get("count")
+    if count and len(files) % 2:
+        raise ConfigError(f"{len(files)} images are no pairs: name as many again as are to be blended.")
+    frames = applied(plan, runs, files, Path(), pick(device), **options)
+    for line in resized(files, frames.shape[2]):
+        print(line)
+    made = names(files)
+    if count:
+        pairs = [f"{a}_to_{b}" for a, b in zip(made[::2], made[1::2], strict=True)]
+        made = [f"{pair}_{number:02}" for pair in pairs for number in range(count)]
+    images = dict(zip(made, frames if every_step else frames[:, -1], strict=True))
+    if every_step:
+        images |= {f"{name}_{step:03}": image for name in made for step, image in enumerate(images[name])}
+    write(images, out)
+    print(f"{out}: {len(frames)} after {frames.shape[1] - 1} steps")
