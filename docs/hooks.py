@@ -34,7 +34,8 @@ def on_page_content(content: str, **_: Any) -> str:
 
 
 def mathml(found: re.Match[str]) -> str:
-    tex = re.sub(r"\\tag{(.*?)}", r"\\qquad \\text{(\1)}", html.unescape(found[2]).strip())  # it has no column of numbers
+    # MathML has no column for the numbers of equations.
+    tex = re.sub(r"\\tag{(.*?)}", r"\\qquad \\text{(\1)}", html.unescape(found[2]).strip())
     return convert(tex, display="block" if found[1] == "div" else "inline")
 
 

@@ -44,11 +44,11 @@ def rule_table() -> str:
     command = ["snakemake", "--rulegraph", "mermaid-js", "--forceall"]
     graph = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
-    parents: dict[str, set[str]] = {name: set() for name in names.values()}
+    # By name and sorted, since Snakemake numbers and orders them anew in each call.
+    parents: dict[str, set[str]] = {name: set() for name in sorted(names.values())}
     for parent, child in re.findall(r"(id\d+) --> (id\d+)", graph):
         parents[names[child]].add(names[parent])
-    # By name and sorted, since Snakemake numbers and orders them anew in each call.
-    rows = [{"rule": f"`{rule}`", "reads what these make": ", ".join(sorted(parents[rule]))} for rule in sorted(parents)]
+    rows = [{"rule": f"`{rule}`", "reads what these make": ", ".join(sorted(read))} for rule, read in parents.items()]
     return pd.DataFrame(rows).to_markdown(index=False)
 
 

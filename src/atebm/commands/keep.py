@@ -90,7 +90,7 @@ def warm(command: Annotated[list[str], typer.Argument(help="such as: snakemake -
 
 @keep("atebm docs")
 def docs() -> None:
-    """Bring what is generated in README.md, docs/ and data/ up to date with results/, the rules and data/sources.yaml."""
+    """Bring what is generated in README.md, docs/ and data/ up to date with results/, rules and data/sources.yaml."""
     from ..data.pointers import write_pointers
     from ..data.sources import write_source_table
     from ..docs import write_docs
