@@ -236,7 +236,11 @@ ImageSet = Annotated[
     | Folder
     | Digits
     | Archive
-    | ImageIndex | TinyImages | Drawn | Noise | OfClasses,
+    | ImageIndex
+    | TinyImages
+    | Drawn
+    | Noise
+    | OfClasses,
     Field(discriminator="reader"),
 ]
 

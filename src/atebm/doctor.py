@@ -34,12 +34,15 @@ def own_version() -> str:
 def examine(root: Path) -> dict[str, Any]:
     """All of it, as JSON. `missing` are sentences on what nothing works without."""
     missing, packages = requirements()
+    here = devices()
+    if not here:
+        missing.append("PyTorch cannot be loaded, so nothing can be trained or scored here: install it anew.")
     found: dict[str, Any] = {
         "atebm": own_version(),
         "python": platform.python_version(),
         "packages": packages,
         "machine": machine(root),
-        "devices": devices(),
+        "devices": here,
         "tools": {name: shutil.which(name) for name in TOOLS},
         "checkout": is_checkout(root),
         "archives": None,
@@ -137,8 +140,8 @@ def needs(scale: str, root: Path) -> dict[str, Any]:
         steps = list(plan.steps.values())
         fetch = archives(plan, root)
         gigabytes = sum(size(plan, step) for step in steps) / 1e9
-    except UserError as error:
-        return {"scale": scale, "error": str(error)}
+    except (UserError, OSError, ImportError) as error:  # Snakemake's plugins call other programs when they are loaded
+        return {"scale": scale, "error": f"not known: {error}"}
     return {
         "scale": scale,
         "error": None,
@@ -156,11 +159,17 @@ def hours(scale: str, root: Path) -> dict[str, Any]:
     """Hours of computation, and where they come from: an estimate for a GPU, or the sum of steps that were run."""
     expected = root / GPU_HOURS
     if expected.exists() and (found := read(expected)).get("scale") == scale:
-        return {"hours": found["total"]["hours"], "hours_of": f"one {found['device']}, by operations and measured speed"}
+        return {
+            "hours": found["total"]["hours"],
+            "hours_of": f"one {found['device']}, by operations and measured speed",
+        }
     for path in (root / MEASURED.format(scale=scale), root / "results/manifest.json"):
         if path.exists() and (found := read(path)).get("scale") == scale:
             seconds = sum(step.get("seconds") or 0 for step in found["steps"].values())
-            return {"hours": seconds / 3600, "hours_of": f"one core, the sum of all steps behind {path.relative_to(root)}"}
+            return {
+                "hours": seconds / 3600,
+                "hours_of": f"one core, the sum of all steps behind {path.relative_to(root)}",
+            }
     return {"hours": None, "hours_of": None}
 
 
@@ -188,8 +197,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     yield ""
     if not found["checkout"]:
         yield (
-            "This folder is no checkout of the project: scoring, the workflow and all that reads config.yaml want to be "
-            "run in one. Clone the repository and go there."
+            "This folder is no checkout of the project: scoring, the workflow and all that reads config.yaml want to "
+            "be run in one. Clone the repository and go there."
         )
     elif found["archives"] is not None:
         yield from archive_lines(found["archives"])
@@ -203,8 +212,6 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
 
 
 def device_lines(devices: list[dict[str, Any]]) -> Iterator[str]:
-    if not devices:
-        yield "PyTorch cannot be loaded, so nothing can be trained or scored here."
     for device in devices:
         memory = f", {device['memory_gb']:.0f} GB" if device["memory_gb"] else ""
         yield f"PyTorch computes on {device['device']}: {device['name']}{memory}."
@@ -230,8 +237,9 @@ def scale_line(row: dict[str, Any]) -> str:
         parts.append(f"{len(row['fetch'])} files of {row['fetch_gb']:.3g} GB to fetch{unknown}")
     else:
         parts.append("nothing to fetch")
-    if row["hours"] is not None:
-        parts.append(f"about {row['hours']:,.2g} hours of {row['hours_of']}" if row["hours"] < 100 else f"about {row['hours']:,.0f} hours of {row['hours_of']}")
-    else:
-        parts.append("time not known")
+    parts.append("time not known" if row["hours"] is None else f"about {rounded(row['hours'])} of {row['hours_of']}")
     return f"  {row['scale']}: {'; '.join(parts)}"
+
+
+def rounded(hours: float) -> str:
+    return f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:,.0f} hours"

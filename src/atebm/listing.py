@@ -42,7 +42,9 @@ def runs(plan: Plan, root: Path) -> Rows:
                 "title": plan.task(name).title,
                 "network": run.network.name,
                 "objective": run.objective,
-                "K": f"{schedule.K_start} to {schedule.K_max}" if schedule.K_start < schedule.K_max else f"{schedule.K_max}",
+                "K": f"{schedule.K_start} to {schedule.K_max}"
+                if schedule.K_start < schedule.K_max
+                else f"{schedule.K_max}",
                 "state": {"done": "trained"}.get(state := state_of(root / step.record), state),
                 "record": step.record,
             }

@@ -11,6 +11,7 @@ from PIL import Image
 from .files import atomic
 from .job import Job, record_of
 from .kinds import HELD_OUT, IN
+from .metrics.scores import CLEAN, WORST
 
 COLUMNS = 10
 SHOWN = 48  # pixels a side, about, that an image is enlarged to
@@ -36,7 +37,7 @@ def images_of(folder: Path, n: int) -> NDArray[np.uint8]:
 
 
 def tiled(rows: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Rows of images (n, H, W, C), n <= COLUMNS, as one (height, width, C), enlarged by a whole factor, white between."""
+    """Rows of images (n, H, W, C), n <= COLUMNS, as one (height, width, C), enlarged, with white between them."""
     height, width, channels = rows[0].shape[1:]
     factor = max(1, SHOWN // width)
     high, wide = height * factor, width * factor
@@ -51,9 +52,6 @@ def tiled(rows: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 def aurocs(folder: Path) -> dict[str, dict[str, Any]]:
     """Of each set out of distribution, against held-out images: AUROC on clean images, and in the worst case."""
     frame = pd.read_csv(folder / "detection.csv")
-    inside = HELD_OUT if HELD_OUT in set(frame["in"]) else IN
-    frame = frame[frame["in"] == inside].set_index(["row", "attack"])["auroc"]
-    return {
-        str(row): {attack: float(frame[row, attack]) for attack in ("clean", "worst")}
-        for row in frame.index.get_level_values("row").unique()
-    }
+    frame = frame[frame["in"] == (HELD_OUT if HELD_OUT in set(frame["in"]) else IN)]
+    table = frame.pivot(index="row", columns="attack", values="auroc")
+    return {str(row): {attack: float(table.loc[row, attack]) for attack in (CLEAN, WORST)} for row in table.index}

@@ -139,7 +139,9 @@ def check_name(name: str, root: Path, replace: bool) -> None:
     if name not in scales(root):
         return
     if not (root / scale_path(name)).read_text(encoding="utf-8").startswith(OURS):
-        raise ConfigError(f"--name {name}: there is a scale of this name that `atebm own` did not write: choose another.")
+        raise ConfigError(
+            f"--name {name}: there is a scale of this name that `atebm own` did not write: choose another."
+        )
     if not replace:
         raise ConfigError(
             f"--name {name}: {scale_path(name)} is there already: choose another name, or let --replace write it anew "

@@ -34,7 +34,6 @@ from .files import canonical, write_if_changed
 from .kinds import FILES, HELD_OUT, IN, REVISION
 from .releases import releases
 
-
 OVERVIEW = 40  # samples that are shown
 
 

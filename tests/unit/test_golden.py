@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import REPOSITORY, planned, write_specs
+from PIL import Image
 from safetensors.numpy import load_file
 
 from atebm.checks import write_check
@@ -37,6 +38,7 @@ from atebm.metrics.score import write_metric
 from atebm.metrics.scores import gather_scores
 from atebm.metrics.worst_case import attack_shard
 from atebm.minimax import write_minimax
+from atebm.overview import write_overview
 from atebm.plan import Step
 from atebm.sampling.ascent import write_ascent
 from atebm.sampling.gather import gather
@@ -92,6 +94,8 @@ TOLERANCE: dict[str, float] = {
     "timing/* *_second*": math.inf,
     "timing/* threads": math.inf,
     "timing/*": 0,
+    "overview/*.png": 1e-3,  # as samples
+    "overview/*": 2e-3,  # as detection
 }
 
 # --- the chain --------------------------------------------------------------------------------------------------
@@ -155,6 +159,7 @@ def chain() -> list[Step]:
     wanted += [plan.ascent(name, 0) for name in (*ways, "cifar10_trajectory", "church256_from_afhqcat256")]
     wanted.append(plan.neighbours("cifar10", 0))
     wanted += [plan.worst_case("cifar10_ood", 0), plan.train("cifar10_ood_ratio", 0)]
+    wanted.append(plan.overview("cifar10", 0))
     noise = Step("data", "noise", {"reader": "noise", "n": 30, "seed": 1, "size": 8, "channels": 3})
     settings = {"reader": "drawn", "of": "noise", "n": 20, "seed": 1, "skip": 2, "size": 8, "crop": None}
     wanted.append(Step("data", "drawn", settings, {"of": noise}))
@@ -197,6 +202,7 @@ RUN: dict[str, Callable[[Job], None]] = {
     "network": write_network,
     "timing": lambda job: write_timing(job, CPU),
     "check": write_check,
+    "overview": write_overview,
 }
 
 # --- characteristic numbers -------------------------------------------------------------------------------------
@@ -223,6 +229,9 @@ def quantities(path: Path) -> Iterator[tuple[str, Any]]:
         for name in array.dtype.names or [""]:
             column = np.ascontiguousarray(array[name] if name else array)
             yield name, summary(column.view(np.uint8) if column.dtype.kind == "S" else column)
+    elif path.suffix == ".png":
+        with Image.open(path) as picture:
+            yield "", summary(np.asarray(picture))
     else:
         arrays = load_file(path) if path.suffix == ".safetensors" else np.load(path)
         for name in sorted(arrays):

@@ -14,11 +14,11 @@ import torch
 from conftest import job_of, planned, write_specs
 from safetensors.torch import load_file
 
-from atebm.hardware import pick
 from atebm.data.loader import batch_indices
 from atebm.energy import Classifier, Energy
 from atebm.errors import ConfigError, DataError, ResultError
 from atebm.files import canonical
+from atebm.hardware import pick
 from atebm.job import Job, record_of
 from atebm.kinds import FILES
 from atebm.metrics.features import write_features

@@ -63,9 +63,7 @@ def plan(
 
 @look("atebm explain table2")
 def explain(
-    what: Annotated[
-        str, typer.Argument(help="an artifact (table2), a step or a run (cifar10)", autocompletion=named)
-    ],
+    what: Annotated[str, typer.Argument(help="an artifact (table2), a step or a run (cifar10)", autocompletion=named)],
     config: Overrides = None,
     as_json: Json = False,
 ) -> None:
@@ -83,7 +81,7 @@ def verify(config: Overrides = None, as_json: Json = False) -> None:
     """Check every file in work/ and results/ against the records: missing, altered, stale. Exit code 1: findings."""
     from ..lineage.verify import report, verify
 
-    findings, checked = verify(present_plan(config), Path())
+    findings, checked = verify(present_plan(config), Path(), quiet=as_json)
     kinds = [finding.split(maxsplit=1) for finding in findings]
     found = {"checked": checked, "findings": [{"kind": kind, "what": what} for kind, what in kinds]}
     show(found, report, as_json)

@@ -74,13 +74,18 @@ def override(incomplete: str) -> list[str]:
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
-        "--config", "-C", help='as Snakemake\'s, "scale=paper"; repeat for more', autocompletion=override, metavar="KEY=VALUE"
+        "--config",
+        "-C",
+        help='as Snakemake\'s, "scale=paper"; repeat for more',
+        autocompletion=override,
+        metavar="KEY=VALUE",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps", envvar="ATEBM_DEVICE")]
 Json = Annotated[bool, typer.Option("--json", help="all of it as JSON, for programs")]
 RunName = Annotated[
-    str, typer.Option("--run", help="whose model, such as celebahq256: `atebm list runs` has all", autocompletion=run_names)
+    str,
+    typer.Option("--run", help="whose model, such as celebahq256: `atebm list runs` has all", autocompletion=run_names),
 ]
 
 

@@ -17,7 +17,11 @@ Images = Annotated[list[Path], typer.Argument(help="image files, or folders of t
 
 @use("atebm score photographs/ picture.jpg --run cifar10_ood")
 def score(
-    images: Images, run: RunName = "cifar10_ood", config: Overrides = None, device: Device = "auto", as_json: Json = False
+    images: Images,
+    run: RunName = "cifar10_ood",
+    config: Overrides = None,
+    device: Device = "auto",
+    as_json: Json = False,
 ) -> None:
     """Print the energy of images, and the share of in-distribution images that have a higher one."""
     from ..scoring import lines, scored
@@ -32,9 +36,13 @@ def own(
     name: Annotated[str, typer.Option(help="what scale and run are called", metavar="NAME")],
     p_0: Annotated[
         Path | None,
-        typer.Option("--p0", help="images of anything, as p_0; by default crops of embedded photographs", show_default=False),
+        typer.Option(
+            "--p0", help="images of anything, as p_0; by default crops of embedded photographs", show_default=False
+        ),
     ] = None,
-    size: Annotated[int, typer.Option(help="pixels a side: 8, 16, 32 or 64; training takes four times as long for twice")] = 32,
+    size: Annotated[
+        int, typer.Option(help="pixels a side: 8, 16, 32 or 64; training takes four times as long for twice")
+    ] = 32,
     replace: Annotated[bool, typer.Option("--replace", help="write the scale of this name anew")] = False,
     as_json: Json = False,
 ) -> None:

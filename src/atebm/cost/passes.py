@@ -1,8 +1,9 @@
 """How many images pass which network in which way in each step of a plan. Neither a device nor data are asked.
 
 Counted is what networks do. Other work counts as none: drawing and cropping of images (`data`, `index`), the 2D
-simulations (`toy`, `minimax`), metrics of features that are there (`metric`, `detection`, `overview`, and the distances in the
-course of a training), layers that are listed (`network`) and the tiny network behind Table 1 (`check`).
+simulations (`toy`, `minimax`), metrics of features that are there (`metric`, `detection`, and the distances in the
+course of a training), layers that are listed (`network`), pictures (`overview`) and the tiny network behind Table 1
+(`check`).
 """
 
 import json

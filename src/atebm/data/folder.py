@@ -93,8 +93,8 @@ def difference(folder: str, was: Found, root: Path) -> str | None:
     if now == was:
         return None
     return (
-        f"{folder} has {now.files} images of {now.bytes:,} bytes, and had {was.files} of {was.bytes:,} when `atebm own` "
-        f"looked at it: {AGAIN}."
+        f"{folder} has {now.files} images of {now.bytes:,} bytes, and had {was.files} of {was.bytes:,} when "
+        f"`atebm own` looked at it: {AGAIN}."
     )
 
 

@@ -86,12 +86,12 @@ def photograph_crops(
     min_std: float,
     mode: str = "L",
 ) -> tuple[Images, Labels, list[str]]:
-    """`n` crops, grey or of Pillow's `mode` "RGB", of random photograph, place, side (log-uniform, pixels) and direction, area-resized to `size`.
+    """`n` crops of random photograph, place, side (log-uniform, pixels) and direction, area-resized to `size`.
 
-    Crops whose standard deviation is below min_std are drawn again: from flat sources, whose gradients are alike, a
-    deterministic ascent reaches one and the same sample. Crop i is a pure function of (seed, i), so that a longer set
-    begins with a shorter one. Labels say which photograph a crop came from: sets are kept apart by photograph, since
-    crops of one photograph resemble each other.
+    They are grey, or of Pillow's `mode` "RGB". Crops whose standard deviation is below min_std are drawn again: from
+    flat sources, whose gradients are alike, a deterministic ascent reaches one and the same sample. Crop i is a pure
+    function of (seed, i), so that a longer set begins with a shorter one. Labels say which photograph a crop came from:
+    sets are kept apart by photograph, since crops of one photograph resemble each other.
     """
     pictures = [load_photograph(index, name, mode) for name in photographs]
     images = np.empty((n, size, size, len(pictures[0].getbands())), np.uint8)

@@ -90,7 +90,7 @@ def numbers(step: Step, root: Path) -> str:
 
 
 def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict[str, Any]:
-    """Of a step: what it computes, its parents, and each setting with the line it stands in and its place in the paper."""
+    """Of a step: what it computes, its parents, and each setting with its line and its place in the paper."""
     settings = []
     for path, value in leaves(step.settings):
         origin, where = source(step, path, config, origins)

@@ -49,7 +49,9 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     if found["manifest"]:
         yield f"{found['manifest']:12}results/manifest.json"
     done = sum(row["state"] == "done" for row in steps)
-    drawn = f", {sum(row['state'] == 'done' for row in artifacts)} of {len(artifacts)} artifacts drawn" if artifacts else ""
+    drawn = (
+        f", {sum(row['state'] == 'done' for row in artifacts)} of {len(artifacts)} artifacts drawn" if artifacts else ""
+    )
     yield f"scale {found['scale']}: {done} of {len(steps)} steps done{drawn}"
 
 

@@ -20,7 +20,7 @@ from ..progress import progress
 #   stale    a step was computed from, or a rendering drawn from, something else than what is there now
 
 
-def verify(plan: Plan, root: Path) -> tuple[list[str], int]:
+def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]:
     """Findings, a line each, and the number of files checked.
 
     Checks every step in work/, of whatever scale, and results/ against its manifest and against the present plan.
@@ -29,7 +29,7 @@ def verify(plan: Plan, root: Path) -> tuple[list[str], int]:
     folders = [folder for kind in FILES for folder in sorted((root / "work" / kind).glob("*")) if folder.is_dir()]
     findings: list[str] = []
     checked = 0
-    with progress("verify", len(folders)) as report:
+    with progress("verify", len(folders), quiet=quiet) as report:
         for done, folder in enumerate(folders, start=1):
             findings += step_findings(folder, root)
             checked += len(FILES[folder.parent.name])

@@ -1,0 +1,226 @@
+"""The command line as a whole: help, JSON, exit codes, and `doctor` where there is nothing."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from conftest import REPOSITORY, checkout, planned, run
+from typer.testing import CliRunner
+
+from atebm.artifacts import ARTIFACTS, titled
+from atebm.cli import app
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command and group below `atebm`, with its words."""
+
+    def below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+        for name, child in getattr(command, "commands", {}).items():
+            yield (*words, name), child
+            yield from below(child, (*words, name))
+
+    return below(typer.main.get_command(app), ())
+
+
+COMMANDS = dict(commands())
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def atebm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run(folder, sys.executable, "-m", "atebm", *arguments, PYTHONPATH=f"{REPOSITORY}/src")
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help_and_an_example_that_it_understands(words):
+    command = COMMANDS[words]
+    assert command.help and len(command.help.split()) > 3
+    assert command.epilog.startswith("Example: atebm "), "no example"
+    example = shlex.split(command.epilog.removeprefix("Example: atebm "))
+    assert command.hidden or invoke(*words, "--help").exit_code == 0
+    if not hasattr(command, "commands"):
+        assert tuple(example[: len(words)]) == words
+        known = {option for parameter in command.params for option in parameter.opts}
+        if words != ("warm",):  # whose arguments are another command's
+            assert {word for word in example if re.match("--?[a-z]", word, re.IGNORECASE)} <= known | {"-f"}
+        for parameter in command.params:
+            assert parameter.help, f"{parameter.name} says nothing"
+
+
+def test_the_help_shows_every_group_and_the_exit_codes():
+    shown = invoke("--help").stdout
+    groups = ("Look at what is here", "Use a trained run", "Your own images", "Keep the checkout", "Steps of the")
+    assert [group for group in groups if group not in shown] == []
+    assert "Exit codes: 0 fine" in shown and "--install-completion" in shown
+
+
+def test_the_help_is_there_at_once():
+    """Nothing heavy is imported for it."""
+    code = "import sys; from atebm.cli import app\ntry: app(['--help'])\nfinally: print(*sys.modules)"
+    shown = run(REPOSITORY, sys.executable, "-c", code, PYTHONPATH=f"{REPOSITORY}/src").stdout
+    loaded = {module.partition(".")[0] for module in shown.splitlines()[-1].split()}
+    assert "typer" in loaded and not loaded & {"torch", "numpy", "pandas", "PIL", "yaml", "pydantic", "snakemake"}
+
+
+def test_the_version_is_the_packages():
+    assert invoke("--version").stdout == f"atebm {metadata.version('atebm')}\n"
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory) -> Path:
+    """A checkout in which nothing was computed, at scale smoke."""
+    folder = checkout(tmp_path_factory.mktemp("bare"))
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("scale: demo", "scale: smoke", 1))
+    return folder
+
+
+def both(folder: Path, monkeypatch, *arguments: str) -> tuple[Any, str]:
+    """What a command says as JSON, and as lines."""
+    monkeypatch.chdir(folder)
+    as_json, as_lines = invoke(*arguments, "--json"), invoke(*arguments)
+    assert as_json.exit_code == as_lines.exit_code, as_json.output
+    return json.loads(as_json.stdout), as_lines.stdout
+
+
+def test_status_as_json_and_as_lines(bare, monkeypatch):
+    found, text = both(bare, monkeypatch, "status")
+    ids = {f"{kind}/{id}" for kind, id in planned("smoke").steps}
+    assert {row["step"] for row in found["steps"]} == ids == set(re.findall(r"^to do +(\S+)$", text, re.MULTILINE))
+    assert {row["state"] for row in found["steps"]} == {"to do"} and found["manifest"] == "to write"
+    sums = f"scale smoke: 0 of {len(ids)} steps done, 0 of {len(found['artifacts'])} artifacts drawn"
+    assert text.splitlines()[-1] == sums
+
+
+def test_list_as_json_and_as_lines(bare, monkeypatch):
+    found, text = both(bare, monkeypatch, "list")
+    assert {row["artifact"]: row["title"] for row in found["artifacts"]} == {name: titled(name) for name in ARTIFACTS}
+    assert {row["run"] for row in found["runs"]} == set(planned("smoke").config.runs)
+    (fashion,) = (row for row in found["sets"] if row["set"] == "fashion")
+    assert fashion["images"] == 800 and fashion["size"] == 8 and fashion["state"] == "to do"
+    assert [row["scale"] for row in found["scales"] if row["configured"]] == ["smoke"]
+    for kind, key in (("artifacts", "artifact"), ("runs", "run"), ("sets", "set"), ("scales", "scale")):
+        shown = re.search(rf"^{kind}:\n((?:  .*\n)+)", text, re.MULTILINE)
+        assert shown and [line.split()[0] for line in shown[1].splitlines()] == [row[key] for row in found[kind]]
+    assert set(both(bare, monkeypatch, "list", "runs")[0]) == {"scale", "runs"}
+
+
+def test_explain_as_json_and_as_lines(bare, monkeypatch):
+    found, text = both(bare, monkeypatch, "explain", "table2")
+    behind = {f"{s.kind}/{s.id}" for step in planned("smoke").artifacts["table2"] for s in step.ancestry()}
+    assert {row["step"] for row in found["steps"]} == behind
+    assert all(f"{step}  (not computed yet): " in text for step in behind)
+    (train,) = (row for row in found["steps"] if row["step"].startswith("train/cifar10-"))
+    (step_size,) = (row for row in train["settings"] if row["key"] == "step_size")
+    line = int(step_size["origin"].removeprefix("workflow/scales/smoke.yaml:"))
+    assert "step_size: 0.5" in (bare / "workflow/scales/smoke.yaml").read_text().splitlines()[line - 1]
+    assert found["artifact"]["file"] in text and found["artifact"]["drawn"] is False
+
+
+def test_verify_and_prune_as_json_and_as_lines(bare, monkeypatch):
+    left = bare / "work/train/gone-0123abcd"
+    left.mkdir(parents=True)
+    (left / "log.csv").write_text("12345")
+    found, text = both(bare, monkeypatch, "prune")
+    assert found == {"steps": [{"step": "train/gone-0123abcd", "bytes": 5}], "bytes": 5, "removed": False}
+    assert text.splitlines() == [
+        "       0.0 MB  train/gone-0123abcd",
+        "1 steps, 0.0 MB, that no plan names; --yes removes them.",
+    ]
+    found, text = both(bare, monkeypatch, "verify")
+    assert [row["kind"] for row in found["findings"]] == ["missing"] and found["checked"] == 5
+    assert f"\nmissing  {found['findings'][0]['what']}\n" in text and "1 to report" in text
+    assert atebm(bare, "verify").returncode == 1, "a finding"
+    assert json.loads(atebm(bare, "prune", "--yes", "--json").stdout)["removed"] and not left.exists()
+    assert atebm(bare, "verify").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["list"], 0, ""),
+        (["list", "fonts"], 1, "error: there are no 'fonts' to list: name one of artifacts, runs, sets, scales."),
+        (["explain", "tabel2"], 1, "error: the plan of scale smoke has no 'tabel2'"),
+        (["score", "config.yaml", "--run", "cifar11"], 1, "error: there is no run 'cifar11'"),
+        (["train", "work/specs/train/none.json"], 2, "does not exist"),
+        (["trian"], 2, "No such command"),
+        (["list", "--jsn"], 2, "No such option"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_exit_codes(bare, arguments, code, said):
+    finished = atebm(bare, *arguments)
+    assert finished.returncode == code and said in finished.stderr, finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_names_are_completed(bare, monkeypatch):
+    monkeypatch.chdir(bare)
+    (bare / "workflow/scales/broken.yaml").write_text("a: [")
+    try:
+        for words, offered in (
+            ("atebm score --run cifar10_o", "cifar10_ood"),
+            ("atebm explain tableS", "tableS8"),
+            ("atebm status -C scale=f", "scale=fashion"),
+            ("atebm fetch cifar100", "cifar100"),
+        ):
+            environment = {"_ATEBM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+            shown = CliRunner().invoke(app, [], env=environment, prog_name="atebm").stdout.split()
+            assert offered in shown and all(word.startswith(words.split()[-1]) for word in shown), shown
+        monkeypatch.chdir(bare / "data")
+        assert CliRunner().invoke(app, [], env=environment | {"COMP_WORDS": "atebm score --run c"}, prog_name="atebm")
+    finally:
+        (bare / "workflow/scales/broken.yaml").unlink()
+
+
+# --- doctor -------------------------------------------------------------------------------------------------------
+
+
+def doctor(folder: Path, *arguments: str, path: str = f"{REPOSITORY}/src") -> subprocess.CompletedProcess[str]:
+    """On a machine with nothing on PATH."""
+    command = [sys.executable, "-m", "atebm", "doctor", *arguments]
+    environment = {"PATH": "", "PYTHONPATH": path}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_doctor_on_a_bare_machine_speaks_in_sentences(tmp_path, bare):
+    found = doctor(tmp_path)
+    assert found.returncode == 0 and found.stderr == ""
+    lines = [line for line in found.stdout.splitlines() if line]
+    assert all(line.endswith(".") for line in lines)
+    said = ("no checkout", "git: not on PATH", "snakemake: not on PATH", "computes on cpu", "Nothing that is needed")
+    assert [words for words in said if words not in found.stdout] == []
+    in_checkout = doctor(bare)
+    assert in_checkout.returncode == 0 and in_checkout.stderr == "" and "What each scale needs:" in in_checkout.stdout
+
+
+def test_doctor_names_what_is_missing(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.12: cannot open shared object file')")
+    found = doctor(tmp_path, path=f"{tmp_path}{os.pathsep}{REPOSITORY}/src")
+    assert found.returncode == 1 and "Traceback" not in found.stderr
+    assert "missing: PyTorch cannot be loaded" in found.stdout
+    assert found.stdout.splitlines()[-1] == "Something that is needed is missing."
+
+
+def test_doctor_says_what_each_scale_needs(bare):
+    """Beside the plan's own numbers."""
+    found = json.loads(atebm(bare, "doctor", "--json").stdout)
+    rows = {row["scale"]: row for row in found["scales"]}
+    assert set(rows) == {"demo", "fashion", "miniature", "paper", "smoke"} and found["missing"] == []
+    assert rows["smoke"]["steps"] == len(planned("smoke").steps) and rows["smoke"]["fetch"] == []
+    assert "cifar-10-python.tar.gz" in rows["paper"]["fetch"] and rows["paper"]["fetch_gb"] > 100
+    expected = json.loads((REPOSITORY / "data/expected/paper_h100.json").read_text())["total"]
+    assert rows["paper"]["hours"] == expected["hours"]
+    assert rows["paper"]["work_gb"] == pytest.approx(expected["gigabytes"], rel=1e-6)
+    assert found["machine"]["cores"] >= 1 and found["devices"][-1]["device"] == "cpu"
