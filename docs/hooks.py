@@ -36,7 +36,9 @@ def on_page_content(content: str, **_: Any) -> str:
 def mathml(found: re.Match[str]) -> str:
     # MathML has no column for the numbers of equations.
     tex = re.sub(r"\\tag{(.*?)}", r"\\qquad \\text{(\1)}", html.unescape(found[2]).strip())
-    return convert(tex, display="block" if found[1] == "div" else "inline")
+    if found[1] == "span":
+        return convert(tex)
+    return f'<div style="overflow-x: auto">{convert(tex, display="block")}</div>'  # a phone is narrower than some
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
