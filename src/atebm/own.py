@@ -47,8 +47,8 @@ class Folder:
 
 
 def quoted(text: str) -> str:
-    """A YAML string, whatever is in it."""
-    return json.dumps(text)
+    """A YAML string on one line, whatever is in it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def looked_at(folder: Path, root: Path) -> Folder:
@@ -196,17 +196,19 @@ def scale_text(name: str, images: Folder, p_0: Folder | None, channels: int, siz
     values = {
         "ours": OURS,
         "name": name,
-        "source": f"{images.files} images of {images.path}",
+        "source": f"{images.files} images of {quoted(images.path)}",
+        "played_by": quoted(
+            f"{images.files} images of {images.path} ({size}x{size} {'grey' if channels == 1 else 'colour'}); p_0 "
+            f"{p_0.path if p_0 else 'crops of 11 photographs'}"
+        ),
         "title": name.replace("_", " "),
         "size": size,
-        "colour": "grey" if channels == 1 else "colour",
         "channels": channels,
         "own": images.entry(channels, size),
         "train": train,
         "held_out": held_out,
         "crops": crops,
         "p_0": "others" if p_0 else "photographs",
-        "p_0_said": p_0.path if p_0 else "crops of 11 photographs",
         "validation": "others_validation" if p_0 else "photographs_validation",
         "sources": "others_sources" if p_0 else "photographs_test",
         "others": others_text(p_0, channels, size) if p_0 else "",
@@ -262,7 +264,7 @@ sets:
 tasks:
   {name}:
     title: {title}
-    played_by: {source} ({size}x{size} {colour}); p_0 {p_0_said}
+    played_by: {played_by}
     p_data: {name}
     held_out: {name}_held_out
     p_0: {p_0}
@@ -276,14 +278,14 @@ runs:
     like: cifar10
     task: {name}
     network: &network {{ name: small, width: 8, mean: [{mean}], std: [{std}] }}
-    schedule: {{ K_max: 16, epochs_per_K: {epochs_per_K}, iterations: 720, auc_advance: null }} # 12 iterations per K
+    schedule: {{ K_max: 16, epochs_per_K: {epochs_per_K}, iterations: 540, auc_advance: null }} # 12 iterations per K
     step_size: {step} # grows with the side, and with the square root of the channels
     in_attack: {{ steps: 2, step_size: {in_step}, eps: null }}
     batch_size: {batch}
     average: 0.98
     r1: 0
     augment: {{ p_data: {{ name: none }}, p_0: {{ name: none }} }}
-    monitor: {{ every: 120, start: 480, n: {n}, steps: [12, 16, 20, 24, 28, 32], step_size: {step} }}
+    monitor: {{ every: 90, start: 360, n: {n}, steps: [14, 16, 18, 20, 22, 24, 28], step_size: {step} }}
 
 samplers:
   {name}: {{ like: cifar10, steps: selected, step_size: {step}, n: {n}, batch_size: 125 }}

@@ -159,7 +159,7 @@ def test_other_images_have_other_digests(root, photos, tmp_path):
 
 
 def test_odd_names_of_folders_are_kept(root, tmp_path):
-    folder = pictures(tmp_path / 'my "photos": {#1} ü')
+    folder = pictures(tmp_path / 'my "photos": {#1}\n\\ ü \N{CAT FACE}')
     write_scale(folder, "odd_folder", root)
     assert sets(root, "odd_folder")["odd_folder"]["folder"] == str(folder)
 
