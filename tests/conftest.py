@@ -160,7 +160,7 @@ def results() -> Path:
     if shutil.which("git") and (REPOSITORY / ".git").exists():
         changed = run(REPOSITORY, "git", "status", "--porcelain", "--", "results").stdout
         if changed:
-            pytest.skip("results/ is not as committed; to commit yours: make readme")
+            pytest.skip("results/ is not as committed; to commit yours: make docs")
     return REPOSITORY / "results"
 
 

@@ -96,7 +96,7 @@ def write_if_changed(path: Path, text: str) -> None:
 
 def markers(part: str) -> tuple[str, str]:
     """What a generated part of a Markdown file stands between."""
-    return f"<!-- {part}: begin (make readme) -->", f"<!-- {part}: end -->"
+    return f"<!-- {part}: begin (make docs) -->", f"<!-- {part}: end -->"
 
 
 def write_between(path: Path, part: str, new: str) -> None:

@@ -34,7 +34,7 @@ DESCRIBED = (
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
 # Beside the notebook, what a rendering is made by.
 DRAWING = ("src/atebm/report/*.py", "src/atebm/metrics/intervals.py", "data/published/*.csv")
-SHOWING = ("src/atebm/site/*.*", "src/atebm/artifacts.py", "src/atebm/readme.py")  # what the page is made by
+SHOWING = ("src/atebm/site/*.*", "src/atebm/artifacts.py", "src/atebm/docs.py")  # what the page is made by
 
 
 def request(plan: Plan, root: Path) -> set[str]:

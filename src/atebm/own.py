@@ -278,14 +278,14 @@ runs:
     like: cifar10
     task: {name}
     network: &network {{ name: small, width: 8, mean: [{mean}], std: [{std}] }}
-    schedule: {{ K_max: 16, epochs_per_K: {epochs_per_K}, iterations: 720, auc_advance: null }} # 12 iterations per K
+    schedule: {{ K_max: 16, epochs_per_K: {epochs_per_K}, iterations: 540, auc_advance: null }} # 12 iterations per K
     step_size: {step} # grows with the side, and with the square root of the channels
     in_attack: {{ steps: 2, step_size: {in_step}, eps: null }}
     batch_size: {batch}
     average: 0.98
     r1: 0
     augment: {{ p_data: {{ name: none }}, p_0: {{ name: none }} }}
-    monitor: {{ every: 120, start: 480, n: {n}, steps: [12, 16, 20, 24, 28, 32], step_size: {step} }}
+    monitor: {{ every: 90, start: 360, n: {n}, steps: [14, 16, 18, 20, 22, 24, 28], step_size: {step} }}
 
 samplers:
   {name}: {{ like: cifar10, steps: selected, step_size: {step}, n: {n}, batch_size: 125 }}

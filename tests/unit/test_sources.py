@@ -77,7 +77,7 @@ def test_every_documented_md5_has_its_pointer_in_git():
         (out,) = load_yaml(REPOSITORY / ARCHIVES / f"{source.file}.dvc")["outs"]
         entry = {"md5": source.md5, "size": source.bytes, "hash": "md5", "path": source.file, "cache": False}
         if "cache" in out:
-            assert out == {key: value for key, value in entry.items() if value is not None}, "run: make readme"
+            assert out == {key: value for key, value in entry.items() if value is not None}, "run: make docs"
 
 
 @pytest.mark.parametrize("md5", ["12345678901234567890123456789012", "1234567890123456789012345678e012"])
@@ -115,7 +115,7 @@ def test_an_address_that_is_none_is_refused(address):
 
 
 def test_the_readme_of_the_data_shows_the_sources(tmp_path: Path):
-    assert f"{BEGIN}\n{source_table()}\n{END}" in (REPOSITORY / "data/README.md").read_text(), "run: make readme"
+    assert f"{BEGIN}\n{source_table()}\n{END}" in (REPOSITORY / "data/README.md").read_text(), "run: make docs"
     drifted = tmp_path / "README.md"
     drifted.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     write_source_table(drifted)

@@ -187,7 +187,7 @@ def origin(base, tmp_path_factory) -> Path:
     for name in (KEPT, "data512x512.zip"):  # nobody documents a checksum of these
         (tmp_path_factory.getbasetemp() / name).write_bytes(name.encode() * 1000)
         fetch(name, given=tmp_path_factory.getbasetemp() / name, folder=folder / ARCHIVES)
-    (folder / ARCHIVES / f"{KEPT}.dvc").unlink()  # the recipe of data/README.md
+    (folder / ARCHIVES / f"{KEPT}.dvc").unlink()  # the recipe of docs/howto/archives.md
     dvc(folder, "add", f"{ARCHIVES}/{KEPT}")
     shell(folder, "git add --all")
     shell(folder, "git -c user.name=Test -c user.email=test@example.org commit --quiet --message all")
@@ -391,7 +391,7 @@ def test_dvc_compares_numbers_and_curves(clone):
 
 
 def test_an_s3_compatible_remote_serves_a_clone(origin, monkeypatch):
-    """As a MinIO or Ceph store would, with the recipe of the README; the server here is moto's."""
+    """As a MinIO or Ceph store would, with the recipe of docs/howto/gpu.md; the server here is moto's."""
     server = pytest.importorskip("moto.server", reason="moto is not installed").ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     try:

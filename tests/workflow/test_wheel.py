@@ -110,7 +110,7 @@ def test_the_command_works_anywhere(installed, tmp_path, command):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("status",), ("prune", "--yes"), ("fetch", "cifar10"), ("environments",), ("crate",), ("readme",)],
+    [("status",), ("prune", "--yes"), ("fetch", "cifar10"), ("environments",), ("crate",), ("docs",)],
     ids=" ".join,
 )
 def test_what_needs_a_checkout_says_so(installed, tmp_path, arguments):
