@@ -16,8 +16,8 @@ from PIL import Image
 
 from .. import report
 from ..artifacts import ARTIFACTS, is_table, titled
-from ..files import sha256, write_text
 from ..docs import HEADLINES, ancestry, minutes
+from ..files import sha256, write_text
 from ..report.needs import Needs
 from .board import checks_in, claims_in, counted
 from .pictures import Pair, pairs_in, write_pictures
