@@ -614,7 +614,7 @@ Extractor = Annotated[Inception | Classifier, Field(discriminator="kind")]
 class Metrics(Section):
     paper = Paper("supplement 3, evaluation metrics")
     extractor: str
-    splits: Annotated[PositiveInt, Paper("code of IS's authors; the paper is silent")]  # of the Inception Score
+    splits: Annotated[int, Field(ge=2), Paper("code of IS's authors; the paper is silent")]  # of the Inception Score
     blocks: Annotated[int, Field(ge=5), Paper("ours")]  # disjoint blocks of sources behind the interval of a distance
     n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
 
@@ -975,7 +975,7 @@ def resolve(config: dict[str, Any]) -> Config:
         return Config(**expanded(config))
     except ValidationError as error:
         mistakes = [mistake for mistake in error.errors() if not _is_inherited(mistake, error.errors(), config)]
-        raise ConfigError("\n".join(map(_sentence, mistakes))) from None
+        raise ConfigError("\n".join(_sentence(mistake, config) for mistake in mistakes)) from None
 
 
 def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> bool:
@@ -989,9 +989,24 @@ def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> 
     return any(other["loc"] == base and other["type"] == mistake["type"] for other in mistakes)
 
 
-def _sentence(mistake: Any) -> str:
-    # pydantic puts the tag of a union (such as "small") into the path; users know only their own keys
-    place = ".".join(str(part) for part in mistake["loc"] if part not in _TAGS)
+def _place(loc: tuple[int | str, ...], config: Any) -> str:
+    """Where a mistake is, in the user's own keys: pydantic puts the tag of a union (such as "small") into the path."""
+    kept, here = [], config
+    for depth, (part, following) in enumerate(zip(loc, (*loc[1:], None), strict=True)):
+        under = here.get(part) if isinstance(here, dict) else None
+        leads_on = isinstance(here, dict) and part in here and (following is None or _has(under, following))
+        if depth < 2 or leads_on or part not in _TAGS:  # section and entry may have the name of a tag
+            kept.append(str(part))
+            here = here[part] if isinstance(here, list) and isinstance(part, int) else under
+    return ".".join(kept)
+
+
+def _has(value: Any, key: int | str) -> bool:
+    return isinstance(value, list) and isinstance(key, int) or isinstance(value, dict) and key in value
+
+
+def _sentence(mistake: Any, config: dict[str, Any]) -> str:
+    place = _place(mistake["loc"], config)
     if mistake["type"] == "extra_forbidden":
         key = str(mistake["loc"][-1])
         hint = get_close_matches(key, _known_keys(), 1)

@@ -25,15 +25,23 @@ def pick(device: str) -> torch.device:
         found = torch.device(device)
     except RuntimeError:
         raise ConfigError(f"there is no device {device!r}; choose auto, cpu, cuda or mps.") from None
-    if found.type == "cuda" and not torch.cuda.is_available():
+    if found.type not in ("cpu", "cuda", "mps"):
+        raise ConfigError(f"device {device}: nothing is computed there; choose auto, cpu, cuda or mps.")
+    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not here[found.type]:
         raise ConfigError(f"device {device}: PyTorch finds no GPU here; --device cpu works everywhere.")
     return found
+
+
+def device_name(device: torch.device) -> str:
+    """What a record says that its numbers were computed on: "cpu", or the GPU's name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def described(device: torch.device) -> str:
     """The GPU's name, or the CPU's."""
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        return device_name(device)
     return cpu_facts().get("model name", platform.processor() or platform.machine())
 
 

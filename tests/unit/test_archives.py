@@ -100,7 +100,7 @@ def test_svhn_is_what_torchvision_reads(folder, documented, unchecked, split, na
 
 @pytest.mark.parametrize("archive", ["cifar10", "svhn"])
 def test_small_images_are_enlarged_by_torchvisions_resize(folder, documented, archive):
-    """As the authors' evaluation shows them to a 256x256 network (facts 4)."""
+    """As the authors' evaluation shows them to a 256x256 network."""
     documented(cifar(folder / "cifar-10-python.tar.gz", 10))
     contents = {"X": pixels(32, 32, 3, 3), "y": np.ones((3, 1), np.uint8)}
     scipy.io.savemat(folder / "test_32x32.mat", contents)

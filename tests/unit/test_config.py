@@ -164,6 +164,7 @@ def test_strings_from_the_command_line_become_numbers():
             {"sets": {"bags": {"of": "fashoin"}}},
             "sets.bags.of names 'fashoin', which sets does not have. Did you mean fashion?",
         ),
+        ({"sets": {"photographs": {"crop_mn": 1}}}, "unknown key sets.photographs.crop_mn. Did you mean crop_min?"),
         ({"seeds": 0}, "seeds = 0: input should be greater than 0."),
         ({"seeds": "many"}, "seeds = 'many': input should be a valid integer, unable to parse string as an integer."),
         ({"tasks": {"cifar10": {"p_0": "photgraphs"}}}, "does not have. Did you mean photographs?"),

@@ -153,7 +153,7 @@ def test_the_papers_sources_are_50000_random_images_of_p_0():
 
 
 def test_the_rows_of_the_tables_have_sets():
-    """Tables 4 and S8; facts 4."""
+    """Tables 4 and S8."""
     tasks = planned("paper").config.tasks
     assert list(tasks["cifar10"].out_of_distribution) == ["SVHN", "CIFAR-100", "ImageNet", "Uniform Noise"]
     common = {"Uniform noise", "SVHN", "CIFAR-10", "ImageNet validation set"}

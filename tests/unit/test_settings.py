@@ -58,7 +58,7 @@ def write_images(root: Path, step: Step, n: int) -> None:
 
 
 def test_table_s2_is_the_published_network_but_for_its_stem(tmp_path):
-    """Layers and shapes against the paper's, parameters against the released weights' (facts of their checkpoints)."""
+    """Layers and shapes against the paper's, parameters against the released weights'."""
     plan = planned("demo")
     for step in plan.artifacts["tableS2"]:
         write_network(job_of_step(tmp_path, step))

@@ -190,7 +190,7 @@ TINY_BLOCK = 1024  # images that are in memory at once
 def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[str, dict[str, str]]]:
     """`n` images of tiny_images.bin, drawn without replacement, as `content`; by the lists none is of CIFAR or near it.
 
-    In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training (facts 5).
+    In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training.
     """
     paths = [folder / file for name in ("tiny_images", "tiny_images_exclusions") for file in sources.files_of(name)]
     checksums = {path.name: verified(path) for path in reversed(paths)}  # the small ones first

@@ -83,7 +83,7 @@ def to_float(images: Tensor) -> Tensor:
 
 
 def to_bytes(x: Tensor, quantise: str = "truncate") -> Tensor:
-    """[0, 1] to uint8: `truncate`, as the authors' PNGs were written (facts: to_pil_image), or `round`."""
+    """[0, 1] to uint8: `truncate`, as the authors' PNGs were written by torchvision's to_pil_image, or `round`."""
     x = x * 255
     return (x.round() if quantise == "round" else x).to(torch.uint8)
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import ConfigError
 from .folding import ConvPool
 
 
@@ -33,7 +34,7 @@ class SmallNet(nn.Module):
         super().__init__()
         blocks = int(math.log2(size)) - 2
         if size < 8 or 4 * 2**blocks != size:
-            raise ValueError(f"network small takes images of 8, 16, 32, ... pixels a side, not {size}")
+            raise ConfigError(f"network small takes images of 8, 16, 32, ... pixels a side, not {size}: resize them.")
         widths = [width * 2**level for level in range(blocks + 1)]
         self.stem = nn.Conv2d(channels, width, 3, padding=1)
         self.blocks = nn.Sequential(*(Block(i, o) for i, o in pairwise(widths)))

@@ -43,7 +43,7 @@ def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, An
     """
     if what in plan.artifacts:
         return {"what": what, "artifact": artifact(what, plan, root), "steps": behind(what, plan, origins, root)}
-    steps = [step for step in plan.steps.values() if what in (step.name, step.id, f"{step.kind}/{step.id}")]
+    steps = [step for step in plan.known.values() if what in (step.name, step.id, f"{step.kind}/{step.id}")]
     if not steps:
         raise ConfigError(
             f"the plan of scale {plan.config.scale} has no {what!r}: name an artifact ({', '.join(ARTIFACTS)}), a step "

@@ -66,4 +66,6 @@ def state_of(record: Path) -> str:
     """done, unfinished (a job is at it, or was stopped) or to do."""
     if record.exists():
         return "done"
-    return "unfinished" if record.parent.exists() and any(record.parent.iterdir()) else "to do"
+    states = record.parents[2] / "checkpoints" / record.parent.parent.name / record.parent.name
+    begun = any(folder.exists() and any(folder.iterdir()) for folder in (record.parent, states))
+    return "unfinished" if begun else "to do"

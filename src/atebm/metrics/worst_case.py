@@ -18,11 +18,11 @@ from ..energy.folding import frozen
 from ..errors import ResultError
 from ..files import atomic
 from ..halving import halving
+from ..hardware import device_name
 from ..job import Job
 from ..kinds import HELD_OUT, IN
 from ..progress import progress
 from ..sampling.generate import load_model
-from ..training.loop import device_name
 from .scores import CLEAN, PUBLISHED, WORST
 
 KEPT = 8  # images of each set whose worst case is kept, to be looked at

@@ -13,12 +13,12 @@ from ..attacks.pgd import Logit, summed, trajectory
 from ..data.loader import Stored, cuts, generator, to_bytes, to_float
 from ..energy.folding import frozen_all
 from ..files import atomic
+from ..hardware import device_name
 from ..job import Job, record_of
 from ..metrics.features import load_extractor
 from ..metrics.frechet import Gaussian, frechet_distance
 from ..metrics.intervals import t_half_width
 from ..progress import progress
-from ..training.loop import device_name
 from ..training.monitor import BATCH, on_the_way
 from .generate import load_model
 

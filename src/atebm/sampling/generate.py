@@ -19,10 +19,10 @@ from ..energy import Detector, model_of
 from ..energy.folding import frozen
 from ..files import atomic, room
 from ..halving import halving
+from ..hardware import device_name
 from ..job import Job, record_of
 from ..progress import progress
 from ..training.checkpoint import load_weights
-from ..training.loop import device_name
 from .gather import PATH_COLUMNS, steps_of
 
 

@@ -11,9 +11,8 @@ from ..attacks.pgd import pgd
 from ..data.loader import Stored, to_bytes, to_float
 from ..energy.folding import frozen
 from ..errors import ResultError
-from ..hardware import described
+from ..hardware import described, device_name
 from ..job import Job, record_of
-from ..training.loop import device_name
 from .generate import load_model
 
 WARM_UP = 1  # calls before those that count

@@ -20,6 +20,7 @@ from ..energy import Classifier
 from ..energy.released import adopt
 from ..errors import ResultError, StoppedError
 from ..files import room
+from ..hardware import device_name
 from ..job import Job, record_of
 from ..metrics.features import extract, of_classifier
 from ..progress import progress
@@ -27,7 +28,7 @@ from .batch import batches, load_labels
 from .checkpoint import STATES, finite, load_state, save_state, save_weights, size_of
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
-from .loop import SAVE_EVERY, device_name
+from .loop import SAVE_EVERY
 
 STREAM = 0  # of random numbers; training has others
 
@@ -118,7 +119,7 @@ def go_on(fit: Fit, job: Job, images: Stream, received: list[int], group: Group)
                 if group.leads:
                     save_state(fit.snapshot(), job.checkpoints)
             if stopping:
-                raise StoppedError(f"{what}: stopped at iteration {fit.iteration}; run it again to go on.", *received)
+                raise StoppedError(f"{what}: stopped at iteration {fit.iteration}; run it again to go on.", received[0])
             x, indices = images.batch(fit.iteration)
             fit.step(x, labels[indices], group)
             report(fit.iteration)

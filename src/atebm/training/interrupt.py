@@ -13,7 +13,9 @@ from .distributed import Group
 # USR1 is what schedulers send some time before the end, if asked for (sbatch --signal); ALRM, that a budget is used up.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM)
 BUDGET = "ATEBM_MINUTES"  # that a training may take at once
-ASK_EVERY = 20  # iterations: several processes must stop at the same one, so they ask each other now and then
+# Iterations: several processes must stop at the same one, so they ask each other now and then. torchrun and Slurm kill
+# 30 seconds after their first signal, and an iteration of the 256x256 network can take two.
+ASK_EVERY = 5
 
 
 def stops(iteration: int, received: list[int], group: Group) -> bool:

@@ -23,7 +23,7 @@ from ..energy.folding import frozen
 from ..energy.released import adopt
 from ..errors import ConfigError, ResultError, StoppedError
 from ..files import atomic, room
-from ..hardware import way
+from ..hardware import device_name, way
 from ..job import Job, record_of
 from ..progress import progress
 from . import schedule
@@ -113,7 +113,8 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
         while state.iteration < total and not state.diverged:
             if stops(state.iteration, received, group):
                 save(state, job, group)
-                raise StoppedError(f"{what}: stopped at iteration {state.iteration}; run it again to go on.", *received)
+                said = f"{what}: stopped at iteration {state.iteration}; run it again to go on."
+                raise StoppedError(said, received[0])
             row = iterate(state, run, p_data, p_0, per_K, group, update)
             if state.diverged and run["objective"] != "max_likelihood":  # with it, that is what there is to show
                 raise divergence(state, job, str(row))
@@ -336,7 +337,8 @@ def check(state: State, monitor: Monitor | None, run: dict[str, Any], total: int
     if state.iteration < min(run["monitor"]["start"], total):
         return
     winner = min(rows, key=lambda row: row["distance"])
-    if state.best is None or winner["distance"] < state.best["check"]["distance"]:
+    best = state.best["check"]["distance"] if state.best is not None else math.nan
+    if winner["distance"] < best or not math.isfinite(best):  # a distance that is not finite never stays
         weights = {name: tensor.clone() for name, tensor in state.result.state_dict().items()}
         state.best = {"check": winner, "weights": weights}
 
@@ -415,8 +417,3 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, rows[0] if rows else ["iteration"])
         writer.writeheader()
         writer.writerows(rows)
-
-
-def device_name(device: torch.device) -> str:
-    """What the numbers were computed on: "cpu", or the GPU's name."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

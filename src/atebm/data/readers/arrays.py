@@ -91,7 +91,7 @@ def excluded_ids(lists: dict[Path, int], count: int) -> NDArray[np.int64]:
     """Sorted indices from 0 of lists of one index a line; `lists` says what each list's first image is numbered.
 
     A list is a text file, or a tar of such files, as is CEDA's. Hendrycks' list counts from 1, CEDA's and RATIO's from
-    0 (facts 5). Raises DataError for other lines and indices.
+    0. Raises DataError for other lines and indices.
     """
     parts = [np.empty(0, np.int64)]
     for path, first in lists.items():
