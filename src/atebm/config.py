@@ -7,6 +7,7 @@ hashed into a step's digest are the resolved types.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import zip_longest
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
@@ -992,7 +993,7 @@ def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> 
 def _place(loc: tuple[int | str, ...], config: Any) -> str:
     """Where a mistake is, in the user's own keys: pydantic puts the tag of a union (such as "small") into the path."""
     kept, here = [], config
-    for depth, (part, following) in enumerate(zip(loc, (*loc[1:], None), strict=True)):
+    for depth, (part, following) in enumerate(zip_longest(loc, loc[1:])):
         under = here.get(part) if isinstance(here, dict) else None
         leads_on = isinstance(here, dict) and part in here and (following is None or _has(under, following))
         if depth < 2 or leads_on or part not in _TAGS:  # section and entry may have the name of a tag
@@ -1002,7 +1003,7 @@ def _place(loc: tuple[int | str, ...], config: Any) -> str:
 
 
 def _has(value: Any, key: int | str) -> bool:
-    return isinstance(value, list) and isinstance(key, int) or isinstance(value, dict) and key in value
+    return (isinstance(value, list) and isinstance(key, int)) or (isinstance(value, dict) and key in value)
 
 
 def _sentence(mistake: Any, config: dict[str, Any]) -> str:
