@@ -141,9 +141,9 @@ def distances_on_the_way(job: Job, f: Logit, images: Stored, device: torch.devic
     reference = Gaussian.of(Rows.of(job.parent("reference") / "features.npy"))
     parts = []
     with progress(f"ascent {job.spec['name']}, distances", settings["distances"]) as report:
-        for rows in cuts(settings["distances"], BATCH):
-            parts.append(on_the_way(f, extractor, images[rows], settings["steps"], settings["step_size"]))
-            report(rows.stop)
+        for batch in cuts(settings["distances"], BATCH):
+            parts.append(on_the_way(f, extractor, images[batch], settings["steps"], settings["step_size"]))
+            report(batch.stop)
     rows = []
     for steps, *features in zip(settings["steps"], *parts, strict=True):
         whole = np.concatenate(features)
