@@ -24,6 +24,7 @@ from atebm.training import classifier, loop
 from atebm.training.checkpoint import STATE, STATES
 from atebm.warm import SERVER
 
+MANIFEST_REQUEST = "work/specs/artifact/manifest.json"
 PAGE = 4096  # of a tmpfs, whose files fill whole ones
 COMMANDS = {  # of the step's spec and a place for another product
     "train": lambda spec, out: ["train", spec],
@@ -202,7 +203,7 @@ def test_results_of_another_user_are_one_sentence(of_another_user):
         "error: results: Permission denied. Make it readable and writable for this user and repeat the command.\n"
     )
     assert (drawn.returncode, drawn.stderr) == (1, sentence)
-    described = run(folder, *without, sys.executable, "-m", "atebm", "manifest", "results", places[0])
+    described = run(folder, *without, sys.executable, "-m", "atebm", "manifest", "results", MANIFEST_REQUEST)
     assert described.returncode == 1 and described.stderr.startswith("error: results/"), described.stderr
     assert "Permission denied. Make it" in described.stderr and described.stderr.count("\n") == 1
     workflow = run(folder, *without, "snakemake", "--cores", "1", "results/table2.csv")

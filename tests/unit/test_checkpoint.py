@@ -64,6 +64,14 @@ def test_with_damaged_states_alone_nothing_begins_anew_by_itself(two):
         load_state(two, CPU)
 
 
+def test_a_state_of_another_version_is_called_that(two, capsys):
+    """Of the first versions, which kept no sha256: plain files of torch."""
+    torch.save(state(60), two / STATE)
+    found = load_state(two, CPU)
+    assert found and found["iteration"] == 20
+    assert f"warning: {two / STATE} is of another version of this program." in capsys.readouterr().out
+
+
 def test_a_pickle_in_the_place_of_a_state_is_not_executed(two):
     class Malice:
         def __reduce__(self):

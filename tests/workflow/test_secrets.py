@@ -1,6 +1,5 @@
 """What is written down when everything is computed: nothing of the environment that is nobody's business."""
 
-import os
 import re
 import shutil
 import sys
@@ -32,10 +31,9 @@ def test_no_secret_of_the_environment_and_no_home_is_written_down(computed):
 
 def test_results_and_records_name_no_folder_of_this_machine(computed):
     """They are published; logs, which are not, may say where they were written."""
-    places = (str(computed), str(Path.home()), sys.prefix, os.uname().nodename)
+    places = (str(computed), f"{Path.home()}/", sys.prefix)
     assert holding(computed / "results", *places) == []
-    records = [name for name in holding(computed / "work", *places) if not name.startswith("locks/")]
-    assert records == []
+    assert holding(computed / "work", *places) == []
 
 
 def test_the_search_finds_what_is_there(tmp_path):
@@ -53,6 +51,7 @@ def test_a_step_that_fails_says_no_secret_either(computed, tmp_path, verb):
     if verb == "train":
         (spec,) = folder.glob("work/specs/train/cifar10-*.json")
         spec.write_text(spec.read_text().replace('"p_data": "data/', '"p_data": "data/no'))
+        shutil.rmtree(folder / "work/train" / spec.stem)
         command = ["train", str(spec)]
     else:
         (record,) = folder.glob("work/metric/cifar10.best.frechet-*/metric.json")
