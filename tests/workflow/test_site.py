@@ -22,6 +22,7 @@ from PIL import Image, ImageSequence
 
 from atebm.artifacts import USUAL
 from atebm.errors import ResultError
+from atebm.readme import ours_table2
 from atebm.site.board import bounds, claims_in, counted, strip
 from atebm.site.page import page_of, write_site
 from atebm.site.pictures import COLUMNS, LARGEST, grid
@@ -205,6 +206,15 @@ def test_names_that_are_code_stay_text(built, tmp_path):
     page = page_of(results)
     assert evil not in page and "<b>.0.csv" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 5
+
+
+def test_a_headline_says_fid_only_of_fid(tmp_path):
+    text = (RESULTS / "table2.csv").read_text()
+    (tmp_path / "table2.csv").write_text(text)
+    assert re.fullmatch(r"stand-in distance \S+ \(source images \S+\), not comparable with FID", ours_table2(tmp_path))
+    real = text.replace("inception-style score (stand-in)", "IS").replace("Frechet distance (stand-in)", "FID")
+    (tmp_path / "table2.csv").write_text(real)
+    assert re.fullmatch(r"IS \S+, FID \S+ \(source images \S+\)", ours_table2(tmp_path))
 
 
 def test_what_was_not_run_is_said(built, tmp_path):
