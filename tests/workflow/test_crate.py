@@ -46,7 +46,7 @@ def repository(tmp_path_factory) -> Path:
 def copied(source: Path, folder: Path) -> Path:
     for name in LISTED:
         if (source / name).is_dir():
-            shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "scales.old"))
+            shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif (source / name).exists():
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(source / name, folder / name)
@@ -125,7 +125,7 @@ def test_what_is_wrong_is_found(small, cache):
     crate = json.loads(path.read_text())
     graph = {entity["@id"]: entity for entity in crate["@graph"]}
     del graph["./"]["license"]
-    del graph["#check/cifar10-" + next(id for id in graph if id.startswith("#check/"))[-8:]]["instrument"]
+    del next(entity for id, entity in graph.items() if id.startswith("#check/"))["instrument"]
     graph["workflow/Snakefile"]["programmingLanguage"] = "Snakemake"
     graph["#step-render"].pop("workExample")
     path.write_text(json.dumps(crate))
@@ -168,10 +168,9 @@ def test_every_file_is_there_with_its_sha256_and_every_reference_leads_somewhere
     answered |= {f"results/{name}" for name in (*manifest["summary"], "manifest.json")}
     assert answered <= ours and {name for name in files if name.startswith("results/")} == answered
     assert all("sha256" in files[name] for name in answered)
-    profiles = {"https://w3id.org/ro/crate/1.1"}  # of the descriptor and of Bioschemas: pages, not entities
     for id, entity in graph.items():
-        for reference in (r for r in references(entity) if not r.startswith("https://bioschemas.org/profiles/")):
-            assert reference in graph or reference in profiles, f"{id} refers to {reference}"
+        for reference in references(entity):
+            assert reference in graph or reference.startswith("https://"), f"{id} refers to {reference}"
 
 
 def references(value: Any) -> list[str]:
