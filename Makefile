@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo demo-all claims test soak bench lint readme environments format clean
+.PHONY: demo demo-all claims test soak bench lint audit docs environments format clean
 
 demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo; a few minutes on 2 cores
 	python -m atebm warm snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
@@ -40,8 +40,13 @@ lint: $(VENV)/.installed  ## formatting, types, workflow
 	snakefmt --check workflow
 	snakemake --lint
 
-readme: $(VENV)/.installed  ## bring the artifact table of README.md up to date with results/, after make demo-all
-	python -m atebm readme
+# Strict: a registry that has no advisories makes it fail, where pip-audit would else say that it found nothing.
+audit: $(VENV)/.installed  ## a report: pinned packages with known vulnerabilities; wants pypi.org itself
+	pip-audit --requirement requirements.lock --no-deps --disable-pip --strict
+
+docs: $(VENV)/.installed  ## bring what is generated in the documentation up to date with results/, and build site/
+	python -m atebm docs
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 environments: $(VENV)/.installed  ## bring the conda environments up to date with requirements.lock
 	python -m atebm environments

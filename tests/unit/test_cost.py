@@ -35,6 +35,7 @@ from atebm.cost.passes import (
 )
 from atebm.cost.throughput import Throughput
 from atebm.data.prepare import write_set
+from atebm.docs import expectation
 from atebm.energy.released import read
 from atebm.errors import UserError
 from atebm.files import canonical
@@ -45,7 +46,6 @@ from atebm.metrics.neighbours import write_neighbours
 from atebm.metrics.scores import gather_scores
 from atebm.metrics.worst_case import attack_shard
 from atebm.plan import Plan, Step
-from atebm.readme import expectation
 from atebm.sampling.ascent import write_ascent
 from atebm.sampling.gather import gather
 from atebm.sampling.generate import sample_shard
@@ -337,7 +337,7 @@ def test_what_there_is_not_is_a_sentence(arguments, sentence, monkeypatch):
     assert isinstance(run.exception, UserError) and sentence in str(run.exception)
 
 
-def test_the_readme_says_what_was_measured_elsewhere(tmp_path):
+def test_the_documentation_says_what_was_measured_elsewhere(tmp_path):
     path = tmp_path / "paper_h100.json"
     assert "Not measured" in expectation(path)
     found = table.costs(planned("paper"), tmp_path, Steady(CPU))

@@ -2,13 +2,11 @@
 
 import json
 import re
-import shutil
-from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
-from conftest import REPOSITORY, checkout, planned, run, snakemake
+from conftest import REPOSITORY, checkout, planned, snakemake
 from packaging.requirements import Requirement
 
 from atebm.artifacts import ARTIFACTS, ON_REQUEST, USUAL, is_table
@@ -62,9 +60,9 @@ def test_every_scale_has_a_plan_of_every_artifact(scale):
 
 @pytest.mark.parametrize("artifact", ARTIFACTS)
 def test_every_artifact_is_complete(artifact):
-    """A title, a notebook that draws it, a target, numbers, a line in the README, and a run in miniature."""
+    """A title, a notebook that draws it, a target, numbers, a line in the artifact table, and a run in miniature."""
     from atebm import report
-    from atebm.readme import HEADLINES
+    from atebm.docs import HEADLINES
 
     item, _, what = (ARTIFACTS[artifact].__doc__ or "").partition(": ")
     assert item and what.strip().endswith(".")
@@ -98,33 +96,28 @@ def test_prepared_asks_for_every_set_of_the_paper(tmp_path):
     assert {"imagenet", "places365_32", "church256", "imagenet256_sources", "svhn_test_256", "noise_32"} <= names
 
 
-@pytest.fixture
-def results() -> Path:
-    """results/ as it is committed; a run of one's own replaces it, on another machine with other numbers."""
-    if shutil.which("git") and (REPOSITORY / ".git").exists():
-        changed = run(REPOSITORY, "git", "status", "--porcelain", "--", "results").stdout
-        if changed:
-            pytest.skip("results/ is not as committed; to commit yours: make readme")
-    return REPOSITORY / "results"
+def page(name: str) -> str:
+    return (REPOSITORY / name).read_text()
 
 
-def test_the_readme_shows_the_committed_results(results):
-    from atebm.readme import artifact_table
+def test_the_documentation_shows_the_committed_results(results):
+    from atebm.docs import artifact_table, verdicts
 
-    assert artifact_table(results) in (REPOSITORY / "README.md").read_text(), "run: make readme"
-
-
-def test_the_readme_shows_what_to_expect():
-    from atebm.readme import EXPECTED, expectation
-
-    assert expectation(REPOSITORY / EXPECTED) in (REPOSITORY / "README.md").read_text(), "run: make readme"
+    assert artifact_table(results) in page("docs/reference/artifacts.md"), "run: make docs"
+    assert verdicts(results) in page("README.md"), "run: make docs"
 
 
-def test_the_readme_shows_the_rules(tmp_path, monkeypatch):
-    from atebm.readme import rule_graph
+def test_the_documentation_shows_what_to_expect():
+    from atebm.docs import EXPECTED, expectation
+
+    assert expectation(REPOSITORY / EXPECTED) in page("docs/reference/scales.md"), "run: make docs"
+
+
+def test_the_documentation_shows_the_rules(tmp_path, monkeypatch):
+    from atebm.docs import rule_table
 
     monkeypatch.chdir(checkout(tmp_path))
-    assert rule_graph() in (REPOSITORY / "README.md").read_text(), "run: make readme"
+    assert rule_table() in page("docs/explanation/workflow.md"), "run: make docs"
 
 
 @pytest.mark.parametrize("folder", sorted((REPOSITORY / "results/scales").glob("*")), ids=lambda folder: folder.name)

@@ -88,19 +88,18 @@ def warm(command: Annotated[list[str], typer.Argument(help="such as: snakemake -
     raise typer.Exit(warm(command))
 
 
-@keep("atebm readme")
-def readme(
-    path: Annotated[Path, typer.Option(help="the README, beside data/")] = Path("README.md"),
-    results: Annotated[Path, typer.Option(help="the results that it shows")] = Path("results"),
-) -> None:
-    """Bring the README's artifact table up to date with results/, and what is made from data/sources.yaml with that."""
+@keep("atebm docs")
+def docs() -> None:
+    """Bring what is generated in README.md, docs/ and data/ up to date with results/, rules and data/sources.yaml."""
     from ..data.pointers import write_pointers
     from ..data.sources import write_source_table
-    from ..readme import write_readme
 
-    write_readme(path, results)
-    write_source_table(path.parent / "data/README.md")
-    write_pointers(path.parent / "data/archives")
+    write_source_table(Path("data/README.md"))
+    write_pointers(Path("data/archives"))
+
+    from ..docs import write_docs  # not before it is known that this is a checkout: it reads data/published/
+
+    write_docs(Path())
 
 
 @keep("atebm environments")

@@ -1,7 +1,7 @@
 """DVC pointers of public archives, data/archives/<file>.dvc: in git, so that any clone can tell its file from another.
 
 They say `cache: false`: DVC compares the file and neither keeps it nor asks a remote for it. Without that, one archive
-that is in no remote makes a bare `dvc pull` fail. data/README.md says how DVC keeps one all the same.
+that is in no remote makes a bare `dvc pull` fail. docs/howto/archives.md says how DVC keeps one all the same.
 """
 
 import hashlib

@@ -1,5 +1,5 @@
-"""What of the README is generated: the artifact table, from the committed results/, what scale paper is expected to
-cost, and the graph of the rules."""
+"""What of the documentation is generated and kept in git: verdicts and the artifact table, from the committed results/,
+what scale paper is expected to cost, and the rules. What the site alone has, docs/hooks.py makes as it is built."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from .artifacts import ARTIFACTS, USUAL, is_table
-from .files import write_between
+from .files import of_checkout, write_between
 from .report.neighbours import compared, ratios
 from .report.published import published
 
@@ -19,27 +19,45 @@ EXPECTED = "data/expected/paper_h100.json"  # what `python -m atebm plan --scale
 SHOWN = 1.0  # hours that an artifact must add to those before it to have a line of its own
 
 
-def write_readme(readme: Path, results: Path) -> None:
-    """Replace the generated parts of the README."""
-    write_between(readme, "artifacts", artifact_table(results))
-    write_between(readme, "expected", expectation(readme.parent / EXPECTED))
-    write_between(readme, "rules", rule_graph())
+def write_docs(root: Path) -> None:
+    """Replace the generated parts of the README and of docs/ in a checkout; from its folder."""
+    results = root / "results"
+    write_between(root / "README.md", "verdicts", verdicts(results))
+    write_between(root / "docs/reference/artifacts.md", "artifacts", artifact_table(results))
+    write_between(root / "docs/reference/scales.md", "expected", expectation(root / EXPECTED))
+    write_between(root / "docs/explanation/workflow.md", "rules", rule_table())
 
 
-def rule_graph() -> str:
-    """Snakemake's graph of the rules, as a mermaid block that GitHub draws; from the checkout's folder."""
+def verdicts(results: Path) -> str:
+    """Markdown: how many claims of each family hold, fail and are undecided."""
+    frame = pd.read_csv(results / "claims.csv")
+    lines = []
+    for family, claims in frame.groupby("family", sort=False):
+        counts = claims["holds"].value_counts()
+        parts = [f"{counts.get(verdict, 0)} {verdict}" for verdict in ("holds", "fails", "undecided")]
+        lines.append(f"- **{family}**, {len(claims)} claims: {', '.join(parts)};")
+    return "\n".join(lines).removesuffix(";") + "."
+
+
+def rule_table() -> str:
+    """Markdown: Snakemake's rules, each with those whose outputs it reads; from the checkout's folder."""
     command = ["snakemake", "--rulegraph", "mermaid-js", "--forceall"]
     graph = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
     # By name and sorted, since Snakemake numbers and orders them anew in each call.
-    edges = [(names[parent], names[child]) for parent, child in re.findall(r"(id\d+) --> (id\d+)", graph)]
-    lines = [f"    {parent} --> {child}" for parent, child in sorted(edges)]
-    return "\n".join(["```mermaid", "flowchart TB", *lines, "```"])
+    parents: dict[str, set[str]] = {name: set() for name in sorted(names.values())}
+    for parent, child in re.findall(r"(id\d+) --> (id\d+)", graph):
+        parents[names[child]].add(names[parent])
+    rows = [{"rule": f"`{rule}`", "reads what these make": ", ".join(sorted(read))} for rule, read in parents.items()]
+    return pd.DataFrame(rows).to_markdown(index=False)
+
+
+UP = "../../"  # from a page in a folder of docs/ to the repository's root
 
 
 def artifact_table(results: Path) -> str:
     """Markdown: item, target, notebook, minutes of computation, the paper's headline and ours."""
-    manifest = json.loads((results / "manifest.json").read_text())
+    manifest = json.loads(of_checkout(results / "manifest.json"))
     rows = []
     for artifact in USUAL:
         target = f"results/{artifact}.{'csv' if is_table(artifact) else 'png'}"
@@ -47,8 +65,8 @@ def artifact_table(results: Path) -> str:
         rows.append(
             {
                 "item": (ARTIFACTS[artifact].__doc__ or "").split(":")[0],
-                "target": f"[`{target}`]({target})",
-                "notebook": f"[rendered](results/notebooks/{artifact}.ipynb)",
+                "target": f"[`{target}`]({UP}{target})",
+                "notebook": f"[rendered]({UP}results/notebooks/{artifact}.ipynb)",
                 "minutes": f"{minutes(manifest, artifact):.1f}",
                 "published": headline,
                 f"ours, scale {manifest['scale']}": ours(results),
@@ -59,13 +77,18 @@ def artifact_table(results: Path) -> str:
 
 def minutes(manifest: dict[str, Any], artifact: str) -> float:
     """Minutes of computation of all steps behind an artifact, as if run one after the other."""
+    return sum(manifest["steps"][step]["seconds"] or 0 for step in ancestry(manifest, artifact)) / 60
+
+
+def ancestry(manifest: dict[str, Any], artifact: str) -> set[str]:
+    """All steps behind an artifact, "kind/id"."""
     todo, seen = list(manifest["artifacts"][artifact]["steps"]), set()
     while todo:
         step = todo.pop().removeprefix("work/")
         if step not in seen:
             seen.add(step)
             todo += [parent["step"] for parent in manifest["steps"][step]["parents"].values()]
-    return sum(manifest["steps"][step]["seconds"] or 0 for step in seen) / 60
+    return seen
 
 
 def expectation(path: Path) -> str:

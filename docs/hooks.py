@@ -1,0 +1,155 @@
+"""What mkdocs makes while it builds the site: two pages of the reference, so that they can't go stale, and equations.
+
+A page has its own words in git, and a line GENERATED where what is made stands in.
+"""
+
+import html
+import io
+import json
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from latex2mathml.converter import convert
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+from atebm import config as configuration
+
+GENERATED = "<!-- here the site has what docs/hooks.py makes -->"
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    make = MADE.get(page.file.src_uri)
+    return markdown.replace(GENERATED, make()) if make else markdown
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """MathML, which browsers draw by themselves, in place of the TeX that pymdownx.arithmatex has found."""
+    pattern = r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>'
+    return re.sub(pattern, mathml, content, flags=re.DOTALL)
+
+
+def mathml(found: re.Match[str]) -> str:
+    # MathML has no column for the numbers of equations.
+    tex = re.sub(r"\\tag{(.*?)}", r"\\qquad \\text{(\1)}", html.unescape(found[2]).strip())
+    if found[1] == "span":
+        return convert(tex)
+    return f'<div style="overflow-x: auto">{convert(tex, display="block")}</div>'  # a phone is narrower than some
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+def command_line() -> str:
+    """Every command with its arguments and options, as typer tells them."""
+    command = [sys.executable, "-m", "typer", "atebm.cli", "utils", "docs", "--name", "atebm"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    told = re.sub(r"<(?=[a-z_ ]+>)", "&lt;", told)  # <file> is no tag
+    return re.sub(r"^#", "##", told.partition("\n")[2], flags=re.MULTILINE)
+
+
+# --- the configuration ------------------------------------------------------------------------------------------------
+
+
+def keys() -> str:
+    """A table for each section of config.yaml: key, type, default, what it is, and where the paper states it."""
+    schemas = configuration.Config.model_json_schema()
+    sections = {"Config": schemas, **schemas["$defs"]}
+    words = described(Path(configuration.__file__).read_text(encoding="utf-8"))
+    return "\n\n".join(table(name, sections[name], words.get(name, {})) for name in in_order("Config", sections))
+
+
+def in_order(first: str, sections: dict[str, Any]) -> list[str]:
+    """Names of the sections, each where it is first referred to."""
+    found = [first]
+    for name in found:
+        names = re.findall(r"#/\$defs/(\w+)", str(sections[name].get("properties", "")))
+        found += [other for other in dict.fromkeys(names) if other not in found]
+    return found
+
+
+def table(name: str, schema: dict[str, Any], words: dict[str, str]) -> str:
+    model = getattr(configuration, name)
+    rows = ["| key | type | default | what it is | source, if another |", "|---|---|---|---|---|"]
+    for key, spec in schema["properties"].items():
+        metadata = model.model_fields[key].metadata
+        source = next((entry.where for entry in metadata if isinstance(entry, configuration.Paper)), "")
+        default = "" if key in schema.get("required", []) else f"`{yaml(spec.get('default'))}`"
+        cells = (f"`{key}`", typed(spec), default, words.get(key, ""), source)
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    title = "The file as a whole" if name == "Config" else name
+    purpose = " ".join((model.__dict__.get("__doc__") or "").split())
+    return "\n".join([f"### {title} {{ #{name} }}", "", f"{purpose} Source: {model.paper.where}.".lstrip(), "", *rows])
+
+
+def typed(spec: dict[str, Any]) -> str:
+    """A JSON schema in words, with links to the sections that it refers to."""
+    if "$ref" in spec:
+        name = spec["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name})"
+    if "const" in spec:
+        return f"`{yaml(spec['const'])}`"
+    if "enum" in spec:
+        return " or ".join(f"`{yaml(value)}`" for value in spec["enum"])
+    for several in ("anyOf", "oneOf"):
+        if several in spec:
+            return " or ".join(map(typed, spec[several]))
+    if spec["type"] == "array":
+        if "prefixItems" in spec:
+            return f"[{', '.join(map(typed, spec['prefixItems']))}]"
+        return f"list of {typed(spec['items'])}"
+    if spec["type"] == "object":
+        return f"by name: {typed(spec['additionalProperties'])}"
+    bounds = [f"{sign} {spec[key]:g}" for key, sign in BOUNDS.items() if key in spec]
+    return f"{NAMES[spec['type']]} {' and '.join(bounds)}".strip()
+
+
+def yaml(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+NAMES = {
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "`true` or `false`",
+    "null": "`null`",
+}
+BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
+
+
+def described(source: str) -> dict[str, dict[str, str]]:
+    """Class -> field -> the comments in the lines above it and behind it, of the text of config.py."""
+    words: dict[str, dict[str, str]] = {}
+    section, field, above = "", "", []
+    for line, comment in lines(source):
+        if opens := re.match(r"class (\w+)", line):
+            section, field = opens[1], ""
+        elif re.match(r"\w|    [@\"]|    def ", line):  # no field
+            field = ""
+        elif begins := re.match(r"    (\w+): ", line):
+            field = begins[1]
+            words.setdefault(section, {})[field] = " ".join([*above, comment]).strip()
+        elif comment and line.strip() and field:  # behind the last line of a field of several
+            words[section][field] = f"{words[section][field]} {comment}".strip()
+        above = [*above, comment] if comment and not line.strip() else []
+    return words
+
+
+def lines(source: str) -> Iterator[tuple[str, str]]:
+    """Each line without its comment, and the comment."""
+    found = {
+        token.start[0]: (token.start[1], token.string.lstrip("# "))
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    for number, line in enumerate(source.splitlines(), 1):
+        column, comment = found.get(number, (len(line), ""))
+        yield line[:column], comment
+
+
+MADE: dict[str, Callable[[], str]] = {"reference/cli.md": command_line, "reference/configuration.md": keys}

@@ -1,0 +1,307 @@
+"""The documentation: its commands run or at least exist, links lead somewhere, the site builds and asks no network."""
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from conftest import REPOSITORY, checkout, planned, run, snakemake
+from markdown.extensions.toc import slugify
+
+from atebm.cli import app
+from atebm.config import Adam, Run
+from atebm.kinds import FILES
+
+DOCS = REPOSITORY / "docs"
+PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")] + sorted(DOCS.rglob("*.md"))
+MADE = {"results/index.html"}  # by the workflow
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^(?:<!-- not run: (.+?) -->\n)?```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# programs whose arguments are theirs
+OTHERS = ("apt-get", "cd", "conda", "git", "jupyter", "ln", "pip", "python3", "rm", "sed", "source", ".", "tail")
+
+
+@dataclass(frozen=True)
+class Block:
+    page: str
+    number: int
+    not_run: str | None  # why
+    language: str
+    text: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.page}:{self.number}"
+
+
+def blocks() -> Iterator[Block]:
+    """The fenced blocks of all pages: commands, and Python."""
+    for path in PAGES:
+        for number, (why, language, text) in enumerate(BLOCK.findall(path.read_text()), 1):
+            yield Block(str(path.relative_to(REPOSITORY)), number, why or None, language, text)
+
+
+BLOCKS = list(blocks())
+COMMANDS = [block for block in BLOCKS if block.language == "console"]
+
+
+# --- what runs --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demonstrated(tmp_path_factory) -> Path:
+    """A checkout at scale smoke with a trained run, and with what commands name of the committed results."""
+    folder = checkout(tmp_path_factory.mktemp("docs"))
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("scale: demo", "scale: smoke", 1))
+    (folder / "results").mkdir()
+    shutil.copy(REPOSITORY / "results/figS2.png", folder / "results")
+    made = snakemake(folder, planned("smoke").train("cifar10", 0).record)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return folder
+
+
+RUN = [block for block in BLOCKS if block.not_run is None]
+
+
+@pytest.mark.parametrize("block", RUN, ids=lambda block: block.id)
+def test_a_block_that_is_not_said_not_to_runs(demonstrated, block):
+    program = {"console": ("bash", "-euo", "pipefail", "-c"), "python": ("python", "-W", "error::UserWarning", "-c")}
+    ran = run(demonstrated, *program[block.language], block.text)
+    assert ran.returncode == 0, f"{block.text}\n{ran.stdout}\n{ran.stderr}"
+
+
+def test_most_pages_of_commands_have_some_that_run():
+    """So that no slip of the pattern above lets everything pass."""
+    assert {"docs/tutorial.md", "docs/howto/review.md", "docs/howto/own-images.md"} <= {block.page for block in RUN}
+    fences = sum(len(re.findall(r"^```\w", path.read_text(), re.MULTILINE)) for path in PAGES)
+    assert len(BLOCKS) == fences
+
+
+# --- what is there ----------------------------------------------------------------------------------------------------
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The simple commands of shell lines, as words; comments are none."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.shlex(line, posix=True, punctuation_chars=";&|")
+        words.whitespace_split = True
+        command: list[str] = []
+        for word in words:
+            if set(word) <= set(";&|"):
+                yield command
+                command = []
+            else:
+                command.append(word)
+        if command:
+            yield command
+
+
+def check(words: list[str], whole: bool) -> list[str]:
+    """Raise AssertionError where a command has a verb, an option or a target that is not there, or where, if it is a
+    `whole` one, an argument is missing; returns Snakemake's targets."""
+    if words[:3] == ["python", "-m", "atebm"]:
+        words = ["atebm", *words[3:]]
+    program, *arguments = words
+    if program == "atebm":
+        return check_atebm(arguments, whole)
+    if program == "snakemake":
+        return snakemake_parser().parse_args(arguments).targets or []
+    if program == "make":
+        missing = [word for word in arguments if "=" not in word and word not in make_targets()]
+        assert not missing, f"no target of the Makefile: {missing}"
+    elif program == "dvc":
+        dvc_parser().parse_args(arguments)
+    else:
+        assert program in OTHERS or (program.isupper() and not whole), f"unknown program {program}"
+    return []
+
+
+def check_atebm(arguments: list[str], whole: bool) -> list[str]:
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands") and arguments and not arguments[0].startswith("-"):
+        name, *arguments = arguments
+        assert name in command.commands, f"no verb {name}"
+        command = command.commands[name]
+    if command.name == "warm":
+        return check(arguments, whole)
+    if arguments == ["--help"]:
+        return []
+    with command.context_class(command) as context:
+        given, rest, _ = command.make_parser(context).parse_args(list(arguments))
+        assert not rest, f"{command.name} takes no {rest}"
+        lacks = [one.name for one in command.params if one.required and given.get(one.name) in (None, (), [])]
+        assert not whole or not lacks, f"{command.name} lacks {lacks}"
+    return []
+
+
+@cache
+def snakemake_parser() -> Any:
+    from snakemake.cli import get_argument_parser
+
+    return get_argument_parser()
+
+
+@cache
+def dvc_parser() -> Any:
+    from dvc.cli.parser import get_main_parser
+
+    return get_main_parser()
+
+
+@cache
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+
+
+def targets_of(text: str, whole: bool) -> list[str]:
+    found = []
+    for words in commands(text):
+        try:
+            found += check(words, whole)
+        except (Exception, SystemExit) as error:
+            raise AssertionError(f"{shlex.join(words)}: {type(error).__name__} {error}") from error
+    return found
+
+
+def mentioned() -> Iterator[tuple[str, str]]:
+    """Page, and a command in a line of its text."""
+    for path in PAGES:
+        for code in re.findall(r"`([^`]+)`", FENCED.sub("", path.read_text())):
+            if re.match(r"(python -m atebm|atebm|make|snakemake|dvc) \S", code):
+                yield str(path.relative_to(REPOSITORY)), " ".join(code.split())
+
+
+def test_commands_exist_with_their_options_and_targets(demonstrated):
+    targets = [target for block in COMMANDS for target in targets_of(block.text, whole=True)]
+    targets += [target for _, code in mentioned() for target in targets_of(code, whole=False)]
+    named = {target for target in targets if not target.isupper() and target != "..."}  # TARGET is the reader's
+    assert {"results/table2.csv", "prepared", "results/claims.csv"} <= named
+    dry = snakemake(demonstrated, "--dry-run", "--quiet", "all", *sorted(named))
+    assert dry.returncode == 0, dry.stdout + dry.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "atebm sing",
+        "python -m atebm explain",
+        "atebm verify --loudly",
+        "atebm apply sample a.png --run cifar10",
+        "atebm warm make nothing",
+        "make nothing",
+        "snakemake --coers all",
+        "dvc pul",
+        "snakmake --cores all",
+    ],
+)
+def test_a_slip_in_a_command_is_seen(command):
+    with pytest.raises(AssertionError):
+        targets_of(command, whole=True)
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", path.read_text()), re.MULTILINE)
+    return {slugify(re.sub(r"`", "", heading), "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_links_lead_somewhere(path):
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text()) if not re.match("https?:", link)]
+    assert [link for link in links if not leads(path, link)] == []
+
+
+def leads(path: Path, link: str) -> bool:
+    name, _, anchor = link.partition("#")
+    target = (path.parent / name).resolve() if name else path
+    if not target.exists():
+        return str(target.relative_to(REPOSITORY)) in MADE
+    return not anchor or target.suffix != ".md" or anchor in anchors(target)
+
+
+def test_the_map_has_every_page():
+    links = set(re.findall(r"\]\(([^)#]+)", (DOCS / "index.md").read_text()))
+    assert {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")} - {"index.md"} <= links
+
+
+def test_files_of_every_kind_of_step_are_described():
+    text = (DOCS / "reference/files.md").read_text()
+    assert not [(kind, name) for kind, names in FILES.items() for name in (kind, *names) if f"`{name}`" not in text]
+
+
+# --- the site ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    built = run(REPOSITORY, "mkdocs", "build", "--strict", "-q", "--site-dir", str(folder), NO_MKDOCS_2_WARNING="1")
+    assert built.returncode == 0, built.stdout + built.stderr
+    return folder
+
+
+class Loaded(HTMLParser):
+    """What a browser fetches to show a page."""
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = dict(attributes)
+        if values.get("src"):
+            self.found.append(str(values["src"]))
+        if tag == "link" and values.get("rel") in ("stylesheet", "icon", "preconnect", "preload"):
+            self.found.append(str(values["href"]))
+
+
+def test_the_site_shows_every_page_and_asks_no_network(site):
+    for page in DOCS.rglob("*.md"):
+        made = site / page.relative_to(DOCS).with_suffix(".html")
+        loaded = Loaded(made).found
+        assert loaded and not [url for url in loaded if re.match(r"(https?:)?//", url)], made
+        missing = [url for url in loaded if not url.startswith("data:") and not (made.parent / url).resolve().exists()]
+        assert not [url for url in missing if "results/" not in url], made  # pictures lie beside the site
+
+
+def test_equations_are_mathml(site):
+    method = (site / "explanation/method.html").read_text()
+    math = re.findall(r"<math.*?</math>", method, re.DOTALL)
+    assert len(math) == (DOCS / "explanation/method.md").read_text().count("$$") / 2
+    assert "arithmatex" not in method and not [one for one in math if "\\" in one]
+
+
+def verbs(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    yield name, command
+    for verb, below in getattr(command, "commands", {}).items():
+        if not below.hidden:
+            yield from verbs(below, f"{name} {verb}")
+
+
+def test_the_reference_has_every_verb_and_option(site):
+    text = (site / "reference/cli.html").read_text()
+    for name, command in verbs(typer.main.get_command(app), "atebm"):
+        assert name == "atebm" or f"<code>{name}</code>" in text, name
+        assert not [one for parameter in command.params for one in parameter.opts if one not in text], name
+
+
+def test_the_reference_has_every_key(site):
+    text = (site / "reference/configuration.html").read_text()
+    for model in (Run, Adam):
+        part = re.search(rf'<h3 id="{model.__name__}">.*?(?=<h3|</article>)', text, re.DOTALL)
+        assert part, model
+        keys = re.findall(r"<tr>\s*<td><code>(\w+)</code></td>", part[0])
+        assert keys == list(model.model_fields)
+    assert "a classifier, of pretrainings, whose weights and logit 0 training starts from" in text  # a comment above
+    assert "number ≥ 0" in text and "<code>binary_at</code> or <code>max_likelihood</code>" in text
