@@ -53,6 +53,8 @@ def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
 
     Raises ConfigError for every mistake, one sentence each.
     """
+    if not (root / BASE).exists():
+        raise ConfigError(f"there is no {BASE} here: run this in the folder of the checkout.")
     from snakemake.cli import parse_config
     from snakemake.utils import update_config
 
