@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo demo-all claims test soak bench lint docs environments format clean
+.PHONY: demo demo-all claims test soak bench lint audit docs environments format clean
 
 demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo; a few minutes on 2 cores
 	python -m atebm warm snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
@@ -39,6 +39,10 @@ lint: $(VENV)/.installed  ## formatting, types, workflow
 	bandit --quiet --recursive --severity-level medium src
 	snakefmt --check workflow
 	snakemake --lint
+
+# Strict: a registry that has no advisories makes it fail, where pip-audit would else say that it found nothing.
+audit: $(VENV)/.installed  ## a report: pinned packages with known vulnerabilities; wants pypi.org itself
+	pip-audit --requirement requirements.lock --no-deps --disable-pip --strict
 
 docs: $(VENV)/.installed  ## bring what is generated in the documentation up to date with results/, and build site/
 	python -m atebm docs

@@ -21,8 +21,19 @@ from atebm.plan import Plan, Step
 from atebm.warm import serving
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SECRET = "hunter2-of-the-tests"
+SECRETS = {  # of the environment that `computed` is made in, as machines have them; nothing may write them down
+    "AWS_SECRET_ACCESS_KEY": "{}",
+    "GITHUB_TOKEN": "ghp_{}",
+    "DATABASE_URL": "postgresql://user:{}@example.org/runs",
+    "PIP_INDEX_URL": "https://user:{}@example.org/simple",
+    "HTTPS_PROXY": "http://user:{}@proxy.example.org:3128",
+    "WANDB_API_KEY": "{}",
+    "SSH_AUTH_SOCK": "/run/{}",
+}
 # What a checkout needs to run the workflow; .git, .venv and what was computed stay behind.
 CHECKOUT = ("config.yaml", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "workflow", "src", "notebooks", "data")
+CHECKOUT += ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")  # which the crate lists
 
 
 def configuration(scale: str, **changes: Any) -> dict[str, Any]:
@@ -107,7 +118,9 @@ def computed(tmp_path_factory) -> Path:
         if not finished.exists():
             config = checkout(folder) / "config.yaml"
             config.write_text(config.read_text().replace("scale: demo", "scale: smoke", 1))
-            run = snakemake(folder)
+            (shared / SECRET).mkdir()
+            secrets = {name: value.format(SECRET) for name, value in SECRETS.items()}
+            run = snakemake(folder, **secrets, HOME=str(shared / SECRET))
             assert run.returncode == 0, run.stdout + run.stderr
             finished.touch()
     return folder
@@ -139,6 +152,16 @@ def job_of(smoke: tuple[Path, Plan], **changes: Any) -> Job:
     step = planned("smoke", runs={"cifar10": changes}, samplers={"cifar10": {"steps": 2}}).train("cifar10", 0)
     write_specs(root, step)
     return Job(root / step.spec_file)
+
+
+@pytest.fixture
+def results() -> Path:
+    """results/ as it is committed; a run of one's own replaces it, on another machine with other numbers."""
+    if shutil.which("git") and (REPOSITORY / ".git").exists():
+        changed = run(REPOSITORY, "git", "status", "--porcelain", "--", "results").stdout
+        if changed:
+            pytest.skip("results/ is not as committed; to commit yours: make docs")
+    return REPOSITORY / "results"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from .artifacts import ARTIFACTS, USUAL, is_table
-from .files import write_between
+from .files import of_checkout, write_between
 from .report.neighbours import compared, ratios
 from .report.published import published
 
@@ -57,7 +57,7 @@ UP = "../../"  # from a page in a folder of docs/ to the repository's root
 
 def artifact_table(results: Path) -> str:
     """Markdown: item, target, notebook, minutes of computation, the paper's headline and ours."""
-    manifest = json.loads((results / "manifest.json").read_text())
+    manifest = json.loads(of_checkout(results / "manifest.json"))
     rows = []
     for artifact in USUAL:
         target = f"results/{artifact}.{'csv' if is_table(artifact) else 'png'}"
@@ -77,13 +77,18 @@ def artifact_table(results: Path) -> str:
 
 def minutes(manifest: dict[str, Any], artifact: str) -> float:
     """Minutes of computation of all steps behind an artifact, as if run one after the other."""
+    return sum(manifest["steps"][step]["seconds"] or 0 for step in ancestry(manifest, artifact)) / 60
+
+
+def ancestry(manifest: dict[str, Any], artifact: str) -> set[str]:
+    """All steps behind an artifact, "kind/id"."""
     todo, seen = list(manifest["artifacts"][artifact]["steps"]), set()
     while todo:
         step = todo.pop().removeprefix("work/")
         if step not in seen:
             seen.add(step)
             todo += [parent["step"] for parent in manifest["steps"][step]["parents"].values()]
-    return sum(manifest["steps"][step]["seconds"] or 0 for step in seen) / 60
+    return seen
 
 
 def expectation(path: Path) -> str:

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from .errors import ConfigError
-from .files import write_text
+from .files import of_checkout, write_text
 
 PYTHON = "3.11"
 
@@ -19,7 +19,7 @@ PYTHON = "3.11"
 EVERY_JOB = ("numpy", "scipy", "pandas", "pydantic", "pyyaml", "typer", "matplotlib", "pillow")
 COMPUTING = ("torch", "torchvision", "torch-fidelity", "safetensors", "lmdb", "rich", "scikit-image", "scikit-learn")
 FETCHING = ("pydantic", "pyyaml", "typer", "requests", "urllib3", "rich")
-DRAWING = ("tabulate", "nbformat", "papermill", "nbconvert", "ipykernel")
+DRAWING = ("tabulate", "nbformat", "papermill", "nbconvert", "ipykernel", "jinja2", "markupsafe", "rocrate")
 DRIVING = ("jupyter", "dvc", "dvc-s3", "pytest", "snakemake")
 
 # File, below the repository's root -> what the environment is for, and its packages by their names on PyPI.
@@ -82,6 +82,6 @@ def document(path: str, purpose: str, packages: tuple[str, ...], pins: dict[str,
 
 def write_environments(root: Path) -> None:
     """Write them all in the checkout at `root`, from its requirements.lock."""
-    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    lock = of_checkout(root / "requirements.lock")
     for path, text in environments(lock).items():
         write_text(root / path, text)

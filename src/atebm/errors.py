@@ -1,6 +1,7 @@
 """Errors that are sentences for the user: what is wrong, where, and what to do. The command line prints them alone."""
 
 import errno
+import re
 
 
 def sentence(error: Exception) -> str | None:
@@ -15,7 +16,7 @@ def sentence(error: Exception) -> str | None:
         return "this machine has not the memory for this step. Run fewer at once, or lower batch_size."
     if not isinstance(error, OSError):
         return None
-    where = error.filename or "a disk"
+    where = re.sub(r"(^|/)\.\d+\.([^/]+)$", r"\1\2", str(error.filename or "a disk"))  # not by its temporary name
     # numpy's has no number where a file takes less than it writes
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or (error.errno is None and "requested and" in str(error)):
         return f"{where}: no space left. Make room and repeat the command, which goes on from what was saved."

@@ -12,7 +12,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import DataError
+from .errors import ConfigError, DataError
+
+
+def repository() -> Path:
+    """The checkout that this code is part of; of a package that was installed, the folder that a command runs in."""
+    own = Path(__file__).resolve().parents[2]
+    return own if (own / "config.yaml").exists() else Path()
+
+
+def of_checkout(path: Path) -> str:
+    """The text of a file that every checkout has. Raises ConfigError where it is missing."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"there is no {path} here: run this in the folder of the checkout.") from None
 
 
 @contextmanager
@@ -41,25 +55,33 @@ def sweep(folder: Path, name: str) -> None:
 
 
 @contextmanager
-def room(path: Path, size: int | None, then: str = "") -> Iterator[None]:
-    """Turn a full disk into a DataError that says how many bytes `path`, of `size` bytes, needs, and `then` happens."""
+def room(path: Path, size: int | None, then: str = "", there: int = 0) -> Iterator[None]:
+    """For a block that writes `path`, of `size` bytes in all (None: nobody knows), `there` of which the disk has.
+
+    Raises DataError, which says that `then` happens, where the disk has not the others, before there is work to lose;
+    and where it fills up meanwhile.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    needs = f"{path.name} needs {f'{size:,} bytes' if size else 'a size that its server does not tell'}."
+    again = f"{needs} Make room and repeat the command. {then}".rstrip()
+    free = shutil.disk_usage(path.parent).free
+    if size and free < size - there:
+        raise DataError(f"the disk of {path.parent} has {free:,} bytes left: {again}")
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        needs = f"{size:,} bytes" if size else "a size that its server does not tell"
-        sentence = f"the disk of {path.parent} is full: {path.name} needs {needs}. Make room and repeat the command."
-        raise DataError(f"{sentence} {then}".rstrip()) from None
+        raise DataError(f"the disk of {path.parent} is full: {again}") from None
 
 
-def require_space(path: Path, size: int) -> None:
-    """Raise DataError where the disk has not the bytes that `path` will have: before there is work to lose."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(path.parent).free
-    if free < size:
-        sentence = f"the disk of {path.parent} has {free:,} bytes left: {path.name} needs {size:,}."
-        raise DataError(f"{sentence} Make room and repeat the command.")
+def assure_writable(folder: Path) -> None:
+    """Raise OSError, of the folder's name, where no file can be made in `folder`: before there is work to lose."""
+    try:
+        with passing(folder / "probe") as temporary:
+            temporary.touch()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -80,7 +102,7 @@ def markers(part: str) -> tuple[str, str]:
 def write_between(path: Path, part: str, new: str) -> None:
     """Replace what stands between the markers of `part`."""
     begin, end = markers(part)
-    before, rest = path.read_text(encoding="utf-8").split(begin)
+    before, rest = of_checkout(path).split(begin)
     write_if_changed(path, f"{before}{begin}\n{new}\n{end}{rest.split(end)[1]}")
 
 

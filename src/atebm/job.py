@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .errors import ResultError
 from .files import locked, sealed, sha256, sweep, write_text
 from .kinds import FILES
 
@@ -66,7 +67,10 @@ class Job:
         return self.work / self.spec["parents"][role]
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Write the record; all other files of the step must be there. What it would have gone on from goes."""
+        """Write the record; all other files of the step must be there. What it would have gone on from goes.
+
+        Raises ResultError where a number is not finite: what is drawn from it would be wrong.
+        """
         *files, record = FILES[self.spec["kind"]]
         contents = {
             **result,
@@ -77,7 +81,14 @@ class Job:
                 for role, step in self.spec["parents"].items()
             },
         }
-        write_text(self.folder / record, sealed(contents))
+        try:
+            text = sealed(contents)
+        except ValueError:
+            raise ResultError(
+                f"{contents['step']} has a number that is not finite in its record, so the step is not kept: does "
+                "`python -m atebm verify` find one of its parents altered?"
+            ) from None
+        write_text(self.folder / record, text)
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from .config import FAMILIES, LIKE, Config, resolve
 from .errors import ConfigError
+from .files import of_checkout
 
 BASE = "config.yaml"
 COMMAND_LINE = "--config"
@@ -35,6 +36,8 @@ Origins = dict[tuple[str, ...], Origin]  # by the path of a value, such as ("run
 
 
 def scales(root: Path) -> list[str]:
+    """The names of all scales. Raises ConfigError where `root` is no checkout."""
+    of_checkout(root / BASE)
     return sorted(path.stem for path in (root / "workflow/scales").glob("*.yaml"))
 
 
@@ -50,16 +53,16 @@ def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
 
     Raises ConfigError for every mistake, one sentence each.
     """
+    if not (root / BASE).exists():
+        raise ConfigError(f"there is no {BASE} here: run this in the folder of the checkout.")
     from snakemake.cli import parse_config
     from snakemake.utils import update_config
 
-    if not (root / BASE).exists():
-        raise ConfigError(f"there is no {BASE} here: run this in the folder of the checkout.")
     try:
         last = parse_config(list(overrides))
     except ValueError as error:
         raise ConfigError(f"--config {' '.join(overrides)}: {error}.") from None
-    texts = {BASE: (root / BASE).read_text(encoding="utf-8")}
+    texts = {BASE: of_checkout(root / BASE)}
     scale = str(last.get("scale", parsed(BASE, texts[BASE]).get("scale")))
     texts[scale_file(scale, root)] = (root / scale_file(scale, root)).read_text(encoding="utf-8")
 

@@ -284,7 +284,7 @@ class Plan:
         settings = spec.model_dump(exclude={"in_distribution", "radius", "radii", "steps"})
         settings |= {"checkpoint": "best", "radii": [spec.radius], **changes}
         parents = {"model": self.train(run, seed), IN: self.data(getattr(task, spec.in_distribution))}
-        if spec.in_distribution != "held_out":
+        if spec.in_distribution != "held_out" and task.held_out != task.p_data:
             parents[HELD_OUT] = self.data(task.held_out)
         parents |= {row: self.data(images) for row, images in task.out_of_distribution.items()}
         if other_seed is not None:

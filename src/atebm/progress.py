@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 LINES = 10  # in a log of a short computation
 MINUTES = 10  # between lines of a long one
@@ -39,6 +40,15 @@ def progress(what: str, total: int, start: int = 0, quiet: bool = False) -> Iter
         now = time.monotonic()
         if done == total or (done - printed) * LINES >= total or now - spoke > 60 * MINUTES:
             printed, spoke = done, now
-            print(f"{what}: {done}/{total} after {now - began:.0f} s  {note}".rstrip(), flush=True)
+            speed = pace(done - start, total - done, now - began)
+            print(f"{what}: {done}/{total} after {speed}  {note}".rstrip(), flush=True)
 
     yield report
+
+
+def pace(done: int, left: int, seconds: float) -> str:
+    """Such as "90 s, 0.5/s, 0:01:00 left", of what was done in so many seconds and what is left to do."""
+    if not (done > 0 and seconds > 0):
+        return f"{seconds:.0f} s"
+    spent = f"{seconds:.0f} s, {done / seconds:.2g}/s"
+    return f"{spent}, {timedelta(seconds=round(left * seconds / done))} left" if left > 0 else spent

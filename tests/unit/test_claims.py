@@ -13,8 +13,8 @@ from conftest import planned
 from atebm import report
 from atebm.kinds import HELD_OUT, IN
 from atebm.metrics.scores import CLEAN, WORST
-from atebm.metrics.sign_flip import holm, sign_flip
 from atebm.report.claims import Claim, Evidence, decided, stated, stated_of_detection
+from atebm.report.sign_flip import holm, sign_flip
 
 ROWS4 = ["SVHN", "CIFAR-100", "ImageNet", "Uniform Noise"]
 GENERATION, DETECTION = stated(0.1), stated_of_detection(ROWS4)
@@ -30,6 +30,12 @@ def test_the_sign_flip_test_counts_all_signs(n):
 
 def test_the_sign_flip_test_cannot_go_below_one_in_two_to_the_n():
     assert sign_flip(np.full(5, 0.3)) == 1 / 32 and sign_flip(-np.arange(1.0, 9)) == 1
+
+
+@pytest.mark.parametrize("numbers", [[math.nan] * 8, [1.0] * 7 + [math.nan], [math.inf, 1.0], [1.0], [1.0] * 21])
+def test_the_sign_flip_test_wants_a_few_finite_numbers(numbers):
+    with pytest.raises(ValueError, match="finite numbers"):
+        sign_flip(numbers)
 
 
 def test_the_sign_flip_test_keeps_its_level():
@@ -68,6 +74,7 @@ def one(effect: list[float], above: float = 1, below: float = math.inf) -> pd.Se
         ([2.0, 0.5, 3.0, 0.4, 1.1], "undecided"),
         ([2.0, 1.5, 3.0, 1.2], "undecided"),  # too few
         ([math.inf] * 5, "holds"),
+        ([2.0, 1.5, 3.0, 1.2, math.nan], "undecided"),  # a detector whose logits are not finite is no equal
     ],
 )
 def test_a_verdict_follows_from_the_effects(effect, verdict):

@@ -98,7 +98,8 @@ def test_status_as_json_and_as_lines(bare, monkeypatch):
     found, text = both(bare, monkeypatch, "status")
     ids = {f"{kind}/{id}" for kind, id in planned("smoke").steps}
     assert {row["step"] for row in found["steps"]} == ids == set(re.findall(r"^to do +(\S+)$", text, re.MULTILINE))
-    assert {row["state"] for row in found["steps"]} == {"to do"} and found["manifest"] == "to write"
+    assert {row["state"] for row in found["steps"]} == {"to do"}
+    assert {row["state"] for row in found["about_all"]} == {"to write"}
     sums = f"scale smoke: 0 of {len(ids)} steps done, 0 of {len(found['artifacts'])} artifacts drawn"
     assert text.splitlines()[-1] == sums
 
@@ -202,7 +203,8 @@ def test_doctor_on_a_bare_machine_speaks_in_sentences(tmp_path, bare):
     said = ("no checkout", "git: not on PATH", "snakemake: not on PATH", "computes on cpu", "Nothing that is needed")
     assert [words for words in said if words not in found.stdout] == []
     in_checkout = doctor(bare)
-    assert in_checkout.returncode == 0 and in_checkout.stderr == "" and "What each scale needs:" in in_checkout.stdout
+    assert in_checkout.returncode == 0 and "What each scale needs:" in in_checkout.stdout
+    assert "Traceback" not in in_checkout.stderr, "Snakemake may say that it finds no shell"
 
 
 def test_doctor_names_what_is_missing(tmp_path):

@@ -9,7 +9,8 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 
 from atebm.metrics.frechet import BLOCK, Gaussian, frechet_distance
 from atebm.metrics.inception_score import split_scores
-from atebm.metrics.score import kernel_distance, t_half_width
+from atebm.metrics.intervals import t_half_width
+from atebm.metrics.score import kernel_distance
 
 
 def features(seed: int, n: int = 300, d: int = 16) -> np.ndarray:

@@ -9,8 +9,9 @@ from conftest import REPOSITORY, typed
 from dvc.utils.serialize import load_yaml
 from torchvision.datasets.imagenet import ARCHIVE_META
 
+from atebm.data import sources as module
 from atebm.data.pointers import pointer, write_pointers
-from atebm.data.sources import ARCHIVES, find, source_table, sources, write_source_table
+from atebm.data.sources import ARCHIVES, find, records, source_table, sources, write_source_table
 from atebm.errors import DataError
 from atebm.files import markers
 from atebm.releases import releases
@@ -94,6 +95,23 @@ def test_pointers_are_brought_up_to_date_but_for_those_of_files_that_dvc_keeps(t
     (tmp_path / names[1]).write_text(kept)  # as `dvc add` leaves it
     write_pointers(tmp_path)
     assert [(tmp_path / name).read_text() for name in names] == [ours[names[0]], kept]
+
+
+def test_text_of_a_record_stays_text_in_the_table(monkeypatch):
+    text = "CC | <script>alert(1)</script>\n| x"
+    record = find("cifar10")[0].model_copy(update={"title": text, "terms": text})
+    monkeypatch.setattr(module, "sources", lambda: (record,))
+    lines = source_table().splitlines()
+    assert len(lines) == 3 and "<script" not in lines[2]
+    assert len(re.split(r"(?<!\\)\|", lines[2])) == len(lines[0].split("|"))
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "https://a.org/x) [y](http://b.org", "https://a.org/|"])
+def test_an_address_that_is_none_is_refused(address):
+    record = f"a: {{title: t, terms: t, access: open, note: n, files: [{{file: a.zip, url: '{address}'}}]}}"
+    with pytest.raises(DataError, match=r"data/sources.yaml: .*url"):
+        records(record)
+    assert records(record.replace(address, "https://a.org/a.zip?x=1"))[0].url == "https://a.org/a.zip?x=1"
 
 
 def test_the_readme_of_the_data_shows_the_sources(tmp_path: Path):

@@ -13,9 +13,11 @@ import signal
 import sys
 from pathlib import Path
 
-from atebm.files import canonical, sealed, write_text
+from atebm.files import canonical, sealed, sha256, write_text
+from atebm.freshness import CRATE_FILE, DESCRIBED
 from atebm.job import Job, record_of
 from atebm.kinds import FILES
+from atebm.site.seal import sealed_page
 
 FIGURE, TABLE = (".svg", ".csv"), (".md",)
 
@@ -68,6 +70,19 @@ def manifest(results: Path, request: Path) -> None:
     ran("render/manifest")
 
 
+def crate() -> None:
+    paths = [path for pattern in DESCRIBED for path in Path().glob(pattern)]
+    write_text(Path(CRATE_FILE), canonical({"@graph": [{"@id": str(path), "sha256": sha256(path)} for path in paths]}))
+    ran("render/crate")
+
+
+def site(results: Path, request: Path) -> None:
+    seal = json.loads((results / "manifest.json").read_text())["seal"]
+    made = {"plan": json.loads(request.read_text())["plan"], "manifest": seal, "files": {}}
+    write_text(results / "index.html", sealed_page("a page\n", made))
+    ran("render/site")
+
+
 def ran(what: str) -> None:
     with Path(os.environ["RAN"]).open("a") as file:
         file.write(f"{what}\n")
@@ -85,6 +100,10 @@ def main() -> None:
         render(paths[0], paths[3])
     elif verb == "manifest":
         manifest(*paths)
+    elif verb == "crate":
+        crate()
+    elif verb == "site":
+        site(*paths)
     elif verb == "fetch":
         fetch(*arguments)
     elif verb == "sample":

@@ -9,6 +9,9 @@ import platform
 import re
 import shutil
 import sys
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +20,7 @@ import yaml
 from conda_standin.jobs import WITNESSES
 from conftest import REPOSITORY, checkout, run
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from atebm.environments import ENVIRONMENTS, environments, pinned
 from atebm.errors import ConfigError
@@ -190,3 +194,56 @@ def test_the_profile_does_what_use_conda_does(light, used):
     light.snakemake(TABLE, *profile)
     assert light.jobs()[len(jobs) :] == [job for job in jobs if job["verb"] == "render"]
     assert light.created() == created
+
+
+# --- what they hold ---
+
+
+def with_dependencies(packages: Iterable[str]) -> set[str]:
+    """Packages, and what they want to be installed with them, as conda's solver would find it: normalised names."""
+    found: set[str] = set()
+    todo = [canonicalize_name(package) for package in packages]
+    while todo:
+        name = todo.pop()
+        if name in found or next(iter(metadata.distributions(name=name)), None) is None:
+            continue
+        found.add(name)
+        wanted = map(Requirement, metadata.requires(name) or [])
+        todo += [canonicalize_name(r.name) for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})]
+    return found
+
+
+@cache
+def installed() -> Mapping[str, list[str]]:
+    """Top-level modules -> the packages that have them."""
+    return metadata.packages_distributions()
+
+
+IN_ENVIRONMENT = """
+import importlib, sys
+absent, modules = set(sys.argv[1].split()), sys.argv[2].split()
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"{name} is not in this environment")
+sys.meta_path.insert(0, Absent())
+for module in modules:
+    importlib.import_module(module)
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "modules"),
+    [
+        ("workflow/envs/report.yaml", "atebm.cli atebm.report atebm.report.render"),
+        ("workflow/envs/fetch.yaml", "atebm.cli atebm.data.fetch"),
+        ("workflow/envs/torch.yaml", "atebm.cli atebm.training.loop atebm.metrics.score atebm.report.manifest"),
+    ],
+)
+def test_jobs_import_nothing_that_their_environment_lacks(path, modules):
+    """With every other installed package out of sight, as in the conda environment that the job would run in."""
+    inside = with_dependencies(ENVIRONMENTS[path][1])
+    absent = {top for top, by in installed().items() if not inside.intersection(map(canonicalize_name, by))}
+    assert {"pytest", "snakemake"} <= absent
+    answer = run(REPOSITORY, sys.executable, "-c", IN_ENVIRONMENT, " ".join(sorted(absent - {"atebm"})), modules)
+    assert answer.returncode == 0, answer.stderr

@@ -63,10 +63,10 @@ def kill_during(folder: Path, targets: list[str], log: str, seconds: float) -> N
 
 
 def products(folder: Path) -> dict[str, bytes]:
-    """All final files: not shards, nor the manifest, which holds seconds, nor requests, which hold when they came."""
+    """All final files: not shards, nor what holds seconds, nor requests, which hold when they came."""
     paths = [path for top in ("work", "results") for path in (folder / top).rglob("*") if path.is_file()]
     names = {str(path.relative_to(folder)): path for path in paths if not path.name.startswith(".")}
-    other = ("work/specs/artifact/", "work/checkpoints/", "work/locks/", "results/manifest.json")
+    other = ("work/specs/artifact/", "work/checkpoints/", "work/locks/", "results/manifest.json", "results/index.html")
     return {
         name: path.read_bytes()
         for name, path in names.items()

@@ -62,7 +62,7 @@ def test_verify_finds_every_changed_byte_and_nothing_else(computed, folder):
         path.write_bytes(original)
     findings, checked = verify(plan, folder)
     assert findings == []
-    assert checked == len(steps) + len(results)
+    assert checked == len(steps) + len(results) + 1, "and the crate"
 
 
 def test_verify_names_what_is_missing(folder):
@@ -89,11 +89,21 @@ def test_verify_names_what_is_stale(folder):
     assert all(finding.startswith("stale") for finding in findings)
 
 
+def test_verify_knows_of_the_crate(folder):
+    (folder / "CITATION.cff").write_text((folder / "CITATION.cff").read_text().replace("developers", "authors"))
+    (finding,) = verify(present(folder), folder)[0]
+    assert finding.startswith("stale    ro-crate-metadata.json: ")
+    assert "to write    ro-crate-metadata.json" in atebm(folder, "status")[1]
+    (folder / "ro-crate-metadata.json").unlink()
+    assert verify(present(folder), folder)[0] == ["missing  ro-crate-metadata.json: run snakemake again."]
+
+
 def test_verify_names_results_of_another_plan(folder):
     findings, _ = verify(present(folder, "metrics={splits: 5}"), folder)
     assert [finding.split(" (")[0] for finding in findings] == [
         "stale    results/table2: not drawn from the present plan",
         "stale    results/manifest: not drawn from the present plan",
+        "stale    results/site: not drawn from the present plan",
     ]
 
 
@@ -140,7 +150,11 @@ with locked(pathlib.Path(sys.argv[1])):
 
 
 def test_a_snapshot_is_all_of_results_but_for_pages(folder):
-    results = {name: content for name, content in contents(folder / "results").items() if not name.endswith(".html")}
+    results = {
+        name: content
+        for name, content in contents(folder / "results").items()
+        if not name.endswith(".html") and not name.startswith("site/")
+    }
     code, output = atebm(folder, "snapshot")
     assert code == 0 and output.splitlines()[-1] == f"results/scales/smoke: {len(results)} files."
     assert copies(folder) == results

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,34 +13,40 @@ import torch
 import yaml
 from conftest import checkout, run, snakemake
 from PIL import Image
+from snakemake.utils import update_config
 
 import atebm
 from atebm.data.prepare import prepare
 from atebm.errors import ConfigError, DataError
 from atebm.job import record_of
 
-FEW = {"photographs": 300, "photographs_held_out": 60, "photographs_validation": 60, "photographs_test": 60}
-
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run(folder, "python", "-m", "atebm", *arguments, PYTHONPATH=f"{folder}/src")
 
 
-def shortened(path: Path) -> None:
-    """Let a scale that `atebm own` wrote take seconds: few iterations, crops and attacks. As a user may, by hand."""
+def short(name: str) -> dict[str, Any]:
+    """What lets a scale that `atebm own` wrote take seconds: few crops, iterations and attacks."""
+    few = {"photographs": 300, "photographs_held_out": 60, "photographs_validation": 60, "photographs_test": 60}
+    run = {
+        "schedule": {"iterations": 24, "K_max": 2},
+        "monitor": {"every": 12, "start": 12, "n": 60, "steps": [1, 2]},
+    }
+    return {
+        "sets": {images: {"n": n} for images, n in few.items()},
+        "runs": {name: run},
+        "samplers": {name: {"n": 60}},
+        "metrics": {"n": 60},
+        "extractors": {"crops": {"min_accuracy": 0}},
+        "detection": {name: {"auto_pgd": {"steps": 3, "restarts": 1}, "square": {"queries": 2}}},
+    }
+
+
+def shorten(path: Path) -> None:
+    """Change the scale's file, as a user may."""
     first, _, text = path.read_text().partition("\n")
     scale = yaml.safe_load(text)
-    for name, n in FEW.items():
-        scale["sets"][name]["n"] = n
-    (run,) = scale["runs"].values()
-    run["schedule"] |= {"iterations": 24, "K_max": 2}
-    run["monitor"] |= {"every": 12, "start": 12, "n": 60, "steps": [1, 2]}
-    for sampler in scale["samplers"].values():
-        sampler["n"] = 60
-    scale["metrics"]["n"] = 60
-    scale["extractors"]["crops"]["min_accuracy"] = 0
-    for detection in scale["detection"].values():
-        detection |= {"auto_pgd": {"steps": 3, "restarts": 1}, "square": {"queries": 2}}
+    update_config(scale, short(path.stem))
     path.write_text(first + "\n" + yaml.safe_dump(scale, sort_keys=False))
 
 
@@ -59,7 +66,7 @@ def trained(photos, tmp_path_factory) -> Path:
     folder = checkout(tmp_path_factory.mktemp("own"))
     own = command(folder, "own", str(photos), "--name", "bags_own", "--size", "16")
     assert own.returncode == 0, own.stderr
-    shortened(folder / "workflow/scales/bags_own.yaml")
+    shorten(folder / "workflow/scales/bags_own.yaml")
     made = snakemake(folder, "--config", "scale=bags_own")
     assert made.returncode == 0, made.stdout + made.stderr
     return folder
@@ -164,6 +171,15 @@ def test_attacks_climb_and_stay_in_their_ball(model, images, method):
 def test_images_of_another_kind_are_sentences(model, given, sentence):
     with pytest.raises(DataError, match=sentence):
         model.energy(given)
+
+
+def test_training_from_python_is_what_the_commands_do(trained, photos, model):
+    """Another name and the same settings: the same bytes, and the same errors."""
+    config = [f"{section}={json.dumps(value)}" for section, value in short("bags_again").items()]
+    again = atebm.train(photos, "bags_again", trained, size=16, config=config, cores=2, device="cpu")
+    assert again.run == "bags_again" and np.array_equal(again.energy(photos), model.energy(photos))
+    with pytest.raises(ConfigError, match=r"bags_again\.yaml is there already"):
+        atebm.train(photos, "bags_again", trained)
 
 
 def test_what_cannot_be_loaded_is_a_sentence(trained, tmp_path):

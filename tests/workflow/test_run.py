@@ -1,5 +1,6 @@
 """The workflow as a user runs it, at scale smoke, in a copy of the checkout."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -40,7 +41,7 @@ def results(folder: Path) -> dict[str, bytes]:
 
 def test_everything_is_there(smoke):
     names = set(results(smoke))
-    assert "results/manifest.json" in names
+    assert {"results/manifest.json", "results/index.html"} <= names
     for artifact in USUAL:
         suffixes = ("csv", "md") if is_table(artifact) else ("png", "svg", "csv")
         assert {f"results/{artifact}.{suffix}" for suffix in suffixes} <= names
@@ -58,10 +59,23 @@ def test_claims_are_drawn_on_request_and_one_seed_decides_nothing(smoke):
     assert set(frame["seeds"]) == {"1"} and set(frame["scale"]) == {"smoke"}
     assert "rule train:" not in output(made), "trained something that no other artifact shows"
     assert "0 holds, 0 fails, 22 undecided" in (smoke / "results/claims.md").read_text()
+    shown = snakemake(smoke, "--config", "scale=smoke")  # the page, which has the board now, and nothing else
+    assert set(re.findall(r"\(Rule: (\w+)\)", output(shown))) == {"site", "all"}
+    assert "Claims at scale smoke" in (smoke / "results/index.html").read_text()
 
 
 def test_again_there_is_nothing_to_do(smoke):
     assert "Nothing to be done" in output(snakemake(smoke, "--config", "scale=smoke"))
+
+
+def test_the_crate_describes_this_run(smoke):
+    crate = json.loads((smoke / "ro-crate-metadata.json").read_text())
+    graph = {entity["@id"]: entity for entity in crate["@graph"]}
+    assert graph["#scale"]["value"] == "smoke" and graph["#run"]["instrument"] == {"@id": "workflow/Snakefile"}
+    shown = {f"results/{id}.csv" for id in USUAL}
+    assert shown <= {file["@id"] for file in graph["#run"]["result"]}
+    for name in shown:
+        assert hashlib.sha256((smoke / name).read_bytes()).hexdigest() == graph[name]["sha256"]
 
 
 def test_table2_says_what_was_measured(smoke):

@@ -32,13 +32,15 @@ from atebm.warm import SERVER
 # What the scenarios run: a figure of its own, two artifacts that share steps, and a table of settings. The others would
 # only add more of the same: every artifact's plan is made in test_run.py, and all of them are drawn there.
 DRAWN = ("fig1", "table2", "figS2", "tableS3")
-RENDERS = {f"render/{artifact}" for artifact in DRAWN} | {"render/manifest"}
+OF_ALL = {"render/manifest", "render/site", "render/crate"}  # what is written anew with any of the results
+RENDERS = {f"render/{artifact}" for artifact in DRAWN} | OF_ALL
 METRICS = ("frechet", "inception_score", "class_shares")
 SAMPLES = ("cifar10.best", "cifar10.last")
 FROM_SAMPLES = (  # what follows from a change of the samples
     {f"{kind}/{name}" for kind in ("sample", "features") for name in SAMPLES}
     | {f"metric/{name}.{metric}" for name in SAMPLES for metric in METRICS}
-    | {"render/table2", "render/figS2", "render/manifest"}
+    | {"render/table2", "render/figS2"}
+    | OF_ALL
 )
 WATCHED = {"ascent/cifar10_trajectory"}  # of Fig. S2's animation
 FROM_TRAINING = FROM_SAMPLES | WATCHED | {"train/cifar10", "render/tableS3"}
@@ -89,21 +91,26 @@ ROWS = {
         edits={DEMO: ("cifar10: { steps: selected, ", "cifar10: { steps: 7, ")},
     ),
     "settings of a run that none of these is drawn from": Row(
-        {"render/tableS3", "render/manifest"},
+        {"render/tableS3"} | OF_ALL,
         edits={DEMO: ("epochs_per_K: 0.32,", "epochs_per_K: 0.33,")},
     ),
     "metric key": Row(
         {f"metric/{name}.inception_score" for name in (*SAMPLES, "fashion_held_out", "photographs_test")}
-        | {"render/table2", "render/manifest"},
+        | {"render/table2"}
+        | OF_ALL,
         edits={"config.yaml": ("  splits: 10", "  splits: 5")},
     ),
-    "notebook": Row({"render/fig1", "render/manifest"}, edits={"notebooks/fig1.ipynb": ("what binary", "What binary")}),
+    "notebook": Row({"render/fig1"} | OF_ALL, edits={"notebooks/fig1.ipynb": ("what binary", "What binary")}),
     "drawing code": Row(RENDERS, edits={"src/atebm/report/generation.py": ('"""Image', '"""The image')}),
     "published numbers": Row(RENDERS, edits={"data/published/table2.csv": ("9.10", "9.11")}),
+    "the page's template": Row({"render/site"}, edits={"src/atebm/site/index.html.j2": ("<main", "<main ")}),
     "revision of sample": Row(
         FROM_SAMPLES,
         edits={"src/atebm/kinds.py": ('"sample": 2', '"sample": 3')},
         revision={"sample": 3},
+    ),
+    "what the crate says of the repository": Row(
+        {"render/crate"}, edits={"CITATION.cff": ("The atebm developers", "Others")}
     ),
     "seed": Row(
         FROM_SAMPLES | WATCHED | {"train/cifar10", "toy/relu", "toy/tanh", "render/fig1"},

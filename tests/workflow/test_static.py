@@ -2,13 +2,11 @@
 
 import json
 import re
-import shutil
-from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
-from conftest import REPOSITORY, checkout, planned, run, snakemake
+from conftest import REPOSITORY, checkout, planned, snakemake
 from packaging.requirements import Requirement
 
 from atebm.artifacts import ARTIFACTS, ON_REQUEST, USUAL, is_table
@@ -96,16 +94,6 @@ def test_prepared_asks_for_every_set_of_the_paper(tmp_path):
     assert asked == {id for _, id in plan.sets}
     names = {id.rsplit("-", 1)[0] for id in asked}
     assert {"imagenet", "places365_32", "church256", "imagenet256_sources", "svhn_test_256", "noise_32"} <= names
-
-
-@pytest.fixture
-def results() -> Path:
-    """results/ as it is committed; a run of one's own replaces it, on another machine with other numbers."""
-    if shutil.which("git") and (REPOSITORY / ".git").exists():
-        changed = run(REPOSITORY, "git", "status", "--porcelain", "--", "results").stdout
-        if changed:
-            pytest.skip("results/ is not as committed; to commit yours: make docs")
-    return REPOSITORY / "results"
 
 
 def page(name: str) -> str:

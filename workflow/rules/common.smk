@@ -11,10 +11,12 @@ from atebm.artifacts import is_table, titled
 from atebm.config import resolve
 from atebm.data.folder import changed
 from atebm.errors import ConfigError
-from atebm.freshness import MANIFEST, request, request_file
+from atebm.freshness import CRATE, CRATE_FILE, MANIFEST, SITE, request, request_file
 from atebm.layers import scale_file
 from atebm.kinds import FILES
 from atebm.plan import Plan
+from atebm.site import COMPARED, IMAGES
+from atebm.site.seal import PAGE
 
 try:
     SCALE_FILE = scale_file(config["scale"], Path())
@@ -142,7 +144,18 @@ def everything():
     """What a scale is for: all renderings, or what was made of images of one's own."""
     if PLAN.overviews:
         return [file for step in PLAN.overviews for file in step.files]
-    return [file for artifact in PLAN.usual for file in rendered(artifact)] + ["results/manifest.json"]
+    renderings = [file for artifact in PLAN.usual for file in rendered(artifact)]
+    return [*renderings, "results/manifest.json", PAGE, CRATE_FILE]
+
+
+def shown_on_the_page(wildcards):
+    """The input function of the page: the manifest, which comes after all it shows, and images that it alone shows."""
+    steps = [step for artifact in PLAN.usual if artifact in COMPARED for step in PLAN.artifacts[artifact]]
+    return {
+        "manifest": unless_stale(SITE, "results/manifest.json"),
+        "request": unless_stale(SITE, request_file(SITE)),
+        "images": [ancient(file) for step in steps if step.kind in IMAGES for file in step.files],
+    }
 
 
 def rendered(artifact):

@@ -65,3 +65,34 @@ rule manifest:
         "write {output}"
     shell:
         "python -m atebm manifest results {input.request} > {log} 2>&1"
+
+
+rule site:
+    input:
+        unpack(shown_on_the_page),
+    output:
+        PAGE,
+    log:
+        "logs/render/site.log",
+    conda:
+        "../envs/report.yaml"
+    message:
+        "write {output}"
+    shell:
+        "python -m atebm site results {input.request} > {log} 2>&1"
+
+
+rule crate:
+    input:
+        unless_stale(CRATE, "results/manifest.json"),
+        unless_stale(CRATE, request_file(CRATE)),
+    output:
+        CRATE_FILE,
+    log:
+        "logs/render/crate.log",
+    conda:
+        "../envs/report.yaml"
+    message:
+        "write {output}"
+    shell:
+        "python -m atebm crate > {log} 2>&1"

@@ -93,11 +93,13 @@ def docs() -> None:
     """Bring what is generated in README.md, docs/ and data/ up to date with results/, rules and data/sources.yaml."""
     from ..data.pointers import write_pointers
     from ..data.sources import write_source_table
-    from ..docs import write_docs
 
-    write_docs(Path())
     write_source_table(Path("data/README.md"))
     write_pointers(Path("data/archives"))
+
+    from ..docs import write_docs  # not before it is known that this is a checkout: it reads data/published/
+
+    write_docs(Path())
 
 
 @keep("atebm environments")

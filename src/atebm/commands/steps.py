@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ..files import assure_writable
 from ..job import Job
 from .options import OTHERS, STEPS, Device, pick, verb
 
@@ -234,6 +235,8 @@ def render(
     """Execute an artifact's notebook: its figure or table, the notebook and an HTML page of it."""
     from ..report.render import render
 
+    for folder in (out.parent, out.parent / "notebooks", out.parent / "plans"):
+        assure_writable(folder)
     render(request, notebook, executed, out)
 
 
@@ -256,3 +259,22 @@ def manifest(
 
     write_summary(results, request)
     write_manifest(results, request)
+
+
+@step("atebm site results work/specs/artifact/site.json")
+def site(
+    results: Annotated[Path, typer.Argument(help="the folder results/")],
+    request: Annotated[Path, typer.Argument(help="work/specs/artifact/site.json", exists=True)],
+) -> None:
+    """Write results/index.html, the page that shows all results, and its pictures."""
+    from ..site.page import write_site
+
+    write_site(results, request)
+
+
+@step("atebm crate")
+def crate() -> None:
+    """Describe the results and their run, by results/manifest.json, as a Workflow Run RO-Crate."""
+    from ..crate import write_crate
+
+    write_crate(Path())

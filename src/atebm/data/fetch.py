@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -81,11 +81,12 @@ def take(source: Source, given: Path, path: Path) -> None:
     """Link `given` to `path`, or copy it where the file system can't, once it is verified."""
     if not given.is_file():
         raise DataError(f"{given} is missing: --from wants {source.file}, or the folder that it is in.")
-    with room(path, given.stat().st_size), atomic(path) as temporary:
+    with atomic(path) as temporary:
         try:
             os.link(given.resolve(), temporary)
         except OSError:  # another file system, or one without links
-            shutil.copyfile(given, temporary)
+            with room(path, given.stat().st_size):
+                shutil.copyfile(given, temporary)
         if found := problem(temporary, source):
             raise DataError(f"{given} is not {source.file}: {found}.")
 
@@ -112,7 +113,7 @@ def download(source: Source, url: str | None, path: Path) -> None:
                 part = stream(session, source, address, path, told=bool(url))
                 if found := problem(part, source):
                     discard(part)
-                    raise UnavailableError(f"{address}: {found}.")
+                    raise UnavailableError(f"{public(address)}: {found}.")
                 part.replace(path)
                 discard(part)
                 return
@@ -133,14 +134,14 @@ def stream(session: requests.Session, source: Source, url: str, path: Path, told
             stream_rest(session, source, url, part, told)
             break
         except requests.RequestException as error:  # after the session's own retries
-            raise UnavailableError(f"{url}: no answer ({cause(error)}).") from None
+            raise UnavailableError(f"{public(url)}: no answer ({cause(error)}).") from None
         except HTTPError as cut:
             if size_of(part) > most:
                 patience, most = Retry(RETRIES, backoff_factor=BACKOFF), size_of(part)
             try:
                 patience = patience.increment("GET", url, error=cut)
             except MaxRetryError:
-                raise UnavailableError(f"{url}: the connection was cut {RETRIES + 1} times in a row.") from None
+                raise UnavailableError(f"{public(url)}: the connection was cut {RETRIES + 1} times in a row.") from None
             patience.sleep()
     return part
 
@@ -167,19 +168,20 @@ def stream_rest(session: requests.Session, source: Source, url: str, part: Path,
             if start:
                 return stream_rest(session, source, url, part, told)
         if not goes_on and response.status_code != 200:
-            raise UnavailableError(f"{url}: {response.status_code} {response.reason}.")
+            raise UnavailableError(f"{public(url)}: {response.status_code} {response.reason}.")
         if response.headers.get("Content-Type", "").startswith("text/html"):
-            raise UnavailableError(f"{url}: it is a web page, such as a log-in, a quota or an error, not the file.")
+            page = "it is a web page, such as a log-in, a quota or an error, not the file"
+            raise UnavailableError(f"{public(url)}: {page}.")
         done = start if goes_on else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
         if None not in (total, source.bytes) and total != source.bytes:
-            raise UnavailableError(f"{url}: it has {total:,} bytes, not {source.bytes:,}.")
+            raise UnavailableError(f"{public(url)}: it has {total:,} bytes, not {source.bytes:,}.")
         if not goes_on:
             discard(part)
         what, end = f"{source.file}, MB", total or source.bytes
         with (
-            room(part.with_name(source.file), end, "A download goes on where it stopped."),
+            room(part.with_name(source.file), end, "A download goes on where it stopped.", there=done),
             part.open("ab") as file,
             progress(what, megabytes(end or 0), megabytes(done), quiet=end is None) as report,
         ):
@@ -198,9 +200,16 @@ def allow(source: Source, url: str, told: bool) -> None:
     """
     if urlsplit(url).scheme != "https" and not (told or source.tamper_proof):
         raise UnavailableError(
-            f"{url} is refused: it is not https, and no checksum of the file is documented, so nothing would show what "
-            "somebody changed on the way; --url with this address accepts that."
+            f"{public(url)} is refused: it is not https, and no checksum of the file is documented, so nothing would "
+            "show what somebody changed on the way; --url with this address accepts that."
         )
+
+
+def public(url: str) -> str:
+    """An address as a log may have it: without a password, and without the keys that a query may hold."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "..." if parts.query else "", ""))
 
 
 def megabytes(size: int) -> int:

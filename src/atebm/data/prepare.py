@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError
-from ..files import atomic, canonical, room, sha256
+from ..files import atomic, canonical, repository, room, sha256
 from ..job import Job, record_file
 from ..progress import progress
 from .archives import Content, Images, Labels, tiny_images
@@ -26,7 +26,7 @@ from .readers.arrays import FASHION_CLASSES, read_idx
 from .readers.transforms import padded
 from .sources import ARCHIVES
 
-EMBEDDED = Path(__file__).resolve().parents[3] / "data" / "embedded"
+EMBEDDED = repository() / "data/embedded"
 
 
 def prepare(settings: dict[str, Any], embedded: Path = EMBEDDED) -> tuple[Images, Labels, list[str]]:
@@ -212,10 +212,14 @@ def write_images(job: Job, content: Content, origin: dict[str, Any], workers: in
     part.parent.mkdir(parents=True, exist_ok=True)
     for other in set(part.parent.glob("images-*.npy")) - {part}:
         other.unlink()
+    part.touch()
     job.folder.mkdir(parents=True, exist_ok=True)
     shape = (content.n, *content.shape)
     step = max(1, BLOCK // math.prod(content.shape))
-    with room(job.folder / "images.npy", math.prod(shape), "It goes on where it stopped."), part.open("ab") as file:
+    with (
+        room(job.folder / "images.npy", math.prod(shape), "It goes on where it stopped.", there=part.stat().st_size),
+        part.open("ab") as file,
+    ):
         done = resume(file, shape)
         with progress(f"set {job.spec['name']}", content.n, done) as report:
             for images in content.images(done, workers):

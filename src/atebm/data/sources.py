@@ -14,14 +14,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DataError
-from ..files import write_between
+from ..files import of_checkout, repository, write_between
+from ..markdown import plain
 from .readers.members import gunzipped
 
 ARCHIVES = Path("data/archives")  # in the checkout that a command runs in
-TABLE = Path(__file__).resolve().parents[3] / "data/sources.yaml"
+TABLE = repository() / "data/sources.yaml"
 
 PAGE = re.compile(rb"\s*<(!doctype|html|head|\?xml|!--)", re.IGNORECASE)  # pixels may begin with "<"
 Hex = r"^[0-9a-f]{%d}$"
+ADDRESS = r"^https?://[^\s<>|()\"]+$"  # that can stand in a link
 
 
 class Source(BaseModel):
@@ -37,8 +39,8 @@ class Source(BaseModel):
     note: str  # where the figures come from
     file: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]  # its name in data/archives/
     split: Literal["train", "held_out"] | None = None  # of the sets that are read from it; None: both
-    url: str | None = None
-    mirrors: tuple[str, ...] = ()
+    url: Annotated[str, Field(pattern=ADDRESS)] | None = None
+    mirrors: tuple[Annotated[str, Field(pattern=ADDRESS)], ...] = ()
     bytes: int | None = None
     md5: Annotated[str, Field(pattern=Hex % 32)] | None = None
     sha256: Annotated[str, Field(pattern=Hex % 64)] | None = None
@@ -66,7 +68,7 @@ class Source(BaseModel):
 @cache
 def sources() -> tuple[Source, ...]:
     """All files of all archives, in the order of data/sources.yaml."""
-    return records(TABLE.read_text(encoding="utf-8"))
+    return records(of_checkout(TABLE))
 
 
 def records(text: str) -> tuple[Source, ...]:
@@ -162,7 +164,8 @@ def source_table() -> str:
             source.size,
             checks or "none documented",
         )
-        rows.append(f"| {' | '.join(cells)} |")
+        archive, _, *others = map(plain, cells)  # but for the file, which is a link
+        rows.append(f"| {' | '.join((archive, file, *others))} |")
     return "\n".join(rows)
 
 

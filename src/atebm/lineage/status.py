@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..freshness import MANIFEST, stale
+from ..freshness import CRATE, CRATE_FILE, MANIFEST, SITE, stale
 from ..kinds import FILES
 from ..plan import Plan
+from ..site.seal import PAGE
 from .prune import size
+
+ABOUT_ALL = {MANIFEST: "results/manifest.json", SITE: PAGE, CRATE: CRATE_FILE}
 
 
 def status(plan: Plan, root: Path) -> dict[str, Any]:
-    """As JSON: each step, by kind, with its state and bytes; each artifact; the manifest, where the scale has one."""
+    """As JSON: each step, by kind, with its state and bytes; each artifact; files about all of them."""
     steps = sorted(plan.steps.values(), key=lambda step: (list(FILES).index(step.kind), step.id))
     outdated = stale(plan, root)
     states = {step.id: state_of(root / step.record) for step in steps}
@@ -33,7 +36,11 @@ def status(plan: Plan, root: Path) -> dict[str, Any]:
             }
             for name in plan.usual
         ],
-        "manifest": ("to write" if MANIFEST in outdated else "done") if plan.usual else None,
+        "about_all": [
+            {"file": file, "state": "to write" if name in outdated else "done"}
+            for name, file in ABOUT_ALL.items()
+            if plan.usual
+        ],
     }
 
 
@@ -46,8 +53,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{row['state']:12}{row['step']:{width}}{megabytes}".rstrip()
     for row in artifacts:
         yield f"{row['state']:12}results/{row['artifact']}, drawn from {row['drawn_from']} steps"
-    if found["manifest"]:
-        yield f"{found['manifest']:12}results/manifest.json"
+    for row in found["about_all"]:
+        yield f"{row['state']:12}{row['file']}"
     done = sum(row["state"] == "done" for row in steps)
     drawn = (
         f", {sum(row['state'] == 'done' for row in artifacts)} of {len(artifacts)} artifacts drawn" if artifacts else ""

@@ -8,11 +8,12 @@ from typing import Any
 
 from ..data.folder import changed
 from ..files import is_sealed, sha256
-from ..freshness import drawn_from, renderings
+from ..freshness import CRATE_FILE, drawn_from, is_described, renderings, shows_the_manifest
 from ..job import record_file
 from ..kinds import FILES
 from ..plan import Plan
 from ..progress import progress
+from ..site.seal import PAGE, page_record
 
 # The three kinds of finding, as users see them:
 #   missing  a file that a record names is not there, or a step was never finished
@@ -38,6 +39,9 @@ def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]
     if manifest.exists():
         findings += results_findings(manifest, root)
         checked += 1 + len(manifest_files(manifest))
+        own, pictures = page_findings(root)
+        findings += [*own, *crate_findings(root)]
+        checked += 2 + pictures
     findings += stale_renderings(plan, root)
     findings += [f"stale    {said}" for said in changed(plan.config, root)]
     return findings, checked
@@ -87,6 +91,31 @@ def results_findings(manifest: Path, root: Path) -> Iterator[str]:
         text = record.read_text(encoding="utf-8", errors="replace") if record.exists() else ""
         if is_sealed(text) and json.loads(text)["files"] != entry["files"]:
             yield f"stale    results/: {step} was computed again since; remove results/ and run snakemake again."
+
+
+def crate_findings(root: Path) -> Iterator[str]:
+    """What is wrong with the crate, which describes results/."""
+    if not (root / CRATE_FILE).exists():
+        yield f"missing  {CRATE_FILE}: run snakemake again."
+    elif not is_described(root):
+        yield f"stale    {CRATE_FILE}: not made from the present results/manifest.json; run snakemake again."
+
+
+def page_findings(root: Path) -> tuple[list[str], int]:
+    """What is wrong with results/index.html, by the record that it carries, and how many pictures are its own."""
+    remedy = f"remove {PAGE} and run snakemake again."
+    if not (root / PAGE).exists():
+        return [f"missing  {PAGE}: run snakemake again."], 0
+    if (page := page_record(root)) is None:
+        return [f"altered  {PAGE}: not as it was written; {remedy}"], 0
+    findings = [
+        finding
+        for name, digest in page["files"].items()
+        for finding in file_findings(root / "results" / name, digest, f"results/{name}", remedy)
+    ]
+    if not findings and not shows_the_manifest(root):
+        findings.append(f"stale    {PAGE}: made from another results/manifest.json; run snakemake again.")
+    return findings, len(page["files"])
 
 
 def stale_renderings(plan: Plan, root: Path) -> Iterator[str]:

@@ -13,8 +13,10 @@ from torch import Tensor
 from .. import arrays
 from ..data.loader import Stored, resized, to_float
 from ..energy import Classifier
-from ..files import atomic, require_space
+from ..errors import ResultError
+from ..files import atomic, room
 from ..job import Job, record_of
+from ..progress import progress
 from ..training.checkpoint import load_weights
 
 Features = NDArray[np.float32]  # (N, d)
@@ -85,7 +87,10 @@ def shrunk(size: int | None, shape: list[int] | None) -> Callable[[Tensor], Tens
 
 
 def write_features(job: Job, device: torch.device) -> None:
-    """The `features` step: features.npy and logits.npy of a set or of samples, of which one batch is in memory."""
+    """The `features` step: features.npy and logits.npy of a set or of samples, of which one batch is in memory.
+
+    Raises ResultError where they are not finite, since no distance could be computed from them.
+    """
     extractor = load_extractor(job.parent("extractor"), device)
     seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
     images = Stored(job.parent("images"), device, job.settings["n"])
@@ -93,12 +98,20 @@ def write_features(job: Job, device: torch.device) -> None:
     with ExitStack() as stack:
         paths = [stack.enter_context(atomic(job.folder / name)) for name in ("features.npy", "logits.npy")]
         files = [stack.enter_context(path.open("wb")) for path in paths]
+        report, done = stack.enter_context(progress(f"features of {job.spec['name']}", len(images))), 0
         for parts in views(extractor, map(shrink, images.batches(extractor.batch))):
             for file, part in zip(files, parts, strict=True):
                 if file.tell() == 0:
-                    require_space(job.folder / "features.npy", len(images) * part[0].nbytes)
+                    stack.enter_context(room(job.folder / "features.npy", len(images) * part[0].nbytes))
                     arrays.begin(file, part.dtype, (len(images), part.shape[1]))
+                if not np.isfinite(part).all():
+                    raise ResultError(
+                        f"features of {job.spec['name']}: those of images {done} to {done + len(part) - 1} are not "
+                        "finite. Does `python -m atebm verify` find the extractor altered? If not, try --device cpu."
+                    )
                 arrays.append(file, part)
+            done += len(parts[0])
+            report(done)
     described = ("set", "run", "seed", "checkpoint", "sampler", "steps", "step_size")
     job.finish(
         {

@@ -1,5 +1,6 @@
 """The `neighbours` step: which training images are nearest to samples, and whether held-out ones are as near."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..files import atomic
 from ..job import Job, record_of
+from ..progress import progress
 
 if TYPE_CHECKING:  # figures use what is here, and do without
     import torch
@@ -41,7 +43,9 @@ def write_neighbours(job: Job, device: "torch.device") -> None:
             searched |= chosen
         for among, (images, chosen_rows, k) in searched.items():
             candidates = images if chosen_rows is None else images[chosen_rows]
-            indices, distances = nearest(samples, candidates, min(k, len(candidates)), device)
+            what = f"neighbours {job.spec['name']}, {space}, {among}"
+            with progress(what, len(candidates)) as report:
+                indices, distances = nearest(samples, candidates, min(k, len(candidates)), device, report)
             if chosen_rows is not None:
                 indices = chosen_rows[indices]
             rows.append(table(space, among, indices, distances))
@@ -72,7 +76,11 @@ def table(space: str, among: str, indices: NDArray[np.intp], distances: NDArray[
 
 
 def nearest(
-    queries: NDArray[Any], images: NDArray[Any], k: int, device: "torch.device | str" = "cpu"
+    queries: NDArray[Any],
+    images: NDArray[Any],
+    k: int,
+    device: "torch.device | str" = "cpu",
+    report: Callable[[int], None] = lambda done: None,
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Indices and distances (n, k) of the k images, ascending, that are nearest to each query. An exact search.
 
@@ -92,6 +100,7 @@ def nearest(
         own = block.square().sum(1)
         rough[:, part] = (squared[:, None] + own - 2 * vectors @ block.T).cpu().numpy()
         largest = max(largest, float(own.max()))
+        report(part.stop)
     slack = SLACK * (squared.cpu().numpy() + largest)
     indices, distances = np.empty((len(queries), k), np.intp), np.empty((len(queries), k))
     for row, (query, near) in enumerate(zip(queries, rough, strict=True)):

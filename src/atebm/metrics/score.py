@@ -1,22 +1,20 @@
 """The `metric` step: one number with its interval, and all that is needed to judge it."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from ..arrays import Rows
-from ..data.archives import verified
 from ..data.readers.members import reading
 from ..data.sources import ARCHIVES, find
 from ..errors import ResultError
 from ..job import Job, record_of
 from .frechet import Gaussian, frechet_distance
 from .inception_score import split_scores
+from .intervals import t_half_width
 
 
 def write_metric(job: Job) -> None:
@@ -125,6 +123,8 @@ def agreement(job: Job, standin: bool) -> dict[str, Any]:
     Another preparation of the images, another resizing or other weights show here. Raises ResultError above
     max_distance, and DataError where the statistics are missing or damaged.
     """
+    from ..data.archives import verified  # imports every reader, and jobs that draw have no lmdb
+
     (source,) = find(job.settings["archive"])
     path = ARCHIVES / source.file
     checksums = verified(path)
@@ -155,9 +155,3 @@ METRICS = {
 
 def load_first(path: Path, n: int) -> NDArray[np.float32]:
     return np.load(path, mmap_mode="c")[:n]  # never written to, but torch wants arrays that could be
-
-
-def t_half_width(values: Sequence[float]) -> float:
-    """Half of the 95 % t-interval of the mean of at least two values."""
-    n = len(values)
-    return float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n))

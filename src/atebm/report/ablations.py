@@ -199,7 +199,7 @@ def measure(needs: Needs) -> str:
 def of_samples(needs: Needs) -> str:
     seeds = {record["images"]["seed"] for record in needs.records("metric")}
     spread = f"mean of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {min(seeds)}, interval from blocks of images"
-    return f"Samples from the same source images, which no training saw; {spread}; bars: 95 % intervals."
+    return f"Samples from the same source images; {spread}; bars: 95 % intervals."
 
 
 # --- Sec. 5.3 -----------------------------------------------------------------------------------------------------

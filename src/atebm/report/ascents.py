@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..job import record_of
-from ..metrics.score import t_half_width
+from ..metrics.intervals import t_half_width
 from .ablations import played, saved
 from .drawing import STYLES, animate, canvas, draw_matrix, draw_strips, heading, log_scale, title
 from .needs import Needs
@@ -177,9 +177,11 @@ def restoration(plan: str, out: str) -> pd.DataFrame:
             f"{gains.mean():+.2f} ± {t_half_width(gains.tolist()):.2f} dB when {mended}.",
         )
         frames.append(frame.assign(way=mended))
+    task = needs.task(record["run"])
+    unseen = "unseen in training, " if record["set"] == task["held_out"] != task["p_data"] else ""
     title(
         figure,
-        f"{played(needs, record['run'])}.\nThe first images of {record['set']}, unseen in training, none chosen; seed "
+        f"{played(needs, record['run'])}.\nThe first images of {record['set']}, {unseen}none chosen; seed "
         f"{record['seed']}; ± is half of a 95 % interval of the mean.",
     )
     return saved(figure, pd.concat(frames, ignore_index=True), out)

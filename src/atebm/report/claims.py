@@ -12,11 +12,11 @@ import pandas as pd
 from ..job import record_of
 from ..kinds import IN
 from ..metrics.scores import CLEAN, WORST
-from ..metrics.sign_flip import holm, sign_flip
 from .ablations import WINDOW, checks, gaps
 from .detection import detections, rows_of, rows_played
 from .generation import STANDIN
 from .needs import Needs
+from .sign_flip import holm, sign_flip
 from .tabulating import extractor_of, write_table
 
 LEAST_SEEDS = 5  # with fewer, nothing is decided
@@ -72,9 +72,9 @@ class Evidence:
         return found.pivot(index="seed", columns=["run", "row", "attack"], values="auroc")
 
     def advantage(self, over: str, row: str, attack: str) -> BySeed:
-        """The AUROC of adversarial training over that of another run; 1 where both are 0."""
+        """The AUROC of adversarial training over that of another run; 1 where both are 0, none where one is none."""
         ours, theirs = (self.auroc[run, row, attack] for run in ("cifar10_ood", over))
-        return (ours / theirs).fillna(1)
+        return (ours / theirs).mask((ours == 0) & (theirs == 0), 1)
 
     def maximin(self, measure: str) -> pd.DataFrame:
         """A measure at the end of Algorithm 1 in 2D: a row per seed, a column per p_0."""
@@ -243,8 +243,8 @@ def stated_of_detection(rows: list[str]) -> list[Claim]:
 
 
 def least(*columns: BySeed) -> BySeed:
-    """The least of several numbers in each seed."""
-    return pd.concat(columns, axis=1).min(axis=1)
+    """The least of several numbers in each seed; none where one of them is none."""
+    return pd.concat(columns, axis=1).min(axis=1, skipna=False)
 
 
 def spread(evidence: Evidence, run: str) -> BySeed:
@@ -299,10 +299,13 @@ def decided(board: list[Claim], effects: list[BySeed], level: float) -> pd.DataF
 
 
 def adjusted(scores: list[BySeed], families: list[str]) -> list[float]:
-    """p-values that the scores are above 0, each adjusted for the claims of its family; with too few seeds, none."""
+    """p-values that the scores are above 0, each adjusted for the claims of its family; with too few seeds, none.
+
+    A claim whose score is missing in a seed, as where logits were not finite, cannot be decided: its p-value is 1.
+    """
     if min(map(len, scores)) < LEAST_SEEDS:
         return [nan] * len(scores)
-    found = pd.Series([sign_flip(score) for score in scores])
+    found = pd.Series([sign_flip(score) if np.isfinite(score).all() else 1.0 for score in scores])
     return found.groupby(families).transform(lambda of_one: holm(of_one.tolist())).tolist()
 
 
@@ -315,7 +318,8 @@ def caption(needs: Needs, frame: pd.DataFrame) -> str:
         f"{', '.join(f'{counts.get(verdict, 0)} {verdict}' for verdict in ('holds', 'fails', 'undecided'))}.",
         "Each effect is paired by seed; its logarithm, less that of the bound, is put to an exact one-sided sign-flip "
         f"test, adjusted by Holm for the claims of its family ({families}). A claim holds where p <= {level:g}, fails "
-        f"where the opposite test says so, and is undecided otherwise; fewer than {LEAST_SEEDS} seeds are not tested.",
+        f"where the opposite test says so, and is undecided otherwise; fewer than {LEAST_SEEDS} seeds are not tested. "
+        "The least of several effects is tested as one number: it can fail though each alone holds on average.",
         f"CIFAR-10 is played by: {needs.task('cifar10')['played_by']}. CelebA-HQ by: "
         f"{needs.task('celebahq256')['played_by']}. {rows_played(rows_of(needs))} Distances: {records[0]['name']}, "
         f"extractor {extractor_of(records[0])}.",

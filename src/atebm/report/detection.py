@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..job import record_of
 from ..kinds import HELD_OUT, IN
-from ..metrics.score import t_half_width
+from ..metrics.intervals import t_half_width
 from ..metrics.scores import CLEAN, PUBLISHED, WORST
 from .ablations import WINDOW, gaps, played, saved
 from .drawing import STYLES, canvas, draw_strips, title
@@ -158,7 +158,8 @@ def tableS8_caption(needs: Needs, frame: pd.DataFrame) -> str:
     words += [f"{name} is played by: {needs.task(run)['played_by']}." for name, run in TASKS.items()]
     sets = {row: name for run in TASKS.values() for row, name in needs.task(run)["out_of_distribution"].items()}
     words += [rows_played(in_order("tableS8", sets)), protocol(needs), intervals(frame)]
-    words.append("In distribution are training images, as in the paper; held out: real images that no training saw.")
+    words.append("In distribution are training images, as in the paper; held out: real images that no training saw,")
+    words.append("where a task has some.")
     return " ".join(words)
 
 
@@ -193,7 +194,7 @@ def measured(rows: pd.DataFrame, unit: float) -> dict[str, Any]:
     low, high = rows["low"].iloc[0], rows["high"].iloc[0]
     if len(values) > 1:
         half = t_half_width(values)
-        low, high = max(0.0, mean(values) - half), min(1.0, mean(values) + half)
+        low, high = np.clip([mean(values) - half, mean(values) + half], 0, 1)
     first = rows.iloc[0]
     numbers = {
         "auroc": mean(values),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..artifacts import TASKS_256
 from ..job import record_of
-from ..metrics.score import t_half_width
+from ..metrics.intervals import t_half_width
 from .ascents import damage, gain
 from .generation import STANDIN
 from .needs import Needs

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ..files import atomic, write_text
-from ..metrics.score import t_half_width
+from ..markdown import plain
+from ..metrics.intervals import t_half_width
 from .published import published
 
 Record = dict[str, Any]  # a metric.json
@@ -146,4 +147,6 @@ def write_table(frame: pd.DataFrame, shown: pd.DataFrame, out: Path, caption: st
     """All of a table as `out` (.csv), and what fits a page, with a caption, as .md beside it."""
     with atomic(out) as temporary:
         frame.to_csv(temporary, index=False)
-    write_text(out.with_suffix(".md"), f"{caption}\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n")
+    shown = shown.rename(columns=plain).map(lambda value: plain(value) if isinstance(value, str) else value)
+    table = shown.to_markdown(index=False, disable_numparse=True)
+    write_text(out.with_suffix(".md"), f"{plain(caption)}\n\n{table}\n")

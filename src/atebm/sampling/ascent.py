@@ -16,7 +16,8 @@ from ..files import atomic
 from ..job import Job, record_of
 from ..metrics.features import load_extractor
 from ..metrics.frechet import Gaussian, frechet_distance
-from ..metrics.score import t_half_width
+from ..metrics.intervals import t_half_width
+from ..progress import progress
 from ..training.loop import device_name
 from ..training.monitor import BATCH, on_the_way
 from .generate import load_model
@@ -41,10 +42,11 @@ def write_ascent(job: Job, device: torch.device) -> None:
     originals = images[: settings["n"]]
     starts, mask = begin(to_float(originals), settings["start"], settings["seed"])
     with frozen_all(models):
-        parts = [
-            climb(f, models, starts[rows], mask, settings, max(0, settings["motion"] - rows.start))
-            for rows in cuts(len(starts), BATCH)
-        ]
+        with progress(f"ascent {job.spec['name']}", len(starts)) as report:
+            parts = []
+            for rows in cuts(len(starts), BATCH):
+                parts.append(climb(f, models, starts[rows], mask, settings, max(0, settings["motion"] - rows.start)))
+                report(rows.stop)
         distances = distances_on_the_way(job, f, images, device) if settings["distances"] else []
     frames, motion, logits, moved = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     path = pd.DataFrame(
@@ -137,17 +139,18 @@ def distances_on_the_way(job: Job, f: Logit, images: Stored, device: torch.devic
     settings = job.settings
     extractor = load_extractor(job.parent("extractor"), device)
     reference = Gaussian.of(Rows.of(job.parent("reference") / "features.npy"))
-    parts = [
-        on_the_way(f, extractor, images[rows], settings["steps"], settings["step_size"])
-        for rows in cuts(settings["distances"], BATCH)
-    ]
-    rows = []
+    parts = []
+    with progress(f"ascent {job.spec['name']}, distances", settings["distances"]) as report:
+        for rows in cuts(settings["distances"], BATCH):
+            parts.append(on_the_way(f, extractor, images[rows], settings["steps"], settings["step_size"]))
+            report(rows.stop)
+    table = []
     for steps, *features in zip(settings["steps"], *parts, strict=True):
         whole = np.concatenate(features)
         blocks = [frechet_distance(Gaussian.of(b), reference) for b in np.array_split(whole, settings["blocks"])]
         distance = frechet_distance(Gaussian.of(whole), reference)
-        rows.append({"steps": steps, "distance": distance, "ci95": t_half_width(blocks), "n": len(whole)})
-    return rows
+        table.append({"steps": steps, "distance": distance, "ci95": t_half_width(blocks), "n": len(whole)})
+    return table
 
 
 def fidelity(originals: np.ndarray, frames: np.ndarray) -> dict[str, list[float]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .. import arrays
-from ..files import atomic, require_space
+from ..files import atomic, room
 from ..job import Job, record_of
 
 PATH_COLUMNS = ("logit_source", "logit_sample", "moved")  # f before and after the ascent; L2 distance in pixel units
@@ -21,8 +21,9 @@ def steps_of(job: Job) -> int:
 def gather(job: Job, shards: list[Path]) -> None:
     """Join the shards, in order: images.npy (n, H, W, C) uint8 and paths.csv, one line per sample."""
     parts = [np.load(shard) for shard in shards]
-    require_space(job.folder / "images.npy", sum(shard.stat().st_size for shard in shards))
-    with atomic(job.folder / "images.npy") as temporary, temporary.open("wb") as file:
+    images = job.folder / "images.npy"
+    size = sum(shard.stat().st_size for shard in shards)
+    with room(images, size), atomic(images) as temporary, temporary.open("wb") as file:
         arrays.join(file, shards, "images")
     paths = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in PATH_COLUMNS})
     with atomic(job.folder / "paths.csv") as temporary:

@@ -17,7 +17,7 @@ from ..attacks.pgd import pgd
 from ..data.loader import Stored, cuts, dealt, to_bytes, to_float
 from ..energy import Detector, model_of
 from ..energy.folding import frozen
-from ..files import atomic, require_space
+from ..files import atomic, room
 from ..halving import halving
 from ..job import Job, record_of
 from ..progress import progress
@@ -40,8 +40,8 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
     number = sum(rows.stop - rows.start for rows in mine)
     paths = np.empty((number, len(PATH_COLUMNS)), np.float32)  # whole: many small arrays leave holes among large ones
     made = 0
-    require_space(out, number * channels * height * width)
     with ExitStack() as stack:
+        stack.enter_context(room(out, number * channels * height * width))
         archive = stack.enter_context(ZipFile(stack.enter_context(atomic(out)), "w"))
         report = stack.enter_context(progress(f"sample {job.spec['name']}, {steps} steps", len(mine)))
         stack.enter_context(frozen(model))

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,27 @@ def load_weights(model: Model, path: Path) -> Model:
 
 
 STATE, FORMER = "state.pt", "former.pt"  # of a training under way: where it stands, and where it stood before
+STATES = 3  # on the disk at once, while a new one is written beside these
+ZIP = b"PK\x03\x04"  # what a state begins with whose version of the code kept no sha256 of it
+
+
+def tensors(state: Any) -> Iterator[torch.Tensor]:
+    """All tensors in nested dicts and lists."""
+    if isinstance(state, torch.Tensor):
+        yield state
+    elif isinstance(state, dict | list):
+        for part in state.values() if isinstance(state, dict) else state:
+            yield from tensors(part)
+
+
+def finite(state: Any) -> bool:
+    """Whether no tensor in nested dicts and lists holds NaN or an infinity. The host waits for the device."""
+    return all(bool(tensor.isfinite().all()) for tensor in tensors(state))
+
+
+def size_of(model: nn.Module) -> int:
+    """Bytes of a model's weights and buffers."""
+    return sum(tensor.nbytes for tensor in model.state_dict().values())
 
 
 def save_state(state: dict[str, Any], folder: Path) -> None:
@@ -58,7 +80,8 @@ def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
         content = path.read_bytes()
         if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
             return torch.load(io.BytesIO(content[DIGEST:]), map_location=device, weights_only=True)
-        print(f"warning: {path} is damaged.", flush=True)
+        wrong = "of another version of this program" if content.startswith(ZIP) else "damaged"
+        print(f"warning: {path} is {wrong}.", flush=True)
     if found:
         raise DataError(f"no whole state is left in {folder}: remove that folder, and training begins anew.")
     return None

@@ -5,6 +5,7 @@ distances that rank images of its set; they are not FID, and comparable only amo
 classifier.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -18,11 +19,12 @@ from ..data.stream import Stream, watched, whole
 from ..energy import Classifier
 from ..energy.released import adopt
 from ..errors import ResultError, StoppedError
+from ..files import room
 from ..job import Job, record_of
 from ..metrics.features import extract, of_classifier
 from ..progress import progress
 from .batch import batches, load_labels
-from .checkpoint import load_state, save_state, save_weights
+from .checkpoint import STATES, finite, load_state, save_state, save_weights, size_of
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
 from .loop import SAVE_EVERY, device_name
@@ -65,8 +67,8 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
     """Train on p_data's labels, assert the accuracy on held-out labels, and write the step's folder.
 
     Resumes where an interrupted one stopped. Every process of `group` calls this; the first one writes. Raises
-    ResultError when the held-out accuracy is below min_accuracy, and StoppedError, with the state saved, after
-    SIGTERM or Ctrl-C.
+    DataError where the disk has no room for its states, ResultError when numbers are no longer finite or the held-out
+    accuracy is below min_accuracy, and StoppedError, with the state saved, after SIGTERM or Ctrl-C.
     """
     settings, what = job.settings, f"{job.spec['kind']} {job.spec['name']}"
     if "weights" in settings:
@@ -81,7 +83,8 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
     ):
         fit = Fit(settings, shape, len(classes), settings["epochs"] * (len(images) // settings["batch_size"]), device)
         fit.restore(load_state(job.checkpoints, device))
-        go_on(fit, job, images, received, group)
+        with space(fit, job) if group.leads else nullcontext():
+            go_on(fit, job, images, received, group)
     accuracy = held_out_accuracy(fit.model, job, shape[1], device)
     print(f"held-out accuracy {accuracy:.4f}")
     if not accuracy >= settings["min_accuracy"]:
@@ -110,13 +113,29 @@ def go_on(fit: Fit, job: Job, images: Stream, received: list[int], group: Group)
     with progress(what, fit.total, fit.iteration, not group.leads) as report:
         while fit.iteration < fit.total:
             stopping = stops(fit.iteration, received, group)
-            if group.leads and (stopping or (fit.iteration and fit.iteration % SAVE_EVERY == 0)):
-                save_state(fit.snapshot(), job.checkpoints)
+            if stopping or (fit.iteration and fit.iteration % SAVE_EVERY == 0):
+                assure_finite(fit, what)
+                if group.leads:
+                    save_state(fit.snapshot(), job.checkpoints)
             if stopping:
                 raise StoppedError(f"{what}: stopped at iteration {fit.iteration}; run it again to go on.", *received)
             x, indices = images.batch(fit.iteration)
             fit.step(x, labels[indices], group)
             report(fit.iteration)
+    assure_finite(fit, what)
+
+
+def assure_finite(fit: Fit, what: str) -> None:
+    """Raise ResultError where weights, or what the optimiser keeps of them, are no longer finite."""
+    if not finite(fit.snapshot()):
+        raise ResultError(f"{what} diverged by iteration {fit.iteration}: weights are not finite. Lower its lr.")
+
+
+def space(fit: Fit, job: Job) -> AbstractContextManager[None]:
+    """Room for its states, of the weights and two numbers of Adam's for each, and for the weights of its end."""
+    there = sum(path.stat().st_size for path in job.checkpoints.glob("*"))
+    size = (3 * STATES + 1) * size_of(fit.model)
+    return room(job.folder / "model.safetensors", size, "It goes on from what was saved.", there)
 
 
 def shape_of(job: Job) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,14 +22,14 @@ from ..energy import Confidence, Detector, Energy, confidence, load_logit_0, mod
 from ..energy.folding import frozen
 from ..energy.released import adopt
 from ..errors import ConfigError, ResultError, StoppedError
-from ..files import atomic
+from ..files import atomic, room
 from ..hardware import way
 from ..job import Job, record_of
 from ..progress import progress
 from . import schedule
 from .batch import batches, load_labels
 from .captured import Captured
-from .checkpoint import load_state, save_state, save_weights
+from .checkpoint import FORMER, STATE, STATES, finite, load_state, save_state, save_weights, size_of
 from .distributed import ALONE, Group
 from .interrupt import signals, stops
 from .monitor import Monitor
@@ -51,6 +51,8 @@ NOISE = 3  # the stream of Langevin dynamics
 OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss}
 Update = Callable[..., tuple[Tensor, ...]]  # see `updating`
 OF_DEVICE = {"fused", "capturable"}  # options of optimisers
+MOMENTS = {"adam": 2, "sgd": 1}  # that an optimiser keeps of each weight
+ROW = 200  # bytes of a line of the log
 PLAIN = ("iteration", "gradient_steps", "diverged", "log", "checks", "best")  # of the state, saved as they are
 
 
@@ -81,8 +83,8 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
 
     Leaves best.safetensors (lowest distance on validation sources, from iteration monitor.start on; the last weights
     without a monitor), last.safetensors, log.csv and monitor.csv. Every process of `group` calls this; the first one
-    writes. Raises ResultError when loss or logits are no longer finite, and StoppedError, with the state saved, after
-    SIGTERM or Ctrl-C.
+    writes. Raises DataError where the disk has no room for all that, ResultError when loss, logits or weights are no
+    longer finite, and StoppedError, with the state saved, after SIGTERM or Ctrl-C.
     """
     if "weights" in job.settings:
         if group.leads:
@@ -100,6 +102,7 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
 
     what = f"train {job.spec['name']} seed {run['seed']}"
     with (
+        space(state, job, total) if group.leads else nullcontext(),
         signals() as received,
         streams(job, reals.shape, device, group) as (p_data, p_0),
         progress(what, total, state.iteration, not group.leads) as report,
@@ -112,6 +115,8 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
                 save(state, job, group)
                 raise StoppedError(f"{what}: stopped at iteration {state.iteration}; run it again to go on.", *received)
             row = iterate(state, run, p_data, p_0, per_K, group, update)
+            if state.diverged and run["objective"] != "max_likelihood":  # with it, that is what there is to show
+                raise divergence(state, job, str(row))
             if row:
                 report(state.iteration, f"K {row['K']}  loss {row['loss']:.3f}")
                 watch(row)
@@ -183,7 +188,7 @@ def iterate(
     if state.iteration % LOG_EVERY:
         return None
     loss, penalty = (group.gather(part.view(1)).mean() for part in (loss, penalty))
-    return log(state, run, K, loss, penalty, f_data, f_contrastive)
+    return log(state, K, loss, penalty, f_data, f_contrastive)
 
 
 def updating(state: State, run: dict[str, Any], group: Group) -> Update:
@@ -256,25 +261,36 @@ def attacked(model: Detector, labels: Tensor | None) -> tuple[Logit, Logit]:
     return model, model
 
 
-def log(
-    state: State, run: dict[str, Any], K: int, loss: Tensor, penalty: Tensor, f_data: Tensor, f_contrastive: Tensor
-) -> dict[str, Any]:
-    """Append one row on the whole batch to the log.
-
-    Numbers that are not finite raise ResultError, but with max_likelihood they are what the run is there to show: it
-    ends.
-    """
+def log(state: State, K: int, loss: Tensor, penalty: Tensor, f_data: Tensor, f_contrastive: Tensor) -> dict[str, Any]:
+    """Append one row on the whole batch to the log; where a number is not finite, the run has diverged."""
     values = torch.stack([loss, penalty, f_data.mean(), f_contrastive.mean(), auc(f_data, f_contrastive)]).tolist()
     names = ("loss", "r1", "logit_data", "logit_contrastive", "auc")
     row = {"iteration": state.iteration, "K": K, "gradient_steps": state.gradient_steps}
     row |= dict(zip(names, values, strict=True))
     state.log.append(row)
     state.diverged = not all(math.isfinite(value) for value in values)
-    if state.diverged and run["objective"] != "max_likelihood":
-        raise ResultError(
-            f"training diverged by iteration {state.iteration} (K {K}): {row}. Lower optimizer.lr or raise r1."
-        )
     return row
+
+
+def divergence(state: State, job: Job, shows: str) -> ResultError:
+    """What to say of a run whose numbers are no longer finite, and what shows it."""
+    kept = [name for name in (STATE, FORMER) if (job.checkpoints / name).exists()]
+    again = f"goes on from the last good state, in {job.checkpoints}" if kept else "begins anew"
+    return ResultError(
+        f"train {job.spec['name']} seed {job.settings['seed']} diverged by iteration {state.iteration} "
+        f"(K {state.at.K}): {shows}. Lower optimizer.lr or raise r1, which makes it another run; the same command "
+        f"{again}."
+    )
+
+
+def space(state: State, job: Job, total: int) -> AbstractContextManager[None]:
+    """Room for what the run has on the disk at most: its states, each with the log, the weights of its end, the log."""
+    run, weights = job.settings, size_of(state.model)
+    copies = 1 + MOMENTS[run["optimizer"]["name"]] + (state.average is not None) + (run["monitor"] is not None)
+    rows = total / LOG_EVERY + (total / run["monitor"]["every"] * len(run["monitor"]["steps"]) if run["monitor"] else 0)
+    size = STATES * copies * weights + 2 * weights + int((STATES + 1) * rows * ROW)
+    there = sum(path.stat().st_size for path in job.checkpoints.glob("*"))
+    return room(job.folder, size, "It goes on from what was saved.", there)
 
 
 @contextmanager
@@ -297,8 +313,17 @@ def curves(folder: Path | None, job: Job) -> Iterator[Callable[[dict[str, Any]],
 
 
 def save(state: State, job: Job, group: Group) -> None:
-    if group.leads:
-        save_state(snapshot(state), job.checkpoints)
+    """Keep what the run goes on from, never with numbers that are not finite: those raise ResultError.
+
+    With max_likelihood such a state is only not kept.
+    """
+    if not group.leads:
+        return
+    saved = snapshot(state)
+    if finite(saved):
+        save_state(saved, job.checkpoints)
+    elif job.settings["objective"] != "max_likelihood":
+        raise divergence(state, job, "weights, or what the optimiser keeps of them, are not finite")
 
 
 def check(state: State, monitor: Monitor | None, run: dict[str, Any], total: int) -> None:
@@ -362,7 +387,7 @@ def finish(job: Job, state: State, shape: Iterable[int]) -> None:
             "shape": list(shape),
             **({"classes": model.classes} if isinstance(model, Confidence) else {}),
             "parameters": parameters,
-            "diverged": state.diverged,
+            "diverged": state.diverged or not finite(state.result.state_dict()),
             "best": best["check"],
             "last": last,
             "device": device_name(next(state.model.parameters()).device),

@@ -1,0 +1,13 @@
+"""Intervals of means."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+
+def t_half_width(values: Sequence[float]) -> float:
+    """Half of the 95 % t-interval of the mean of at least two values."""
+    n = len(values)
+    return float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n))
