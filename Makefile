@@ -46,7 +46,7 @@ audit: $(VENV)/.installed  ## a report: pinned packages with known vulnerabiliti
 
 docs: $(VENV)/.installed  ## bring what is generated in the documentation up to date with results/, and build site/
 	python -m atebm docs
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 environments: $(VENV)/.installed  ## bring the conda environments up to date with requirements.lock
 	python -m atebm environments

@@ -245,7 +245,7 @@ def test_files_of_every_kind_of_step_are_described():
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    built = run(REPOSITORY, "mkdocs", "build", "--strict", "-q", "--site-dir", str(folder), NO_MKDOCS_2_WARNING="1")
+    built = run(REPOSITORY, "mkdocs", "build", "--strict", "--site-dir", str(folder), NO_MKDOCS_2_WARNING="1")
     assert built.returncode == 0, built.stdout + built.stderr
     return folder
 
