@@ -21,8 +21,8 @@ from conftest import REPOSITORY
 from PIL import Image, ImageSequence
 
 from atebm.artifacts import USUAL
+from atebm.docs import ours_table2
 from atebm.errors import ResultError
-from atebm.readme import ours_table2
 from atebm.site.board import bounds, claims_in, counted, strip
 from atebm.site.page import page_of, write_site
 from atebm.site.pictures import COLUMNS, LARGEST, grid
