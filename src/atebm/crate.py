@@ -18,8 +18,9 @@ from .artifacts import ARTIFACTS, titled
 from .data.sources import Source, files_of, find, sources
 from .errors import ResultError
 from .files import canonical, of_checkout, sha256, write_text
-from .freshness import CRATE_FILE, DESCRIBED, MANIFEST
+from .freshness import CRATE_FILE, DESCRIBED, MANIFEST, SITE
 from .kinds import FILES
+from .site.seal import PAGE
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
@@ -211,7 +212,7 @@ def add_parameter(crate: "ROCrate", name: str, type: str, example: str) -> dict[
 def tools_of(manifest: dict[str, Any]) -> list[str]:
     """The verbs that made something of these results, in the order of a run."""
     kinds = {step.partition("/")[0] for step in manifest["steps"]}
-    return [*(kind for kind in FILES if kind in kinds), "render", MANIFEST]
+    return [*(kind for kind in FILES if kind in kinds), "render", MANIFEST, SITE]
 
 
 def tool(verb: str) -> dict[str, str]:
@@ -302,7 +303,7 @@ def packaged(crate: "ROCrate", kind: str, row: dict[str, str]) -> dict[str, str]
 
 
 def renderings(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[str]:
-    """An action per artifact, and that of the manifest; yields their ids."""
+    """An action per artifact, and those of the manifest and of the page; yields their ids."""
     for artifact, entry in manifest["artifacts"].items():
         used = [*map(left, (folder.removeprefix("work/") for folder in entry["steps"]))]
         used += refer([f"notebooks/{artifact}.ipynb"])
@@ -311,6 +312,7 @@ def renderings(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[str]:
     summary = ["results/manifest.json", *(f"results/{file}" for file in manifest["summary"])]
     plans = refer(f"results/plans/{artifact}.json" for artifact in manifest["artifacts"])
     yield act(crate, MANIFEST, MANIFEST, plans, refer(summary))
+    yield act(crate, SITE, SITE, refer(["results/manifest.json"]), refer([PAGE]))
 
 
 def act(
@@ -330,7 +332,7 @@ def add_run(crate: "ROCrate", manifest: dict[str, Any], actions: list[str]) -> N
     used = {entity.id for id in actions for entity in as_list(crate.get(id).get("object", []))}
     inputs += [entity.id for entity in crate.get_entities() if entity.get("license") and entity.id in used]  # data
     files = [file for entry in manifest["artifacts"].values() for file in entry["files"]] + [*manifest["summary"]]
-    results = [f"results/{file}" for file in (*files, "manifest.json")]
+    results = [f"results/{file}" for file in (*files, "manifest.json", "index.html")]
     name = f"Snakemake, scale {manifest['scale']}"
     properties = {"object": refer(inputs), "result": refer(results), "description": "snakemake --cores all"}
     add(crate, "#run", "CreateAction", name=name, instrument={"@id": WORKFLOW}, **properties)

@@ -24,6 +24,7 @@ CRATE_FILE = "ro-crate-metadata.json"
 # What the crate is made from; of everything else that it lists it says no more than that it is there.
 DESCRIBED = (
     "results/manifest.json",
+    "results/index.html",
     "CITATION.cff",
     "data/sources.yaml",
     "data/embedded/*.csv",
@@ -72,10 +73,10 @@ def stale(plan: Plan, root: Path) -> set[str]:
     }
     if wanted and fresh.issuperset(plan.usual) and drawn_from(root, MANIFEST) == wanted[MANIFEST]:
         fresh.add(MANIFEST)
-        if drawn_from(root, SITE) == wanted[SITE] and shows_the_manifest(root):
-            fresh.add(SITE)
-        if is_described(root):
-            fresh.add(CRATE)
+    if MANIFEST in fresh and drawn_from(root, SITE) == wanted[SITE] and shows_the_manifest(root):
+        fresh.add(SITE)
+    if SITE in fresh and is_described(root):
+        fresh.add(CRATE)
     return (wanted.keys() | {CRATE}) - fresh
 
 

@@ -103,7 +103,9 @@ ROWS = {
     "notebook": Row({"render/fig1"} | OF_ALL, edits={"notebooks/fig1.ipynb": ("what binary", "What binary")}),
     "drawing code": Row(RENDERS, edits={"src/atebm/report/generation.py": ('"""Image', '"""The image')}),
     "published numbers": Row(RENDERS, edits={"data/published/table2.csv": ("9.10", "9.11")}),
-    "the page's template": Row({"render/site"}, edits={"src/atebm/site/index.html.j2": ("<main", "<main ")}),
+    "the page's template": Row(
+        {"render/site", "render/crate"}, edits={"src/atebm/site/index.html.j2": ("<main", "<main ")}
+    ),
     "revision of sample": Row(
         FROM_SAMPLES,
         edits={"src/atebm/kinds.py": ('"sample": 2', '"sample": 3')},

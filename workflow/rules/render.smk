@@ -84,7 +84,7 @@ rule site:
 
 rule crate:
     input:
-        unless_stale(CRATE, "results/manifest.json"),
+        unless_stale(CRATE, PAGE),
         unless_stale(CRATE, request_file(CRATE)),
     output:
         CRATE_FILE,

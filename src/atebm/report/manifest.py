@@ -96,7 +96,15 @@ def rendered_files(results: Path, artifact: str) -> dict[str, str]:
 def commit() -> str | None:
     """The checkout's commit, "-dirty" where a tracked file outside results/ differs; None where there is none."""
     head = git("rev-parse", "--short", "HEAD")
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results")
+    changed = git(
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+        "--",
+        ".",
+        ":(exclude)results",
+        ":(exclude)ro-crate-metadata.json",
+    )
     return f"{head}-dirty" if head and changed else head
 
 

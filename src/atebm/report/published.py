@@ -1,10 +1,10 @@
 """The paper's own numbers, data/published/*.csv: the only numbers that nobody here computed."""
 
-from pathlib import Path
-
 import pandas as pd
 
-PUBLISHED = Path(__file__).resolve().parents[3] / "data" / "published"
+from ..files import repository
+
+PUBLISHED = repository() / "data/published"
 
 
 def published(artifact: str) -> pd.DataFrame:
