@@ -142,3 +142,8 @@ def test_committed_results_are_what_their_manifest_says(results):
         for name, digest in artifact["files"].items():
             assert sha256(results / name) == digest, name
     assert set(manifest["steps"]) == {f"{kind}/{id}" for kind, id in planned("demo").steps}, "run: make demo"
+
+
+def test_committed_results_stay_small(results):
+    sizes = {path: path.stat().st_size for path in results.rglob("*") if path.is_file()}
+    assert sum(sizes.values()) <= 15e6 and max(sizes.values()) <= 1e6
