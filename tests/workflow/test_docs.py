@@ -184,7 +184,7 @@ def test_commands_exist_with_their_options_and_targets(demonstrated):
     targets += [target for _, code in mentioned() for target in targets_of(code, whole=False)]
     named = {target for target in targets if not target.isupper() and target != "..."}  # TARGET is the reader's
     assert {"results/table2.csv", "prepared", "results/claims.csv"} <= named
-    dry = snakemake(demonstrated, "--dry-run", "--quiet", "all", *sorted(named))
+    dry = snakemake(demonstrated, *sorted(named), "--dry-run", "--quiet", "all")
     assert dry.returncode == 0, dry.stdout + dry.stderr
 
 
