@@ -46,9 +46,9 @@ def scored(plan: Plan, run: str, paths: Iterable[Path], root: Path, device: torc
     Percentiles are of the in-distribution images that `detection` names for the run's task. Raises ConfigError for an
     unknown run and for one that is not trained yet, and DataError where there is no image, or one that cannot be read.
     """
-    files = found(paths)
     train, _ = needed(plan, run)
     here(train, root)
+    files = found(paths)
     model = load_checkpoint(root / train.folder, "best", device)
     channels, side, _ = record_of(root / train.folder)["shape"]
     with frozen(model):

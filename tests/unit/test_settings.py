@@ -22,7 +22,7 @@ from atebm.errors import ResultError
 from atebm.files import canonical, sealed, write_text
 from atebm.freshness import renderings
 from atebm.job import Job, record_of
-from atebm.lineage.explain import explain
+from atebm.lineage.explain import explain, lines
 from atebm.plan import Plan, Step
 from atebm.report.settings import thousands
 from atebm.sampling import timing
@@ -153,8 +153,8 @@ def test_requests_are_equal_to_what_is_read_back(scale):
 
 
 def test_explain_says_where_a_table_of_settings_comes_from():
-    lines = list(explain("tableS3", planned("demo"), {}, REPOSITORY))
-    assert lines[0].startswith("Table S3") and lines[-1].endswith("tableS3 of src/atebm/settings.py selects.")
+    said = list(lines(explain("tableS3", planned("demo"), {}, REPOSITORY)))
+    assert said[0].startswith("Table S3") and said[-1].endswith("tableS3 of src/atebm/settings.py selects.")
 
 
 def test_numbers_are_in_the_papers_formats():

@@ -165,7 +165,7 @@ def test_every_file_is_there_with_its_sha256_and_every_reference_leads_somewhere
     ours = {str(path.relative_to(REPOSITORY)) for path in shown if kept not in path.parents}
     manifest = json.loads((REPOSITORY / "results/manifest.json").read_text())
     answered = {f"results/{name}" for part in manifest["artifacts"].values() for name in part["files"]}
-    answered |= {f"results/{name}" for name in (*manifest["summary"], "manifest.json")}
+    answered |= {f"results/{name}" for name in (*manifest["summary"], "manifest.json", "index.html")}
     assert answered <= ours and {name for name in files if name.startswith("results/")} == answered
     assert all("sha256" in files[name] for name in answered)
     for id, entity in graph.items():
@@ -186,7 +186,7 @@ def test_actions_are_the_steps_of_the_manifest(results):
     manifest = json.loads((REPOSITORY / "results/manifest.json").read_text())
     made = {id[1:]: entity for id, entity in graph.items() if entity["@type"] == "CreateAction"}
     renderings = {f"render/{artifact}" for artifact in manifest["artifacts"]}
-    assert set(made) == {*manifest["steps"], *renderings, "run", "manifest"}
+    assert set(made) == {*manifest["steps"], *renderings, "run", "manifest", "site"}
     for name, step in manifest["steps"].items():
         used = set(references(made[name].get("object", [])))
         assert {f"#work/{parent['step']}" for parent in step["parents"].values()} <= used

@@ -21,7 +21,7 @@ PHASES = {  # what is removed and asked for again, the log that says that it beg
     "climb": ("work/ascent/celebahq256_trajectory*/*", "logs/ascent/*.log", 2.0),
     "detect": ("work/attack/cifar10_ood-*/*", "logs/attack/*.0-of-1.log", 2.0),
     "score": ("work/*/cifar10.best.*/metric.json", "logs/metric/*.log", 1.5),
-    "render": ("results/*/*2.*", "logs/render/*.log", 4.0),
+    "render": ("results/[np]*/*2.*", "logs/render/*.log", 4.0),
 }
 
 
@@ -59,6 +59,7 @@ def kill_during(folder: Path, targets: list[str], log: str, seconds: float) -> N
         while not list(folder.glob(log)) and workflow.poll() is None:
             time.sleep(0.05)
         time.sleep(seconds)
+        assert workflow.poll() is None, "it ended before it was to be killed: nothing was tested"
         os.killpg(workflow.pid, signal.SIGKILL)
 
 

@@ -107,7 +107,7 @@ def page_of(results: Path, claims_present: bool = True) -> str:
             snapshots=snapshots,
             hero=next(iter(shown["figS2"].pairs), None) if "figS2" in shown else None,
             steps=[step_row(step, entry) for step, entry in manifest["steps"].items()],
-            trainings=[training(path) for path in sorted((results / "training").glob("*.csv"))],
+            trainings=[row for path in sorted((results / "training").glob("*.csv")) if (row := training(path))],
         )
     )
 
@@ -272,9 +272,11 @@ def flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
             yield f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def training(path: Path) -> dict[str, Any]:
-    """A run's last row and its batch AUC as a small curve."""
+def training(path: Path) -> dict[str, Any] | None:
+    """A run's last row and its batch AUC as a small curve; None of one that was too short to be logged."""
     log = pd.read_csv(path)
+    if log.empty:
+        return None
     run, seed = path.stem.rsplit(".", 1)
     last = log.iloc[-1]
     return {
