@@ -49,7 +49,10 @@ EVERYTHING, LOOKED_AT, ATTACKED = set(FILES), ("ascent", "neighbours"), ("attack
             {"sets": {"photographs": {"seed": 9}}},
             {"data", "pretrain", "train", "sample", "features", "metric", "timing", "check", *ATTACKED, *LOOKED_AT},
         ),
-        ({"sets": {"fashion": {"held_out": 3000}}}, EVERYTHING - {"toy", "minimax", "network", "pretrain", "index", "overview"}),
+        (
+            {"sets": {"fashion": {"held_out": 3000}}},
+            EVERYTHING - {"toy", "minimax", "network", "pretrain", "index", "overview"},
+        ),
         ({"tasks": {"cifar10": {"played_by": "something else"}}}, set()),
         ({"shards": 5}, set()),
         ({"device": "cpu"}, set()),

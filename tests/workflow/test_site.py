@@ -24,7 +24,7 @@ from atebm.artifacts import USUAL
 from atebm.docs import ours_table2
 from atebm.errors import ResultError
 from atebm.site.board import bounds, claims_in, counted, strip
-from atebm.site.page import page_of, write_site
+from atebm.site.page import page_of, training, write_site
 from atebm.site.pictures import COLUMNS, LARGEST, grid
 from atebm.site.seal import record_in, sealed_page
 from atebm.site.tables import inline, key, kind, number, of_markdown
@@ -519,3 +519,12 @@ def test_it_is_readable_and_fits_a_telephone(browser, built, scheme):
         assert len(contrasts) > 8 and [pair for pair in contrasts if pair[1] < 4.5] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert page.evaluate("document.body.scrollWidth") <= 360
+
+
+def test_a_training_that_was_too_short_to_be_logged_has_no_row(tmp_path):
+    log = tmp_path / "cifar10.0.csv"
+    log.write_text("iteration,K,auc\n")
+    assert training(log) is None
+    log.write_text("iteration,K,auc\n20,1,0.5\n40,2,0.75\n")
+    row = training(log) or {}
+    assert (row["run"], row["seed"], row["iterations"], row["K"], row["auc"]) == ("cifar10", "0", 40, 2, 0.75)
