@@ -40,7 +40,7 @@ def built(tmp_path_factory) -> Path:
     """A checkout's folder with results/, and in it a page that was built from them."""
     root = tmp_path_factory.mktemp("site")
     shutil.copytree(RESULTS, root / "results")
-    for name in ("src", "data", "README.md", "LICENSE"):
+    for name in ("src", "data", "README.md", "LICENSE", "ro-crate-metadata.json"):
         (root / name).symlink_to(REPOSITORY / name)
     (root / "results/index.html").write_text(page_of(root / "results"), encoding="utf-8")
     return root
