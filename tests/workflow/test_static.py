@@ -2,12 +2,14 @@
 
 import json
 import re
+from importlib import metadata
 
 import nbformat
 import pytest
 import yaml
 from conftest import REPOSITORY, checkout, planned, snakemake
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from atebm.artifacts import ARTIFACTS, ON_REQUEST, USUAL, is_table
 from atebm.settings import SETTINGS
@@ -35,6 +37,14 @@ def test_the_lock_is_exact_and_names_no_index():
     lines = (REPOSITORY / "requirements.lock").read_text().splitlines()
     assert all(str(Requirement(line).specifier).startswith("==") for line in lines)
     assert all(Requirement(line).url is None for line in lines)
+
+
+@pytest.mark.parametrize("python", ["3.11.2", "3.12.0"])  # Debian 12's, and the oldest of the next
+def test_every_pin_takes_the_pythons_that_are_promised(python):
+    lines = (REPOSITORY / "requirements.lock").read_text().splitlines()
+    names = [r.name for r in map(Requirement, lines) if r.marker is None or r.marker.evaluate()]
+    wanted = {name: metadata.metadata(name).get("Requires-Python") for name in names}
+    assert [name for name, spec in wanted.items() if spec and not SpecifierSet(spec).contains(python)] == []
 
 
 def test_dvc_lists_every_section_of_the_configuration():
