@@ -94,15 +94,14 @@ def devices() -> list[dict[str, Any]]:
         import torch
     except (ImportError, OSError):  # not installed, or its libraries are not
         return []
-    from .hardware import cpu_facts
+    from .hardware import described
 
     gpus = [
         {"device": f"cuda:{number}", "name": gpu.name, "memory_gb": gpu.total_memory / 1e9}
         for number, gpu in enumerate(map(torch.cuda.get_device_properties, range(torch.cuda.device_count())))
     ]
     mps = [{"device": "mps", "name": "Apple GPU", "memory_gb": None}] if torch.backends.mps.is_available() else []
-    name = cpu_facts().get("model name") or platform.processor() or platform.machine()
-    return [*gpus, *mps, {"device": "cpu", "name": name, "memory_gb": None}]
+    return [*gpus, *mps, {"device": "cpu", "name": described(torch.device("cpu")), "memory_gb": None}]
 
 
 def is_checkout(root: Path) -> bool:

@@ -29,6 +29,12 @@ def of_checkout(path: Path) -> str:
         raise ConfigError(f"there is no {path} here: run this in the folder of the checkout.") from None
 
 
+def bytes_in(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder and below; 0 where there is none."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it doesn't."""

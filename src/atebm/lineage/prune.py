@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..files import bytes_in
 from ..kinds import FILES
 from ..plan import Plan
 
@@ -30,7 +31,7 @@ def leftovers(plans: Iterable[Plan], root: Path) -> list[Leftover]:
         for path in (root / place).glob("*-????????*")
     }
     return [
-        Leftover(f"{kind}/{id}", paths, sum(size(path) for path in paths))
+        Leftover(f"{kind}/{id}", paths, sum(bytes_in(path) for path in paths))
         for kind, id in sorted(found - named)
         if (paths := paths_of(kind, id, root)) and not any(is_held(path) for path in paths if path.suffix == ".lock")
     ]
@@ -41,11 +42,6 @@ def paths_of(kind: str, id: str, root: Path) -> list[Path]:
     paths = [root / place.format(kind, id) for place in places]
     patterns = (f"work/locks/{kind}/{id}.*lock", f"logs/{kind}/{id}.*")
     return [path for path in paths if path.exists()] + [path for glob in patterns for path in sorted(root.glob(glob))]
-
-
-def size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def is_held(lock: Path) -> bool:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..files import bytes_in
 from ..freshness import CRATE, CRATE_FILE, MANIFEST, SITE, stale
 from ..kinds import FILES
 from ..plan import Plan
 from ..site.seal import PAGE
-from .prune import size
 
 ABOUT_ALL = {MANIFEST: "results/manifest.json", SITE: PAGE, CRATE: CRATE_FILE}
 
@@ -24,7 +24,7 @@ def status(plan: Plan, root: Path) -> dict[str, Any]:
             {
                 "step": f"{step.kind}/{step.id}",
                 "state": states[step.id],
-                "bytes": size(root / step.folder) if states[step.id] != "to do" else 0,
+                "bytes": bytes_in(root / step.folder) if states[step.id] != "to do" else 0,
             }
             for step in steps
         ],

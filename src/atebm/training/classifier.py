@@ -19,7 +19,7 @@ from ..data.stream import Stream, watched, whole
 from ..energy import Classifier
 from ..energy.released import adopt
 from ..errors import ResultError, StoppedError
-from ..files import room
+from ..files import bytes_in, room
 from ..hardware import device_name
 from ..job import Job, record_of
 from ..metrics.features import extract, of_classifier
@@ -134,9 +134,8 @@ def assure_finite(fit: Fit, what: str) -> None:
 
 def space(fit: Fit, job: Job) -> AbstractContextManager[None]:
     """Room for its states, of the weights and two numbers of Adam's for each, and for the weights of its end."""
-    there = sum(path.stat().st_size for path in job.checkpoints.glob("*"))
     size = (3 * STATES + 1) * size_of(fit.model)
-    return room(job.folder / "model.safetensors", size, "It goes on from what was saved.", there)
+    return room(job.folder / "model.safetensors", size, "It goes on from what was saved.", bytes_in(job.checkpoints))
 
 
 def shape_of(job: Job) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from ..energy import Confidence, Detector, Energy, confidence, load_logit_0, mod
 from ..energy.folding import frozen
 from ..energy.released import adopt
 from ..errors import ConfigError, ResultError, StoppedError
-from ..files import atomic, room
+from ..files import atomic, bytes_in, room
 from ..hardware import device_name, way
 from ..job import Job, record_of
 from ..progress import progress
@@ -290,8 +290,7 @@ def space(state: State, job: Job, total: int) -> AbstractContextManager[None]:
     copies = 1 + MOMENTS[run["optimizer"]["name"]] + (state.average is not None) + (run["monitor"] is not None)
     rows = total / LOG_EVERY + (total / run["monitor"]["every"] * len(run["monitor"]["steps"]) if run["monitor"] else 0)
     size = STATES * copies * weights + 2 * weights + int((STATES + 1) * rows * ROW)
-    there = sum(path.stat().st_size for path in job.checkpoints.glob("*"))
-    return room(job.folder, size, "It goes on from what was saved.", there)
+    return room(job.folder, size, "It goes on from what was saved.", bytes_in(job.checkpoints))
 
 
 @contextmanager
