@@ -71,9 +71,10 @@ def test_sigterm_stops_both_at_the_same_iteration(smoke, tmp_path):
     import torch
 
     from atebm.training.checkpoint import load_state
+    from atebm.training.interrupt import ASK_EVERY
 
     stopped = (load_state(job.checkpoints, torch.device("cpu")) or {"iteration": 0})["iteration"]
-    assert 0 < stopped < 400 and stopped % 20 == 0
+    assert 0 < stopped < 400 and stopped % ASK_EVERY == 0
 
 
 def test_batches_are_dealt_out_evenly():
