@@ -1,6 +1,6 @@
 """PGD with trained runs on images of one's own: sampling, translation, restoration, interpolation, composition."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,11 @@ def applied(
     step_size: float | None = None,
     start: dict[str, Any] = AS_THEY_ARE,
     mask: Path | None = None,
-) -> np.ndarray:
-    """Images after every step of PGD on the (sum of the) runs' f, uint8 (n, 1 + steps, H, W, C), from image files.
+    every_step: bool = False,
+) -> tuple[np.ndarray, int]:
+    """Images from image files by PGD on the (sum of the) runs' f, and how many steps.
+
+    uint8 (n, 2, H, W, C), before and after; with `every_step` (n, 1 + steps, H, W, C), which takes that much memory.
 
     Steps and step size are by default those of the run's sampler or, where `way` is denoising or inpainting, of its
     entry of `ascents`. `start` is a `config.Start`; with `mask`, an image, only pixels where it is white are changed.
@@ -52,20 +55,18 @@ def applied(
         raise ConfigError(f"runs of images of different shapes cannot be composed: {shapes}.")
     channels, side, _ = shapes[runs[0]]
     usual_steps, usual_size = usual(plan, runs[0], way, root)
-    settings = {
-        "steps": [0, steps or usual_steps],
-        "step_size": step_size or usual_size,
-        "quantise": "round",
-    }
+    steps = steps or usual_steps
+    settings = {"steps": [0, steps], "step_size": step_size or usual_size, "quantise": "round"}
     images = to_float(torch.stack([read(path, channels, side) for path in files]).to(device))
     starts, free = begin(images, start, plan.config.seed)
     if mask is not None:
         free = (read(mask, 1, side)[None].to(device) > 127).to(images.dtype)
         starts = torch.where(free > 0, HOLE["fill"], images)
     f = summed(models) if len(models) > 1 else models[0]
+    which, motion = (1, BATCH) if every_step else (0, 0)
     with frozen_all(models):
-        parts = [climb(f, models, starts[rows], free, settings, BATCH)[1] for rows in cuts(len(starts), BATCH)]
-    return np.concatenate(parts)
+        parts = [climb(f, models, starts[rows], free, settings, motion)[which] for rows in cuts(len(starts), BATCH)]
+    return np.concatenate(parts), steps
 
 
 def load(plan: Plan, run: str, root: Path, device: torch.device) -> Detector:
@@ -104,15 +105,20 @@ def names(files: Sequence[Path]) -> list[str]:
     return [stem if stems.count(stem) == 1 else path.name for path, stem in zip(files, stems, strict=True)]
 
 
+def refuse(paths: Iterable[Path]) -> None:
+    """Raise DataError where one is there already."""
+    for path in paths:
+        if path.exists():
+            raise DataError(f"{path} exists: name another folder with -o, or remove it.")
+
+
 def write(images: dict[str, np.ndarray], out: Path) -> None:
     """Write images by name to the folder `out`: (H, W, C) as .png, (frames, H, W, C) as .gif.
 
     Raises DataError, before anything is written, where one is there already.
     """
     paths = {out / f"{name}.{'png' if image.ndim == 3 else 'gif'}": image for name, image in images.items()}
-    for path in paths:
-        if path.exists():
-            raise DataError(f"{path} exists: name another folder with -o, or remove it.")
+    refuse(paths)
     out.mkdir(parents=True, exist_ok=True)
     for path, image in paths.items():
         if image.ndim == 4:

@@ -4,7 +4,7 @@ The models are not strict on purpose: YAML reads `5e-4` as a string and `--confi
 hashed into a step's digest are the resolved types.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import zip_longest
@@ -929,29 +929,33 @@ LIKE = "like"  # an entry's key that names another of its section, which it diff
 FAMILIES = ("tasks", "runs", "samplers", "ascents", "detection")  # the sections that have it
 
 
-def expanded(config: dict[str, Any]) -> dict[str, Any]:
+Place = Callable[[tuple[str, ...]], str]  # where the value at a path of keys is written, "config.yaml:12"
+
+
+def expanded(config: dict[str, Any], place: Place) -> dict[str, Any]:
     """`config` with every entry that is like another written out. Raises ConfigError for what cannot be.
 
     Scales and `--config` are merged before, so that an entry follows whatever the one it is like becomes at a scale.
     """
     families = {name: config[name] for name in FAMILIES if isinstance(config.get(name), dict)}
     return config | {
-        family: {name: _written_out(family, entries, name) for name in entries} for family, entries in families.items()
+        family: {name: _written_out(family, entries, name, place) for name in entries}
+        for family, entries in families.items()
     }
 
 
-def _written_out(family: str, entries: dict[str, Any], name: str, derived: tuple[str, ...] = ()) -> Any:
+def _written_out(family: str, entries: dict[str, Any], name: str, place: Place, derived: tuple[str, ...] = ()) -> Any:
     entry = entries[name]
     if not isinstance(entry, dict) or LIKE not in entry:
         return entry
-    base, place = str(entry[LIKE]), f"config.yaml: {family}.{name}.{LIKE}"
+    base, key = str(entry[LIKE]), f"{place((family, name, LIKE))}: {family}.{name}.{LIKE}"
     if base in (name, *derived):
-        raise ConfigError(f"{place} = {base!r}, which is like {name} itself.")
+        raise ConfigError(f"{key} = {base!r}, which is like {name} itself.")
     if base not in entries:
         hint = get_close_matches(base, entries, 1) or sorted(entries)
-        raise ConfigError(f"{place} names {base!r}, which {family} does not have. Did you mean {hint[0]}?")
+        raise ConfigError(f"{key} names {base!r}, which {family} does not have. Did you mean {hint[0]}?")
     own = {key: value for key, value in entry.items() if key != LIKE}
-    theirs = _written_out(family, entries, base, (name, *derived))
+    theirs = _written_out(family, entries, base, place, (name, *derived))
     if isinstance(theirs, dict):  # nobody released weights of a variant
         theirs = {key: value for key, value in theirs.items() if key != "weights"}
     return _over(theirs, own)
@@ -967,16 +971,16 @@ def _over(base: Any, own: Any) -> Any:
 # --- errors as sentences ----------------------------------------------------------------------------------------
 
 
-def resolve(config: dict[str, Any]) -> Config:
+def resolve(config: dict[str, Any], place: Place = lambda path: "config.yaml") -> Config:
     """The typed configuration of Snakemake's merged `config` dictionary.
 
-    Raises ConfigError with one sentence per mistake; unknown keys get a did-you-mean.
+    Raises ConfigError with one sentence per mistake, which says its `place`; unknown keys get a did-you-mean.
     """
     try:
-        return Config(**expanded(config))
+        return Config(**expanded(config, place))
     except ValidationError as error:
         mistakes = [mistake for mistake in error.errors() if not _is_inherited(mistake, error.errors(), config)]
-        raise ConfigError("\n".join(_sentence(mistake, config) for mistake in mistakes)) from None
+        raise ConfigError("\n".join(_sentence(mistake, config, place) for mistake in mistakes)) from None
 
 
 def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> bool:
@@ -990,34 +994,37 @@ def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> 
     return any(other["loc"] == base and other["type"] == mistake["type"] for other in mistakes)
 
 
-def _place(loc: tuple[int | str, ...], config: Any) -> str:
-    """Where a mistake is, in the user's own keys: pydantic puts the tag of a union (such as "small") into the path."""
-    kept, here = [], config
+def _path(loc: tuple[int | str, ...], config: Any) -> tuple[str, ...]:
+    """The user's own keys that lead to a mistake: pydantic puts the tag of a union (such as "small") among them."""
+    kept: list[str] = []
+    here = config
     for depth, (part, following) in enumerate(zip_longest(loc, loc[1:])):
         under = here.get(part) if isinstance(here, dict) else None
         leads_on = isinstance(here, dict) and part in here and (following is None or _has(under, following))
         if depth < 2 or leads_on or part not in _TAGS:  # section and entry may have the name of a tag
             kept.append(str(part))
             here = here[part] if isinstance(here, list) and isinstance(part, int) else under
-    return ".".join(kept)
+    return tuple(kept)
 
 
 def _has(value: Any, key: int | str) -> bool:
     return (isinstance(value, list) and isinstance(key, int)) or (isinstance(value, dict) and key in value)
 
 
-def _sentence(mistake: Any, config: dict[str, Any]) -> str:
-    place = _place(mistake["loc"], config)
-    if mistake["type"] == "extra_forbidden":
-        key = str(mistake["loc"][-1])
-        hint = get_close_matches(key, _known_keys(), 1)
-        return f"config.yaml: unknown key {place}." + (f" Did you mean {hint[0]}?" if hint else "")
-    if mistake["type"] == "missing":
-        return f"config.yaml: {place} is missing."
-    message = mistake["msg"].removeprefix("Value error, ")
-    if mistake["type"] == "value_error":  # one of the checks above, which say what and where themselves
-        return f"config.yaml: {place + ': ' if place else ''}{message.rstrip('?.')}{'?' if message[-1] == '?' else '.'}"
-    return f"config.yaml: {place} = {mistake['input']!r}: {message[0].lower()}{message[1:]}."
+def _sentence(mistake: Any, config: dict[str, Any], place: Place) -> str:
+    path = _path(mistake["loc"], config)
+    message, key = mistake["msg"].removeprefix("Value error, "), ".".join(path)
+    if mistake["type"] == "value_error":  # one of the checks above; those of several sections begin with a key
+        said = f"{key + ': ' if key else ''}{message.rstrip('?.')}{'?' if message[-1] == '?' else '.'}"
+        path = path or tuple(message.split()[0].rstrip(":").split("."))
+    elif mistake["type"] == "extra_forbidden":
+        hint = get_close_matches(path[-1], _known_keys(), 1)
+        said = f"unknown key {key}." + (f" Did you mean {hint[0]}?" if hint else "")
+    elif mistake["type"] == "missing":
+        said = f"{key} is missing."
+    else:
+        said = f"{key} = {mistake['input']!r}: {message[0].lower()}{message[1:]}."
+    return f"{place(path)}: {said}"
 
 
 def _known_keys() -> set[str]:

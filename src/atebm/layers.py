@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .config import FAMILIES, LIKE, Config, resolve
+from .config import FAMILIES, LIKE, Config, Place, resolve
 from .errors import ConfigError
 from .files import of_checkout
 
@@ -62,19 +62,42 @@ def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
         last = parse_config(list(overrides))
     except ValueError as error:
         raise ConfigError(f"--config {' '.join(overrides)}: {error}.") from None
-    texts = {BASE: of_checkout(root / BASE)}
-    scale = str(last.get("scale", parsed(BASE, texts[BASE]).get("scale")))
-    texts[scale_file(scale, root)] = (root / scale_file(scale, root)).read_text(encoding="utf-8")
-
+    scale = str(last.get("scale", parsed(BASE, of_checkout(root / BASE)).get("scale")))
+    texts = texts_of(scale, root)
     merged: dict[str, Any] = {}
-    origins: Origins = {}
     for file, text in texts.items():
         update_config(merged, parsed(file, text))
-        overlay(origins, lines(file, text))
     update_config(merged, last)
-    overlay(origins, ((path, Origin(COMMAND_LINE, 0, " ".join(overrides))) for path in leaves(last)))
-    config = resolve(merged)
-    return config, origins | inherited(merged, origins)
+    found = origins_of(texts, last, " ".join(overrides))
+    return resolve(merged, lambda path: place(path, found)), found | inherited(merged, found)
+
+
+def written(scale: str, last: dict[str, Any], root: Path) -> Place:
+    """For resolve(): where the values of a merged configuration stand, `last` being what no file of ours says."""
+    return lambda path: place(path, origins_of(texts_of(scale, root), last))  # read again only for a mistake
+
+
+def texts_of(scale: str, root: Path) -> dict[str, str]:
+    """What the files of a configuration hold, by name."""
+    own = scale_file(scale, root)
+    return {BASE: of_checkout(root / BASE), own: (root / own).read_text(encoding="utf-8")}
+
+
+def origins_of(texts: dict[str, str], last: dict[str, Any], overrides: str = "") -> Origins:
+    found: Origins = {}
+    for file, text in texts.items():
+        overlay(found, lines(file, text))
+    overlay(found, ((path, Origin(COMMAND_LINE, 0, overrides)) for path in leaves(last)))
+    return found
+
+
+def place(path: tuple[str, ...], origins: Origins) -> str:
+    """Where a value stands, or a section begins; of what is not there, its section. Names of files if in several."""
+    for n in range(len(path), -1, -1):
+        if found := [origin for known, origin in origins.items() if known[:n] == path[:n]]:
+            files = dict.fromkeys(origin.file for origin in found)
+            return str(min(found, key=lambda origin: origin.line)) if len(files) == 1 else " and ".join(files)
+    return BASE
 
 
 def inherited(merged: dict[str, Any], origins: Origins) -> Origins:

@@ -9,6 +9,9 @@ from atebm.config import resolve
 from atebm.errors import ConfigError
 from atebm.layers import load
 
+SMOKE = "workflow/scales/smoke.yaml"
+BOTH = f"config.yaml and {SMOKE}"
+
 
 @pytest.mark.parametrize("scale", ["smoke", "demo", "miniature", "paper"])
 def test_every_scale_resolves(scale):
@@ -130,6 +133,46 @@ def test_what_an_entry_takes_from_another_has_the_others_line():
     _, origins = load(REPOSITORY, ["scale=paper"])
     of_church = origins["runs", "church256", "augment", "p_data", "scale"]
     assert "[0.8, 1]" in of_church.text  # afhqcat256's, which is like celebahq256
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "overrides", "said"),
+    [
+        ("config.yaml", "    eps: 0.5 # P", "    eps: -1 # P", [], "config.yaml:{line}: runs.cifar10_ood.eps = -1: "),
+        (
+            "config.yaml",
+            "layer_gain: 4.0 # gives",
+            "gain: 4 # gives",
+            [],
+            "config.yaml:{line}: unknown key toy.first_gain.",
+        ),
+        ("config.yaml", "layer_gain: 4.0 # gives", "gain: 4 # gives", [], f"{BOTH}: toy.first_layer_gain is missing."),
+        (SMOKE, "    schedule: {", "    shcedule: {", [], SMOKE + ":{line}: unknown key runs.cifar10.shcedule."),
+        ("config.yaml", "", "", ["toy={k: 3}"], "--config: unknown key toy.k."),
+        ("config.yaml", "", "", ["metrics={n: 101}"], "--config: metrics.n = 101, but samplers.cifar10.n = 100"),
+        ("config.yaml", "", "", ["runs={a: {like: b}}"], "--config: runs.a.like names 'b', which runs does not have."),
+        (
+            "config.yaml",
+            "",
+            "",
+            ["runs={cifar10: {schedule: {K_start: 9}}}"],
+            f"{SMOKE} and --config: runs.cifar10.schedule: K_start 9 is larger than K_max 2.",
+        ),
+    ],
+)
+def test_a_mistake_is_found_where_it_is_written(tmp_path, file, old, new, overrides, said):
+    """A line of a file; where several hold what does not go together, all of them."""
+    for name in ("config.yaml", SMOKE):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        text = (REPOSITORY / name).read_text()
+        if name == file:
+            assert old in text
+            text = text.replace(old, new, 1)
+            line = text[: text.index(new)].count("\n") + 1
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, ["scale=smoke", *overrides])
+    assert any(sentence.startswith(said.format(line=line)) for sentence in str(error.value).splitlines()), error.value
 
 
 def test_another_kind_forgets_what_is_set_to_null():

@@ -171,7 +171,7 @@ def test_own_images_go_through_every_way(smoke, tmp_path):
     try:
         said = apply("sample", a, b, "--run", "celebahq256")
         assert "a.jpg: 32x24 squashed to 8x8" in said and made("a.png").shape == (8, 8)
-        refused = apply("translate", a, "--run", "celebahq256", code=1)
+        refused = apply("translate", a, "--run", "celebahq256", "--steps", "1000000000", code=1)  # before the work
         assert "OUT/a.png exists: name another folder" in refused
         apply("inpaint", str(tmp_path / "tiny.png"), "--run", "celebahq256", "--mask", str(tmp_path / "mask.png"))
         assert np.array_equal(made("tiny.png")[4:], tiny[4:]) and not np.array_equal(made("tiny.png")[:4], tiny[:4])
@@ -183,6 +183,8 @@ def test_own_images_go_through_every_way(smoke, tmp_path):
         assert sum(path.name.startswith("a_0") for path in (smoke / "OUT").iterdir()) == 4
         with Image.open(smoke / "OUT/a.gif") as animation:
             assert animation.n_frames == 4
+        apply("sample", a, "--run", "celebahq256", "--steps", "3")
+        assert np.array_equal(made("a.png"), made("a_003.png"))
         apply("compose", str(tmp_path / "mask.png"), "--run", "celebahq256", "--and", "church256")
         assert made("mask.png").shape == (8, 8)
     finally:
@@ -278,8 +280,14 @@ def test_the_literal_command_works_without_conda(smoke):
     ("change", "sentence"),
     [
         ("scale=huge", "error: there is no scale 'huge'; choose one of demo, fashion, miniature, paper, smoke."),
-        ('runs={"cifar10":{"stpe_size":1}}', "unknown key runs.cifar10.stpe_size. Did you mean step_size?"),
-        ('runs={"cifar10":{"step_size":-1}}', "runs.cifar10.step_size = '-1': input should be greater than 0."),
+        (
+            'runs={"cifar10":{"stpe_size":1}}',
+            "error: --config: unknown key runs.cifar10.stpe_size. Did you mean step_size?",
+        ),
+        (
+            'runs={"cifar10":{"step_size":-1}}',
+            "error: --config: runs.cifar10.step_size = '-1': input should be greater than 0.",
+        ),
     ],
 )
 def test_mistakes_stop_before_any_work(smoke, change, sentence):

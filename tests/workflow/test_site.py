@@ -23,6 +23,7 @@ from PIL import Image, ImageSequence
 from atebm.artifacts import USUAL
 from atebm.docs import ours_table2
 from atebm.errors import ResultError
+from atebm.lineage.verify import page_findings
 from atebm.site.board import bounds, claims_in, counted, strip
 from atebm.site.page import page_of, training, write_site
 from atebm.site.pictures import COLUMNS, LARGEST, grid
@@ -83,6 +84,22 @@ def test_the_committed_page_is_of_the_committed_results(built):
     assert text.rpartition("<!-- made from")[0] == present, "run: snakemake, and commit results/"
     sizes = [path.stat().st_size for path in [RESULTS / "index.html", *(RESULTS / "site").iterdir()]]
     assert sum(sizes) < LARGEST_PAGE
+
+
+def test_an_altered_board_of_claims_is_found(tmp_path):
+    """No manifest answers for it, since it is drawn on request: the page that shows it does."""
+    if json.loads((RESULTS / "manifest.json").read_text())["scale"] != "demo":
+        pytest.skip("results/ is not as committed")
+    shutil.copytree(RESULTS, tmp_path / "results")
+    findings, checked = page_findings(tmp_path)
+    assert findings == [] and checked == len(list((RESULTS / "site").iterdir())) + 4
+    for name in ("claims.csv", "claims.md", "notebooks/claims.html", "notebooks/claims.ipynb"):
+        path = tmp_path / "results" / name
+        original = path.read_bytes()
+        path.write_bytes(original.replace(b"0.", b"1.", 1))
+        (finding,) = page_findings(tmp_path)[0]
+        assert finding.startswith(f"altered  results/{name}: ")
+        path.write_bytes(original)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from atebm.config import resolve
 from atebm.data.folder import changed
 from atebm.errors import ConfigError
 from atebm.freshness import CRATE, CRATE_FILE, MANIFEST, SITE, request, request_file
-from atebm.layers import scale_file
+from atebm.layers import scale_file, written
 from atebm.kinds import FILES
 from atebm.plan import Plan
 from atebm.site import COMPARED, IMAGES
@@ -28,7 +28,8 @@ configfile: SCALE_FILE
 
 
 try:
-    PLAN = Plan(resolve(config))
+    # The first is Snakemake's merged configuration, the second what --config says in it, and --configfile.
+    PLAN = Plan(resolve(config, written(config["scale"], workflow.config_settings.overwrite_config, Path())))
 except ConfigError as error:
     sys.exit(f"error: {error}")
 for said in changed(PLAN.config, Path()):  # images of one's own that are not those that the scale was made for

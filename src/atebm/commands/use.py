@@ -163,22 +163,23 @@ def applied_to(
     **options: Any,
 ) -> None:
     """What the commands above share: read, climb, write, and say what was done."""
-    from ..applying import applied, names, resized, write
+    from ..applying import applied, names, refuse, resized, write
     from ..scoring import found
 
     files, plan = found(inputs), present_plan(config)
     count = options.get("start", {}).get("count")
     if count and len(files) % 2:
         raise ConfigError(f"{len(files)} images are no pairs: name as many again as are to be blended.")
-    frames = applied(plan, runs, files, Path(), pick(device), **options)
-    for line in resized(files, frames.shape[2]):
-        print(line)
     made = names(files)
     if count:
         pairs = [f"{a}_to_{b}" for a, b in zip(made[::2], made[1::2], strict=True)]
         made = [f"{pair}_{number:02}" for pair in pairs for number in range(count)]
+    refuse(out / f"{name}.{'gif' if every_step else 'png'}" for name in made)  # before the work, not after it
+    frames, done = applied(plan, runs, files, Path(), pick(device), every_step=every_step, **options)
+    for line in resized(files, frames.shape[2]):
+        print(line)
     images = dict(zip(made, frames if every_step else frames[:, -1], strict=True))
     if every_step:
         images |= {f"{name}_{step:03}": image for name in made for step, image in enumerate(images[name])}
     write(images, out)
-    print(f"{out}: {len(frames)} after {frames.shape[1] - 1} steps")
+    print(f"{out}: {len(frames)} after {done} steps")

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..artifacts import ON_REQUEST
 from ..data.folder import changed
 from ..files import is_sealed, sha256
-from ..freshness import CRATE_FILE, drawn_from, is_described, renderings, shows_the_manifest
+from ..freshness import CRATE_FILE, digest, drawn_from, is_described, renderings, shows_the_manifest
 from ..job import record_file
 from ..kinds import FILES
 from ..plan import Plan
@@ -39,9 +40,9 @@ def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]
     if manifest.exists():
         findings += results_findings(manifest, root)
         checked += 1 + len(manifest_files(manifest))
-        own, pictures = page_findings(root)
+        own, shown = page_findings(root)
         findings += [*own, *crate_findings(root)]
-        checked += 2 + pictures
+        checked += 2 + shown
     findings += stale_renderings(plan, root)
     findings += [f"stale    {said}" for said in changed(plan.config, root)]
     return findings, checked
@@ -83,9 +84,9 @@ def results_findings(manifest: Path, root: Path) -> Iterator[str]:
     if not is_sealed(manifest.read_text(encoding="utf-8", errors="replace")):
         yield f"altered  results/{manifest.name}: not as it was written; remove it and run snakemake again."
         return
-    for name, digest in manifest_files(manifest).items():
+    for name, sha in manifest_files(manifest).items():
         remedy = f"remove results/{name} and run snakemake again."
-        yield from file_findings(manifest.parent / name, digest, f"results/{name}", remedy)
+        yield from file_findings(manifest.parent / name, sha, f"results/{name}", remedy)
     for step, entry in json.loads(manifest.read_text(encoding="utf-8"))["steps"].items():
         record = record_file(root / "work" / step)
         text = record.read_text(encoding="utf-8", errors="replace") if record.exists() else ""
@@ -102,20 +103,27 @@ def crate_findings(root: Path) -> Iterator[str]:
 
 
 def page_findings(root: Path) -> tuple[list[str], int]:
-    """What is wrong with results/index.html, by the record that it carries, and how many pictures are its own."""
+    """What is wrong with results/index.html, by the record that it carries, and how many files that answers for."""
     remedy = f"remove {PAGE} and run snakemake again."
     if not (root / PAGE).exists():
         return [f"missing  {PAGE}: run snakemake again."], 0
     if (page := page_record(root)) is None:
         return [f"altered  {PAGE}: not as it was written; {remedy}"], 0
-    findings = [
-        finding
-        for name, digest in page["files"].items()
-        for finding in file_findings(root / "results" / name, digest, f"results/{name}", remedy)
-    ]
+    findings = files_findings(page["files"], root, remedy)
     if not findings and not shows_the_manifest(root):
         findings.append(f"stale    {PAGE}: made from another results/manifest.json; run snakemake again.")
-    return findings, len(page["files"])
+    board = page.get("board", {})
+    if page["plan"].get("claims") == {name: digest(root / f"results/plans/{name}.json") for name in ON_REQUEST}:
+        findings += files_findings(board, root, "remove results/claims.csv and run snakemake for it again.")
+    return findings, len(page["files"]) + len(board)
+
+
+def files_findings(digests: dict[str, str], root: Path, remedy: str) -> list[str]:
+    return [
+        finding
+        for name, sha in digests.items()
+        for finding in file_findings(root / "results" / name, sha, f"results/{name}", remedy)
+    ]
 
 
 def stale_renderings(plan: Plan, root: Path) -> Iterator[str]:

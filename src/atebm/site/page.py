@@ -77,7 +77,13 @@ def write_site(results: Path, request: Path) -> None:
     )
     page = page_of(results, plan["claims_present"])
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
-    made = {"plan": plan, "manifest": manifest["seal"], "files": {name: sha256(results / name) for name in pictures}}
+    board = (board_made(results) or {"files": []})["files"]  # which no manifest answers for
+    made = {
+        "plan": plan,
+        "manifest": manifest["seal"],
+        "files": {name: sha256(results / name) for name in pictures},
+        "board": {name: sha256(results / name) for name in board},
+    }
     write_text(results / "index.html", sealed_page(page, made))
 
 
