@@ -927,8 +927,6 @@ class Config(Section):
 
 LIKE = "like"  # an entry's key that names another of its section, which it differs from by its own keys alone
 FAMILIES = ("tasks", "runs", "samplers", "ascents", "detection")  # the sections that have it
-
-
 Place = Callable[[tuple[str, ...]], str]  # where the value at a path of keys is written, "config.yaml:12"
 
 

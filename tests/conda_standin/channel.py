@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -36,7 +37,9 @@ def write_python(channel: Path) -> None:
 
 
 def write_pip(channel: Path) -> None:
-    (wheel,) = Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")
+    # Debian, among others, keeps it elsewhere.
+    folder = sysconfig.get_config_var("WHEEL_PKG_DIR") or Path(ensurepip.__file__).with_name("_bundled")
+    (wheel,) = Path(folder).glob("pip-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
         files = {f"lib/{PYTHON}/site-packages/{name}": archive.read(name) for name in names}
