@@ -927,7 +927,8 @@ class Config(Section):
 
 LIKE = "like"  # an entry's key that names another of its section, which it differs from by its own keys alone
 FAMILIES = ("tasks", "runs", "samplers", "ascents", "detection")  # the sections that have it
-Place = Callable[[tuple[str, ...]], str]  # where the value at a path of keys is written, "config.yaml:12"
+# Where the value at a path of keys is written, "config.yaml:12". Asked of mistakes alone: it parses the files again.
+Place = Callable[[tuple[str, ...]], str]
 
 
 def expanded(config: dict[str, Any], place: Place) -> dict[str, Any]:
@@ -946,12 +947,13 @@ def _written_out(family: str, entries: dict[str, Any], name: str, place: Place, 
     entry = entries[name]
     if not isinstance(entry, dict) or LIKE not in entry:
         return entry
-    base, key = str(entry[LIKE]), f"{place((family, name, LIKE))}: {family}.{name}.{LIKE}"
+    base, path = str(entry[LIKE]), (family, name, LIKE)
     if base in (name, *derived):
-        raise ConfigError(f"{key} = {base!r}, which is like {name} itself.")
+        raise ConfigError(f"{place(path)}: {'.'.join(path)} = {base!r}, which is like {name} itself.")
     if base not in entries:
         hint = get_close_matches(base, entries, 1) or sorted(entries)
-        raise ConfigError(f"{key} names {base!r}, which {family} does not have. Did you mean {hint[0]}?")
+        said = f"{'.'.join(path)} names {base!r}, which {family} does not have. Did you mean {hint[0]}?"
+        raise ConfigError(f"{place(path)}: {said}")
     own = {key: value for key, value in entry.items() if key != LIKE}
     theirs = _written_out(family, entries, base, place, (name, *derived))
     if isinstance(theirs, dict):  # nobody released weights of a variant

@@ -175,6 +175,16 @@ def test_a_mistake_is_found_where_it_is_written(tmp_path, file, old, new, overri
     assert any(sentence.startswith(said.format(line=line)) for sentence in str(error.value).splitlines()), error.value
 
 
+def test_places_are_looked_for_only_where_there_are_mistakes():
+    """It takes a second, and every job of a workflow reads the configuration."""
+    asked = []
+    resolve(configuration("demo"), lambda path: asked.append(path) or "")
+    assert asked == []
+    with pytest.raises(ConfigError):
+        resolve(configuration("demo", seed=-1), lambda path: asked.append(path) or "")
+    assert asked == [("seed",)]
+
+
 def test_another_kind_forgets_what_is_set_to_null():
     config = typed("paper", runs={"cifar10": {"optimizer": {"name": "sgd", "momentum": 0.9, "betas": None}}})
     assert config.runs["cifar10"].optimizer.model_dump() == {"name": "sgd", "lr": 5e-4, "momentum": 0.9}
