@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ SECRETS = {  # of the environment that `computed` is made in, as machines have t
     "WANDB_API_KEY": "{}",
     "SSH_AUTH_SOCK": "/run/{}",
 }
+# For unpacking archives that tests have made: the filter that Python wants from 3.12 on, and has from 3.11.4 on.
+UNPACKED: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 # What a checkout needs to run the workflow; .git, .venv and what was computed stay behind.
 CHECKOUT = ("config.yaml", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "workflow", "src", "notebooks", "data")
 CHECKOUT += ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")  # which the crate lists

@@ -20,7 +20,7 @@ import pytest
 import scipy.io
 import torchvision
 from archive_builders import cifar, encoded, idx, lmdb_zip, pixels, python3, tar, zipped
-from conftest import planned, typed, write_specs
+from conftest import UNPACKED, planned, typed, write_specs
 from PIL import Image, ImageOps
 from torchvision.datasets import ImageFolder
 
@@ -75,7 +75,7 @@ def resized(folder: Path, size: int, how: Image.Resampling) -> tuple[list[np.nda
 @pytest.mark.parametrize("kind", [10, 100])
 def test_cifar_is_what_torchvision_reads(folder, documented, unchecked, kind):
     path = documented(cifar(folder / f"cifar-{kind}-python.tar.gz", kind))
-    shutil.unpack_archive(path, folder.parent, filter="data")
+    shutil.unpack_archive(path, folder.parent, **UNPACKED)
     reader = {10: unchecked.CIFAR10, 100: unchecked.CIFAR100}[kind]
     for split, count in (("train", 15 if kind == 10 else 3), ("held_out", 3)):
         images, labels, record = prepared(folder, f"cifar{kind}", split, 32, count)

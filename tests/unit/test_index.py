@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from archive_builders import imagenet_devkit, imagenet_train, imagenet_val
-from conftest import planned, write_specs
+from conftest import UNPACKED, planned, write_specs
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
@@ -83,7 +83,7 @@ def test_the_validation_set_has_the_devkits_labels(folder, documented, unchecked
     unchecked.imagenet.parse_devkit_archive(folder)
     _, wnids = torch.load(folder / "meta.bin")
     val = folder / "ILSVRC2012_img_val"
-    shutil.unpack_archive(path, folder.parent / "flat", filter="data")
+    shutil.unpack_archive(path, folder.parent / "flat", **UNPACKED)
     if layout == "flat folder":
         (folder.parent / "flat").rename(val)
     elif layout == "folder per class":

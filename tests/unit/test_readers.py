@@ -16,6 +16,7 @@ import scipy.io
 import torch
 import torchvision
 from archive_builders import cifar, encoded, imagenet_devkit, imagenet_train, pixels, python2, python3, tar, zipped
+from conftest import UNPACKED
 from PIL import Image
 from torchvision import transforms as theirs
 
@@ -29,7 +30,7 @@ from atebm.errors import DataError
 @pytest.mark.parametrize("kind", [10, 100])
 def test_cifar_is_what_torchvision_reads(tmp_path, unchecked, kind, dump):
     archive = cifar(tmp_path / "cifar.tar.gz", kind, dump=dump)
-    shutil.unpack_archive(archive, tmp_path, filter="data")
+    shutil.unpack_archive(archive, tmp_path, **UNPACKED)
     reader = {10: unchecked.CIFAR10, 100: unchecked.CIFAR100}[kind]
     for split, count in (("train", 15 if kind == 10 else 3), ("held_out", 3)):
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of numpy.core
@@ -136,7 +137,7 @@ def assert_as_in_folder(found: images.Pictures, folder: Path) -> None:
 @pytest.mark.parametrize(("make", "read"), [(zipped, images.zip_pictures), (tar, images.tar_pictures)])
 def test_a_zip_or_tar_of_images_is_what_imagefolder_reads(tmp_path, files, make, read):
     archive = make(tmp_path / f"set.{read.__name__[:3]}", files)
-    shutil.unpack_archive(archive, tmp_path / "out", **({"filter": "data"} if make is tar else {}))
+    shutil.unpack_archive(archive, tmp_path / "out", **(UNPACKED if make is tar else {}))
     assert_as_in_folder(read(archive, "train/*/*", 5), tmp_path / "out/set/train")
     assert [name for name, _ in read(archive, "*.JPEG", 1).named()] == ["set/train/a-b/1.JPEG"]
     with pytest.raises(DataError, match=r"set\....: it holds 5 images where 5153 belong"):

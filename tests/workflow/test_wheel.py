@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, UNPACKED
 from packaging.metadata import Metadata
 
 BULK = (".venv", ".git", ".snakemake", "work", "logs", "__pycache__", ".peers", "*.egg-info", "archives")
@@ -45,7 +45,7 @@ def unpacked(built, tmp_path_factory) -> Path:
     """The sdist's one folder."""
     folder = tmp_path_factory.mktemp("sdist")
     with tarfile.open(built[0]) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **UNPACKED)
     (only,) = folder.iterdir()
     return only
 
