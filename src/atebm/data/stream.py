@@ -286,10 +286,11 @@ def watched() -> Iterator[None]:
     """Turn the death of a worker, which torch reports wherever the block happens to be, into a DataError."""
     try:
         yield
-    except (RuntimeError, ConnectionError) as error:  # the latter where its batch was on the way
+    except (RuntimeError, ConnectionError, EOFError) as error:  # the last two where its batch was on the way
         if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(
-            f"a process that reads images was ended from outside ({str(error).strip().splitlines()[0]}), most often "
+            f"a process that reads images was ended from outside ({said}), most often "
             "for want of memory, or of shared memory in a container (docker run --shm-size=2g). Run it again."
         ) from None
