@@ -1,12 +1,13 @@
 """The table of contents: every figure and table that is drawn, and the steps it is drawn from.
 
-A new one is a line here, a notebook `notebooks/<id>.ipynb` and a function of the same name in `report/`.
+A new one is a line here, a notebook `notebooks/<id>.ipynb` and a function of the same name in `report/`. The first
+line of its docstring is its title, in which `{cifar10}` stands for a task's data as the scale has them.
 What a table shows of the configuration itself, without any step, is in settings.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,23 +20,23 @@ def fig1(plan: Plan) -> list[Step]:
 
 
 def fig2(plan: Plan) -> list[Step]:
-    """Fig. 2: R1 regularization and pre-training on CelebA-HQ, by the FID in the course of training."""
+    """Fig. 2: R1 regularization and pre-training on {celebahq256}, by the {distance} in the course of training."""
     return curves(plan, *PRETRAINED_OR_NOT)
 
 
 def fig3(plan: Plan) -> list[Step]:
-    """Fig. 3: FID on CIFAR-10 with models trained with more and less diverse p_0, from the same source images."""
+    """Fig. 3: {distance} on {cifar10} of models trained with more and less diverse p_0, from the same source images."""
     return qualities(plan, "cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest")
 
 
 def fig4(plan: Plan) -> list[Step]:
-    """Fig. 4: FID on CIFAR-10 with Algorithm 1 at several K."""
+    """Fig. 4: {distance} on {cifar10} with Algorithm 1 at several K."""
     runs = ("K_one", "K_fifth", "K_two_fifths", "K_three_fifths", "K_max")
     return qualities(plan, *(f"cifar10_{run}" for run in runs))
 
 
 def fig5(plan: Plan) -> list[Step]:
-    """Fig. 5: progressive training and training with fixed K on CIFAR-10, by the FID in the course of training."""
+    """Fig. 5: progressive training and fixed K on {cifar10}, by the {distance} in the course of training."""
     return curves(plan, "cifar10", "cifar10_K_max", "cifar10_K_fifth")
 
 
@@ -46,12 +47,12 @@ def stability(plan: Plan) -> list[Step]:
 
 
 def fig6(plan: Plan) -> list[Step]:
-    """Fig. 6: source images and generated images on CelebA-HQ, AFHQ-CAT and LSUN Church."""
+    """Fig. 6: source images and samples: {celebahq256}; {afhqcat256}; {church256}."""
     return [step for run in TASKS_256 for step in sampled(plan, run)]
 
 
 def fig7(plan: Plan) -> list[Step]:
-    """Fig. 7: image-to-image translation, CelebA-HQ and AFHQ-CAT both ways."""
+    """Fig. 7: image-to-image translation both ways: {celebahq256}; {afhqcat256}."""
     return [plan.ascent(name, plan.config.seed) for name in TRANSLATIONS[:2]]
 
 
@@ -61,100 +62,100 @@ def figS1(plan: Plan) -> list[Step]:
 
 
 def figS2(plan: Plan) -> list[Step]:
-    """Fig. S2: uncurated CIFAR-10 samples, here over the source images they started from."""
+    """Fig. S2: uncurated samples over the source images they started from: {cifar10}."""
     sample, sources = sampled(plan, "cifar10")
     motion = plan.ascent("cifar10_trajectory", plan.config.seed)
     return [sample, sources, plan.features(sample, plan.config.metrics.n), motion]
 
 
 def figS3(plan: Plan) -> list[Step]:
-    """Fig. S3: nearest training images of CIFAR-10 samples, in pixels and in features."""
+    """Fig. S3: nearest training images of samples, in pixels and in features: {cifar10}."""
     return searched(plan, "cifar10")
 
 
 def figS4(plan: Plan) -> list[Step]:
-    """Fig. S4: uncurated CelebA-HQ 256 samples."""
+    """Fig. S4: uncurated samples: {celebahq256}."""
     return uncurated(plan, "celebahq256")
 
 
 def figS5(plan: Plan) -> list[Step]:
-    """Fig. S5: uncurated CelebA-HQ 256 samples from blurred source images."""
+    """Fig. S5: uncurated samples from blurred source images: {celebahq256}."""
     return [*uncurated(plan, "celebahq256_blurred"), plan.quality("celebahq256", plan.config.seed)]
 
 
 def figS6(plan: Plan) -> list[Step]:
-    """Fig. S6: uncurated AFHQ-CAT 256 samples."""
+    """Fig. S6: uncurated samples: {afhqcat256}."""
     return uncurated(plan, "afhqcat256")
 
 
 def figS7(plan: Plan) -> list[Step]:
-    """Fig. S7: uncurated LSUN-Church 256 samples."""
+    """Fig. S7: uncurated samples: {church256}."""
     return uncurated(plan, "church256")
 
 
 def figS8(plan: Plan) -> list[Step]:
-    """Fig. S8: nearest training images of CelebA-HQ 256 samples."""
+    """Fig. S8: nearest training images of samples: {celebahq256}."""
     return searched(plan, "celebahq256")
 
 
 def figS9(plan: Plan) -> list[Step]:
-    """Fig. S9: nearest training images of AFHQ-CAT 256 samples."""
+    """Fig. S9: nearest training images of samples: {afhqcat256}."""
     return searched(plan, "afhqcat256")
 
 
 def figS10(plan: Plan) -> list[Step]:
-    """Fig. S10: nearest training images of LSUN-Church 256 samples."""
+    """Fig. S10: nearest training images of samples: {church256}."""
     return searched(plan, "church256")
 
 
 def figS11(plan: Plan) -> list[Step]:
-    """Fig. S11: interpolation between source images on CelebA-HQ 256."""
+    """Fig. S11: interpolation between source images: {celebahq256}."""
     return [plan.ascent("celebahq256_interpolation", plan.config.seed)]
 
 
 def figS12(plan: Plan) -> list[Step]:
-    """Fig. S12: interpolation between source images on AFHQ-CAT 256."""
+    """Fig. S12: interpolation between source images: {afhqcat256}."""
     return [plan.ascent("afhqcat256_interpolation", plan.config.seed)]
 
 
 def figS13(plan: Plan) -> list[Step]:
-    """Fig. S13: interpolation between source images on LSUN-Church 256."""
+    """Fig. S13: interpolation between source images: {church256}."""
     return [plan.ascent("church256_interpolation", plan.config.seed)]
 
 
 def figS14(plan: Plan) -> list[Step]:
-    """Fig. S14: intermediate results of generation on CelebA-HQ 256, with the distance after each number of steps."""
+    """Fig. S14: intermediate results, with the {distance} after each number of steps: {celebahq256}."""
     return [plan.ascent("celebahq256_trajectory", plan.config.seed)]
 
 
 def figS15(plan: Plan) -> list[Step]:
-    """Fig. S15: intermediate results of generation on AFHQ-CAT 256, likewise."""
+    """Fig. S15: intermediate results, with the {distance} after each number of steps: {afhqcat256}."""
     return [plan.ascent("afhqcat256_trajectory", plan.config.seed)]
 
 
 def figS16(plan: Plan) -> list[Step]:
-    """Fig. S16: intermediate results of generation on LSUN-Church 256, likewise."""
+    """Fig. S16: intermediate results, with the {distance} after each number of steps: {church256}."""
     return [plan.ascent("church256_trajectory", plan.config.seed)]
 
 
 def figS17(plan: Plan) -> list[Step]:
-    """Fig. S17: composition, samples of the sum of the CelebA-HQ and the AFHQ-CAT model's f."""
+    """Fig. S17: composition, samples of the sum of two models' f: {celebahq256}; {afhqcat256}."""
     alone = [plan.sample(run, plan.config.seed, "best") for run in ("celebahq256", "afhqcat256")]
     return [plan.ascent("celebahq256_and_afhqcat256", plan.config.seed), *alone]
 
 
 def figS18(plan: Plan) -> list[Step]:
-    """Fig. S18: denoising and inpainting on CelebA-HQ 256."""
+    """Fig. S18: denoising and inpainting: {celebahq256}."""
     return restored(plan, "celebahq256")
 
 
 def figS19(plan: Plan) -> list[Step]:
-    """Fig. S19: denoising and inpainting on AFHQ-CAT 256."""
+    """Fig. S19: denoising and inpainting: {afhqcat256}."""
     return restored(plan, "afhqcat256")
 
 
 def figS20(plan: Plan) -> list[Step]:
-    """Fig. S20: uncurated image translation, and from cats to churches."""
+    """Fig. S20: uncurated image translation in three directions: {celebahq256}; {afhqcat256}; {church256}."""
     return [plan.ascent(name, plan.config.seed) for name in TRANSLATIONS]
 
 
@@ -169,9 +170,10 @@ def table1(plan: Plan) -> list[Step]:
 
 
 def table2(plan: Plan) -> list[Step]:
-    """Table 2: IS and FID on CIFAR-10."""
+    """Table 2: {score} and {distance} on {cifar10}."""
     task = plan.task("cifar10")
-    images = [plan.sample("cifar10", seed, which) for seed in plan.seeds for which in ("best", "last")]
+    kept = ("best", "last") if plan.config.runs["cifar10"].weights == "trained" else ("best",)  # one file was released
+    images = [plan.sample("cifar10", seed, which) for seed in plan.seeds for which in kept]
     images += [plan.data(task.sources), plan.data(task.held_out)]
     names = ["frechet", "inception_score"]
     if plan.config.extractors[plan.config.metrics.extractor].kind == "classifier":
@@ -182,7 +184,7 @@ def table2(plan: Plan) -> list[Step]:
 
 
 def table3(plan: Plan) -> list[Step]:
-    """Table 3: FID on CelebA-HQ 256, AFHQ-CAT and LSUN Church, the last at two resolutions."""
+    """Table 3: {distance} on {celebahq256}; {afhqcat256}; {church256}, the last at two resolutions."""
     steps = []
     for run in TASKS_256:
         task = plan.task(run)
@@ -212,32 +214,32 @@ def tableS3(plan: Plan) -> list[Step]:
 
 def tableS4(plan: Plan) -> list[Step]:
     """Table S4: sample generation settings."""
-    return []
+    return selecting(plan, PAPER_TASKS)
 
 
 def tableS5(plan: Plan) -> list[Step]:
     """Table S5: number of update steps, in training and sampling."""
-    return []
+    return selecting(plan, PAPER_TASKS[:2])
 
 
 def tableS6(plan: Plan) -> list[Step]:
-    """Table S6: wall-clock time to generate 50 CIFAR-10 samples with 32 steps."""
+    """Table S6: wall-clock time to generate 50 samples with 32 steps: {cifar10}."""
     return [plan.timing("cifar10")]
 
 
 def tableS7(plan: Plan) -> list[Step]:
-    """Table S7: FID of samples of one model by different numbers of steps and step sizes, at the same product."""
+    """Table S7: {distance} of samples of one model by steps and step size, at the same product."""
     return [plan.quality(sampler, seed) for sampler in EQUAL_PRODUCTS for seed in plan.seeds]
 
 
 def table4(plan: Plan) -> list[Step]:
-    """Table 4: out-of-distribution detection on CIFAR-10, standard and worst case, baselines trained here."""
+    """Table 4: out-of-distribution detection on {cifar10}, standard and worst case, baselines trained here."""
     logs = [plan.train(run, seed) for run in DETECTORS for seed in plan.seeds]
     return [*(plan.worst_case(run, seed) for run in DETECTORS for seed in plan.seeds), *logs]
 
 
 def tableS8(plan: Plan) -> list[Step]:
-    """Table S8: out-of-distribution detection on the 256x256 data sets, standard and worst case."""
+    """Table S8: out-of-distribution detection by the models of {celebahq256}; {afhqcat256}; {church256}."""
     return [plan.worst_case(run, seed) for run in TASKS_256 for seed in plan.seeds]
 
 
@@ -247,7 +249,7 @@ def ood_curves(plan: Plan) -> list[Step]:
     for run in DETECTORS:
         radii, *_ = plan.sweeps(run, plan.config.seed)
         steps += [plan.worst_case(run, plan.config.seed), radii]
-    return steps
+    return [*steps, plan.train("cifar10_max_likelihood_langevin", plan.config.seed)]  # whether it diverged
 
 
 def ood_scores(plan: Plan) -> list[Step]:
@@ -269,10 +271,11 @@ def ood_masking(plan: Plan) -> list[Step]:
 
 
 def picture_checks(plan: Plan) -> list[Step]:
-    """Picture checks: whether restoration, translation and samples do what their pictures suggest, by numbers."""
-    tried = [step for run in ("celebahq256", "afhqcat256") for step in restored(plan, run) if step.kind == "ascent"]
+    """Picture checks: restoration, translation and memorisation in numbers, beside what trivial means do."""
+    tried = [step for run in ("celebahq256", "afhqcat256") for step in restored(plan, run)]
     tried += [plan.ascent(name, plan.config.seed) for name in TRANSLATIONS]
-    return [*tried, *(plan.neighbours(run, plan.config.seed) for run in ("cifar10", *TASKS_256))]
+    tried += [plan.quality(run, plan.config.seed) for run in TASKS_256]  # how far ordinary samples are
+    return [*tried, *(plan.neighbours(run, plan.config.seed) for run in PAPER_TASKS)]
 
 
 def claims(plan: Plan) -> list[Step]:
@@ -280,7 +283,7 @@ def claims(plan: Plan) -> list[Step]:
     seeds = range(plan.config.seed, plan.config.seed + plan.config.claims.seeds)
     sampled = [*PRETRAINED_OR_NOT, *EQUAL_PRODUCTS, "celebahq256_blurred", "celebahq256_short", "celebahq256_long"]
     sampled += ["cifar10", "cifar10_p0_narrowest", "cifar10_K_one", "cifar10_K_max"]
-    trained = ("cifar10", "cifar10_K_max", "cifar10_max_likelihood", "cifar10_binary_at")
+    trained = ("cifar10", "cifar10_K_max", *STABILITY)
     detected = ("cifar10_ood", "cifar10_ood_plain", "cifar10_ood_oe")
     # seed by seed, so that a board of more seeds is at first one of fewer
     of_runs = [
@@ -294,6 +297,11 @@ def claims(plan: Plan) -> list[Step]:
     ]
     activation = plan.config.minimax.activation
     return [*of_runs, plan.toy(activation, len(seeds)), plan.minimax(len(seeds))]
+
+
+def selecting(plan: Plan, runs: Iterable[str]) -> list[Step]:
+    """Samples of the first seed whose number of steps training selects: what was used is known after it only."""
+    return [plan.sample(run, plan.config.seed, "best") for run in runs if plan.config.samplers[run].steps == "selected"]
 
 
 def curves(plan: Plan, *runs: str) -> list[Step]:
@@ -335,6 +343,7 @@ def restored(plan: Plan, run: str) -> list[Step]:
 
 # What several artifacts use
 TASKS_256 = ("celebahq256", "afhqcat256", "church256")
+PAPER_TASKS = ("cifar10", *TASKS_256)  # their runs and samplers have the same names
 TRANSLATIONS = ("afhqcat256_from_celebahq256", "celebahq256_from_afhqcat256", "church256_from_afhqcat256")
 DETECTORS = (
     "cifar10_ood",
@@ -345,6 +354,7 @@ DETECTORS = (
     "cifar10_max_likelihood_langevin",
 )
 WITH_AND_WITHOUT = DETECTORS[:2]  # adversarial training, at equal iterations
+STABILITY = ("cifar10_max_likelihood", "cifar10_binary_at", "cifar10_max_likelihood_small_lr")  # on the claims board
 PRETRAINED_OR_NOT = ("celebahq256", "celebahq256_r1_0", "celebahq256_scratch", "celebahq256_scratch_r1_0")
 EQUAL_PRODUCTS = tuple(  # of steps and step size
     f"{run}_{way}" for run in ("cifar10", "celebahq256") for way in ("small_steps", "middle_steps", "large_steps")
@@ -409,6 +419,14 @@ def is_table(artifact: str) -> bool:
     return artifact.startswith("table") or artifact in ("claims", "ood_masking", "picture_checks")
 
 
-def titled(artifact: str) -> str:
-    """The number and title of an artifact: the first line of its function's docstring."""
-    return (ARTIFACTS[artifact].__doc__ or artifact).splitlines()[0].rstrip(".")
+def label(artifact: str) -> str:
+    """Return an artifact's number, "Table 2"."""
+    return (ARTIFACTS[artifact].__doc__ or artifact).partition(":")[0]
+
+
+def titled(artifact: str, words: Mapping[str, str]) -> str:
+    """Return an artifact's number and title: the first line of its function's docstring, with the scale's `words`.
+
+    These are `Plan.words`: each task's data and what it stands in for, and what the scale measures in place of FID.
+    """
+    return (ARTIFACTS[artifact].__doc__ or artifact).splitlines()[0].rstrip(".").format_map(words)

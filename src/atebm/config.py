@@ -56,7 +56,14 @@ class Kind(Section):
 # --- image sets -------------------------------------------------------------------------------------------------
 
 
-class FashionMnist(Section):
+class Images(Section):
+    """What every image set has."""
+
+    # what its images are, in captions, rows and legends; null: as its reader describes them. It is in no digest
+    title: Annotated[str | None, Paper("ours")] = Field(default=None, exclude=True)
+
+
+class FashionMnist(Images):
     """The embedded test split of Fashion-MNIST: 28x28 grey, padded to 32x32, resized to `size`."""
 
     paper = Paper("ours: a stand-in")
@@ -70,7 +77,7 @@ class FashionMnist(Section):
         return self.held_out if self.split == "held_out" else 10_000 - self.held_out
 
 
-class Photographs(Section):
+class Photographs(Images):
     """Random crops of photographs that ship inside Python packages (data/embedded/photographs.csv)."""
 
     paper = Paper("ours: a stand-in")
@@ -100,7 +107,7 @@ class ColourPhotographs(Photographs):
     reader: Literal["colour_photographs"]  # type: ignore[assignment]
 
 
-class Folder(Section):
+class Folder(Images):
     """Image files of one's own, which `atebm own` has looked at: some of them, in a random order, of one size."""
 
     paper = Paper("your own images")
@@ -127,7 +134,7 @@ class Folder(Section):
         return self
 
 
-class Archive(Section):
+class Archive(Images):
     """A public archive of the paper (data/README.md lists source, licence and access of each)."""
 
     paper = Paper("supplement 3, datasets; Table S4")
@@ -142,7 +149,7 @@ class Archive(Section):
         return self.count
 
 
-class ImageIndex(Section):
+class ImageIndex(Images):
     """Where each image file of a public archive lies: a set that is too large for an array, of images of all sizes."""
 
     paper = Paper("supplement 3, datasets")
@@ -156,7 +163,7 @@ class ImageIndex(Section):
         return self.count
 
 
-class TinyImages(Section):
+class TinyImages(Images):
     """Images drawn at random from 80 Million Tiny Images, for those who hold that withdrawn set, without CIFAR's."""
 
     paper = Paper("supplement 3, datasets; Table S4")
@@ -170,7 +177,7 @@ class TinyImages(Section):
         return self.n
 
 
-class Drawn(Section):
+class Drawn(Images):
     """Images drawn at random, without replacement, from another set, and frozen."""
 
     paper = Paper("Sec. 5.1, sources; supplement 3, evaluation metrics")
@@ -189,7 +196,7 @@ class Drawn(Section):
         return self.n
 
 
-class Noise(Section):
+class Noise(Images):
     """Uniform noise, in whole grey levels as all images are stored (the authors' is not rounded)."""
 
     paper = Paper("Tables 4 and S8")
@@ -204,7 +211,7 @@ class Noise(Section):
         return self.n
 
 
-class Digits(Section):
+class Digits(Images):
     """The handwritten digits that ship with scikit-learn, 8x8 grey, resized to `size`."""
 
     paper = Paper("ours: a stand-in")
@@ -216,8 +223,8 @@ class Digits(Section):
         return 1797
 
 
-class OfClasses(Section):
-    """The images of some classes of another set: what plays a task of its own at small scales."""
+class OfClasses(Images):
+    """The images of some classes of another set: they stand in for a task's own data at small scales."""
 
     paper = Paper("ours: a stand-in")
     reader: Literal["classes"]
@@ -250,8 +257,7 @@ class Task(Section):
     """A target distribution and the sets around it; all names point into `sets`."""
 
     paper = Paper("Sec. 5; supplement 3, datasets")
-    title: str  # what the paper calls it
-    played_by: str  # what it is at this scale, for captions and tables
+    title: str  # what the paper calls its data; where p_data has another title, p_data stands in for it
     p_data: str
     held_out: str  # real images that no training sees
     p_0: str
@@ -774,6 +780,30 @@ class Config(Section):
             return self.size_of(spec.of)
         return None if isinstance(spec, ImageIndex) else spec.size
 
+    def title_of(self, name: str) -> str:
+        """Say in words what the images of a set are, such as "crops of 3 photographs"."""
+        spec = self.sets[name]
+        if spec.title is not None:
+            return spec.title
+        match spec:
+            case FashionMnist():
+                return f"Fashion-MNIST {spec.size}x{spec.size}"
+            case Photographs():
+                return f"crops of {len(spec.photographs)} photograph{'s' * (len(spec.photographs) > 1)}"
+            case Folder():
+                return f"images of {spec.folder}"
+            case TinyImages():
+                return "80 Million Tiny Images"
+            case Drawn():
+                return self.title_of(spec.of)
+            case Noise():
+                return "uniform noise"
+            case Digits():
+                return "handwritten digits"
+            case OfClasses():
+                return f"{', '.join(spec.classes)} of {self.title_of(spec.of)}"
+        return spec.archive
+
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
         for where, name, section in self._references():
@@ -1028,9 +1058,13 @@ def _sentence(mistake: Any, config: dict[str, Any], place: Place) -> str:
 
 
 def _known_keys() -> set[str]:
-    return {
-        name for section in (*Section.__subclasses__(), *Kind.__subclasses__()) for name in section.model_fields
-    } | {LIKE}
+    return {name for section in _sections(Section) for name in section.model_fields} | {LIKE}
+
+
+def _sections(base: type[Section]) -> Iterator[type[Section]]:
+    for section in base.__subclasses__():
+        yield section
+        yield from _sections(section)
 
 
 _TAGS = {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from .artifacts import ARTIFACTS, titled
+from .artifacts import ARTIFACTS
 from .data.sources import Source, files_of, find, sources
 from .errors import ResultError
 from .files import canonical, of_checkout, sha256, write_text
@@ -308,7 +308,7 @@ def renderings(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[str]:
         used = [*map(left, (folder.removeprefix("work/") for folder in entry["steps"]))]
         used += refer([f"notebooks/{artifact}.ipynb"])
         made = refer(f"results/{file}" for file in entry["files"])
-        yield act(crate, f"render/{artifact}", "render", used, made, what=titled(artifact))
+        yield act(crate, f"render/{artifact}", "render", used, made, what=entry["title"])
     summary = ["results/manifest.json", *(f"results/{file}" for file in manifest["summary"])]
     plans = refer(f"results/plans/{artifact}.json" for artifact in manifest["artifacts"])
     yield act(crate, MANIFEST, MANIFEST, plans, refer(summary))

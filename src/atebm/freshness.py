@@ -15,7 +15,7 @@ from typing import Any
 
 from .artifacts import ON_REQUEST
 from .files import canonical, sha256, write_if_changed
-from .plan import Plan
+from .plan import Plan, Step
 from .settings import SETTINGS
 from .site.seal import page_record
 
@@ -68,8 +68,9 @@ def stale(plan: Plan, root: Path) -> set[str]:
     wanted = renderings(plan, root)
     fresh = {
         name
-        for name, steps in plan.artifacts.items()
-        if drawn_from(root, name) == wanted[name] and all((root / step.record).exists() for step in steps)
+        for name in plan.artifacts
+        if drawn_from(root, name) == wanted[name]
+        and all((root / step.record).exists() for step in drawn_steps(plan, name, root))
     }
     if wanted and fresh.issuperset(plan.usual) and drawn_from(root, MANIFEST) == wanted[MANIFEST]:
         fresh.add(MANIFEST)
@@ -78,6 +79,21 @@ def stale(plan: Plan, root: Path) -> set[str]:
     if SITE in fresh and is_described(root):
         fresh.add(CRATE)
     return (wanted.keys() | {CRATE}) - fresh
+
+
+def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
+    """Return the steps that an artifact must be drawn from; none where the numbers that it took from them are kept.
+
+    These are results/numbers/<id>.csv, and beside it, as .json, the steps that they were computed from.
+    """
+    steps = plan.artifacts[artifact]
+    facts = root / f"results/numbers/{artifact}.json"
+    try:
+        kept = json.loads(facts.read_text(encoding="utf-8"))
+        same = kept["needs"] == sorted({step.folder for step in steps}) and kept["scale"] == plan.config.scale
+    except (OSError, ValueError, KeyError, TypeError):
+        return steps
+    return [] if same and facts.with_suffix(".csv").exists() else steps
 
 
 def is_described(root: Path) -> bool:
@@ -95,11 +111,14 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     """All that decides how each artifact looks; as "manifest" the digests of these, as "site" what the page shows."""
     drawing = {str(path.relative_to(root)): sha256(path) for glob in DRAWING for path in sorted(root.glob(glob))}
     tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
+    sets = {name: plan.config.title_of(name) for task in plan.config.tasks.values() for name in task.sets}
     artifacts = {
         name: {
             "artifact": name,
+            "title": plan.title(name),
             "scale": plan.config.scale,
             "tasks": tasks,
+            "sets": sets,
             "needs": sorted({step.folder for step in steps}),
             **({"settings": SETTINGS[name](plan)} if name in SETTINGS else {}),
             "drawing": drawing | {f"notebooks/{name}.ipynb": sha256(root / f"notebooks/{name}.ipynb")},

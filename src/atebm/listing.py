@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .artifacts import is_table, titled
+from .artifacts import is_table
 from .errors import ConfigError
 from .freshness import drawn_from, stale
 from .layers import scale_file, scales
@@ -20,7 +20,7 @@ def artifacts(plan: Plan, root: Path) -> Rows:
     return [
         {
             "artifact": name,
-            "title": titled(name),
+            "title": plan.title(name),
             "target": f"results/{name}.{'csv' if is_table(name) else 'png'}",
             "state": "drawn" if name not in outdated else "stale" if drawn_from(root, name) else "to draw",
             "on_request": name not in plan.usual,

@@ -197,10 +197,6 @@ def scale_text(name: str, images: Folder, p_0: Folder | None, channels: int, siz
         "ours": OURS,
         "name": name,
         "source": f"{images.files} images of {quoted(images.path)}",
-        "played_by": quoted(
-            f"{images.files} images of {images.path} ({size}x{size} {'grey' if channels == 1 else 'colour'}); p_0 "
-            f"{p_0.path if p_0 else 'crops of 11 photographs'}"
-        ),
         "title": name.replace("_", " "),
         "size": size,
         "channels": channels,
@@ -264,7 +260,6 @@ sets:
 tasks:
   {name}:
     title: {title}
-    played_by: {played_by}
     p_data: {name}
     held_out: {name}_held_out
     p_0: {p_0}

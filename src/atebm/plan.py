@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .artifacts import ARTIFACTS, ON_REQUEST
+from .artifacts import ARTIFACTS, ON_REQUEST, titled
 from .config import (
     Archive,
     Config,
@@ -32,6 +32,7 @@ from .data.sources import ARCHIVES, files_of, unpacked
 from .errors import ConfigError, DataError
 from .files import canonical, write_if_changed
 from .kinds import FILES, HELD_OUT, IN, REVISION
+from .naming import labelled
 from .releases import releases
 
 OVERVIEW = 40  # samples that are shown
@@ -132,6 +133,20 @@ class Plan:
 
     def task(self, run: str) -> Task:
         return self.config.tasks[self.config.runs[run].task]
+
+    @cached_property
+    def words(self) -> dict[str, str]:
+        """Return what the titles of artifacts say of this scale: each task's data, and its measures of samples."""
+        genuine = isinstance(self.config.extractors[self.config.metrics.extractor], Inception)
+        measures = ("FID", "IS") if genuine else ("stand-in distance", "stand-in score")
+        data = {
+            name: labelled(self.config.title_of(task.p_data), task.title) for name, task in self.config.tasks.items()
+        }
+        return {**data, "distance": measures[0], "score": measures[1]}
+
+    def title(self, artifact: str) -> str:
+        """Return an artifact's number and title, which names the data that this scale really has."""
+        return titled(artifact, self.words)
 
     def data(self, name: str) -> Step:
         """A set: its images as an array or, of kind `index`, where each of them lies."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .artifacts import PAPER_TASKS, STABILITY
+
 if TYPE_CHECKING:
     from .plan import Plan
 
-PAPER_TASKS = ("cifar10", "celebahq256", "afhqcat256", "church256")  # their runs and samplers have the same names
 HYPERPARAMETERS = {
     "batch_size",
     "schedule",
@@ -28,12 +29,6 @@ HYPERPARAMETERS = {
 }
 
 
-def table1(plan: Plan) -> dict[str, Any]:
-    """The sets that the checks are made on."""
-    task = plan.task("cifar10")
-    return {role: plan.config.sets[getattr(task, role)].model_dump(mode="json") for role in ("p_data", "p_0")}
-
-
 def tableS2(plan: Plan) -> dict[str, Any]:
     """Which network each task has at this scale."""
     return {task: plan.config.runs[task].network.name for task in PAPER_TASKS}
@@ -46,13 +41,9 @@ def tableS3(plan: Plan) -> dict[str, Any]:
 
 
 def tableS4(plan: Plan) -> dict[str, Any]:
-    """How each task is sampled and from which images, and which of them this scale trains."""
+    """How each task is sampled, and which of them this scale trains."""
     shown = {
-        task: {
-            "sampler": plan.config.samplers[task].model_dump(mode="json", include={"step_size", "n"}),
-            "steps": sampling_steps(plan, task),
-            "sources": plan.config.sets[plan.task(task).sources].model_dump(mode="json"),
-        }
+        task: plan.config.samplers[task].model_dump(mode="json", include={"step_size", "n", "steps"})
         for task in PAPER_TASKS
     }
     return {"tasks": shown, "trained": trained(plan)}
@@ -61,28 +52,17 @@ def tableS4(plan: Plan) -> dict[str, Any]:
 def tableS5(plan: Plan) -> dict[str, Any]:
     """Steps of the attack at the end of training and of sampling, and which of the tasks this scale trains."""
     shown = {
-        task: {"train": [plan.config.runs[task].schedule.K_max], "test": sampling_steps(plan, task)}
-        for task in ("cifar10", "celebahq256")
+        task: {"train": plan.config.runs[task].schedule.K_max, "test": plan.config.samplers[task].steps}
+        for task in PAPER_TASKS[:2]
     }
     return {"tasks": shown, "trained": trained(plan)}
 
 
 def claims(plan: Plan) -> dict[str, Any]:
-    """How claims are decided."""
-    return plan.config.claims.model_dump(mode="json", include={"level", "margin"})
-
-
-def picture_checks(plan: Plan) -> dict[str, Any]:
-    """From which difference on a sample counts as nearer to training images."""
-    return plan.config.claims.model_dump(mode="json", include={"margin"})
-
-
-def sampling_steps(plan: Plan, task: str) -> list[int]:
-    """The sampler's length; the candidates where training's monitor selects among them."""
-    steps, monitor = plan.config.samplers[task].steps, plan.config.runs[task].monitor
-    if steps != "selected":
-        return [steps]
-    return list(monitor.steps) if monitor is not None else []
+    """How claims are decided, and how the runs of Sec. 5.3 are trained."""
+    runs = {name: plan.config.runs[name] for name in STABILITY}
+    trained = {name: {"lr": run.optimizer.lr, "K": run.schedule.K_max} for name, run in runs.items()}
+    return plan.config.claims.model_dump(mode="json", include={"level", "margin"}) | {"stability": trained}
 
 
 def trained(plan: Plan) -> list[str]:
@@ -91,11 +71,9 @@ def trained(plan: Plan) -> list[str]:
 
 
 SETTINGS: dict[str, Callable[[Plan], dict[str, Any]]] = {
-    "table1": table1,
     "tableS2": tableS2,
     "tableS3": tableS3,
     "tableS4": tableS4,
     "tableS5": tableS5,
     "claims": claims,
-    "picture_checks": picture_checks,
 }

@@ -16,11 +16,14 @@ from atebm.metrics.neighbours import AS_MANY, nearest, write_neighbours
 from atebm.metrics.score import write_metric
 from atebm.plan import Plan, Step
 from atebm.report.ascents import gain
+from atebm.report.needs import Needs
 from atebm.report.neighbours import HELD_OUT, compared, ratios
-from atebm.report.picture_checks import memorised, verdict
-from atebm.sampling.ascent import begin, hole, write_ascent
+from atebm.report.picture_checks import nearness
+from atebm.report.trivial import blurred, filled, median, psnr, trivial_gains
+from atebm.sampling.ascent import begin, write_ascent
 from atebm.sampling.gather import gather
 from atebm.sampling.generate import sample_shard
+from atebm.sampling.hole import hole
 from atebm.training.classifier import train_classifier
 from atebm.training.loop import train
 
@@ -119,7 +122,8 @@ def test_inpainting_leaves_known_pixels_bit_for_bit(root):
     ascent = plan.ascent("celebahq256_inpainting", 0)
     frames = np.load(computed(root, ascent) / "frames.npy")
     originals = np.load(root / ascent.parents["images"].folder / "images.npy")[: len(frames)]
-    unknown = hole((8, 8), 0.375)[0, 0].bool().numpy()
+    unknown = np.zeros((8, 8), dtype=bool)
+    unknown[hole((8, 8), 0.375)] = True
     assert unknown.sum() == 9
     for frame in (0, -1):
         assert np.array_equal(frames[:, frame][:, ~unknown], originals[:, ~unknown])
@@ -226,8 +230,8 @@ def test_as_many_training_as_held_out_images_are_searched(root):
     assert (whole.to_numpy() <= part.to_numpy() + 1e-9).all()
 
 
-@pytest.mark.parametrize(("factor", "expected"), [(1.0, "holds"), (0.5, "fails"), (0.9, "undecided")])
-def test_samples_that_are_training_images_are_found_out(tmp_path, factor, expected):
+@pytest.mark.parametrize(("factor", "nearer"), [(1.0, False), (0.5, True), (1.5, False)])
+def test_samples_that_are_training_images_are_found_out(tmp_path, factor, nearer):
     rng = np.random.default_rng(0)
     held = rng.uniform(1, 2, 200)
     noise = np.exp(rng.normal(0, 0.05, 200))
@@ -241,7 +245,44 @@ def test_samples_that_are_training_images_are_found_out(tmp_path, factor, expect
     folder.mkdir(parents=True)
     pd.concat(rows).to_csv(folder / "neighbours.csv")
     (folder / "neighbours.json").write_text('{"run": "cifar10"}')
-    (row,) = memorised(folder, margin=0.1)
+    needs = Needs({"tasks": {"cifar10": {"title": "CIFAR-10", "p_data": "a"}}, "sets": {"a": "digits"}}, [])
+    (row,) = nearness(needs, folder)
     assert row["value"] == pytest.approx(factor) and row["images"] == 200
-    assert verdict(pd.DataFrame([row]).iloc[0]) == expected
+    assert ("samples are nearer to training images" in row["comparison"]) is nearer
     assert ratios(compared(pd.concat(rows))).median() == pytest.approx(factor, rel=0.05)
+
+
+# --- what trivial filters restore -------------------------------------------------------------------------------------
+
+
+def test_a_hole_is_filled_by_laplaces_equation():
+    """A linear image solves it, so the filling is exact; a hole of one pixel is the mean of the four around it."""
+    y, x = np.mgrid[0:12, 0:9]
+    linear = np.stack([10 * y + 5 * x, 3 * x + 20])[..., None].astype(np.uint8)
+    rows, columns = hole((12, 9), 0.375)
+    damaged = linear.copy()
+    damaged[:, rows, columns] = 128
+    assert filled(damaged, rows, columns) == pytest.approx(linear, abs=1e-9)
+    images = np.random.default_rng(0).integers(256, size=(3, 5, 5, 2), dtype=np.uint8)
+    around = images[:, [1, 3, 2, 2], [2, 2, 1, 3]].mean(axis=1)
+    assert filled(images, slice(2, 3), slice(2, 3))[:, 2, 2] == pytest.approx(around)
+
+
+def test_trivial_filters_leave_what_is_flat_and_remove_single_pixels():
+    flat = np.full((2, 8, 8, 1), 77, np.uint8)
+    assert blurred(flat) == pytest.approx(77) and median(flat) == pytest.approx(77)
+    speckled = flat.copy()
+    speckled[:, 4, 4] = 255
+    assert median(speckled) == pytest.approx(77)
+    gains = trivial_gains({"name": "noisy", "sigma": 0.1}, speckled, flat)
+    assert gains["3x3 median"] == pytest.approx([np.inf, np.inf]) and (gains["Gaussian blur of 0.5 px"] > 0).all()
+    assert list(trivial_gains({"name": "occluded", "side": 0.25}, speckled, flat)) == ["Laplace filling"]
+
+
+def test_psnr_is_scikit_images():
+    from skimage.metrics import peak_signal_noise_ratio
+
+    a, b = np.random.default_rng(1).integers(256, size=(2, 4, 6, 6, 3), dtype=np.uint8)
+    assert psnr(a, b) == pytest.approx(
+        [peak_signal_noise_ratio(x, y, data_range=255) for x, y in zip(b, a, strict=True)]
+    )

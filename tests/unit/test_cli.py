@@ -16,7 +16,7 @@ import typer
 from conftest import REPOSITORY, checkout, planned, run
 from typer.testing import CliRunner
 
-from atebm.artifacts import ARTIFACTS, titled
+from atebm.artifacts import ARTIFACTS
 from atebm.cli import app
 
 
@@ -106,7 +106,9 @@ def test_status_as_json_and_as_lines(bare, monkeypatch):
 
 def test_list_as_json_and_as_lines(bare, monkeypatch):
     found, text = both(bare, monkeypatch, "list")
-    assert {row["artifact"]: row["title"] for row in found["artifacts"]} == {name: titled(name) for name in ARTIFACTS}
+    assert {row["artifact"]: row["title"] for row in found["artifacts"]} == {
+        name: planned("smoke").title(name) for name in ARTIFACTS
+    }
     assert {row["run"] for row in found["runs"]} == set(planned("smoke").config.runs)
     (fashion,) = (row for row in found["sets"] if row["set"] == "fashion")
     assert fashion["images"] == 800 and fashion["size"] == 8 and fashion["state"] == "to do"

@@ -74,7 +74,7 @@ def test_table_s2_is_the_published_network_but_for_its_stem(tmp_path):
     assert frame["parameters"].astype(int).sum() == 20_851_777
     assert frame["stem1_parameters"].astype(int).sum() == 20_851_777 - 8 * 3 * 64
     assert "Conv1 × 1 → **Conv3 × 3**" in page and page.count("→ **") == 2  # the caption explains the arrow
-    assert "| all " in page and "20,851,777" in page and "CIFAR-10 small" in page
+    assert "| all " in page and "20,851,777" in page and "Fashion-MNIST 16x16 (for CIFAR-10): small" in page
 
 
 def test_the_layers_are_read_off_the_network(tmp_path, monkeypatch):
@@ -102,24 +102,35 @@ def test_at_the_papers_scale_nothing_differs_from_the_paper(tmp_path):
     for column in ("step_size", "steps"):
         assert (sampling[column] == sampling[f"published_{column}"]).all()
     updates, _ = drawn(tmp_path, "tableS5", plan)
-    assert (updates["Ours, published"] == updates["Ours, configured"]).all()
+    assert (updates["Ours, published"] == updates["here"]).all()
     assert page.index("CIFAR-10") < page.index("CelebA-HQ") < page.index("AFHQ") < page.index("LSUN")
 
 
 def test_differences_of_a_scale_are_marked(tmp_path):
-    plan = planned("demo")
+    plan, cifar10 = planned("demo"), "Fashion-MNIST 16x16 (for CIFAR-10)"
     training, page = drawn(tmp_path, "tableS3", plan)
     rows = training.set_index(["task", "setting"])
-    assert tuple(rows.loc[("CIFAR-10", "Batch size")]) == ("32", "64", "True")
-    assert rows.loc[("CIFAR-10", "Learning rate"), "differs"] == "False"
-    assert rows.loc[("CIFAR-10", "Decay of averaged weights")].tolist() == ["", "0.98", "False"]
+    assert tuple(rows.loc[(cifar10, "Batch size")]) == ("32", "64", "True")
+    assert rows.loc[(cifar10, "Learning rate"), "differs"] == "False"
+    assert rows.loc[(cifar10, "Decay of averaged weights")].tolist() == ["", "0.98", "False"]
     assert "| 172K → **720**" in page and "All of these tasks are trained at this scale." in page
-    _, page = drawn(tmp_path, "tableS4", plan)
-    assert "0.2 → **0.5**" in page and "32 → **12, 16, 20, 24, 28, 32**" in page
-    assert "2,000 crops of coffee, flower, rocket, coins" in page
+
+
+def test_of_selected_lengths_the_one_that_was_used_is_shown(tmp_path):
+    plan = planned("demo")
+    lengths = {"cifar10": 20, "celebahq256": 32, "afhqcat256": 24, "church256": 28}
+    for step in plan.artifacts["tableS4"]:
+        run = step.parents["model"].name
+        write_specs(tmp_path, step)
+        write_text(tmp_path / step.record, sealed({"run": run, "steps": lengths[run]}))
+    frame, page = drawn(tmp_path, "tableS4", plan)
+    assert frame["steps"].tolist() == ["20", "32", "24", "28"] and frame["task"][0].endswith("(for CIFAR-10)")
+    assert "0.2 → **0.5**" in page and "32 → **20**" in page and "crops of 4 other photographs" in page
+    assert "(for CIFAR-10) 20 of 12 to 32." in page and "(for CelebA-HQ 256) 32 of 12 to 32, the edge;" in page
     frame, page = drawn(tmp_path, "tableS5", plan)
+    assert frame["here"].tolist() == ["16", "20", "16", "32"]
     assert frame["VAEBM"].tolist() == ["6 (PCD)", "16", "6 (PCD)", "24"]
-    assert "25 → **16**" in page and "40 " in page
+    assert "25 → **16**" in page and "VAEBM, published (on the paper's data)" in page
 
 
 def test_a_released_model_was_not_trained_with_these_settings(tmp_path):
@@ -219,7 +230,7 @@ def test_table1_says_what_was_checked(tmp_path):
     assert check["p_0"]["between_p_0"] == pytest.approx(distances.mean())
     frame, page = drawn(tmp_path, "table1", plan)
     assert json.loads(frame["numbers"][0]) == check["gradient"] and len(frame) == 3
-    assert f"{check['gradient']['eq14_difference']:.1e}" in page and "300 crops of astronaut, camera, china" in page
+    assert f"{check['gradient']['eq14_difference']:.1e}" in page and "Here p_0 is: crops of 3 photographs" in page
 
 
 # --- Table S1 ---------------------------------------------------------------------------------------------------
@@ -247,7 +258,7 @@ def test_table_s1_shows_the_median_over_seeds_of_both_games(tmp_path):
     assert (fall["minimax_uniform"], fall["minimax_corner"], fall["maximin_corner"]) == ("4 [2, 8]", "1 [1, 1]", "")
     assert outside["minimax_uniform"] == "0.7000 [0.6000, 0.9000]"
     assert outside["maximin_uniform"] == "0.4900 [0.4900, 0.4900]"
-    assert rows.loc["D(x*)", "maximin_corner"] == "0.5000 [0.5000, 0.5000]"
+    assert rows.loc["D(x*), computed from U", "maximin_corner"] == "0.5000 [0.5000, 0.5000]"
     assert rows.loc["U", "maximin_uniform"] == "-1.3863 [-1.3863, -1.3863]"
     assert page.count("`p_g* = p_data`") == 1 and "(3 seeds)" in page
 
@@ -278,7 +289,7 @@ def test_table_s6_shows_the_median_of_the_repeats(tmp_path, monkeypatch):
     assert (ours["time"], ours["quartiles_seconds"], ours["repeats"]) == ("0.4 seconds", "0.25 to 0.55", "7")
     assert float(ours["samples_per_second"]) == 50 / 0.4 and ours["device"].endswith("1 thread")
     assert frame["time"].tolist()[:3] == ["107.9 seconds", "8.79 seconds", "2.34 seconds"]
-    assert (frame["samples_per_second"][:3] == "").all() and "smoke test" in page
+    assert (frame["samples_per_second"][:3] == "").all() and "a stand-in for CIFAR-10" in page
 
 
 def test_time_is_really_measured(tmp_path):

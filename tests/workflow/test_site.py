@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from io import StringIO
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,7 +24,7 @@ from atebm.artifacts import USUAL
 from atebm.docs import ours_table2
 from atebm.errors import ResultError
 from atebm.lineage.verify import page_findings
-from atebm.site.board import bounds, claims_in, counted, strip
+from atebm.site.board import claims_in, strip, tally
 from atebm.site.page import page_of, training, write_site
 from atebm.site.pictures import COLUMNS, LARGEST, grid
 from atebm.site.seal import record_in, sealed_page
@@ -92,8 +92,9 @@ def test_an_altered_board_of_claims_is_found(tmp_path):
         pytest.skip("results/ is not as committed")
     shutil.copytree(RESULTS, tmp_path / "results")
     findings, checked = page_findings(tmp_path)
-    assert findings == [] and checked == len(list((RESULTS / "site").iterdir())) + 4
-    for name in ("claims.csv", "claims.md", "notebooks/claims.html", "notebooks/claims.ipynb"):
+    assert findings == [] and checked == len(list((RESULTS / "site").iterdir())) + 6
+    shown = ("claims.csv", "claims.md", "notebooks/claims.html", "notebooks/claims.ipynb")
+    for name in (*shown, "numbers/claims.csv", "numbers/claims.json"):
         path = tmp_path / "results" / name
         original = path.read_bytes()
         path.write_bytes(original.replace(b"0.", b"1.", 1))
@@ -157,29 +158,25 @@ def test_a_table_with_a_bar_in_a_cell_is_refused(tmp_path):
 
 
 def test_the_board_counts_what_the_csv_holds():
-    frame = pd.read_csv(RESULTS / "claims.csv")
+    frame = pd.read_csv(RESULTS / "claims.csv", keep_default_na=False)
     claims = claims_in(RESULTS, "demo", ["fig3"])
-    assert counted(claims) == {
-        verdict: int((frame["holds"] == verdict).sum()) for verdict in ("holds", "fails", "undecided")
-    }
+    for verdict, rows in frame.groupby("verdict"):
+        assert tally(claims)[str(verdict)] == (len(rows), int((rows["fragile"] != "").sum()))
+    assert sum(count for count, _ in tally(claims).values()) == len(frame)
     assert [claim.text for claim in claims] == list(frame["claim"])
     assert claims[0].where == '<a href="#fig3">Fig. 3</a>'
     assert claims_in(RESULTS, "paper", []) == [], "of another scale"
 
 
-def test_bounds_are_those_that_the_claim_states():
-    tests = {claim.tested: bounds(claim.tested) for claim in claims_in(RESULTS, "demo", [])}
-    assert all(low > 0 or high < np.inf for low, high in tests.values())
-    assert bounds("distance, above 1") == (1.0, np.inf) and bounds("how far, below 0.01") == (0.0, 0.01)
-    assert bounds("distance over another, above 1 and below 1.5") == (1.0, 1.5)
-
-
-@pytest.mark.parametrize("row", range(22))
+@pytest.mark.parametrize("row", range(24))
 def test_dots_lie_on_the_side_of_the_bound_that_their_seeds_do(row):
     frame = pd.read_csv(RESULTS / "claims.csv").iloc[row]
     values = [float(value) for value in str(frame["effect_by_seed"]).split()]
-    low, high = bounds(frame["test"])
+    low, high = frame["above"], frame["below"]
     drawn = strip(values, low, high)
+    if min(values) <= 0:
+        assert drawn is None and frame["id"] == "likelihood_diverges_small_lr"
+        return
     assert drawn is not None
     for value, dot in zip(values, drawn.dots, strict=True):
         if abs(value / low - 1 if low else value / high - 1) > 1e-3:  # else they may meet within a pixel
@@ -228,7 +225,8 @@ def test_names_that_are_code_stay_text(built, tmp_path):
 def test_a_headline_says_fid_only_of_fid(tmp_path):
     text = (RESULTS / "table2.csv").read_text()
     (tmp_path / "table2.csv").write_text(text)
-    assert re.fullmatch(r"stand-in distance \S+ \(source images \S+\), not comparable with FID", ours_table2(tmp_path))
+    distance = r"stand-in distance \S+ \(source images \S+\), not comparable with FID"
+    assert re.fullmatch(rf"Fashion-MNIST 16x16 \(for CIFAR-10\): {distance}", ours_table2(tmp_path))
     real = text.replace("inception-style score (stand-in)", "IS").replace("Frechet distance (stand-in)", "FID")
     (tmp_path / "table2.csv").write_text(real)
     assert re.fullmatch(r"IS \S+, FID \S+ \(source images \S+\)", ours_table2(tmp_path))
@@ -239,7 +237,7 @@ def test_what_was_not_run_is_said(built, tmp_path):
     for path in (*results.glob("claims.*"), *results.glob("plans/claims.*")):
         path.unlink()
     page = page_of(results)
-    assert page.count('<span class="none">not run</span>') == 5 and "No claims were tested" in page
+    assert page.count('<span class="none">not run</span>') == 3 and "No claims were tested" in page
     assert "drawn from an earlier state" in page_of(built / "results", claims_present=False)
     assert "drawn from an earlier state" not in page_of(built / "results")
 
@@ -363,11 +361,11 @@ def test_every_artifact_has_its_place_and_its_making(html):
         assert f'href="plans/{artifact}.json"' in html and f'href="notebooks/{artifact}.html"' in html
 
 
-def test_code_is_at_the_lines_that_are_named(html):
-    named = re.findall(r'<a href="\.\./(src/[\w/]+\.py)">(\w+)\(\) in \S+, line (\d+)</a>', html)
+def test_code_is_in_the_files_that_are_named(html):
+    named = re.findall(r'<a href="\.\./(src/[\w/]+\.py)">(\w+)\(\) in [\w/.]+</a>', html)
     assert len(named) > 90
-    for file, function, line in named:
-        assert (REPOSITORY / file).read_text().splitlines()[int(line) - 1].startswith(f"def {function}("), (file, line)
+    for file, function in named:
+        assert f"\ndef {function}(" in (REPOSITORY / file).read_text(), (file, function)
 
 
 def test_headings_are_in_order_and_landmarks_are_single(html, page):
@@ -400,14 +398,14 @@ def test_sorting_sorts_numbers_as_numbers_and_leaves_the_empty_last(page):
     frame = pd.read_csv(RESULTS / "table2.csv")
     wanted = sorted(frame["published_fid"].dropna())
     empty = int(frame["published_fid"].isna().sum())
-    head, place = column(page, "table2", "FID, published")
+    head, place = column(page, "table2", "FID on CIFAR-10, published")
     assert [cell for cell in cells(page, "table2", place) if cell] != [f"{value:g}" for value in wanted]
     for order, values in (("ascending", wanted), ("descending", wanted[::-1])):
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == order
         found = cells(page, "table2", place)
         assert [float(cell) for cell in found[: len(values)]] == values and found[len(values) :] == [""] * empty
-    distances, place = column(page, "table2", "distance, measured")  # with intervals: "59.51 ± 6.9"
+    distances, place = column(page, "table2", "stand-in distance, measured")  # with intervals: "59.51 ± 6.9"
     distances.locator("button").click()
     assert head.get_attribute("aria-sort") is None and distances.get_attribute("aria-sort") == "ascending"
     found = [float(cell.split()[0]) for cell in cells(page, "table2", place) if cell]
@@ -424,8 +422,8 @@ def test_sorting_by_keyboard_sorts_words(page):
     assert after == sorted(before, key=str.lower)
     verdicts, place = column(page, "claims", "verdict")
     verdicts.locator("button").press("Space")
-    words = [cell.split()[-1] for cell in cells(page, "claims", place)]
-    assert [word for word, _ in groupby(words)] == ["fails", "holds", "undecided"]
+    words = [" ".join(cell.split()[1:2]) for cell in cells(page, "claims", place)]
+    assert words == sorted(words) and {"fails", "holds", "undecided"} <= set(words)
 
 
 def test_the_filter_leaves_what_has_all_words(page):

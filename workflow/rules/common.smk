@@ -7,11 +7,11 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 SRC = Path(workflow.basedir).parent / "src"
 sys.path.insert(0, str(SRC))
-from atebm.artifacts import is_table, titled
+from atebm.artifacts import is_table
 from atebm.config import resolve
 from atebm.data.folder import changed
 from atebm.errors import ConfigError
-from atebm.freshness import CRATE, CRATE_FILE, MANIFEST, SITE, request, request_file
+from atebm.freshness import CRATE, CRATE_FILE, MANIFEST, SITE, drawn_steps, request, request_file
 from atebm.layers import scale_file, written
 from atebm.kinds import FILES
 from atebm.plan import Plan
@@ -133,7 +133,7 @@ def drawn(wildcard):
     def files(wildcards):
         artifact = wildcards[wildcard]
         return {
-            "steps": [ancient(file) for step in PLAN.artifacts[artifact] for file in step.files],
+            "steps": [ancient(file) for step in drawn_steps(PLAN, artifact, Path()) for file in step.files],
             "request": unless_stale(artifact, request_file(artifact)),
             "notebook": ancient(f"notebooks/{artifact}.ipynb"),
         }
@@ -169,7 +169,7 @@ def rendered(artifact):
 def title(wildcards):
     """What the paper calls an artifact, for captions of `snakemake --report`."""
     (artifact,) = wildcards
-    return titled(artifact)
+    return PLAN.title(artifact)
 
 
 def shown(what):

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from ..artifacts import titled
 from ..data.sources import ARCHIVES, find
 from ..hardware import described
 from ..plan import Plan, Step, ancestors
@@ -66,7 +65,7 @@ def costs(plan: Plan, root: Path, throughput: Throughput) -> dict[str, Any]:
         steps = ancestors(plan.artifacts[artifact])
         of_step |= {key: cost(plan, step, root, throughput) for key, step in steps.items() if key not in of_step}
         alone, adds = (summed(of_step[key] for key in keys) for keys in (steps, steps.keys() - above))
-        rows[artifact] = {"artifact": artifact, "title": titled(artifact), **asdict(alone), "adds": asdict(adds)}
+        rows[artifact] = {"artifact": artifact, "title": plan.title(artifact), **asdict(alone), "adds": asdict(adds)}
         above |= steps.keys()
     device, costliest = throughput.device, sorted(plan.steps, key=lambda key: -of_step[key].hours)[:COSTLIEST]
     return {

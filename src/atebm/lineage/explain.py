@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..artifacts import ARTIFACTS, is_table, titled
+from ..artifacts import ARTIFACTS, is_table
 from ..config import Config, Section
 from ..errors import ConfigError
 from ..freshness import stale
@@ -59,7 +59,7 @@ def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, An
 def artifact(name: str, plan: Plan, root: Path) -> dict[str, Any]:
     """Of an artifact: its title, file and state, and the number of each step that it is drawn from."""
     return {
-        "title": titled(name),
+        "title": plan.title(name),
         "file": f"results/{name}.{'csv' if is_table(name) else 'png'}",
         "drawn": name not in stale(plan, root),
         "notebook": f"notebooks/{name}.ipynb",

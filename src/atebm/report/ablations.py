@@ -18,6 +18,7 @@ from .tabulating import extractor_of, interval, of
 
 FIG3 = ("cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest")
 WINDOW = 100  # iterations, of the median gap in Sec. 5.3
+GROWN = 1  # a gap between logits below this one is far from an overflow
 
 
 # --- Figs. 2 and 5: in the course of training ---------------------------------------------------------------------
@@ -29,9 +30,10 @@ def fig2(plan: str, out: str) -> pd.DataFrame:
     needs = Needs.read(plan)
     frame = checks(needs)
     labels = {
-        run: f"$R_1$ {spec['settings']['r1']:g}, {'pre-trained' if 'init' in spec['parents'] else 'from scratch'}"
+        run: f"R1 {spec['settings']['r1']:g}, {'pre-trained' if 'init' in spec['parents'] else 'from scratch'}"
         for run, spec in needs.trainings().items()
     }
+    frame.insert(1, "label", frame["run"].map(labels))
     figure = canvas(8, 4.6)
     axis = figure.subplots()
     draw_curves(axis, frame, "iteration", labels)
@@ -47,6 +49,7 @@ def fig5(plan: str, out: str) -> pd.DataFrame:
     needs = Needs.read(plan)
     frame = checks(needs)
     labels = {run: of_schedule(spec["settings"]["schedule"]) for run, spec in needs.trainings().items()}
+    frame.insert(1, "label", frame["run"].map(labels))
     figure = canvas(11, 4.6)
     axes = figure.subplots(1, 2, sharey=True)
     draw_curves(axes[0], frame, "iteration", labels)
@@ -107,7 +110,7 @@ def caption_of_curves(needs: Needs, task: str, frame: pd.DataFrame) -> str:
     seeds = sorted(set(frame["seed"]))
     band = f"mean and range over {len(seeds)} seeds" if len(seeds) > 1 else f"seed {', '.join(map(str, seeds))}"
     return (
-        f"{played(needs, task)}.\nSamples from validation sources, at the best of the sampler's lengths, {band}. "
+        f"{needs.introduction(task)}\nSamples from validation sources, at the best of the sampler's lengths, {band}. "
         "Ring: the checkpoint that is kept."
     )
 
@@ -120,7 +123,7 @@ def fig3(plan: str, out: str) -> pd.DataFrame:
     `qualities`."""
     needs = Needs.read(plan)
     frame = qualities(needs)
-    frame.insert(1, "p_0", [needs.task(run)["played_by"] for run in frame["run"]])
+    frame.insert(1, "label", [f"p_0: {needs.p_0(run)}" for run in frame["run"]])
     figure = canvas(8, 3)
     axis = figure.subplots()
     for y, run in enumerate(FIG3):
@@ -129,18 +132,22 @@ def fig3(plan: str, out: str) -> pd.DataFrame:
         axis.barh(y, distance, xerr=half, color=STYLES[y]["color"], alpha=0.75, height=0.6, capsize=4)
         axis.plot([record["value"] for record in records], [y] * len(records), "k.", markersize=5)
         axis.annotate(f"{distance:.4g}", (distance + half, y), (6, 0), textcoords="offset points", va="center")
-    axis.set_yticks(range(len(FIG3)), [last_part(needs.task(run)["played_by"]) for run in FIG3])
+    axis.set_yticks(range(len(FIG3)), [f"$p_0$: {needs.p_0(run)}" for run in FIG3])
     axis.invert_yaxis()
     axis.set_xlim(right=1.15 * axis.get_xlim()[1])  # room for the numbers
     axis.set(xlabel=measure(needs))
     axis.grid(alpha=0.3, axis="x")
-    title(figure, f"{played(needs, 'cifar10')}.\n{of_samples(needs)}")
+    title(figure, f"{needs.introduction('cifar10')}\n{of_samples(needs)} {of_lengths(frame)}")
     return saved(figure, frame, out)
 
 
-def last_part(played_by: str) -> str:
-    """Of what plays a task, what plays p_0: "...; p_0 crops of photographs"."""
-    return played_by.rpartition("; ")[2]
+def of_lengths(frame: pd.DataFrame) -> str:
+    """Say by which samplers the models of `qualities` were sampled."""
+    lengths = {f"{row.sampler_steps} x {row.step_size:g}" for row in frame.itertuples()}
+    if len(lengths) == 1:
+        return f"All by the same sampler, {lengths.pop()}."
+    each = "; ".join(f"{row.label}: {row.sampler_steps} x {row.step_size:g}" for row in frame.itertuples())
+    return f"Each by the length that training chose for it ({each}), where the paper has one sampler for all."
 
 
 def fig4(plan: str, out: str) -> pd.DataFrame:
@@ -148,6 +155,8 @@ def fig4(plan: str, out: str) -> pd.DataFrame:
     `qualities`."""
     needs = Needs.read(plan)
     frame = qualities(needs)
+    frame.insert(1, "label", "K = " + frame["K"])
+    frame = frame.sort_values(["K", "seed"], key=pd.to_numeric, ignore_index=True)
     of_K = {spec["settings"]["schedule"]["K_max"]: run for run, spec in needs.trainings().items()}
     groups = {K: of(needs.records("metric"), run=of_K[K]) for K in sorted(of_K)}
     means = [mean(record["value"] for record in records) for records in groups.values()]
@@ -159,7 +168,7 @@ def fig4(plan: str, out: str) -> pd.DataFrame:
     axis.set(xlabel="K, steps of the PGD attack in training", ylabel=measure(needs), xticks=list(groups))
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
-    title(figure, f"{played(needs, 'cifar10')}.\nAlgorithm 1, K fixed. {of_samples(needs)}")
+    title(figure, f"{needs.introduction('cifar10')}\nAlgorithm 1, K fixed. {of_samples(needs)} {of_lengths(frame)}")
     return saved(figure, frame, out)
 
 
@@ -215,7 +224,7 @@ def stability(plan: str, out: str) -> pd.DataFrame:
     frame = pd.concat([gaps(needs, folder) for folder in needs.folder("train")], ignore_index=True)
     columns = ["lr", "objective", "contrastive", "seed", "iteration"]
     frame = frame.sort_values(columns, ascending=[False, False, False, True, True], ignore_index=True)
-    save(draw_stability(frame, f"{played(needs, 'cifar10')}. {of_batches(needs)}"), Path(out))
+    save(draw_stability(frame, f"{needs.introduction('cifar10')} {of_batches(needs, frame)}"), Path(out))
     write_numbers(frame, Path(out))
     return frame
 
@@ -273,17 +282,24 @@ def last_gap(frame: pd.DataFrame, median: str) -> str:
     return f"{frame[frame['iteration'] == frame['iteration'].max()][median].median():.3g}"
 
 
-def of_batches(needs: Needs) -> str:
-    seeds = sorted({record["seed"] for record in needs.records("train")})
-    band = f"mean and range over {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
-    return f"{band[0].upper()}{band[1:]}. After each label: where its line ends."
+def of_batches(needs: Needs, frame: pd.DataFrame) -> str:
+    """Say, for the caption, which seeds and K were run, what else differs from Eq. 2, and what was not reached."""
+    seeds = sorted(set(frame["seed"]))
+    band = f"Mean and range over {len(seeds)} seeds" if len(seeds) > 1 else f"Seed {seeds[0]}"
+    least, most = frame["K"].min(), frame["K"].max()
+    words = [f"{band}; {f'K = {most}' if least == most else f'K from {least} to {most}'}."]
+    if any(spec["settings"]["in_attack"] for spec in needs.trainings().values()):
+        words.append("Images of p_data are attacked downhill before each update, a step that Eq. 2 does not have.")
+    words += [
+        f"At LR {lr:g} the gap under Eq. 2 with PGD was still below {GROWN} after {mine['iteration'].max()} "
+        "iterations: the overflow that the paper reports was not reached."
+        for lr, mine in frame[(frame["objective"] == "Eq. 2") & (frame["contrastive"] == "PGD")].groupby("lr")
+        if not mine["overflowed"].any() and mine.groupby("seed")[f"median_gap_{WINDOW}"].last().max() < GROWN
+    ]
+    return " ".join([*words, "After each label: where its line ends."])
 
 
 # --- shared -------------------------------------------------------------------------------------------------------
-
-
-def played(needs: Needs, task: str) -> str:
-    return f"{needs.task(task)['title']} at scale {needs.scale}, played by {needs.task(task)['played_by']}"
 
 
 def saved(figure: Figure, frame: pd.DataFrame, out: str) -> pd.DataFrame:

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 
 from ..job import record_of
 from ..metrics.intervals import t_half_width
-from .ablations import played, saved
+from .ablations import saved
 from .drawing import STYLES, animate, canvas, draw_matrix, draw_strips, heading, log_scale, title
 from .needs import Needs
-from .pictures import how, images_of
+from .pictures import checkpoint, how, images_of
+from .trivial import trivial_gains
 
 SHOWN = {"fig7": 10, "figS20": 18}  # images of a translation
 RESTORED, COMPOSED = 14, 12  # images of a restoration and of a composition
@@ -44,8 +45,8 @@ def trajectory(plan: str, out: str) -> pd.DataFrame:
     lowest = distances.sort_values("distance").iloc[0]
     title(
         figure,
-        f"{played(needs, record['run'])}.\nThe first {len(frames)} sources of {record['set']} on their way, steps of "
-        f"{record['step_size']:g}, seed {record['seed']}, checkpoint of iteration {record['iteration']}. Of these "
+        f"{needs.introduction(record['run'])}\nThe first {len(frames)} source images on their way, steps of "
+        f"{record['step_size']:g}, seed {record['seed']}, {checkpoint(needs, record)}. Of these "
         f"numbers of steps, {lowest['steps']:.0f} have the lowest distance. Bars: 95 % intervals.",
     )
     animate(np.load(folder / "motion.npy"), Path(out).with_suffix(".gif"))
@@ -80,8 +81,8 @@ def interpolation(plan: str, out: str) -> pd.DataFrame:
     draw_energies(axes["energy"], ends, "share", "share of the second source")
     title(
         figure,
-        f"{played(needs, record['run'])}.\nPGD from linear blends of two sources of {record['set']}, the first of the "
-        f"set in pairs. {how(record)} Seed {record['seed']}. Energy: median and quartiles of {pairs} pairs.",
+        f"{needs.introduction(record['run'])}\nPGD from linear blends of two source images, the first of the set in "
+        f"pairs. {how(needs, record)} Seed {record['seed']}. Energy: median and quartiles of {pairs} pairs.",
     )
     return saved(figure, frame, out)
 
@@ -105,14 +106,14 @@ def translation(plan: str, out: str) -> pd.DataFrame:
         draw_strips(axis, {"image": images[:, 0], "translated": images[:, -1]})
         distances = pd.read_csv(folder / "distances.csv")
         before, after = (f"{row.distance:.4g} ± {row.ci95:.2g}" for row in distances.iloc[[0, -1]].itertuples())
-        target = needs.task(record["run"])
+        direction = f"{needs.name_of(record['set'])} to {needs.name(record['run'])}"
         heading(
             axis,
-            f"{record['set']} to {target['title']} ({target['p_data']}). {how(record)} {distance_name(needs, folder)} "
-            f"to the latter: {before} before, {after} after.",
+            f"{direction[0].upper()}{direction[1:]}. {how(needs, record)} {distance_name(needs, folder)} to the "
+            f"latter: {before} before, {after} after.",
         )
         path = pd.read_csv(folder / "path.csv").merge(distances, on="steps", how="left")
-        frames.append(path.assign(translation=f"{record['set']} to {target['p_data']}"))
+        frames.append(path.assign(translation=direction))
     title(
         figure,
         f"Translation at scale {needs.scale}: PGD with a model that never saw images of the other task. The first "
@@ -135,21 +136,21 @@ def figS17(plan: str, out: str) -> pd.DataFrame:
     runs = [record["run"], *record["others"]]
     alone = {record_of(sample)["run"]: sample for sample in needs.folder("sample")}
     strips = {"source": frames[:, 0]}
-    strips |= {f"{needs.task(run)['title']}\nalone": images_of(alone[run])[: len(frames)] for run in runs}
+    strips |= {f"{needs.name(run)}, alone".replace(" (", "\n("): images_of(alone[run])[: len(frames)] for run in runs}
     strips["sum of both f"] = frames[:, -1]
     frame = pd.read_csv(folder / "path.csv")
     figure = canvas(12, 5)
     draw_strips(figure.subplots(), strips)
     medians = [
-        f"{needs.task(run)['title']} {before:.1f} to {after:.1f}"
+        f"{needs.name(run)} {before:.1f} to {after:.1f}"
         for run in runs
         for before, after in [frame.groupby("steps")[f"logit_{run}"].median().iloc[[0, -1]]]
     ]
     title(
         figure,
-        f"Composition at scale {needs.scale}: {' and '.join(played_shortly(needs, run) for run in runs)}.\n"
-        f"{how(record)} Seed {record['seed']}. Median f of the {len(set(frame['image']))} images below the sum, from "
-        f"source to sample: {', '.join(medians)}.",
+        f"Composition at scale {needs.scale}: {' and '.join(needs.name(run) for run in runs)}.\n"
+        f"{how(needs, record)} Seed {record['seed']}. Median f of the {len(set(frame['image']))} images below the sum, "
+        f"from source to sample: {', '.join(medians)}.",
     )
     return saved(figure, frame, out)
 
@@ -173,15 +174,16 @@ def restoration(plan: str, out: str) -> pd.DataFrame:
         gains, before = gain(frame), frame[frame["steps"] == 0]
         heading(
             axis,
-            f"{damage(record)}. {how(record)} PSNR of {len(gains)} images: {before['psnr'].mean():.2f} dB {damaged}, "
-            f"{gains.mean():+.2f} ± {t_half_width(gains.tolist()):.2f} dB when {mended}.",
+            f"{damage(record)}. {how(needs, record)} PSNR of {len(gains)} images: {before['psnr'].mean():.2f} dB "
+            f"{damaged}, {gains.mean():+.2f} ± {t_half_width(gains.tolist()):.2f} dB when {mended}; "
+            f"{100 * (gains < 0).mean():.0f} % of the images get worse. {in_comparison(folder, images_of(originals))}",
         )
         frames.append(frame.assign(way=mended))
     task = needs.task(record["run"])
     unseen = "unseen in training, " if record["set"] == task["held_out"] != task["p_data"] else ""
     title(
         figure,
-        f"{played(needs, record['run'])}.\nThe first images of {record['set']}, {unseen}none chosen; seed "
+        f"{needs.introduction(record['run'])}\nThe first images of the set, {unseen}none chosen; seed "
         f"{record['seed']}; ± is half of a 95 % interval of the mean.",
     )
     return saved(figure, pd.concat(frames, ignore_index=True), out)
@@ -197,6 +199,18 @@ def gain(frame: pd.DataFrame) -> pd.Series:
     """Of path.csv of a restoration, how much PSNR (dB) of each image rose from the damaged to the last one."""
     by_steps = frame.pivot(index="image", columns="steps", values="psnr")
     return by_steps.iloc[:, -1] - by_steps.iloc[:, 0]
+
+
+def baselines(folder: Path, originals: np.ndarray) -> dict[str, float]:
+    """Return the mean rise of PSNR in dB by trivial filters on the damaged images of a restoration, by filter."""
+    damaged = np.load(folder / "frames.npy", mmap_mode="r")[:, 0]
+    gains = trivial_gains(record_of(folder)["start"], damaged, originals[: len(damaged)])
+    return {name: float(rises.mean()) for name, rises in gains.items()}
+
+
+def in_comparison(folder: Path, originals: np.ndarray) -> str:
+    """Say what trivial filters do on the same images."""
+    return f"{', '.join(f'{name}: {rise:+.2f} dB' for name, rise in baselines(folder, originals).items())}."
 
 
 def damage(record: dict[str, Any]) -> str:
@@ -229,8 +243,3 @@ def distance_name(needs: Needs, folder: Path) -> str:
     """Of a Frechet distance by the extractor of an ascent."""
     extractor = needs.folders[0].parents[1] / needs.spec(folder)["parents"]["extractor"]
     return "FID" if record_of(extractor)["kind"] == "inception" else "Frechet distance (stand-in)"
-
-
-def played_shortly(needs: Needs, run: str) -> str:
-    task = needs.task(run)
-    return f"{task['title']} (played by {task['played_by'].split(';')[0]})"

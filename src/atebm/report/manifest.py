@@ -48,7 +48,11 @@ def manifest_of(
         "packages": {package: version(package) for package in COMPUTING} | driving,
         "scale": next(iter(artifacts.values())).scale,
         "artifacts": {
-            name: {"steps": needs.contents["needs"], "files": rendered_files(results, name)}
+            name: {
+                "title": needs.contents["title"],
+                "steps": needs.contents["needs"],
+                "files": rendered_files(results, name),
+            }
             for name, needs in artifacts.items()
         },
         "plans": plans,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..artifacts import TASKS_256
 from ..job import record_of
-from .ablations import played, saved
+from .ablations import saved
 from .drawing import animate, canvas, draw_strips, heading, title
 from .needs import Needs
 from .neighbours import compared, ratios
@@ -42,7 +42,10 @@ def figS2(plan: str, out: str) -> pd.DataFrame:
     for pair, axis in enumerate(np.atleast_1d(figure.subplots(pairs, 1))):
         part = slice(pair * columns, (pair + 1) * columns)
         draw_strips(axis, {"source": above[part], "sample": below[part]})
-    title(figure, f"{played(needs, 'cifar10')}.\nUncurated: the first samples of seed {record['seed']}. {how(record)}")
+    title(
+        figure,
+        f"{needs.introduction('cifar10')}\nUncurated: the first samples of seed {record['seed']}. {how(needs, record)}",
+    )
     animate(np.load(motion / "motion.npy"), Path(out).with_suffix(".gif"))
     return saved(figure, frame, out)
 
@@ -60,7 +63,7 @@ def fig6(plan: str, out: str) -> pd.DataFrame:
     for axis, run in zip(figure.subplots(len(TASKS_256), 1), TASKS_256, strict=True):
         sample, task = samples[run], needs.task(run)
         draw_strips(axis, {"source": images_of(sources[task["sources"]])[:SHOWN], "sample": images_of(sample)[:SHOWN]})
-        heading(axis, f"{task['title']}, played by {task['played_by']}. {how(record_of(sample))}")
+        heading(axis, f"{needs.introduction(run)} {how(needs, record_of(sample))}")
         frames.append(paths(sample, sources[task["sources"]], SHOWN).assign(run=run))
     seed = record_of(samples[TASKS_256[0]])["seed"]
     title(figure, f"Scale {needs.scale}: the first samples of seed {seed}, none chosen, below their sources.")
@@ -79,8 +82,8 @@ def grid(plan: str, out: str) -> pd.DataFrame:
     n = min(columns_of(sample) * ROWS, record["n"])
     mine = distances.pop(record["sampler"])
     words = [
-        f"{played(needs, record['run'])}.\nUncurated: the first samples of seed {record['seed']}. {how(record)} "
-        f"{mine['name']} of {mine['n_samples']}: {mine['value']:.4g} ± {mine['ci95']:.2g}."
+        f"{needs.introduction(record['run'])}\nUncurated: the first samples of seed {record['seed']}. "
+        f"{how(needs, record)} {mine['name']} of {mine['n_samples']}: {mine['value']:.4g} ± {mine['ci95']:.2g}."
     ]
     if blur := needs.spec(sample)["settings"]["blur"]:
         (sharp,) = distances.values()
@@ -103,10 +106,17 @@ def figS21(plan: str, out: str) -> pd.DataFrame:
     figure = draw_grid(
         images_of(sources)[:n],
         columns_of(sources),
-        f"Scale {needs.scale}: the source images of Figs. S4 to S7 in the same order, from set "
-        f"{record_of(sources)['set']}. {needs.task('celebahq256')['played_by']}.",
+        f"Scale {needs.scale}: the source images of Figs. S4 to S7 in the same order: "
+        f"{needs.set_title(record_of(sources)['set'])}, of which training saw {seen(needs)}.",
     )
     return saved(figure, pd.DataFrame({"image": range(n), "source": labels(sources, n)}), out)
+
+
+def seen(needs: Needs) -> str:
+    """Say whether the sources of the 256x256 tasks are images of the p_0 that training saw."""
+    task = needs.task("celebahq256")
+    same = needs.set_title(task["sources"]) == needs.set_title(task["p_0"])
+    return "all, since they are drawn from p_0" if same else f"none: p_0 is {needs.set_title(task['p_0'])}"
 
 
 def draw_grid(images: np.ndarray, columns: int, caption: str) -> Any:
@@ -136,8 +146,8 @@ def neighbours(plan: str, out: str) -> pd.DataFrame:
     figure = canvas(12, 6.4)
     draw_strips(figure.subplots(), strips)
     words = [
-        f"{played(needs, record['run'])}.\nThe first samples of seed {record['seed']}, and their {record['k']} nearest "
-        f"of {len(images_of(train))} training images, in pixels and in features of extractor "
+        f"{needs.introduction(record['run'])}\nThe first samples of seed {record['seed']}, and their {record['k']} "
+        f"nearest of {len(images_of(train))} training images, in pixels and in features of extractor "
         f"{record['extractor']['extractor']}.",
         said(frame),
     ]
@@ -182,10 +192,14 @@ def paths(sample: Path, sources: Path, n: int) -> pd.DataFrame:
     return frame
 
 
-def how(sample: dict[str, Any]) -> str:
-    """How samples, or the images of an ascent, were made."""
+def how(needs: Needs, sample: dict[str, Any]) -> str:
+    """Say how samples, or the images of an ascent, were made."""
     steps = sample["steps"] if isinstance(sample["steps"], int) else sample["steps"][-1]
-    weights = f"checkpoint of iteration {sample['iteration']}"
-    if sample["iteration"] is None:
-        weights = "the authors' released weights"
-    return f"PGD of {steps} steps x {sample['step_size']:g}, {weights}."
+    return f"PGD of {steps} steps x {sample['step_size']:g}, {checkpoint(needs, sample)}."
+
+
+def checkpoint(needs: Needs, record: dict[str, Any]) -> str:
+    """Say which weights are behind a record of samples or of an ascent."""
+    if record["iteration"] is None:
+        return f"weights not trained here: {needs.weights(record)}"
+    return f"checkpoint of iteration {record['iteration']}"

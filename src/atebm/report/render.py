@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from html import escape
 from pathlib import Path
 
 import nbformat
@@ -90,8 +91,9 @@ def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
             progress_bar=False,
             log_output=True,
         )
-        write_text(results / f"notebooks/{artifact}.ipynb", nbformat.writes(normalised(executed)))
-        write_text(results / f"notebooks/{artifact}.html", as_html(results / f"notebooks/{artifact}.ipynb"))
+        title = json.loads(plan)["title"]
+        write_text(results / f"notebooks/{artifact}.ipynb", nbformat.writes(normalised(executed, title)))
+        write_text(results / f"notebooks/{artifact}.html", as_html(results / f"notebooks/{artifact}.ipynb", title))
         if plan_in(request) != plan:
             raise ResultError(f"the plan of {artifact} changed while it was drawn: run the same command again.")
         write_text(results / f"plans/{artifact}.json", plan)
@@ -101,9 +103,14 @@ def plan_in(request: Path) -> str:
     return canonical(json.loads(request.read_text(encoding="utf-8"))["plan"])
 
 
-def normalised(source: Path) -> nbformat.NotebookNode:
-    """An executed notebook without papermill's timings and random cell ids."""
+def normalised(source: Path, title: str) -> nbformat.NotebookNode:
+    """Return an executed notebook without papermill's timings and random cell ids.
+
+    Its heading becomes `title`, which names the data of the scale where the notebook names the paper's.
+    """
     notebook = nbformat.read(source, as_version=4)
+    _, *below = notebook.cells[0]["source"].splitlines()
+    notebook.cells[0]["source"] = "\n".join([f"# {title}", *below])
     notebook.metadata.pop("papermill", None)
     for index, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{index:03d}"
@@ -112,10 +119,10 @@ def normalised(source: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def as_html(notebook: Path) -> str:
-    """A page for readers: no code, and nothing that is fetched from elsewhere."""
+def as_html(notebook: Path, title: str) -> str:
+    """Return a page for readers: no code, and nothing that is fetched from elsewhere."""
     from nbconvert import HTMLExporter
 
     hidden = {"exclude_input": True, "exclude_input_prompt": True, "exclude_output_prompt": True}
     body, _ = HTMLExporter(template_name="basic", **hidden).from_filename(str(notebook))
-    return PAGE.format(title=notebook.stem, style=STYLE, body=body)
+    return PAGE.format(title=escape(title), style=STYLE, body=body)

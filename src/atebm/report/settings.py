@@ -3,18 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from ..artifacts import PAPER_TASKS
 from ..job import record_of
-from ..settings import PAPER_TASKS
 from .needs import Needs
 from .published import published
-from .tabulating import write_table
+from .tabulating import scientific, write_table
 
 DIFFERS = "A cell holds the published value; where ours is another: published → **ours**."
-
-SELECTED = "Several numbers of steps: training selects among them on validation sources."
 
 
 def beside(paper: str, ours: str) -> str:
@@ -47,7 +44,7 @@ def tableS2(plan: str, out: str) -> pd.DataFrame:
     for stem, column in ((3, "parameters"), (1, "stem1_parameters")):
         shown[f"parameters, {stem}x{stem} stem"] = [f"{count:,}" for count in frame[column]]
     shown.loc[len(shown)] = ["all", "", "", *(f"{totals[stem]:,}" for stem in (3, 1))]
-    networks = ", ".join(f"{needs.task(task)['title']} {needs.settings[task]}" for task in PAPER_TASKS)
+    networks = ", ".join(f"{needs.name(task)}: {needs.settings[task]}" for task in PAPER_TASKS)
     caption = (
         f"Table S2: the network `discriminator256`, read off the network itself. {DIFFERS} Ours has the 3x3 stem of "
         "the authors' code, whose released weights fit no other; the last column is with the published 1x1 stem. "
@@ -68,7 +65,7 @@ def tableS3(plan: str, out: str) -> pd.DataFrame:
     rows = [
         {
             "setting": setting,
-            "task": needs.task(task)["title"],
+            "task": needs.name(task),
             "published": paper[needs.task(task)["title"]].get(setting, ""),
             "configured": value,
         }
@@ -95,7 +92,7 @@ def hyperparameters(run: dict[str, Any]) -> dict[str, str]:
         "Batch size": str(run["batch_size"]),
         "Training iterations": thousands(schedule["iterations"]),
         "Optimizer": names[optimizer["name"]],
-        "Learning rate": np.format_float_scientific(optimizer["lr"], trim="-", exp_digits=1),
+        "Learning rate": scientific(optimizer["lr"]),
         "K": f"{first},...,{last}" if first < last else str(last),
         "Epochs per K": f"{schedule['epochs_per_K']:g}",
         "PGD attack step-size": str(run["step_size"]),
@@ -119,7 +116,7 @@ def thousands(iterations: int | None) -> str:
 
 def trained_here(needs: Needs) -> str:
     """Which of the paper's tasks have a trained model behind the results of this scale."""
-    titles = [needs.task(task)["title"] for task in needs.settings["trained"]]
+    titles = [needs.name(task) for task in needs.settings["trained"]]
     if len(titles) == len(PAPER_TASKS):
         return "All of these tasks are trained at this scale."
     return (
@@ -133,57 +130,68 @@ def tableS4(plan: str, out: str) -> pd.DataFrame:
     needs = Needs.read(plan)
     rows = [
         {
-            "task": needs.task(task)["title"],
-            "sources": in_words(entry["sources"]),
-            "step_size": str(entry["sampler"]["step_size"]),
-            "steps": lengths(entry["steps"]),
-            "samples": f"{entry['sampler']['n']:,}",
+            "published_task": needs.task(task)["title"],
+            "task": needs.name(task),
+            "sources": needs.set_title(needs.task(task)["sources"]),
+            "step_size": str(entry["step_size"]),
+            "steps": length(needs, task, entry["steps"]),
+            "samples": f"{entry['n']:,}",
         }
         for task, entry in needs.settings["tasks"].items()
     ]
-    paper = published("tableS4").add_prefix("published_").rename(columns={"published_task": "task"})
-    frame = paper.merge(pd.DataFrame(rows), on="task", validate="one_to_one")
+    paper = published("tableS4").add_prefix("published_")
+    frame = paper.merge(pd.DataFrame(rows), on="published_task", validate="one_to_one")
     shown = pd.DataFrame({"task": frame["task"]})
-    shown["p_0 dataset, published"] = frame["published_p_0"]
+    shown["p_0 of the paper, published"] = frame["published_p_0"]
     shown["source images here"] = frame["sources"]
     for column, title in (("step_size", "PGD step size"), ("steps", "PGD steps")):
         shown[title] = [beside(*pair) for pair in zip(frame[f"published_{column}"], frame[column], strict=True)]
     shown["samples here"] = frame["samples"]
-    caption = f"Table S4 beside the configuration of scale {needs.scale}. {DIFFERS} {SELECTED} {trained_here(needs)}"
+    caption = (
+        f"Table S4 beside the configuration of scale {needs.scale}. {DIFFERS} {selected(needs)} {trained_here(needs)}"
+    )
     write_table(frame, shown, Path(out), caption)
     return frame
 
 
-def in_words(image_set: dict[str, Any]) -> str:
-    """What a set of config.yaml holds."""
-    if "photographs" in image_set:
-        return f"{image_set['n']:,} crops of {', '.join(image_set['photographs'])}"
-    if "of" in image_set:
-        return f"{image_set.get('n', image_set.get('count')):,} images of {image_set['of']}"
-    return str(image_set.get("archive", image_set["reader"]))
+def length(needs: Needs, task: str, steps: int | str) -> str:
+    """Return the number of steps of a task's sampler; where training selects it, what it selected."""
+    if steps != "selected":
+        return str(steps)
+    return str(next(record["steps"] for record in needs.records("sample") if record["run"] == task))
 
 
-def lengths(steps: list[int]) -> str:
-    return ", ".join(map(str, steps))
+def selected(needs: Needs) -> str:
+    """Say among which numbers of steps training selected those that are shown, and which lie at the edge of these."""
+    words = []
+    for folder in needs.folder("sample"):
+        record = record_of(folder)
+        offered = needs.spec(needs.model(folder))["settings"]["monitor"]["steps"]
+        edge = ", the edge" if record["steps"] in (min(offered), max(offered)) else ""
+        words.append(f"{needs.name(record['run'])} {record['steps']} of {min(offered)} to {max(offered)}{edge}")
+    return f"Training selected the number of steps on validation sources: {'; '.join(words)}." if words else ""
 
 
 def tableS5(plan: str, out: str) -> pd.DataFrame:
     """Table S5: update steps, ours published beside configured, and other methods'. Writes `out` (.csv) and .md."""
     needs = Needs.read(plan)
-    ours = {
-        f"{needs.task(task)['title']} ({phase})": lengths(steps)
-        for task, phases in needs.settings["tasks"].items()
-        for phase, steps in phases.items()
-    }
+    ours, names = {}, {}
+    for task, phases in needs.settings["tasks"].items():
+        for phase, steps in phases.items():
+            title = f"{needs.task(task)['title']} ({phase})"
+            ours[title], names[title] = length(needs, task, steps), f"{needs.name(task)}, {phase}"
     frame = published("tableS5")
-    frame.insert(2, "Ours, configured", frame["task"].map(ours))
-    shown = frame.drop(columns="Ours, configured")
-    shown["Ours"] = [beside(*pair) for pair in zip(frame["Ours"], frame["Ours, configured"], strict=True)]
+    frame.insert(2, "here", frame["task"].map(ours))
+    shown = frame.drop(columns="here")
+    shown["Ours"] = [beside(*pair) for pair in zip(frame["Ours"], frame["here"], strict=True)]
+    others = {name: f"{name}, published (on the paper's data)" for name in list(frame)[3:]}
+    shown = shown.assign(task=shown["task"].map(names)).rename(columns=others | {"Ours": "paper's method"})
     caption = (
         f"Table S5: number of update steps, ours beside the configuration of scale {needs.scale}. {DIFFERS} In "
-        f"training: the last K. {SELECTED} PCD: a persistent sampling chain. {trained_here(needs)}"
+        f"training: the last K. {selected(needs)} PCD: a persistent sampling chain. {trained_here(needs)}"
     )
-    write_table(frame.rename(columns={"Ours": "Ours, published"}), shown, Path(out), caption)
+    frame = frame.rename(columns={"Ours": "Ours, published", "task": "published_task"})
+    write_table(frame.assign(task=frame["published_task"].map(names)), shown, Path(out), caption)
     return frame
 
 
@@ -191,11 +199,11 @@ def tableS6(plan: str, out: str) -> pd.DataFrame:
     """Table S6: published times beside what was measured here. Writes `out` (.csv) and .md; returns the frame."""
     needs = Needs.read(plan)
     (timing,) = needs.records("timing")
-    task, (lower, upper) = needs.task("cifar10"), timing["quartiles_seconds"]
+    lower, upper = timing["quartiles_seconds"]
     threads = "" if timing["device"] != "cpu" else f", {timing['threads']} thread" + "s" * (timing["threads"] > 1)
     frame = published("tableS6")
     ours = {
-        "model": "Ours, measured here",
+        "model": f"AT-EBM on {needs.name('cifar10')}, measured here",
         "steps": str(timing["steps"]),
         "time": f"{timing['median_seconds']:.3g} seconds",
         "device": f"{timing['hardware']}{threads}",
@@ -213,10 +221,11 @@ def tableS6(plan: str, out: str) -> pd.DataFrame:
         axis=1,
     )
     caption = (
-        f"Table S6: time to generate {timing['images']} samples of {task['title']}, at scale {needs.scale} played by: "
-        f"{task['played_by']}. The measured row is the median of {len(timing['seconds'])} repeats after a warm-up, "
-        "with the network, image size and device that it names: where these are not the paper's, its time does not "
-        "compare with the published ones. A time is no function of the settings: measured again, it has other digits."
+        f"Table S6 at scale {needs.scale}: time to generate {timing['images']} samples. Measured: "
+        f"{needs.introduction('cifar10')} Published: on the paper's data. The measured row is the median of "
+        f"{len(timing['seconds'])} repeats after a warm-up, with the network, image size and device that it names: "
+        "where these are not the paper's, its time does not compare with the published ones. A time is no function of "
+        "the settings: measured again, it has other digits."
     )
     write_table(frame, shown, Path(out), caption)
     return frame

@@ -10,7 +10,6 @@ import pandas as pd
 from ..job import record_of
 from .needs import Needs
 from .published import published
-from .settings import in_words
 from .tabulating import write_table
 
 
@@ -18,18 +17,18 @@ def table1(plan: str, out: str) -> pd.DataFrame:
     """Table 1 with the check behind each line, in words and in full. Writes `out` (.csv) and .md; returns the frame."""
     needs = Needs.read(plan)
     (check,) = needs.records("check")
-    frame, task = published("table1"), needs.task("cifar10")
-    frame["check"] = [gradient_line(check), contrastive_line(check), p_0_line(check, needs.settings)]
+    frame = published("table1").add_prefix("published_")
+    frame["check"] = [gradient_line(check), contrastive_line(check), p_0_line(check, needs)]
     frame["numbers"] = [json.dumps(check[part]) for part in ("gradient", "contrastive_data", "p_0")]
     caption = (
         f"Table 1 with the check behind each line, at scale {needs.scale}: on a small network with random weights in "
-        f"double precision, {check['images']} images of p_data and as many of p_0 of {task['title']} (played by: "
-        f"{task['played_by']}), an attack of K = {check['K']} steps of λ = {check['step_size']:g}."
+        f"double precision, {check['images']} images of p_data and as many of p_0, an attack of K = {check['K']} steps "
+        f"of λ = {check['step_size']:g}. {needs.introduction('cifar10')}"
     )
     shown = frame.drop(columns="numbers")
-    formulas = (slice(0, 1), ["ebms", "binary_at"])
+    formulas = (slice(0, 1), ["published_ebms", "published_binary_at"])
     shown.loc[formulas] = "`" + shown.loc[formulas] + "`"
-    shown = shown.set_axis(["", "EBMs", "binary AT", "checked here"], axis=1)
+    shown = shown.set_axis(["", "EBMs, published", "binary AT, published", "checked here"], axis=1)
     write_table(frame, shown, Path(out), caption)
     return frame
 
@@ -55,8 +54,8 @@ def contrastive_line(check: dict[str, Any]) -> str:
     )
 
 
-def p_0_line(check: dict[str, Any], sets: dict[str, Any]) -> str:
-    spread, p_0, p_data = check["p_0"], in_words(sets["p_0"]), in_words(sets["p_data"])
+def p_0_line(check: dict[str, Any], needs: Needs) -> str:
+    spread, p_0, p_data = check["p_0"], needs.p_0("cifar10"), needs.data("cifar10")
     return (
         f"Here p_0 is: {p_0}. Mean L2 distance of two of its images {spread['between_p_0']:.2f}, of two images of "
         f"p_data ({p_data}) {spread['between_p_data']:.2f}, of an image of p_0 to the nearest of p_data "
@@ -68,7 +67,7 @@ def p_0_line(check: dict[str, Any], sets: dict[str, Any]) -> str:
 MEASURED = (
     (0, "energy distance of the particles to p_data, first / last", "fall", ".4g"),
     (0, "p-value, particles against p_data", "p_value", ".3f"),
-    (0, "D(x*)", "d_star", ".4f"),
+    (0, "D(x*), computed from U", "d_star", ".4f"),
     (1, "mean D on Supp(p_data)", "d_on_support", ".4f"),
     (1, "greatest D outside", "d_off_support_max", ".4f"),
     (1, "share of the outside where D > 1/2", "d_above_half", ".2f"),

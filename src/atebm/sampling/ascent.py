@@ -21,6 +21,7 @@ from ..metrics.intervals import t_half_width
 from ..progress import progress
 from ..training.monitor import BATCH, on_the_way
 from .generate import load_model
+from .hole import hole
 
 RESTORED = ("noisy", "occluded")  # starts whose originals are known
 NOISE = 4  # the stream of random numbers
@@ -95,18 +96,10 @@ def begin(images: Tensor, how: dict[str, Any], seed: int) -> tuple[Tensor, Tenso
             noise = torch.randn(images.shape, generator=generator(seed, NOISE))
             return (images + how["sigma"] * noise.to(images.device)).clamp(0, 1), None
         case "occluded":
-            mask = hole(images.shape[2:], how["side"]).to(images.device)
+            mask = torch.zeros(1, 1, *images.shape[2:], device=images.device)
+            mask[..., *hole(images.shape[2:], how["side"])] = 1
             return torch.where(mask > 0, how["fill"], images), mask
     return images, None
-
-
-def hole(size: Sequence[int], side: float) -> Tensor:
-    """A mask (1, 1, H, W), 1 in the middle square whose side is that share of the image's, 0 elsewhere."""
-    mask = torch.zeros(1, 1, *size)
-    inner = [round(side * length) for length in size]
-    top, left = ((length - part) // 2 for length, part in zip(size, inner, strict=True))
-    mask[..., top : top + inner[0], left : left + inner[1]] = 1
-    return mask
 
 
 def climb(

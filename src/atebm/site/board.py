@@ -1,6 +1,5 @@
-"""Does the paper hold: the claims board and the picture checks of one scale, and each claim's seeds as a drawing."""
+"""Does the paper hold: the claims board of one scale, and each claim's seeds as a drawing."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from math import inf, log
@@ -9,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from ..report.verdicts import VERDICTS
 from .tables import inline
 
-VERDICTS = ("holds", "fails", "undecided")
 WIDTH, MARGIN = 120, 8  # of a drawing, in CSS pixels
 
 
@@ -28,6 +27,7 @@ class Strip:
 @dataclass(frozen=True)
 class Claim:
     text: str
+    data: str  # what it was tested on, and what that stands in for
     where: Markup
     family: str
     tested: str
@@ -35,86 +35,57 @@ class Claim:
     p: str
     p_fails: str  # of the opposite
     verdict: str
+    fragile: str  # why the verdict hangs by a thread
+    caveat: str
     seeds: int
     drawing: Strip | None
 
 
-@dataclass(frozen=True)
-class Check:
-    text: str
-    run: str
-    what: str
-    value: float
-    low: float
-    high: float
-    bound: float
-    images: int
-    verdict: str
-
-
 def claims_in(results: Path, scale: str, anchors: list[str]) -> list[Claim]:
-    """The claims board that lies in `results`; empty where there is none, or one of another scale."""
-    frame = of_scale(results / "claims.csv", scale)
+    """Return the claims board that lies in `results`; empty where there is none, or one of another scale."""
     return [
         Claim(
             text=row["claim"],
-            where=inline(row["where"], anchors),
+            data=row["data"],
+            where=inline(row["place"], anchors),
             family=row["family"],
             tested=row["test"],
             effect=row["effect"],
-            p=probability(row["p_value"]),
-            p_fails=probability(row["p_value_fails"]),
+            p=probability(row["p_holds"]),
+            p_fails=probability(row["p_fails"]),
             verdict=row["verdict"],
+            fragile=row["fragile"],
+            caveat=row["caveat"],
             seeds=int(row["seeds"]),
-            drawing=strip([float(value) for value in row["effect_by_seed"].split()], *bounds(row["test"])),
+            drawing=strip(
+                [float(value) for value in row["effect_by_seed"].split()], float(row["above"]), float(row["below"])
+            ),
         )
-        for row in frame.rename(columns={"holds": "verdict"}).to_dict("records")
-    ]
-
-
-def checks_in(results: Path, scale: str) -> list[Check]:
-    """The picture checks that lie in `results`, likewise."""
-    frame = of_scale(results / "picture_checks.csv", scale)
-    numbers = ("value", "low", "high", "bound")
-    return [
-        Check(
-            text=row["check"],
-            run=row["run"],
-            what=row["what"],
-            images=int(row["images"]),
-            verdict=row["verdict"],
-            **{name: float(row[name]) for name in numbers},
-        )
-        for row in frame.to_dict("records")
+        for row in of_scale(results / "claims.csv", scale).to_dict("records")
     ]
 
 
 def of_scale(path: Path, scale: str) -> pd.DataFrame:
+    """Return a table of results, all text; empty where it is not here, or of another scale."""
     if not path.exists():
         return pd.DataFrame()
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     return frame[frame["scale"] == scale]
 
 
-def counted(rows: list[Claim] | list[Check]) -> dict[str, int]:
-    """How many there are of each verdict."""
-    found = Counter(row.verdict for row in rows)
-    return {verdict: found[verdict] for verdict in VERDICTS}
+def tally(claims: list[Claim]) -> dict[str, tuple[int, int]]:
+    """Return how many claims there are of each verdict, and how many of these are fragile."""
+    found, weak = Counter(it.verdict for it in claims), Counter(it.verdict for it in claims if it.fragile)
+    return {verdict: (found[verdict], weak[verdict]) for verdict in [*VERDICTS, *(found.keys() - set(VERDICTS))]}
 
 
 def probability(text: str) -> str:
     return f"{float(text):.3f}" if text else "not tested"
 
 
-def bounds(test: str) -> tuple[float, float]:
-    """Between which values a claim holds, from how its test is worded: "..., above 1 and below 1.5" """
-    above, below = (re.search(rf"\b{word} ([\d.e+-]+)(?: and below [\d.]+)?$", test) for word in ("above", "below"))
-    return (float(above[1]) if above else 0.0), (float(below[1]) if below else inf)
-
-
 def strip(values: list[float], above: float, below: float) -> Strip | None:
     """Seeds as dots on a logarithmic axis, with the bounds of the claim; None where a value has no logarithm."""
-    if any(value <= 0 for value in values):
+    if any(not 0 < value < inf for value in values):
         return None
     marks = [bound for bound in (above, below) if 0 < bound < inf]
     least, greatest = (pick(log(value) for value in (*values, *marks)) for pick in (min, max))

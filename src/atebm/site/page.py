@@ -1,6 +1,5 @@
 """results/index.html from what lies in results/."""
 
-import inspect
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from markupsafe import Markup
 from PIL import Image
 
 from .. import report
-from ..artifacts import ARTIFACTS, is_table, titled
+from ..artifacts import ARTIFACTS, is_table
 from ..docs import HEADLINES, ancestry, minutes
 from ..files import sha256, write_text
 from ..report.needs import Needs
-from .board import checks_in, claims_in, counted
+from .board import claims_in, tally
 from .pictures import Pair, pairs_in, write_pictures
 from .seal import sealed_page
 from .tables import Table, inline, of_markdown, of_numbers
@@ -29,11 +28,11 @@ POINTS = 60  # of a small training curve
 # What each scale is. Those of the tests are shown only where results/ is of them.
 SCALES = {
     "demo": "stand-ins: small grey images in place of all data, small networks, minutes of training on two CPU cores",
-    "fashion": "a stand-in: all of Fashion-MNIST at 32x32 in place of CIFAR-10, about an hour on a CPU core",
+    "fashion": "all of Fashion-MNIST at 32x32 as a stand-in for CIFAR-10, about an hour on a CPU core",
     "paper": "the paper's own data sets, networks and lengths of training, on GPUs",
 }
 TESTS_ONLY = "for the project's tests: its numbers mean nothing"
-BOARD = ("claims", "picture_checks")  # what the section on the paper's claims shows
+BOARD = ("claims",)  # what the section on the paper's claims shows
 GROUPS = ("Main paper", "Supplement", "Beyond the paper")
 
 
@@ -54,6 +53,7 @@ class Artifact:
     title: str
     intro: Markup  # what its notebook says first
     conditions: Markup  # what its table's caption says of data and measurement
+    standin: bool  # whether it was measured on other data than the paper's
     published: str  # the headline, in one line
     measured: str
     picture: Picture | None
@@ -108,7 +108,6 @@ def page_of(results: Path, claims_present: bool = True) -> str:
             total=len(names),
             claims_present=claims_present,
             claims_made=board_made(results),
-            checks_made=shown.get("picture_checks"),
             groups={group: [shown[name] for name in names if group_of(name) == group] for group in GROUPS},
             snapshots=snapshots,
             hero=next(iter(shown["figS2"].pairs), None) if "figS2" in shown else None,
@@ -124,7 +123,7 @@ def environment() -> jinja2.Environment:
     made = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.globals["counted"] = counted
+    made.globals["tally"] = tally
     return made
 
 
@@ -134,7 +133,7 @@ def text(name: str) -> str:
 
 def artifact(name: str, results: Path, manifest: dict[str, Any], folder: str) -> Artifact:
     """What lies in `results` of an artifact; `folder` leads there from the page, "" or "scales/fashion/"."""
-    label, _, title = titled(name).partition(": ")
+    label, _, title = manifest["artifacts"][name]["title"].partition(": ")
     headline, ours = HEADLINES.get(name, ("", lambda _: ""))
     conditions, table = "", None
     others = () if folder else manifest["artifacts"].keys() - {name}  # what its words may link to
@@ -151,6 +150,7 @@ def artifact(name: str, results: Path, manifest: dict[str, Any], folder: str) ->
         title=title,
         intro=inline(intro(results / f"notebooks/{name}.ipynb"), others),
         conditions=inline(conditions, others),
+        standin=manifest["scale"] != "paper",
         published=headline if any(letter.isdigit() for letter in headline) else "",  # not "picture"
         measured=ours(results),
         picture=sized(results, f"{name}.png", folder),
@@ -208,19 +208,23 @@ def board_made(results: Path) -> dict[str, Any] | None:
     needs = json.loads(path.read_text(encoding="utf-8"))["needs"]
     files = [
         name
-        for name in ("notebooks/claims.html", "notebooks/claims.ipynb", "claims.csv", "claims.md")
+        for name in (
+            "notebooks/claims.html",
+            "notebooks/claims.ipynb",
+            "claims.csv",
+            "claims.md",
+            "numbers/claims.csv",
+            "numbers/claims.json",
+        )
         if (results / name).exists()
     ]
     return {"steps": len(needs), "files": files, "code": code("claims")}
 
 
-def code(name: str) -> list[tuple[str, int, str]]:
-    """Files relative to the page, line and name of the functions that say what an artifact needs, and that draw it."""
+def code(name: str) -> list[tuple[str, str]]:
+    """Return file, relative to the page, and name of the functions that say what an artifact needs and draw it."""
     functions = (ARTIFACTS[name], getattr(report, name))
-    return [
-        (f"../src/{function.__module__.replace('.', '/')}.py", inspect.getsourcelines(function)[1], function.__name__)
-        for function in functions
-    ]
+    return [(f"../src/{function.__module__.replace('.', '/')}.py", function.__name__) for function in functions]
 
 
 def group_of(name: str) -> str | None:
@@ -240,7 +244,6 @@ def overview(scale: str, results: Path, anchors: list[str]) -> dict[str, Any]:
         "name": scale,
         "what": SCALES.get(scale, TESTS_ONLY),
         "claims": claims_in(results, scale, anchors),
-        "checks": checks_in(results, scale),
         "drawn": len(drawn),
     }
 

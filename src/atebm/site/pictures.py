@@ -14,7 +14,6 @@ from PIL import Image
 
 from ..files import atomic, canonical, write_text
 from ..job import record_of
-from ..report.ascents import played_shortly
 from ..report.needs import Needs
 from . import CLIMBED, SAMPLED
 
@@ -70,7 +69,7 @@ def pairs_of(name: str, needs: Needs) -> list[tuple[Pair, list[np.ndarray]]]:
         for folder in needs.folder("sample"):
             sources = folder.parents[1] / needs.spec(folder)["parents"]["sources"]
             images = [np.load(path / "images.npy", mmap_mode="r")[: COLUMNS * ROWS] for path in (sources, folder)]
-            found.append(compared(SAMPLED[name], played_shortly(needs, record_of(folder)["run"]), folder, images))
+            found.append(compared(SAMPLED[name], needs.name(record_of(folder)["run"]), folder, images))
     if name in CLIMBED:
         for folder in needs.folder("ascent"):
             frames = np.load(folder / "frames.npy", mmap_mode="r")[: COLUMNS * ROWS]
@@ -92,11 +91,11 @@ def compared(
 def climbed(needs: Needs, folder: Path) -> str:
     """What an ascent shows: of what set, by whose model."""
     record = record_of(folder)
-    start, task = record["start"]["name"], played_shortly(needs, record["run"])
+    start, task = record["start"]["name"], needs.name(record["run"])
     if start in ("noisy", "occluded"):
         return f"{task}: {'denoising' if start == 'noisy' else 'inpainting'}"
     if record["others"]:
-        return " and ".join(played_shortly(needs, run) for run in (record["run"], *record["others"]))
+        return " and ".join(needs.name(run) for run in (record["run"], *record["others"]))
     return f"{record['set']} to {task}"
 
 

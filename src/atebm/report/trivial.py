@@ -1,0 +1,71 @@
+"""What trivial filters restore: the baselines beside denoised and inpainted images."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+from scipy.sparse.linalg import splu
+
+from ..sampling.hole import hole
+
+Images = NDArray[np.uint8]  # (n, H, W, C)
+BLUR = 0.5  # pixels
+
+
+def trivial_filters(start: dict[str, Any]) -> dict[str, Callable[[Images], NDArray[np.float64]]]:
+    """Return the filters, by name, that are compared with an ascent from images that `start` damaged."""
+    if start["name"] == "noisy":
+        return {f"Gaussian blur of {BLUR:g} px": blurred, "3x3 median": median}
+    return {"Laplace filling": lambda images: filled(images, *hole(images.shape[1:3], start["side"]))}
+
+
+def blurred(images: Images) -> NDArray[np.float64]:
+    """Return images under a Gaussian blur with a standard deviation of BLUR pixels, in grey levels."""
+    return ndimage.gaussian_filter(images.astype(np.float64), (0, BLUR, BLUR, 0))
+
+
+def median(images: Images) -> NDArray[np.float64]:
+    """Return the median of the 3x3 pixels around each, in grey levels."""
+    return ndimage.median_filter(images.astype(np.float64), (1, 3, 3, 1))
+
+
+def filled(images: Images, rows: slice, columns: slice) -> NDArray[np.float64]:
+    """Return images whose hole solves Laplace's equation with the pixels around it as boundary, in grey levels.
+
+    Beyond the image's edge there is no boundary, so nothing flows there.
+    """
+    n, height, width, channels = images.shape
+    inside = np.zeros((height, width), dtype=bool)
+    inside[rows, columns] = True
+    unknown = np.argwhere(inside)
+    number = np.full(inside.shape, -1)
+    number[inside] = np.arange(len(unknown))
+    matrix = sparse.lil_matrix((len(unknown), len(unknown)))
+    known = np.zeros((len(unknown), n * channels))
+    pixels = images.astype(np.float64).transpose(1, 2, 0, 3).reshape(height, width, -1)  # (H, W, n C)
+    for row, (top, left) in enumerate(unknown.tolist()):
+        for y, x in ((top - 1, left), (top + 1, left), (top, left - 1), (top, left + 1)):
+            if not (0 <= y < height and 0 <= x < width):
+                continue
+            matrix[row, row] += 1
+            if inside[y, x]:
+                matrix[row, number[y, x]] = -1
+            else:
+                known[row] += pixels[y, x]
+    pixels[inside] = splu(matrix.tocsc()).solve(known)
+    return pixels.reshape(height, width, n, channels).transpose(2, 0, 1, 3)
+
+
+def psnr(images: NDArray[Any], originals: Images) -> NDArray[np.float64]:
+    """Return the peak signal-to-noise ratio of each image (n,), in dB, of grey levels up to 255; inf where equal."""
+    errors = np.mean((np.asarray(images, np.float64) - originals) ** 2, axis=(1, 2, 3))
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10(255**2 / errors)
+
+
+def trivial_gains(start: dict[str, Any], damaged: Images, originals: Images) -> dict[str, NDArray[np.float64]]:
+    """Return, by filter, how much the PSNR of each damaged image rises under it, in dB (n,)."""
+    before = psnr(damaged, originals)
+    return {name: psnr(apply(damaged), originals) - before for name, apply in trivial_filters(start).items()}
