@@ -59,6 +59,7 @@ class Kind(Section):
 class Images(Section):
     """What every image set has."""
 
+    paper = Paper("ours")
     # what its images are, in captions, rows and legends; null: as its reader describes them. It is in no digest
     title: Annotated[str | None, Paper("ours")] = Field(default=None, exclude=True)
 
