@@ -6,6 +6,7 @@ import shutil
 import sys
 import types
 from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import torch
 from conftest import job_of, planned, write_specs
 from safetensors.torch import load_file
 
+from atebm.data import stream as streams
 from atebm.data.loader import batch_indices
 from atebm.energy import Classifier, Energy
 from atebm.errors import ConfigError, DataError, ResultError
@@ -25,7 +27,7 @@ from atebm.metrics.features import write_features
 from atebm.metrics.frechet import Gaussian, frechet_distance
 from atebm.sampling.gather import gather
 from atebm.sampling.generate import sample_shard
-from atebm.training import classifier, loop
+from atebm.training import captured, classifier, loop
 from atebm.training.checkpoint import save_weights
 from atebm.training.classifier import train_classifier
 from atebm.training.precision import set_precision
@@ -104,16 +106,124 @@ def test_a_captured_iteration_does_what_its_kernels_do_one_by_one(smoke, changes
     """K grows on the way, and a graph that were not made anew would go on with the old one."""
     job = job_of(smoke, **changes)
     forget(job)
-    captured = []
-    graph = torch.cuda.graph
-    monkeypatch.setattr(torch.cuda, "graph", lambda *arguments: captured.append(arguments) or graph(*arguments))
+    modes = captures(monkeypatch)
     loop.train(job, device)
     whole = contents(job)
-    assert bool(captured) == ("langevin" not in changes)
+    assert bool(modes) == ("langevin" not in changes)
     forget(job)
     monkeypatch.setattr(loop, "Captured", lambda work: work)
     loop.train(job, device)
     assert contents(job) == whole
+
+
+def captures(monkeypatch) -> list[str]:
+    """A list that gets the mode of every capture of a CUDA graph that torch begins."""
+    modes, graph = [], torch.cuda.graph
+    monkeypatch.setattr(
+        torch.cuda,
+        "graph",
+        lambda *arguments, **how: modes.append(how["capture_error_mode"]) or graph(*arguments, **how),
+    )
+    return modes
+
+
+@pytest.mark.parametrize("device", [CUDA])
+def test_graphs_are_captured_while_a_thread_pins_the_next_batches(smoke, device, monkeypatch, capfd):
+    """As of sets that are too large for the GPU. Each capture empties the cache of pinned memory first, so that the
+    thread must ask CUDA for new memory meanwhile, which ends a capture in the mode "global"."""
+    monkeypatch.setattr(streams, "fits", lambda *_: False)
+    monkeypatch.setattr(streams, "workers_of", lambda _: 2)
+    job = job_of(smoke, average=None, monitor=None, schedule={"K_max": 9, "epochs_per_K": 0.08, "iterations": None})
+    forget(job)
+    modes = captures(monkeypatch)
+    loop.train(job, device)
+    whole = contents(job)
+    assert record_of(job.folder)["iterations"] == 40 and modes == ["thread_local"] * 10, "4 iterations of each K"
+    assert "warning" not in "".join(capfd.readouterr()), "a capture failed"
+    forget(job)
+    monkeypatch.setattr(loop, "Captured", lambda work: work)
+    loop.train(job, device)
+    assert contents(job) == whole
+
+
+class Replayed:
+    """Stands in for a CUDA graph: does its work at each replay, as that does its kernels."""
+
+    def __init__(self, work):
+        self.work, self.outputs = work, []
+
+    def replay(self):
+        self.outputs[:] = self.work()
+
+
+@pytest.mark.parametrize("refused", [(), (1,), (0, 1, 2)], ids=["none", "one", "all"])
+@pytest.mark.parametrize("changes", [{}, {"optimizer": SGD}], ids=["Adam", "SGD"])
+def test_where_a_capture_fails_each_iteration_is_done_once_all_the_same(smoke, changes, refused, monkeypatch, capsys):
+    """A capture that fails leaves gradients that no kernel has filled; each K is tried once, and the first is told."""
+    job = job_of(smoke, average=None, schedule={"epochs_per_K": 0.28}, **changes)
+    forget(job)
+    loop.train(job, CPU)
+    whole = contents(job)
+    forget(job)
+    asked, now = [], {}
+
+    def record(work):
+        asked.append(now["state"].at.K)
+        if asked[-1] not in refused:
+            graph = Replayed(work)
+            return graph, graph.outputs
+        for parameter in now["state"].model.parameters():
+            parameter.grad = torch.full_like(parameter, torch.nan)
+        try:
+            raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nCUDA kernel errors might")
+        finally:
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+    def updating(state, run, group):
+        now["state"] = state
+        return captured.Captured(partial(loop.update_weights, state, run, group))
+
+    monkeypatch.setattr(captured, "record", record)
+    monkeypatch.setattr(loop, "updating", updating)
+    loop.train(job, CPU)
+    assert contents(job) == whole
+    assert asked == [0, 1, 2]
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    assert len(told) == min(len(refused), 1)
+    assert all(f"at K = {refused[0]} (CUDA error: operation not permitted when stream is capturing)" in t for t in told)
+
+
+@pytest.mark.parametrize("device", [CUDA])
+def test_after_a_capture_that_cuda_refuses_work_goes_on_where_it_was(device, capsys):
+    """On the stream that was the current one, once a call, and the next K has a graph."""
+
+    def work(K, x):
+        total.add_(x.sum())
+        if K == 1:
+            total.item()  # which waits for the device, as no capture may
+        return (2 * x,)
+
+    total, stream = torch.zeros((), device=device), torch.cuda.current_stream()
+    update = captured.Captured(work)
+    for K in (1, 1, 1, 2, 2, 2):
+        assert update(K, torch.ones(4, device=device))[0].tolist() == [2, 2, 2, 2]
+        assert torch.cuda.current_stream() == stream and (update.graph is None or K == 2)
+    assert update.graph is not None and total.item() == 6 * 4
+    assert "could not be captured at K = 1" in capsys.readouterr().err
+
+
+def test_a_mistake_in_the_work_is_raised_though_a_capture_fails_at_it_first():
+    def work(K, x):
+        if len(seen.append(K) or seen) > 1:
+            raise RuntimeError("shapes do not fit")
+        return (x,)
+
+    seen, update = [], captured.Captured(work)
+    update(3, torch.zeros(1))
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="shapes do not fit"):
+        patch.setattr(captured, "record", lambda work: work())
+        update(3, torch.zeros(1))
+    assert seen == [3, 3, 3]
 
 
 def test_first_iteration_is_algorithm_2_written_out(smoke):
