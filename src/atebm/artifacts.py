@@ -180,7 +180,7 @@ def table2(plan: Plan) -> list[Step]:
         names.append("class_shares")  # it knows the classes of p_data, Inception does not
     else:
         names.append("kid")
-    return [plan.metric(name, step, task.p_data) for step in images for name in names]
+    return [plan.metric(name, step, task.p_data) for step in images for name in names] + plan.agreement(task.p_data)
 
 
 def table3(plan: Plan) -> list[Step]:

@@ -36,6 +36,13 @@ class Paper:
     where: str
 
 
+def _without_nulls(entries: Any) -> Any:
+    """Entries by name; null, in a file further down, leaves one out, or all."""
+    if not isinstance(entries, dict):
+        return entries or {}
+    return {key: value for key, value in entries.items() if value is not None}
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     paper: ClassVar[Paper]  # of all fields that have none of their own
@@ -267,11 +274,7 @@ class Task(Section):
     # sets that the model should score lower than p_data, by their rows in the tables; a row of null is left out
     out_of_distribution: Annotated[
         dict[str, str],
-        BeforeValidator(
-            lambda rows: (
-                {row: of for row, of in rows.items() if of is not None} if isinstance(rows, dict) else rows or {}
-            )
-        ),
+        BeforeValidator(_without_nulls),
         Paper("Tables 4 and S8; authors' script"),
     ] = {}
     # pixels a side that images are shrunk to (averages over areas) for a second distance; null: for none
@@ -593,11 +596,11 @@ class Ascent(Section):
 
 
 class PublishedStatistics(Section):
-    """Features' mean and covariance that others computed of a set, which ours must agree with."""
+    """Features' mean and covariance that others computed of a set; Table 2 says how far ours are from them."""
 
     paper = Paper("supplement 3, evaluation metrics")
     archive: str  # of data/sources.yaml: an .npz with mu and sigma
-    max_distance: PositiveFloat  # Frechet distance to ours, above which no FID is computed
+    max_distance: PositiveFloat  # Frechet distance to ours, from which on they are said not to agree
 
 
 class Inception(Section):
@@ -606,7 +609,8 @@ class Inception(Section):
     paper = Paper("supplement 3, evaluation metrics")
     kind: Literal["inception"]
     weights: Literal["2015-12-05"]
-    published: Annotated[dict[str, PublishedStatistics], Paper("ours: a check")]  # by set
+    # by set; null: none, where the archive cannot be had
+    published: Annotated[dict[str, PublishedStatistics], BeforeValidator(_without_nulls), Paper("ours: a check")]
 
 
 class Classifier(ClassifierTraining):

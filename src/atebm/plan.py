@@ -189,7 +189,7 @@ class Plan:
         parents = {"p_data": self.data(task.p_data), "p_0": self.data(task.p_0)}
         if spec.monitor is not None:
             parents |= {"validation_sources": self.data(task.validation_sources), "extractor": self.extractor()}
-            parents |= self.reference(task.p_data)
+            parents["reference"] = self.features(self.data(task.p_data))
         if spec.init is not None:
             parents["init"] = self.pretrain(spec.init)
         settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
@@ -222,7 +222,7 @@ class Plan:
         parents |= {f"model_{number}": self.train(run, seed) for number, run in enumerate(spec.others, start=2)}
         if spec.distances:
             settings["blocks"] = enough(spec.distances, self.config.metrics.blocks, images)
-            parents |= {"extractor": self.extractor(), **self.reference(task.p_data)}
+            parents |= {"extractor": self.extractor(), "reference": self.features(self.data(task.p_data))}
         return Step("ascent", name, settings, parents, ("ascents", name))
 
     def neighbours(self, sampler: str, seed: int) -> Step:
@@ -247,20 +247,19 @@ class Plan:
         name = f"{images.name}.{size}px" if size else images.name
         return Step("features", name, {"n": n, "size": size}, parents, ("metrics",))
 
-    def reference(self, name: str, size: int | None = None) -> dict[str, Step]:
-        """What a distance to a set is measured with: the set's features, and their agreement with published ones.
+    def agreement(self, name: str) -> list[Step]:
+        """How far the features of a set are from statistics of it that others published; nothing where nobody did.
 
-        Shrunk to `size` pixels a side, where it is given, there are none to agree with.
+        No step waits for it: neither a large distance nor statistics that cannot be had may stop a training.
         """
-        features = self.features(self.data(name), size=size)
         extractor = self.config.extractors[self.config.metrics.extractor]
-        if size or not isinstance(extractor, Inception) or name not in extractor.published:
-            return {"reference": features}
-        published = extractor.published[name]
+        if not isinstance(extractor, Inception) or name not in extractor.published:
+            return []
+        published, features = extractor.published[name], self.features(self.data(name))
         settings = {"metric": "agreement", "n": self.config.sets[name].images, **published.model_dump()}
         section, archives = ("extractors", self.config.metrics.extractor), archive_files(published.archive)
-        agreement = Step("metric", f"{name}.agreement", settings, {"features": features}, section, archives)
-        return {"reference": features, "agreement": agreement}
+        label = f"{features.name}.to_{published.archive}"
+        return [Step("metric", f"{label}.agreement", settings, {"features": features}, section, archives)]
 
     def metric(self, name: str, images: Step, reference: str, size: int | None = None) -> Step:
         """One number on `metrics.n` images, or on all where `images` is a set that has fewer.
@@ -274,7 +273,7 @@ class Plan:
         parents, label = {"features": features}, features.name
         if name in ("frechet", "kid"):
             settings["blocks"] = enough(n, metrics.blocks, images)
-            parents |= self.reference(reference, size)
+            parents["reference"] = self.features(self.data(reference), size=size)
             if images.kind == "data":  # a set is scored against several others
                 label = f"{label}.to_{reference}"
         if name == "inception_score":

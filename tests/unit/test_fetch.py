@@ -139,6 +139,13 @@ def test_404_is_final(server, source, tmp_path):
     assert len(server.requests) == 1 and files(tmp_path) == {}
 
 
+def test_how_to_do_without_a_file_is_said_where_it_cannot_be_had(server, source, tmp_path):
+    source(without="To draw nothing without it, do nothing.")
+    server.faults = [{"status": 404}]
+    with pytest.raises(DataError, match=r"404 Not Found. .* or --url URL. To draw nothing without it, do nothing.$"):
+        fetch("set", folder=tmp_path)
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_busy_server_is_asked_again(server, source, tmp_path, status):
     server.faults = [{"status": status}] * 2

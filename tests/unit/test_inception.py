@@ -8,21 +8,22 @@ import archive_builders as build
 import numpy as np
 import pytest
 import torch
-from conftest import typed
+from conftest import configuration, typed
 from PIL import Image
 from torch_fidelity import calculate_metrics
 
+from atebm.config import resolve
 from atebm.data import sources as records
 from atebm.data.loader import Stored
-from atebm.errors import DataError, ResultError
+from atebm.errors import DataError
 from atebm.files import canonical, sha256
 from atebm.job import Job
 from atebm.metrics.features import Extractor, extract, load_extractor, write_features
 from atebm.metrics.frechet import Gaussian, frechet_distance
 from atebm.metrics.inception import write_inception
 from atebm.metrics.inception_score import split_scores
-from atebm.metrics.score import kernel_distance, write_metric
-from atebm.plan import Plan
+from atebm.metrics.score import agreement_in_words, kernel_distance, write_metric
+from atebm.plan import Plan, Step
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 CPU = torch.device("cpu")
@@ -173,36 +174,90 @@ def agreement(tmp_path, monkeypatch):
     monkeypatch.setattr("atebm.metrics.score.ARCHIVES", tmp_path)
 
     def compute(**statistics) -> dict:
-        np.savez(tmp_path / source.file, **statistics)
+        if statistics:
+            np.savez(tmp_path / source.file, **statistics)
         settings = {"metric": "agreement", "n": 60, "archive": source.archive, "max_distance": 0.1}
-        step = job(tmp_path / "work", "metric", "cifar10.agreement", settings, features=of_features.folder)
+        name = "cifar10.to_cifar10_fid_statistics.agreement"
+        step = job(tmp_path / "work", "metric", name, settings, features=of_features.folder)
         write_metric(step)
         return json.loads((step.folder / "metric.json").read_text())
 
     return features, compute
 
 
-def test_statistics_of_the_same_features_agree_and_others_do_not(agreement):
+@pytest.mark.parametrize(
+    ("moved", "distance", "within", "words"),
+    [
+        (0, pytest.approx(0, abs=1e-5), True, "less than 0.1: images are prepared and seen as they were there."),
+        (0.1, pytest.approx(4 * 0.1**2, rel=1e-3), True, "of 0.04 to the published statistics in fid_stats_cifar10"),
+        (
+            0.2,
+            pytest.approx(4 * 0.2**2, rel=1e-3),
+            False,
+            "warning: Our features of cifar10 have a Frechet distance of",
+        ),
+        (
+            9,
+            pytest.approx(4 * 9**2, rel=1e-3),
+            False,
+            "324 to the published statistics in fid_stats_cifar10_train.npz,",
+        ),
+    ],
+)
+def test_statistics_agree_or_do_not_and_both_are_findings(agreement, capsys, moved, distance, within, words):
     features, compute = agreement
-    mu, sigma = features.mean(0), np.cov(features, rowvar=False)
-    assert compute(mu=mu, sigma=sigma)["value"] == pytest.approx(0, abs=1e-5)
-    assert compute(mu=mu + 0.1, sigma=sigma)["value"] == pytest.approx(4 * 0.1**2, rel=1e-3)
-    with pytest.raises(ResultError, match=r"cifar10 are 0.16 away from the published statistics .* no FID is computed"):
-        compute(mu=mu + 0.2, sigma=sigma)
+    record = compute(mu=features.mean(0) + moved, sigma=np.cov(features, rowvar=False))
+    assert (record["value"], record["max_distance"], record["within"]) == (distance, 0.1, within)
+    log = capsys.readouterr().out
+    assert words in log and log.count("warning") == (not within)
+    assert agreement_in_words(record) == log.splitlines()[-1].removeprefix("warning: ")
 
 
-@pytest.mark.parametrize("change", [{"mu": np.zeros(3)}, {"sigma": np.full((4, 4), np.nan)}, {"mu": np.array([None])}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mu": np.zeros(3)},
+        {"mu": np.array([0, 0, 0, np.nan])},
+        {"sigma": np.full((4, 4), np.nan)},
+        {"mu": np.array([None])},
+    ],
+)
 def test_statistics_that_are_none_are_refused(agreement, change):
     _, compute = agreement
     with pytest.raises(DataError, match=r"fid_stats_cifar10_train.npz: mu or sigma cannot be read"):
         compute(**{"mu": np.zeros(4), "sigma": np.eye(4), **change})
 
 
-def test_every_number_against_cifar10_waits_for_the_agreement():
+def test_statistics_that_are_missing_are_told_with_what_can_be_done_without_them(agreement, tmp_path):
+    _, compute = agreement
+    with pytest.raises(DataError) as told:
+        compute()
+    assert str(told.value) == (
+        f"{tmp_path}/fid_stats_cifar10_train.npz is missing: python -m atebm fetch fid_stats_cifar10_train.npz. "
+        "To draw Table 2 without it, set extractors.inception.published to null in config.yaml."
+    )
+
+
+def is_agreement(step: Step) -> bool:
+    return step.kind == "metric" and step.settings["metric"] == "agreement"
+
+
+def test_table_2_alone_is_drawn_from_the_agreement_and_no_step_waits_for_it():
     plan = Plan(typed("paper"))
-    waiting = [step for step in plan.steps.values() if "agreement" in step.parents]
-    assert {step.parents["agreement"].name for step in waiting} == {"cifar10.agreement"}
-    measured = [step for step in plan.steps.values() if "reference" in step.parents]
-    against = [step for step in measured if step.parents["reference"].name == "cifar10"]
-    assert against and {step.id for step in against} == {step.id for step in waiting}
-    assert {step.kind for step in waiting} == {"metric", "train"}
+    (agreement,) = filter(is_agreement, plan.steps.values())
+    assert agreement in plan.artifacts["table2"]
+    for name, steps in plan.artifacts.items():
+        behind = [ancestor for step in steps for ancestor in step.ancestry() if is_agreement(ancestor)]
+        assert behind == ([agreement] if name == "table2" else [])
+
+
+@pytest.mark.parametrize("none", [None, {}, {"cifar10": None}])
+def test_without_published_statistics_there_is_one_step_less_and_no_other_change(none):
+    changed = configuration("paper")
+    changed["extractors"]["inception"]["published"] = none
+    with_them, without = Plan(typed("paper")), Plan(resolve(changed))
+    assert without.known.keys() < with_them.known.keys()
+    (gone,) = with_them.known.keys() - without.known.keys()
+    assert is_agreement(with_them.known[gone])
+    read = {file for step in without.steps.values() for file in step.archives}
+    assert "fid_stats_cifar10_train.npz" not in read

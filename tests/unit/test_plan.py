@@ -171,7 +171,7 @@ def test_a_step_needs_the_archives_that_it_reads_and_that_are_not_here(tmp_path)
     assert needed(plan.data("svhn"), tmp_path) == ["train_32x32.mat"]
     assert needed(plan.data("svhn_test_256"), tmp_path) == ["test_32x32.mat"]
     assert needed(plan.extractor(), tmp_path) == ["weights-inception-2015-12-05-6726825d.pth"]
-    assert needed(plan.reference("cifar10")["agreement"], tmp_path) == ["fid_stats_cifar10_train.npz"]
+    assert needed(plan.agreement("cifar10")[0], tmp_path) == ["fid_stats_cifar10_train.npz"]
     assert needed(plan.data("tiny_images"), tmp_path) == ["tiny_images.bin", "80mn_cifar_idxs.txt", "exclude_cifar.tar"]
     for step in (plan.data("places365_32_sources"), plan.train("cifar10", 0), plan.toy("relu")):
         assert needed(step, tmp_path) == []  # what they read is prepared

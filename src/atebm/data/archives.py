@@ -82,7 +82,7 @@ def verified(path: Path) -> dict[str, str]:
     (source,) = sources.find(path.name)
     if not path.is_file():
         how = f"python -m atebm fetch {path.name}" if source.access == "open" else sources.by_hand(source)
-        raise DataError(f"{path} is missing: {how}")
+        raise DataError(sources.or_without(f"{path} is missing: {how}", source))
     print(f"{path}: verifying {path.stat().st_size:,} bytes.", flush=True)
     if found := sources.problem(path, source):
         raise DataError(f"{path} is not what it should be: {found}. Remove it, then: python -m atebm fetch {path.name}")

@@ -19,7 +19,7 @@ from ..errors import DataError
 from ..files import atomic, locked, room
 from ..progress import progress
 from .pointers import point_to
-from .sources import ARCHIVES, Source, by_hand, find, problem
+from .sources import ARCHIVES, Source, by_hand, find, or_without, problem
 
 RETRIES = 6  # in a row that bring nothing new
 BACKOFF = 1.0  # seconds; doubles with every retry
@@ -119,10 +119,11 @@ def download(source: Source, url: str | None, path: Path) -> None:
                 return
             except UnavailableError as failure:
                 failures.append(str(failure))
-    raise DataError(
+    said = (
         f"{source.file} can't be fetched. {' '.join(failures)} If you have it or know another address: "
         f"python -m atebm fetch {source.file} --from FILE, or --url URL"
     )
+    raise DataError(or_without(said, source))
 
 
 def stream(session: requests.Session, source: Source, url: str, path: Path, told: bool) -> Path:

@@ -36,6 +36,7 @@ class Source(BaseModel):
     terms: str
     access: Literal["open", "form", "manual", "withdrawn"]
     how: str | None = None  # how a person gets it, where a program can't
+    without: str | None = None  # how to do without it, where that is possible
     note: str  # where the figures come from
     file: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]  # its name in data/archives/
     split: Literal["train", "held_out"] | None = None  # of the sets that are read from it; None: both
@@ -118,6 +119,11 @@ def by_hand(source: Source) -> str:
         f"{source.file} ({source.title}; {source.terms}) can't be downloaded by a program. {source.how} "
         f"Then: python -m atebm fetch {source.file} --from FILE, or {source.archive} --from FOLDER"
     )
+
+
+def or_without(said: str, source: Source) -> str:
+    """What is said of a file that is not here, and how to do without it, where that is possible."""
+    return f"{said}. {source.without}" if source.without else said
 
 
 def problem(path: Path, source: Source) -> str | None:

@@ -118,10 +118,11 @@ def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32], subsets: int
 
 
 def agreement(job: Job, standin: bool) -> dict[str, Any]:
-    """Frechet distance between our features of a set and published statistics of it: a check before any FID.
+    """Frechet distance between our features of a set and published statistics of it, and whether it is `within`
+    max_distance: the log warns where it is not.
 
-    Another preparation of the images, another resizing or other weights show here. Raises ResultError above
-    max_distance, and DataError where the statistics are missing or damaged.
+    Another preparation of the images, another resizing or other weights show here. Raises DataError where the
+    statistics are missing or damaged.
     """
     from ..data.archives import verified  # imports every reader, and jobs that draw have no lmdb
 
@@ -132,16 +133,35 @@ def agreement(job: Job, standin: bool) -> dict[str, Any]:
     with reading(path, "mu or sigma"), np.load(path, allow_pickle=False) as arrays:
         published = Gaussian(arrays["mu"].astype(np.float64), arrays["sigma"].astype(np.float64))
         shapes, d = (published.mean.shape, published.covariance.shape), len(ours.mean)
-        if shapes != ((d,), (d, d)) or not np.isfinite(published.covariance).all():
+        finite = np.isfinite(published.mean).all() and np.isfinite(published.covariance).all()
+        if shapes != ((d,), (d, d)) or not finite:
             raise ValueError(f"shapes {shapes} where {d} features belong, or numbers that are not finite")
-    distance = frechet_distance(ours, published)
-    if not distance < job.settings["max_distance"]:
-        raise ResultError(
-            f"our features of {record_of(job.parent('features'))['images']['set']} are {distance:.4g} away from the "
-            f"published statistics in {path}, more than {job.settings['max_distance']}: its images were prepared in "
-            "another way, or the extractor is another, so no FID is computed."
-        )
-    return {"name": "distance to published statistics", "value": distance, "archive": {source.file: checksums}}
+    distance, most = frechet_distance(ours, published), job.settings["max_distance"]
+    found = {
+        "name": "distance to published statistics",
+        "value": distance,
+        "max_distance": most,
+        "within": distance < most,
+        "archive": {source.file: checksums},
+    }
+    said = agreement_in_words(found | {"images": record_of(job.parent("features"))["images"]})
+    print(said if found["within"] else f"warning: {said}", flush=True)
+    return found
+
+
+def agreement_in_words(record: dict[str, Any]) -> str:
+    """A sentence on what an `agreement` metric found, for logs and captions."""
+    (file,) = record["archive"]
+    distance = (
+        f"Our features of {record['images']['set']} have a Frechet distance of {record['value']:.4g} to the published "
+        f"statistics in {file}"
+    )
+    if record["within"]:
+        return f"{distance}, less than {record['max_distance']:g}: images are prepared and seen as they were there."
+    return (
+        f"{distance}, not less than {record['max_distance']:g}: images were prepared or seen in another way there, so "
+        "that distances to this set need not compare with published FID."
+    )
 
 
 METRICS = {
