@@ -2,8 +2,9 @@
 
 A step's value is a hash of its settings, its revision and its parents' values, read from the parents' records as real
 steps read them; a rendering shows its plan and the values it was drawn from. So a stale number shows as a wrong value.
-Every job adds a line "kind/name" to the file that RAN names. KILL, such as "train/cifar10 half", kills the whole
-workflow, as a machine does that loses power, before that job, half-way, or right after it.
+Every job adds a line "kind/name" to the file that RAN names. A step that FAIL names does only that, and fails. KILL,
+such as "train/cifar10 half", kills the whole workflow, as a machine does that loses power, before that job, half-way,
+or right after it.
 """
 
 import hashlib
@@ -36,6 +37,9 @@ def step(spec: Path) -> None:
     kind, parents = job.spec["kind"], {role: record_of(job.parent(role))["value"] for role in job.spec["parents"]}
     value = value_of(kind, job.settings, job.spec["revision"], parents)
     name = f"{kind}/{job.spec['name']}"
+    if name in os.environ.get("FAIL", "").split():
+        ran(name)
+        sys.exit("it fails")
     kill(f"{name} before")
     for file in FILES[kind][:-1]:
         write_text(job.folder / file, value)

@@ -326,6 +326,19 @@ def test_killed_there_it_goes_on_from_there(base, moment):
     assert_fresh(folder, config)
 
 
+def test_what_failed_is_tried_again_only_where_it_goes_on_from_a_checkpoint(base):
+    """A training that crashed; an error of anything else would come again."""
+    folder, fails = base.parent / "failing", ("train/cifar10", "toy/relu")
+    shutil.copytree(base, folder)
+    for config, option in (("seed=200", ()), ("seed=201", ("--retries", "1"))):
+        (folder / "ran.log").write_text("")
+        environment = {"RAN": str(folder / "ran.log"), "FAIL": " ".join(fails)}
+        failed = snakemake(folder, "--keep-going", *option, "--config", config, **environment)
+        assert failed.returncode == 1
+        ran = (folder / "ran.log").read_text().splitlines()
+        assert [ran.count(step) for step in fails] == [2 if option else 3, 1]
+
+
 def test_dvc_repro_again_skips_all_stages(origin):
     assert dvc(origin, "repro").count("didn't change, skipping") == 3
 

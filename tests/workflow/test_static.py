@@ -130,6 +130,17 @@ def test_the_documentation_shows_the_rules(tmp_path, monkeypatch):
     assert rule_table() in page("docs/explanation/workflow.md"), "run: make docs"
 
 
+def test_on_slurm_trainings_are_tried_for_longer_than_the_longest_takes():
+    """On the GPU that hours are known of, and half as long again for others."""
+    from atebm.docs import EXPECTED
+
+    profile = yaml.safe_load(page("workflow/profiles/slurm/config.yaml"))
+    longest = max(step["hours"] for step in json.loads(page(EXPECTED))["costliest"])
+    for rule in ("train", "pretrain"):
+        minutes = profile["set-resources"][rule]["runtime"]
+        assert (1 + profile["retries"]) * minutes / 60 >= 1.5 * longest
+
+
 @pytest.mark.parametrize("folder", sorted((REPOSITORY / "results/scales").glob("*")), ids=lambda folder: folder.name)
 def test_a_committed_snapshot_is_what_its_manifest_says(folder):
     from atebm.files import is_sealed, sha256

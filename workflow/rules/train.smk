@@ -28,7 +28,6 @@ rule pretrain:
     benchmark:
         "logs/pretrain/{id}.tsv"
     priority: 10
-    retries: 2  # goes on from its last checkpoint
     conda:
         "../envs/torch.yaml"
     resources:
@@ -52,7 +51,6 @@ rule train:
     benchmark:
         "logs/train/{id}.tsv"
     priority: 10
-    retries: 2  # goes on from its last checkpoint
     conda:
         "../envs/torch.yaml"
     resources:
