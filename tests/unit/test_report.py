@@ -96,6 +96,9 @@ def plan_file(
             continue
         shares = {"bag": 0.03, "shirt": 0.97}
         add(f"{name}.shares", described, "class_shares", name="smallest class share", value=0.03, shares=shares)
+    if inception:
+        found = {"name": "distance to published statistics", "value": 0.3, "max_distance": 0.1, "within": False}
+        add("agreement", {"set": task.p_data}, "agreement", **found, archive={"statistics.npz": {}})
     return request(root, "table2", needs, scale)
 
 
@@ -157,6 +160,8 @@ def test_on_the_papers_own_data_both_numbers_share_a_row(tmp_path):
     assert float(ours.difference) == pytest.approx(80 - 13.21) and HERE not in set(frame["approach"])
     page = (tmp_path / "table2.md").read_text()
     assert "stand-in" not in page and "chosen on validation sources" in page and "weights" not in page
+    assert "have a Frechet distance of 0.3 to the published statistics in statistics.npz, not less than 0.1" in page
+    assert "distance to published statistics" not in page, "it is no measured column"
 
 
 @pytest.mark.parametrize(("verified", "words"), [(True, "the authors', verified"), (False, "imported, not verified")])

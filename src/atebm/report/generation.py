@@ -6,6 +6,7 @@ from statistics import mean, median
 
 import pandas as pd
 
+from ..metrics.score import agreement_in_words
 from .needs import Needs
 from .published import published
 from .tabulating import HERE, Record, Row, compared, differences, extractor_of, of, with_intervals, write_table
@@ -17,6 +18,7 @@ TABLE3 = {
     "afhqcat256": ("AFHQ-CAT", "Ours (256x256)", ""),
     "church256": ("LSUN Church", "Ours (256x256)", "Ours (64x64)"),
 }
+CHECKS = ("class_shares", "agreement")  # what Table 2 says in its caption
 TABLES7 = {"CIFAR-10": "cifar10", "CelebA-HQ 256": "celebahq256"}
 STANDIN = (
     "The extractor is a stand-in for Inception, a small classifier of the labels of p_data: its numbers rank the "
@@ -93,7 +95,7 @@ def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
     (raw,) = of(metrics, "frechet", set=task["sources"])
     words = [
         f"Table 2 at scale {needs.scale}. {needs.introduction('cifar10')}",
-        f"Measured: {' and '.join(sorted({r['name'] for r in metrics if r['metric'] != 'class_shares'}))}, "
+        f"Measured: {' and '.join(sorted({r['name'] for r in metrics if r['metric'] not in CHECKS}))}, "
         f"extractor {extractor_of(ours[0])}.",
         f"Distances are of {ours[0]['n_samples']} images to {ours[0]['n_reference']} training images; from half of our "
         f"samples it is {mean(record['value_at_half'] for record in ours):.4g}.",
@@ -106,6 +108,7 @@ def table2_caption(needs: Needs, metrics: Sequence[Record]) -> str:
         )
     if ours[0]["standin"]:
         words.append(STANDIN)
+    words += map(agreement_in_words, of(metrics, "agreement"))
     shares = of(best, "class_shares")
     if shares:
         smallest = min(shares, key=lambda record: record["value"])
