@@ -429,15 +429,15 @@ def test_sorting_by_keyboard_sorts_words(page):
 def test_the_filter_leaves_what_has_all_words(page):
     shown = "[...document.querySelectorAll('article.artifact')].filter((a) => a.offsetParent).map((a) => a.id)"
     every = page.evaluate(shown)
-    page.locator("#filter").fill("Translation")
-    assert set(page.evaluate(shown)) == {"fig7", "figS20"}
+    page.locator("#filter").fill("Interpolation")
+    assert set(page.evaluate(shown)) == {"figS11", "figS12", "figS13"}
     assert (
-        page.locator(".contents [data-of='fig7']").is_visible()
+        page.locator(".contents [data-of='figS12']").is_visible()
         and page.locator(".contents [data-of='fig6']").is_hidden()
     )
-    assert page.locator(".contents a", has_text="Main paper").is_visible()
+    assert page.locator(".contents a", has_text="Supplement").is_visible()
     assert page.locator(".contents a", has_text="Beyond the paper").is_hidden()
-    assert page.locator("#found").inner_text() == f"2 of {len(every)} shown"
+    assert page.locator("#found").inner_text() == f"3 of {len(every)} shown"
     page.locator("#filter").fill("no such thing")
     assert page.evaluate(shown) == [] and page.locator("h2", has_text="Supplement").is_hidden()
     page.locator(".contents a[href='#table4']").evaluate("(link) => link.click()")  # a link to what is filtered away
