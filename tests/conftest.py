@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from snakemake.utils import update_config
@@ -202,12 +204,43 @@ def documented(monkeypatch):
     return document
 
 
+def seed(name: str) -> None:
+    """Seed everything that a test draws from without a seed of its own, by a name."""
+    import torch
+
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
+    random.seed(number)
+    np.random.seed(number)  # noqa: NPY002  # libraries draw from it
+    torch.manual_seed(number)
+
+
+# Of a test and of each of its fixtures: the fixtures of a module are made by whichever test runs first.
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    seed(f"{request.node.nodeid}::{fixturedef.argname}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    seed(item.nodeid)
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     """As in the workflow: bytes must not depend on how many cores a machine has."""
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def double_precision() -> Iterator[None]:
+    """Compute in float64, where CPUs agree to 1e-12 or so: tensors and networks that a test makes are of that type."""
+    import torch
+
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -61,8 +61,13 @@ def root(tmp_path_factory):
     return tmp_path_factory.mktemp("ascents")
 
 
-def plan_with(**changes) -> Plan:
-    return planned("smoke", samplers={"celebahq256": {"steps": 4}}, **changes)
+def plan_with(batch_size: int = 25, **changes) -> Plan:
+    """A plan whose samples are made in batches of this size.
+
+    On some CPUs an image is rounded differently in a batch of another size, and truncation can then turn a byte into
+    its neighbour. So images that a test expects to be equal are made in batches of the same size.
+    """
+    return planned("smoke", samplers={"celebahq256": {"steps": 4, "batch_size": batch_size}}, **changes)
 
 
 def path_of(folder) -> pd.DataFrame:
@@ -70,7 +75,7 @@ def path_of(folder) -> pd.DataFrame:
 
 
 def test_the_last_frame_of_a_trajectory_is_the_sample(root):
-    plan = plan_with()
+    plan = plan_with(batch_size=4)
     ascent, sample = plan.ascent("celebahq256_trajectory", 0), plan.sample("celebahq256", 0, "best")
     assert ascent.settings["steps"] == [0, 1, 2, 4] or ascent.settings["steps"] == (0, 1, 2, 4)
     folder, samples = computed(root, ascent), np.load(computed(root, sample) / "images.npy")
@@ -81,21 +86,21 @@ def test_the_last_frame_of_a_trajectory_is_the_sample(root):
     assert motion.shape[:2] == (2, 5) and np.array_equal(motion[:, [0, 1, 2, 4]], frames[:2])
     path, paths = path_of(folder), pd.read_csv(root / sample.folder / "paths.csv")
     last = path[path["steps"] == 4]
-    assert last["logit"].to_numpy() == pytest.approx(paths["logit_sample"].head(4).to_numpy(), rel=1e-4)
-    assert last["moved"].to_numpy() == pytest.approx(paths["moved"].head(4).to_numpy(), rel=1e-4)
+    assert last["logit"].tolist() == paths["logit_sample"].head(4).tolist()
+    assert last["moved"].tolist() == paths["moved"].head(4).tolist()
     assert (path["moved"] <= 0.5 * path["steps"] + 1e-4).all()
 
 
 def test_distances_on_the_way_are_those_of_samples_of_that_length(root):
     """By another path: samples, their features, and the metric step."""
-    plan = plan_with(metrics={"n": 60})
+    plan = plan_with(batch_size=60, metrics={"n": 60})
     found = pd.read_csv(computed(root, plan.ascent("celebahq256_trajectory", 0)) / "distances.csv").set_index("steps")
     metric = record_of(computed(root, plan.quality("celebahq256", 0)))
     assert metric["images"]["steps"] == 4
-    assert found["distance"][4] == pytest.approx(metric["value"], rel=1e-4)
-    assert found["ci95"][4] == pytest.approx(metric["ci95"], rel=1e-4) and found["n"][4] == 60
+    assert found["distance"][4] == pytest.approx(metric["value"], rel=1e-5)  # distances.csv has six digits
+    assert found["ci95"][4] == pytest.approx(metric["ci95"], rel=1e-5) and found["n"][4] == 60
     raw = plan.metric("frechet", plan.data("photographs_test"), "tops")
-    assert found["distance"][0] == pytest.approx(record_of(computed(root, raw))["value"], rel=1e-4)
+    assert found["distance"][0] == pytest.approx(record_of(computed(root, raw))["value"], rel=1e-5)
 
 
 def test_composing_adds_the_logits_of_both_models(root):
@@ -109,12 +114,12 @@ def test_composing_adds_the_logits_of_both_models(root):
 
 def test_composing_one_energy_is_plain_sampling(root):
     """Added to itself, f has the same normalised gradient."""
-    alone = plan_with(ascents={"celebahq256_and_afhqcat256": {"others": []}})
-    twice = plan_with(ascents={"celebahq256_and_afhqcat256": {"others": ["celebahq256"]}})
+    alone = plan_with(ascents={"celebahq256_and_afhqcat256": {"n": 4, "others": []}})
+    twice = plan_with(ascents={"celebahq256_and_afhqcat256": {"n": 4, "others": ["celebahq256"]}})
     folders = [computed(root, plan.ascent("celebahq256_and_afhqcat256", 0)) for plan in (alone, twice)]
     one, two = (np.load(folder / "frames.npy").astype(int) for folder in folders)
     sampled = np.load(computed(root, plan_with().ascent("celebahq256_trajectory", 0)) / "frames.npy")
-    assert np.array_equal(one[:4, 1], sampled[:, 2]) and np.abs(one - two).max() <= 1
+    assert np.array_equal(one[:, 1], sampled[:, 2]) and np.abs(one - two).max() <= 1
 
 
 def test_inpainting_leaves_known_pixels_bit_for_bit(root):

@@ -35,6 +35,7 @@ def started(seeds, settings=SETTINGS):
     return networks, x_data, x_0
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_each_move_is_one_step_of_every_particle_and_no_other_point_moves():
     networks, x_data, x_0 = started([0, 1])
     kept, seen = (x_data.clone(), x_0.clone()), []
@@ -46,16 +47,17 @@ def test_each_move_is_one_step_of_every_particle_and_no_other_point_moves():
         expected = 0.03 * (1 - (move - 1) / 10) ** 2
         lengths = (after - before).norm(dim=-1)
         assert inside.float().mean() > 0.8
-        torch.testing.assert_close(lengths[inside], torch.full_like(lengths[inside], expected), rtol=0, atol=1e-6)
+        torch.testing.assert_close(lengths[inside], torch.full_like(lengths[inside], expected), rtol=0, atol=1e-9)
     assert torch.equal(x_data, kept[0]) and torch.equal(x_0, kept[1])
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_particles_move_up_the_d_that_was_trained_before():
     """With no training to speak of, a move is a step of normalised ascent on the first D."""
     networks, x_data, x_0 = started([0])
     settings = SimpleNamespace(**{**vars(SETTINGS), "outer": 1, "lr": 1e-9})
     end = minimax.play(networks, x_data, x_0, settings, [0], lambda *_: None)
-    torch.testing.assert_close(end, toy.ascend(started([0])[0], x_0, 1, 0.03), rtol=0, atol=1e-5)
+    torch.testing.assert_close(end, toy.ascend(started([0])[0], x_0, 1, 0.03), rtol=0, atol=1e-7)
     assert (networks.logit(end) > networks.logit(x_0)).float().mean() > 0.9
 
 
@@ -73,14 +75,15 @@ def test_d_is_trained_inner_times_a_move_on_points_of_both(monkeypatch):
     assert not torch.equal(batches[0][0], batches[1][0])
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_networks_and_particles_play_the_same_beside_others_and_alone():
     together, x_data, x_0 = started([5, 6])
     both = minimax.play(together, x_data, x_0, SETTINGS, [5, 6], lambda *_: None)
     alone, own_data, own_0 = started([6])
     one = minimax.play(alone, own_data, own_0, SETTINGS, [6], lambda *_: None)
-    torch.testing.assert_close(both[1], one[0], rtol=0, atol=1e-4)
+    torch.testing.assert_close(both[1], one[0], rtol=1e-9, atol=1e-12)
     for many, single in zip(together.weights, alone.weights, strict=True):
-        torch.testing.assert_close(many[1], single[0], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(many[1], single[0], rtol=1e-9, atol=1e-12)
 
 
 def test_measures_of_a_field_whose_answers_are_known():
@@ -91,7 +94,7 @@ def test_measures_of_a_field_whose_answers_are_known():
     off = toy.off_support(toy.GRID_SIZE)
     assert measured["d_above_half"][0] == pytest.approx(off[:, 51:].sum() / off.sum())
     assert measured["d_off_support_max"][0] == pytest.approx(1 / (1 + np.exp(-0.99)))
-    assert measured["d_on_support"][0] == pytest.approx((fresh[..., 0] - 0.01).sigmoid().mean())
+    assert measured["d_on_support"][0] == pytest.approx((fresh[..., 0] - 0.01).sigmoid().double().mean())
     assert measured["p_value"][0] == measured["p_value_data"][0] > 0.05
     far = minimax.measure(field, x_data, x_data + 0.2, fresh, [0])
     assert far["p_value"][0] == 1 / (1 + minimax.PERMUTATIONS)

@@ -58,6 +58,7 @@ def points(n, m, seed=0):
     return 2 * torch.rand(n, m, 2, generator=torch.Generator().manual_seed(seed)) - 1
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_batched_forward_is_that_of_torch_linear_layers(activation):
     both, x = networks([1, 2], activation), points(2, 50)
@@ -65,17 +66,19 @@ def test_batched_forward_is_that_of_torch_linear_layers(activation):
     for layer, (weight, bias) in enumerate(zip(both.weights, both.biases, strict=True)):
         a = torch.nn.functional.linear(a, weight[1].T, bias[1, 0])
         a = a if layer == 3 else getattr(torch, activation)(a)
-    torch.testing.assert_close(both.logit(x)[1], a[:, 0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(both.logit(x)[1], a[:, 0], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_gradient_equals_autograd(activation):
     f, x = networks([0, 1, 2], activation), points(3, 200).requires_grad_()
     (expected,) = torch.autograd.grad(f.logit(x).sum(), x)
-    torch.testing.assert_close(f.gradient(x), expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(f.gradient(x), expected, rtol=1e-9, atol=1e-12)
     assert expected.abs().max() > 1e-2
 
 
+@pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_a_network_trains_the_same_beside_others_and_alone(activation):
     settings = SimpleNamespace(**{**vars(SETTINGS), "activation": activation})
@@ -85,7 +88,7 @@ def test_a_network_trains_the_same_beside_others_and_alone(activation):
     toy.train(together, toy.Sampler(bounds, seeds, purpose=1), settings)
     toy.train(alone, toy.Sampler(bounds[1:2], [6], purpose=1), settings)
     for many, one, before in zip(together.weights, alone.weights, untrained.weights, strict=True):
-        torch.testing.assert_close(many[1], one[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(many[1], one[0], rtol=1e-9, atol=1e-12)
         assert (one - before).abs().max() > 1e-3
 
 
@@ -114,11 +117,12 @@ def test_samples_follow_p_0_and_p_data_and_settings_of_a_seed_share_them():
     torch.testing.assert_close(x_data[0], x_data[1])
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_each_unclamped_pgd_step_moves_each_point_by_step_size():
     f, x, step_size = networks([0, 1], "tanh"), 0.5 * points(2, 300), 0.03
     for _ in range(5):
         following = toy.ascend(f, x, 1, step_size)
-        torch.testing.assert_close((following - x).norm(dim=-1), torch.full((2, 300), step_size), rtol=0, atol=1e-6)
+        torch.testing.assert_close((following - x).norm(dim=-1), torch.full((2, 300), step_size), rtol=0, atol=1e-9)
         x = following
 
 
@@ -185,12 +189,13 @@ def test_measures_of_a_single_bump():
     assert measured["local_maxima"][0] == 0 and measured["reach"][0] == 1
 
 
+@pytest.mark.usefixtures("double_precision")
 def test_picture_holds_the_gradient_of_d():
     f = networks([0, 1], "tanh")
     drawn = toy.picture(f, points(2, 300), points(2, 300), 1)
     x = toy.square_grid(toy.COARSE_SIZE).expand(2, -1, 2).clone().requires_grad_()
     (expected,) = torch.autograd.grad(f.logit(x).sigmoid().sum(), x)
-    assert np.allclose(drawn["gradient"].reshape(-1, 2), expected[1], atol=1e-6)
+    assert np.allclose(drawn["gradient"].reshape(-1, 2), expected[1], rtol=1e-9, atol=1e-12)
     assert drawn["d"][0, -1] == pytest.approx(f.logit(torch.tensor([1.0, -1.0]).expand(2, 1, 2)).sigmoid()[1].item())
 
 
