@@ -456,7 +456,8 @@ def kept_of(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
 def ood_masking(plan: str, out: str) -> pd.DataFrame:
     """Put the attack on `cifar10_ood` to checks that masked gradients would fail: a row per check and set.
 
-    AUROC is in percent, of Auto-PGD where no other attack is named. What is asked of each was stated before any run.
+    AUROC is in percent, of Auto-PGD where no other attack is named. The largest radius was raised after a first run, in
+    which 4 did not defeat the detector on noise; all else was stated before it.
     Writes `out` (.csv) and the same as .md.
     """
     needs = Needs.read(plan)
@@ -473,6 +474,7 @@ def ood_masking(plan: str, out: str) -> pd.DataFrame:
         f"Checks of the attack behind Table 4 at scale {needs.scale}, on the model of adversarial training: AUROC in "
         f"percent. In distribution: {needs.introduction('cifar10')}",
         f"A stronger attack may find {100 * MARGIN:g} points less, and a detector is defeated at {100 * DEFEATED:g}. "
+        "The largest radius was raised after a first run, in which 4 did not defeat the detector on noise. "
         f"{(frame['met'] == 'yes').sum()} of {len(frame)} checks are met.",
         f"{tied.sum()} of them compare 100.0 with 100.0 and could not fail." if tied.any() else "",
     ]
