@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A file's tests share what takes long to make, so they run in one process; the longest files come first (pyproject.toml).
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo demo-all claims test soak bench lint audit docs environments format clean
+.PHONY: demo demo-all claims test test-slow soak bench lint audit docs environments format clean
 
 demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo; a few minutes on 2 cores
 	python -m atebm warm snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
@@ -23,10 +25,13 @@ claims: $(VENV)/.installed  ## what several seeds say of the paper's claims, at 
 	@echo
 	@cat results/claims.md results/picture_checks.md
 
-test: $(VENV)/.installed  ## run all tests
-	pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12
+test: $(VENV)/.installed  ## the tests that a change needs; under 10 minutes on 2 idle cores
+	$(PYTEST) -m "not slow"
 
-soak: $(VENV)/.installed  ## the fault suite for longer: 54 kills, 10,000 damaged inputs for each target of the fuzzing
+test-slow: $(VENV)/.installed  ## the tests that few changes need; under 25 minutes on 2 idle cores
+	$(PYTEST) -m slow
+
+soak: $(VENV)/.installed  ## the fault suite for longer: 60 kills, 10,000 damaged inputs for each target of the fuzzing
 	KILLS=9 FUZZ_EXAMPLES=10000 pytest -n 2 --dist worksteal tests/workflow/test_kill.py tests/faults tests/fuzz
 
 bench: $(VENV)/.installed benchmarks/.peers/.installed  ## speed and memory beside other programs; 25 minutes on 2 idle cores

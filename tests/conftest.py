@@ -5,23 +5,29 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+import tempfile
+from collections import Counter
+from collections.abc import Container, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from sharing import kept_for, shared
 from snakemake.utils import update_config
 
+from atebm import warm
 from atebm.config import Config, resolve
-from atebm.files import locked
 from atebm.job import Job
 from atebm.plan import Plan, Step
-from atebm.warm import serving
+from atebm.warm import SERVER
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SECRET = "hunter2-of-the-tests"
@@ -87,48 +93,105 @@ def left_behind(folder: str, names: list[str]) -> set[str]:
 
 def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command in `folder`, with the commands of this Python's environment first on PATH."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, **environment}
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, start_new_session=True
+        command,
+        cwd=folder,
+        env=environment_of(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
     )
 
 
+def seldom(cases: dict[str, Any], often: Container[str]) -> list[Any]:
+    """Parameters of a test, one for each case; those that are not named in `often` are slow."""
+    return [
+        pytest.param(case, id=name, marks=() if name in often else pytest.mark.slow) for name, case in cases.items()
+    ]
+
+
+def environment_of(changes: dict[str, str]) -> dict[str, str]:
+    """This process's environment with `changes`, and the commands of this Python's environment first on PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, **changes}
+
+
 def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Snakemake with `arguments` in `folder`; targets first, since --config takes all that follows."""
-    return run(folder, "snakemake", "--cores", "2", *arguments, **environment)
+    """Snakemake with `arguments` in `folder`; targets first, since --config takes all that follows.
+
+    It is a fork of a process that has imported it, since a start takes longer than what many tests want of it. Where
+    the start, or the process, is what a test is about: run(folder, "snakemake", ...).
+    """
+    arguments = ("--cores", "2", *arguments)
+    caller = {
+        "arguments": arguments,
+        "environment": environment_of(environment),
+        "folder": str(folder),
+        "path": [place for place in sys.path if not Path(place).is_relative_to(REPOSITORY / "tests")],
+        "umask": 0o022,
+        "unbuffered": False,
+    }
+    with (
+        socket.socket(socket.AF_UNIX) as connection,
+        Path(os.devnull).open() as nothing,
+        tempfile.TemporaryFile("w+") as output,
+        tempfile.TemporaryFile("w+") as errors,
+    ):
+        streams = [stream.fileno() for stream in (nothing, output, errors)]
+        _, answers = warm.start(connection, snakemake_server(), streams, caller)
+        status = int(answers.readline())
+        for stream in (output, errors):
+            stream.seek(0)
+        return subprocess.CompletedProcess(["snakemake", *arguments], status, output.read(), errors.read())
+
+
+SERVERS = ExitStack()  # of the whole session
+# What Snakemake and this workflow import.
+IMPORTED = ("snakemake.cli", "snakemake.report", "smart_open", "pydantic", "scipy.io", "PIL.Image", "lmdb")
+
+
+@cache
+def snakemake_server() -> str:
+    """The socket of a server whose jobs are Snakemake."""
+    environment = SERVERS.enter_context(warm.serving("snakemake.cli", IMPORTED))
+    return environment[SERVER].partition(":")[0]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def warm() -> Iterator[None]:
+def served() -> Iterator[None]:
     """Every `python -m atebm` of the tests is served, as those of `make demo` are, unless a test says otherwise."""
     # A shell's background jobs ignore Ctrl-C, and so would all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with serving() as environment, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
+    with SERVERS, pytest.MonkeyPatch.context() as patch:
+        for name, value in SERVERS.enter_context(warm.serving()).items():
             patch.setenv(name, value)
         yield
 
 
 @pytest.fixture(scope="session")
-def computed(tmp_path_factory) -> Path:
+def computed(tmp_path_factory, pytestconfig) -> Path:
     """A checkout in which everything was run once at scale smoke, as its config.yaml says. Copy it to change it.
 
-    With pytest-xdist its processes share one: the first that wants it makes it, the others wait.
+    A later session of tests takes it from pytest's cache, if nothing has changed that it depends on; `made_in` beside
+    it says where it was made.
     """
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, finished = shared / "computed" / "checkout", shared / "computed.finished"
-    with locked(shared / "computed.lock"):
-        if not finished.exists():
-            config = checkout(folder) / "config.yaml"
-            config.write_text(config.read_text().replace("scale: demo", "scale: smoke", 1))
-            (shared / SECRET).mkdir()
-            secrets = {name: value.format(SECRET) for name, value in SECRETS.items()}
-            run = snakemake(folder, **secrets, HOME=str(shared / SECRET))
-            assert run.returncode == 0, run.stdout + run.stderr
-            finished.touch()
-    return folder
+
+    def make(folder: Path) -> None:
+        config = checkout(folder / "checkout") / "config.yaml"
+        config.write_text(config.read_text().replace("scale: demo", "scale: smoke", 1))
+        kept_for(pytestconfig, folder, compute)
+
+    return shared(tmp_path_factory, "computed", make) / "checkout"
+
+
+def compute(folder: Path) -> None:
+    """Run everything in folder/checkout, in an environment with secrets; and remember where."""
+    (home := folder / SECRET).mkdir()
+    secrets = {name: value.format(SECRET) for name, value in SECRETS.items()}
+    made = run(folder / "checkout", "snakemake", "--cores", "2", **secrets, HOME=str(home))
+    assert made.returncode == 0, made.stdout + made.stderr
+    (folder / "made_in").write_text(str(folder / "checkout"))
 
 
 @pytest.fixture(scope="session")
@@ -245,3 +308,23 @@ def double_precision() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write tests/golden/ anew where that is all it takes")
+
+
+def pytest_configure() -> None:
+    os.environ.setdefault("KILL_SEED", str(random.randrange(10**6)))  # the processes of pytest-xdist take it over
+
+
+def pytest_report_header() -> str:
+    return f"moments of kills: KILL_SEED={os.environ['KILL_SEED']}"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say where the minutes went: the files that took longest, with what was made for them."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.partition("::")[0]] += report.duration
+    terminalreporter.section("seconds by file")
+    for file, spent in seconds.most_common(12):
+        terminalreporter.line(f"{spent:6.0f} {file}")

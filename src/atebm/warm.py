@@ -20,12 +20,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+COMMAND = "atebm.cli"  # whose jobs are served
 SERVER = "ATEBM_WARM"  # the server's socket, a colon, and the Python environment that it is of
 # As in Snakemake's jobs: libraries read these when they are loaded, so that a job with others starts on its own.
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -54,15 +55,18 @@ PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 @contextmanager
-def serving() -> Iterator[dict[str, str]]:
-    """A server, for as long as the block lasts; gives what the environment of commands needs that shall use it."""
+def serving(module: str = COMMAND, libraries: Iterable[str] = LIBRARIES) -> Iterator[dict[str, str]]:
+    """Serve for as long as the block lasts; gives what the environment of commands needs that shall use the server.
+
+    A job calls `main` of `module`, once the server has imported `libraries`.
+    """
     with tempfile.TemporaryDirectory(prefix="atebm-") as folder:
         path = Path(folder) / "socket"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
             listener.listen(128)  # callers wait here while the libraries are imported
             server = subprocess.Popen(
-                [sys.executable, "-m", "atebm.warm", str(listener.fileno())],
+                [sys.executable, "-m", "atebm.warm", str(listener.fileno()), module, *libraries],
                 env=os.environ | THREADS,
                 stdin=subprocess.PIPE,
                 pass_fds=[listener.fileno()],
@@ -104,11 +108,7 @@ def served() -> int | None:
         return None
     with socket.socket(socket.AF_UNIX) as connection:
         try:
-            connection.connect(path)
-            socket.send_fds(connection, [b"\n"], [0, 1, 2])
-            connection.sendall(json.dumps(_myself()).encode() + b"\n")
-            answers = connection.makefile("r")
-            job = int(answers.readline())
+            job, answers = start(connection, path, [0, 1, 2], _myself())
         except (OSError, ValueError):
             return None
         for number in (signal.SIGINT, *PASSED_ON):
@@ -118,6 +118,16 @@ def served() -> int | None:
         print("error: the server of `atebm warm` lost the job: run the same command again.", file=sys.stderr)
         return 1
     return _as_shells_tell(int(status))
+
+
+def start(connection: socket.socket, path: str, streams: list[int], caller: dict[str, Any]) -> tuple[int, IO[str]]:
+    """Let the server at `path` start a job with these streams, for such a caller; returns its process, and what a line
+    with its status will be read from. Raises OSError or ValueError where there is no server."""
+    connection.connect(path)
+    socket.send_fds(connection, [b"\n"], streams)
+    connection.sendall(json.dumps(caller).encode() + b"\n")
+    answers = connection.makefile("r")
+    return int(answers.readline()), answers
 
 
 def _myself() -> dict[str, Any]:
@@ -185,8 +195,8 @@ def keep(job: int, connection: socket.socket) -> None:
         connection.sendall(f"{status}\n".encode())
 
 
-def become(caller: dict[str, Any]) -> None:
-    """Be in this process what `python -m atebm` would have been in the caller's."""
+def become(caller: dict[str, Any], module: str) -> None:
+    """Be in this process what `python -m` with the module would have been in the caller's."""
     os.environ.clear()
     os.environ.update(caller["environment"])
     os.chdir(caller["folder"])
@@ -195,9 +205,9 @@ def become(caller: dict[str, Any]) -> None:
     importlib.invalidate_caches()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=os.isatty(1), write_through=caller["unbuffered"])
-    for module in [name for name in sys.modules if name.partition(".")[0] == "atebm"]:
-        del sys.modules[module]
-    importlib.import_module("atebm.cli").main()
+    for ours in [name for name in sys.modules if name.partition(".")[0] == "atebm"]:
+        del sys.modules[ours]
+    importlib.import_module(module).main()
 
 
 def end(statuses: list[int]) -> None:
@@ -211,14 +221,15 @@ def end(statuses: list[int]) -> None:
 if __name__ == "__main__":
     statuses: list[int] = []
     atexit.register(end, statuses)  # before the libraries register anything, so that it comes last
-    for library in LIBRARIES:
+    _, descriptor, module, *libraries = sys.argv
+    for library in libraries:
         with suppress(ImportError):  # an environment for drawing has no torch
             importlib.import_module(library)
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every page that forks share
-    if caller := serve(socket.socket(fileno=int(sys.argv[1]))):
+    if caller := serve(socket.socket(fileno=int(descriptor))):
         try:
-            become(caller)
+            become(caller, module)
             statuses.append(0)
         except SystemExit as ended:
             statuses.append(ended.code if isinstance(ended.code, int) else int(ended.code is not None))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, run
 
+pytestmark = pytest.mark.slow
 FILES, SIZE = 120, 200_000  # of one out, as a step's folder is; large enough to be met on the way
 
 

@@ -78,7 +78,7 @@ def said(finished: subprocess.CompletedProcess[str]) -> str:
     return finished.stdout + finished.stderr
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[pytest.param("all archives", marks=pytest.mark.slow)])
 def empty(tmp_path_factory) -> Iterator[Made]:
     """A checkout that knows the server, before anything is done in it."""
     archives = tmp_path_factory.mktemp("served")

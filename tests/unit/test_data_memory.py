@@ -50,6 +50,7 @@ def imagenet(path: Path) -> None:
         file.write(bytes(1024))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are read from Linux's /proc")
 def test_an_index_of_60000_images_and_a_draw_of_it_take_little_memory(tmp_path):
     """Peaks in kB: of the process not its ru_maxrss, which it inherits from pytest; of its workers the largest one's.

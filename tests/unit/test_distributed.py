@@ -54,6 +54,7 @@ def test_two_processes_equal_one(smoke, tmp_path):
     assert [record_of(job.folder)["iterations"] for job in jobs] == [3, 3]
 
 
+@pytest.mark.slow
 def test_sigterm_stops_both_at_the_same_iteration(smoke, tmp_path):
     """torchrun hands it to both, at different iterations of theirs; the state is saved once they agree on one."""
     options = {**OPTIONS, "schedule": {"K_start": 2, "iterations": 400}, "monitor": {"every": 400}}

@@ -54,6 +54,23 @@ def short(run: Run) -> dict[str, Any]:
     return {"batch_size": 2, "schedule": schedule, "in_attack": attack, "monitor": None}
 
 
+ONE_PER_NETWORK = {run.network.name: (name, run) for name, run in reversed(kinds_of_run().items())}
+
+
+@pytest.mark.parametrize(("name", "run"), ONE_PER_NETWORK.values(), ids=list(ONE_PER_NETWORK))
+def test_each_network_trains(name, run, tmp_path):
+    """For an iteration, to weights that are finite and have moved."""
+    changes, size = short(run), SIZES[run.network.name]
+    job = write_job(tmp_path, name, run, **changes | {"schedule": changes["schedule"] | {"iterations": 1}})
+    start = dict(loop.initial(job, (3, size, size), CPU).model.named_parameters())
+    loop.train(job, CPU)
+    assert record_of(job.folder)["parameters"] == PARAMETERS[run.network.name]
+    weights = load_file(job.folder / "last.safetensors")
+    assert all(np.isfinite(weights[name]).all() for name in start)
+    assert all(not np.array_equal(weights[name], start[name].detach()) for name in start)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "run"), kinds_of_run().items(), ids=list(kinds_of_run()))
 def test_every_kind_of_run_trains_and_resumes(name, run, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "SAVE_EVERY", 1)

@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 
 from atebm.files import canonical, sealed, sha256, write_text
-from atebm.freshness import CRATE_FILE, DESCRIBED
 from atebm.job import Job, record_of
 from atebm.kinds import FILES
 from atebm.site.seal import sealed_page
@@ -75,6 +74,8 @@ def manifest(results: Path, request: Path) -> None:
 
 
 def crate() -> None:
+    from atebm.freshness import CRATE_FILE, DESCRIBED  # the configuration's types, which other jobs need not wait for
+
     paths = [path for pattern in DESCRIBED for path in Path().glob(pattern)]
     write_text(Path(CRATE_FILE), canonical({"@graph": [{"@id": str(path), "sha256": sha256(path)} for path in paths]}))
     ran("render/crate")

@@ -122,7 +122,7 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[pytest.param("stand-in", marks=pytest.mark.slow)])
 def light(tmp_path_factory) -> Checkout:
     """A checkout whose jobs compute nothing, in environments of one small wheel each."""
     pytest.importorskip("rattler", reason="py-rattler solves and links the environments")

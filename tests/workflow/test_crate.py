@@ -114,6 +114,7 @@ def graph_of(folder: Path) -> dict[str, dict[str, Any]]:
     return {entity["@id"]: entity for entity in json.loads((folder / CRATE_FILE).read_text())["@graph"]}
 
 
+@pytest.mark.slow
 def test_the_committed_crate_is_valid_and_follows_recommendations(results, repository, cache):
     """Of severity REQUIRED there is nothing; of RECOMMENDED what nobody can know here."""
     assert issues(repository, cache, "RECOMMENDED") == UNKNOWN

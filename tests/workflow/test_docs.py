@@ -54,7 +54,7 @@ COMMANDS = [block for block in BLOCKS if block.language == "console"]
 # --- what runs --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[pytest.param("demonstrated", marks=pytest.mark.slow)])
 def demonstrated(tmp_path_factory) -> Path:
     """A checkout at scale smoke with a trained run, and with what commands name of the committed results."""
     folder = checkout(tmp_path_factory.mktemp("docs"))
@@ -178,12 +178,12 @@ def mentioned() -> Iterator[tuple[str, str]]:
                 yield str(path.relative_to(REPOSITORY)), " ".join(code.split())
 
 
-def test_commands_exist_with_their_options_and_targets(demonstrated):
+def test_commands_exist_with_their_options_and_targets(tmp_path):
     targets = [target for block in COMMANDS for target in targets_of(block.text, whole=True)]
     targets += [target for _, code in mentioned() for target in targets_of(code, whole=False)]
     named = {target for target in targets if not target.isupper() and target != "..."}  # TARGET is the reader's
     assert {"results/table2.csv", "prepared", "results/claims.csv"} <= named
-    dry = snakemake(demonstrated, *sorted(named), "--dry-run", "--quiet", "all")
+    dry = snakemake(checkout(tmp_path), *sorted(named), "--dry-run", "--quiet", "all")
     assert dry.returncode == 0, dry.stdout + dry.stderr
 
 

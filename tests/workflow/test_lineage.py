@@ -98,8 +98,8 @@ def test_verify_knows_of_the_crate(folder):
     assert verify(present(folder), folder)[0] == ["missing  ro-crate-metadata.json: run snakemake again."]
 
 
-def test_verify_names_results_of_another_plan(folder):
-    findings, _ = verify(present(folder, "metrics={splits: 5}"), folder)
+def test_verify_names_results_of_another_plan(computed):
+    findings, _ = verify(present(computed, "metrics={splits: 5}"), computed)
     assert [finding.split(" (")[0] for finding in findings] == [
         "stale    results/table2: not drawn from the present plan",
         "stale    results/manifest: not drawn from the present plan",
@@ -242,18 +242,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_explain_leads_to_the_line_and_the_paper(folder):
-    code, output = atebm(folder, "explain", "table2")
+def test_explain_leads_to_the_line_and_the_paper(computed):
+    code, output = atebm(computed, "explain", "table2")
     assert code == 0 and output.startswith(
         "Table 2: stand-in score and stand-in distance on Fashion-MNIST 8x8 (for CIFAR-10)"
     )
-    (metric,) = folder.glob("work/metric/cifar10.best.frechet-*/metric.json")
+    (metric,) = computed.glob("work/metric/cifar10.best.frechet-*/metric.json")
     value = json.loads(metric.read_text())["value"]
-    assert f"{value:.4g}" in output and str(metric.relative_to(folder)) in output
+    assert f"{value:.4g}" in output and str(metric.relative_to(computed)) in output
     rows = re.findall(r"^  (\S+) +(.*?) +(\S+\.yaml):(\d+)  \[(.+)\]$", output, re.MULTILINE)
     assert len(rows) > 80
     for name, _, file, line, paper in rows:
-        text = (folder / file).read_text().splitlines()[int(line) - 1]
+        text = (computed / file).read_text().splitlines()[int(line) - 1]
         assert name.split(".")[-1] in text, f"{name} does not stand in {file}:{line}: {text}"
         assert paper
     assert ("step_size", "Eq. 8; Table S3") in [(name, paper) for name, *_, paper in rows]
@@ -261,10 +261,11 @@ def test_explain_leads_to_the_line_and_the_paper(folder):
     assert ("optimizer.lr", "0.0005", "config.yaml") in [row[:3] for row in rows]
 
 
-def test_explain_names_the_command_line(folder):
-    code, output = atebm(folder, "explain", "train/" + present(folder, "seed=4").train("cifar10", 4).id, "-C", "seed=4")
+def test_explain_names_the_command_line(computed):
+    training = present(computed, "seed=4").train("cifar10", 4)
+    code, output = atebm(computed, "explain", f"train/{training.id}", "-C", "seed=4")
     assert code == 0 and re.search(r"seed +4 +--config", output)
-    code, output = atebm(folder, "explain", "tabel2")
+    code, output = atebm(computed, "explain", "tabel2")
     assert code == 1 and "error: the plan of scale smoke has no 'tabel2'" in output and "Traceback" not in output
 
 

@@ -173,6 +173,7 @@ def test_images_of_another_kind_are_sentences(model, given, sentence):
         model.energy(given)
 
 
+@pytest.mark.slow
 def test_training_from_python_is_what_the_commands_do(trained, photos, model):
     """Another name and the same settings: the same bytes, and the same errors."""
     config = [f"{section}={json.dumps(value)}" for section, value in short("bags_again").items()]

@@ -264,7 +264,7 @@ def test_the_page_of_a_computed_checkout_has_its_pictures(computed, tmp_path):
 # --- in a browser -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[pytest.param("Chromium", marks=pytest.mark.slow)])
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -56,6 +56,7 @@ MISSING = [
     if not shutil.which(name, path=f"{os.defpath}:/usr/sbin")
 ]
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(bool(MISSING), reason=f"no {', '.join(MISSING)} here: apt-get install slurm-wlm munge"),
     pytest.mark.skipif(os.geteuid() != 0, reason="Slurm's daemons want root"),
     pytest.mark.skipif(CONFIGURATION.exists(), reason=f"this machine has a Slurm of its own: {CONFIGURATION}"),

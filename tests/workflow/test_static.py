@@ -12,6 +12,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from atebm.artifacts import ARTIFACTS, ON_REQUEST, USUAL, is_table
+from atebm.freshness import CRATE_FILE
+from atebm.kinds import FILES
 from atebm.settings import SETTINGS
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -47,8 +49,9 @@ def test_every_pin_takes_the_pythons_that_are_promised(python):
     assert [name for name, spec in wanted.items() if spec and not SpecifierSet(spec).contains(python)] == []
 
 
-def test_dvc_lists_every_section_of_the_configuration():
-    """What dvc.yaml does not list is invisible to DVC: a changed section would leave a stale result unnoticed."""
+def test_dvc_lists_every_section_of_the_configuration_and_every_kind_of_step():
+    """What dvc.yaml does not list is invisible to DVC: a changed section would leave a stale result unnoticed, and
+    what an unlisted kind of step leaves would be in no remote."""
     stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
     sections = set(yaml.safe_load((REPOSITORY / "config.yaml").read_text()))
     params = [part for stage in stages.values() for part in stage["params"]]
@@ -57,9 +60,17 @@ def test_dvc_lists_every_section_of_the_configuration():
     for_tests = {"workflow/scales/smoke.yaml", "workflow/scales/miniature.yaml"}
     assert {file for part in params for file in part} == {"config.yaml", *scales - for_tests}
     outs = [next(iter(out)) for stage in stages.values() for out in stage["outs"]]
-    assert len(outs) == len(set(outs)) and all(
+    assert sorted(outs) == sorted(["results", CRATE_FILE, *(f"work/{kind}" for kind in FILES)]) and all(
         next(iter(out.values()))["persist"] for s in stages.values() for out in s["outs"]
     )
+
+
+def test_every_kind_of_step_has_a_rule(tmp_path):
+    """By a dry run of one step of each; what is made of images of one's own alone is in test_own_images.py."""
+    one = {kind: step.record for (kind, _), step in planned("paper").known.items()}
+    assert set(FILES) - set(one) == {"overview"}
+    dry = snakemake(checkout(tmp_path), *one.values(), "--dry-run", "--quiet", "all", "--config", "scale=paper")
+    assert dry.returncode == 0, dry.stdout + dry.stderr
 
 
 @pytest.mark.parametrize("scale", ["smoke", "demo", "fashion", "miniature", "paper"])

@@ -84,6 +84,7 @@ def wanted_of(folder: Path) -> tuple[dict[str, bytes], Path, Path]:
     return wanted, spec, trained
 
 
+@pytest.mark.slow
 def test_a_second_snakemake_is_refused_and_the_first_ends_in_the_same_bytes(folder, started):
     wanted, spec, trained = wanted_of(folder)
     target = str((trained / "run.json").relative_to(folder))
@@ -99,7 +100,7 @@ def test_a_second_snakemake_is_refused_and_the_first_ends_in_the_same_bytes(fold
     assert products(folder) == wanted
 
 
-@pytest.mark.parametrize("second", ["snakemake --nolock", "atebm train"])
+@pytest.mark.parametrize("second", [pytest.param("snakemake --nolock", marks=pytest.mark.slow), "atebm train"])
 def test_of_two_that_compute_one_training_the_second_waits_and_takes_it_over(folder, started, second):
     wanted, spec, trained = wanted_of(folder)
     target = str((trained / "run.json").relative_to(folder))
@@ -122,6 +123,7 @@ def test_of_two_that_compute_one_training_the_second_waits_and_takes_it_over(fol
     assert products(folder) == wanted
 
 
+@pytest.mark.slow
 def test_after_kill_9_of_snakemake_alone_its_orphan_is_waited_for(folder, started):
     """The job goes on, and the next workflow, once unlocked, neither writes beside it nor trains again."""
     wanted, spec, trained = wanted_of(folder)

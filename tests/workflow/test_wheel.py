@@ -17,6 +17,7 @@ from packaging.metadata import Metadata
 
 BULK = (".venv", ".git", ".snakemake", "work", "logs", "__pycache__", ".peers", "*.egg-info", "archives")
 SITE = Path(pytest.__file__).parents[1]
+pytestmark = pytest.mark.slow
 VERSION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
 
 
