@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo demo-all claims test test-slow soak bench lint audit docs environments format clean
+.PHONY: demo demo-all claims test test-slow soak bench lint audit docs crate environments format clean
 
 demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo; a few minutes on 2 cores
 	python -m atebm warm snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
@@ -52,6 +52,9 @@ audit: $(VENV)/.installed  ## a report: pinned packages with known vulnerabiliti
 docs: $(VENV)/.installed  ## bring what is generated in the documentation up to date with results/, and build site/
 	python -m atebm docs
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
+crate: $(VENV)/.installed  ## ro-crate-metadata.json: the results and their run, for programs
+	python -m atebm crate
 
 environments: $(VENV)/.installed  ## bring the conda environments up to date with requirements.lock
 	python -m atebm environments

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from .tasks import PAPER_TASKS, STABILITY, TASKS_256
+
 if TYPE_CHECKING:
     from .plan import Plan, Step
 
@@ -342,8 +344,6 @@ def restored(plan: Plan, run: str) -> list[Step]:
 
 
 # What several artifacts use
-TASKS_256 = ("celebahq256", "afhqcat256", "church256")
-PAPER_TASKS = ("cifar10", *TASKS_256)  # their runs and samplers have the same names
 TRANSLATIONS = ("afhqcat256_from_celebahq256", "celebahq256_from_afhqcat256", "church256_from_afhqcat256")
 DETECTORS = (
     "cifar10_ood",
@@ -354,7 +354,6 @@ DETECTORS = (
     "cifar10_max_likelihood_langevin",
 )
 WITH_AND_WITHOUT = DETECTORS[:2]  # adversarial training, at equal iterations
-STABILITY = ("cifar10_max_likelihood", "cifar10_binary_at", "cifar10_max_likelihood_small_lr")  # on the claims board
 PRETRAINED_OR_NOT = ("celebahq256", "celebahq256_r1_0", "celebahq256_scratch", "celebahq256_scratch_r1_0")
 EQUAL_PRODUCTS = tuple(  # of steps and step size
     f"{run}_{way}" for run in ("cifar10", "celebahq256") for way in ("small_steps", "middle_steps", "large_steps")

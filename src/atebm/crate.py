@@ -18,8 +18,9 @@ from .artifacts import ARTIFACTS
 from .data.sources import Source, files_of, find, sources
 from .errors import ResultError
 from .files import canonical, of_checkout, sha256, write_text
-from .freshness import CRATE_FILE, DESCRIBED, MANIFEST, SITE
+from .freshness import MANIFEST, SITE
 from .kinds import FILES
+from .lineage.verify import page_findings, results_findings
 from .site.seal import PAGE
 
 if TYPE_CHECKING:
@@ -39,9 +40,18 @@ TERMS = {
 BIOSCHEMAS = "https://bioschemas.org/profiles/{}/1.0-RELEASE"
 BENCHMARK = "https://snakemake.readthedocs.io/en/stable/snakefiles/rules.html#benchmark-rules"  # seconds, wall clock
 SECOND = "http://qudt.org/vocab/unit/SEC"
+CRATE_FILE = "ro-crate-metadata.json"
 WORKFLOW = "workflow/Snakefile"
 CONFIGURATION = "config.yaml"
 PARAMETERS = {"configuration": CONFIGURATION, "manifest": "results/manifest.json"}  # that are files
+DESCRIBED = (  # files with their sha256; of everything else that it lists, the crate says no more than that it is there
+    "results/manifest.json",
+    "results/index.html",
+    "CITATION.cff",
+    "data/sources.yaml",
+    "data/embedded/*.csv",
+    "data/embedded/fashion-mnist/SHA256SUMS",
+)
 TEXTS = ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")
 FASHION = "data/embedded/fashion-mnist"
 # Not by the `mimetypes` of the machine, which know more or less.
@@ -64,10 +74,14 @@ Entities = list[dict[str, str]]  # references, {"@id": ...}
 
 
 def write_crate(root: Path) -> None:
-    """Write ro-crate-metadata.json of the checkout at `root`, once results/manifest.json is there.
+    """Write ro-crate-metadata.json of the checkout at `root`, once results/ are complete.
 
-    Raises ResultError where a file that the manifest answers for is missing.
+    Raises ConfigError where there is no results/manifest.json, and ResultError where a file that it or the page answers
+    for is missing or altered.
     """
+    manifest = root / "results/manifest.json"
+    if manifest.exists() and (findings := [*results_findings(manifest, root), *page_findings(root)[0]]):
+        raise ResultError(f"{CRATE_FILE} would describe results/ that are not whole. {findings[0]}")
     write_text(root / CRATE_FILE, canonical(crate_of(root).metadata.generate()))
 
 

@@ -14,28 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts import ON_REQUEST
+from .closure import PLUMBING, closure
 from .files import canonical, sha256, write_if_changed
 from .plan import Plan, Step
 from .settings import SETTINGS
 from .site.seal import page_record
 
-MANIFEST, SITE, CRATE = "manifest", "site", "crate"
-CRATE_FILE = "ro-crate-metadata.json"
-# What the crate is made from; of everything else that it lists it says no more than that it is there.
-DESCRIBED = (
-    "results/manifest.json",
-    "results/index.html",
-    "CITATION.cff",
-    "data/sources.yaml",
-    "data/embedded/*.csv",
-    "data/embedded/fashion-mnist/SHA256SUMS",
-    "src/atebm/artifacts.py",
-    "src/atebm/crate.py",
-)
+MANIFEST, SITE = "manifest", "site"
+# States of a rendering.
+DRAWN = "drawn"  # from the present plan, and the numbers that it shows are here
+ELSEWHERE = "drawn elsewhere"  # from the present plan, but its numbers are not in work/: as in a clone
+STALE, TO_DRAW = "stale", "to draw"
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
-# Beside the notebook, what a rendering is made by.
-DRAWING = ("src/atebm/report/*.py", "src/atebm/metrics/intervals.py", "data/published/*.csv")
-SHOWING = ("src/atebm/site/*.*", "src/atebm/artifacts.py", "src/atebm/docs.py")  # what the page is made by
+SHOWING = ("src/atebm/site/*.j2", "src/atebm/site/*.css", "src/atebm/site/*.js")  # the page, beside its code
+PAGE_CODE = PLUMBING | {"report/__init__.py"}  # of the functions that draw, the page says only where they stand
 
 
 def request(plan: Plan, root: Path) -> set[str]:
@@ -44,7 +36,7 @@ def request(plan: Plan, root: Path) -> set[str]:
     The request of a stale one is new at each call, in content and age, so that Snakemake can't take it for a known one.
     """
     outdated = stale(plan, root)
-    for name, contents in {**renderings(plan, root), CRATE: {"described": DESCRIBED}}.items():
+    for name, contents in renderings(plan, root).items():
         asked = time.time_ns() if name in outdated else 0
         wish: dict[str, Any] = {"asked": asked, "plan": contents}
         if name == MANIFEST:
@@ -64,21 +56,29 @@ def request_file(name: str) -> str:
 
 
 def stale(plan: Plan, root: Path) -> set[str]:
-    """Names of the artifacts, "manifest", "site" and "crate", that are not here as the plan wants them."""
+    """Return the names of the artifacts, "manifest" and "site", that are not here as the plan wants them."""
+    return {name for name, state in states(plan, root).items() if state != DRAWN}
+
+
+def states(plan: Plan, root: Path) -> dict[str, str]:
+    """Return the state of each artifact of the plan, and of "manifest" and "site" where it has some."""
     wanted = renderings(plan, root)
-    fresh = {
-        name
-        for name in plan.artifacts
-        if drawn_from(root, name) == wanted[name]
-        and all((root / step.record).exists() for step in drawn_steps(plan, name, root))
-    }
-    if wanted and fresh.issuperset(plan.usual) and drawn_from(root, MANIFEST) == wanted[MANIFEST]:
-        fresh.add(MANIFEST)
-    if MANIFEST in fresh and drawn_from(root, SITE) == wanted[SITE] and shows_the_manifest(root):
-        fresh.add(SITE)
-    if SITE in fresh and is_described(root):
-        fresh.add(CRATE)
-    return (wanted.keys() | {CRATE}) - fresh
+    found: dict[str, str] = {}
+    for name in plan.artifacts:
+        here = all((root / step.record).exists() for step in drawn_steps(plan, name, root))
+        found[name] = state_of(drawn_from(root, name), wanted[name], DRAWN if here else ELSEWHERE)
+    if wanted:
+        usual = {found[name] for name in plan.usual}
+        best = DRAWN if usual == {DRAWN} else ELSEWHERE if usual <= {DRAWN, ELSEWHERE} else STALE
+        found[MANIFEST] = state_of(drawn_from(root, MANIFEST), wanted[MANIFEST], best)
+        best = found[MANIFEST] if shows_the_manifest(root) else STALE
+        found[SITE] = state_of(drawn_from(root, SITE), wanted[SITE], best)
+    return found
+
+
+def state_of(drawn: dict[str, Any] | None, wanted: dict[str, Any], best: str) -> str:
+    """Return the state of a rendering by the plan that it was drawn from; `best` where that is the wanted one."""
+    return TO_DRAW if drawn is None else best if drawn == wanted else STALE
 
 
 def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
@@ -96,20 +96,8 @@ def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
     return [] if same and facts.with_suffix(".csv").exists() else steps
 
 
-def is_described(root: Path) -> bool:
-    """Whether the crate was made from what is here now: it names the sha256 of each of these files."""
-    try:
-        graph = json.loads((root / CRATE_FILE).read_text(encoding="utf-8"))["@graph"]
-        named = {entity["@id"]: entity.get("sha256") for entity in graph}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
-    paths = [path for pattern in DESCRIBED for path in sorted(root.glob(pattern))]
-    return all(named.get(str(path.relative_to(root))) == sha256(path) for path in paths)
-
-
 def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     """All that decides how each artifact looks; as "manifest" the digests of these, as "site" what the page shows."""
-    drawing = {str(path.relative_to(root)): sha256(path) for glob in DRAWING for path in sorted(root.glob(glob))}
     tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
     sets = {name: plan.config.title_of(name) for task in plan.config.tasks.values() for name in task.sets}
     artifacts = {
@@ -121,12 +109,13 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
             "sets": sets,
             "needs": sorted({step.folder for step in steps}),
             **({"settings": SETTINGS[name](plan)} if name in SETTINGS else {}),
-            "drawing": drawing | {f"notebooks/{name}.ipynb": sha256(root / f"notebooks/{name}.ipynb")},
+            "drawing": digests_of({root / f"notebooks/{name}.ipynb", *code(f"report.{name}", root)}, root),
         }
         for name, steps in plan.artifacts.items()
     }
     if not artifacts:  # of one's own images none is drawn
         return {}
+    templates = {path for glob in SHOWING for path in root.glob(glob)}
     digests = {name: hashlib.sha256(canonical(artifacts[name]).encode()).hexdigest() for name in plan.usual}
     page = {
         "plans": digests,
@@ -137,9 +126,21 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
             for path in sorted(root.glob("results/scales/*/manifest.json"))
             if path.parent.name != plan.config.scale
         },
-        "showing": {str(path.relative_to(root)): sha256(path) for glob in SHOWING for path in sorted(root.glob(glob))},
+        "showing": digests_of(templates | code("site.page", root, PAGE_CODE), root),
     }
     return {**artifacts, MANIFEST: {"plans": digests}, SITE: page}
+
+
+def code(name: str, root: Path, without: frozenset[str] = PLUMBING) -> set[Path]:
+    """Return the modules behind a function or module of a checkout, and the published tables that they name."""
+    modules = closure(name, root / "src/atebm", without)
+    source = "".join(path.read_text(encoding="utf-8") for path in modules)
+    return modules | {path for path in root.glob("data/published/*.csv") if f'"{path.stem}"' in source}
+
+
+def digests_of(paths: Iterable[Path], root: Path) -> dict[str, str]:
+    """Return the sha256 of each file, by its path in the checkout."""
+    return {str(path.relative_to(root)): sha256(path) for path in sorted(paths)}
 
 
 def digest(path: Path) -> str | None:

@@ -32,7 +32,6 @@ REVISION: dict[str, int] = dict.fromkeys(FILES, 1) | {
     "metric": 2,
 }
 
-IN, HELD_OUT = (
-    "in",
-    "held_out",
-)  # roles of an attack step's parents that are in distribution; the others are rows of a table
+# What the targets `models` and `numbers` of the workflow ask for, with all behind it.
+MODELS = ("data", "index", "train")
+NUMBERS = ("metric", "detection", "ascent", "neighbours", "toy", "minimax", "network", "check", "timing")

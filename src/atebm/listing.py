@@ -6,7 +6,7 @@ from typing import Any
 
 from .artifacts import is_table
 from .errors import ConfigError
-from .freshness import drawn_from, stale
+from .freshness import states
 from .layers import scale_file, scales
 from .lineage.status import state_of
 from .plan import Plan
@@ -15,14 +15,14 @@ Rows = list[dict[str, Any]]
 
 
 def artifacts(plan: Plan, root: Path) -> Rows:
-    """drawn: from the present plan; stale: from another one; to draw: not at all."""
-    outdated = stale(plan, root)
+    """Return each artifact with its title, its file and its state, as freshness.py names them."""
+    found = states(plan, root)
     return [
         {
             "artifact": name,
             "title": plan.title(name),
             "target": f"results/{name}.{'csv' if is_table(name) else 'png'}",
-            "state": "drawn" if name not in outdated else "stale" if drawn_from(root, name) else "to draw",
+            "state": found[name],
             "on_request": name not in plan.usual,
         }
         for name in plan.artifacts

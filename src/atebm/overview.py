@@ -10,8 +10,7 @@ from PIL import Image
 
 from .files import atomic
 from .job import Job, record_of
-from .kinds import HELD_OUT, IN
-from .metrics.scores import CLEAN, WORST
+from .roles import CLEAN, HELD_OUT, IN, WORST
 
 COLUMNS = 10
 SHOWN = 48  # pixels a side, about, that an image is enlarged to

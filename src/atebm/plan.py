@@ -31,9 +31,10 @@ from .config import (
 from .data.sources import ARCHIVES, files_of, unpacked
 from .errors import ConfigError, DataError
 from .files import canonical, write_if_changed
-from .kinds import FILES, HELD_OUT, IN, REVISION
+from .kinds import FILES, REVISION
 from .naming import labelled
 from .releases import releases
+from .roles import HELD_OUT, IN
 
 OVERVIEW = 40  # samples that are shown
 
@@ -357,8 +358,9 @@ class Plan:
         """Run and seed of every `train` step."""
         return [(step.name, step.settings["seed"]) for (kind, _), step in self.steps.items() if kind == "train"]
 
-    def of_kind(self, kind: str) -> list[str]:
-        return [file for (k, _), step in self.steps.items() if k == kind for file in step.files]
+    def of_kinds(self, *kinds: str) -> list[str]:
+        """Return the files of the steps of some kinds."""
+        return [file for (kind, _), step in self.steps.items() if kind in kinds for file in step.files]
 
     def write(self, root: Path) -> None:
         """A spec per known step, at work/specs/<kind>/<id>.json; and a folder per kind, since DVC wants its outs there.

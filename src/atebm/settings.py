@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .artifacts import PAPER_TASKS, STABILITY
+from .tasks import PAPER_TASKS, STABILITY
 
 if TYPE_CHECKING:
     from .plan import Plan

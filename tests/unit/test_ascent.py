@@ -12,14 +12,15 @@ from atebm.data.prepare import write_set
 from atebm.errors import ConfigError
 from atebm.job import Job, record_of
 from atebm.metrics.features import write_features
-from atebm.metrics.neighbours import AS_MANY, nearest, write_neighbours
+from atebm.metrics.neighbours import nearest, write_neighbours
 from atebm.metrics.score import write_metric
 from atebm.plan import Plan, Step
 from atebm.report.ascents import gain
 from atebm.report.needs import Needs
-from atebm.report.neighbours import HELD_OUT, compared, ratios
+from atebm.report.neighbours import compared, ratios
 from atebm.report.picture_checks import nearness
 from atebm.report.trivial import blurred, filled, median, psnr, trivial_gains
+from atebm.roles import AS_MANY, UNSEEN
 from atebm.sampling.ascent import begin, write_ascent
 from atebm.sampling.gather import gather
 from atebm.sampling.generate import sample_shard
@@ -219,17 +220,17 @@ def test_as_many_training_as_held_out_images_are_searched(root):
     frame = pd.read_csv(folder / "neighbours.csv")
     spec = plan.neighbours("celebahq256", 0)
     counts = frame.groupby(["space", "among"]).size().unstack()
-    assert (counts["train"] == 60).all() and (counts[AS_MANY] == 20).all() and (counts[HELD_OUT] == 20).all()
+    assert (counts["train"] == 60).all() and (counts[AS_MANY] == 20).all() and (counts[UNSEEN] == 20).all()
     images = {
         role: np.load(root / spec.parents[role].folder / "images.npy") for role in ("samples", "train", "held_out")
     }
     flat = {role: array.reshape(len(array), -1) / 255 for role, array in images.items()}
     pixels = frame[frame["space"] == "pixels"]
-    for among, role in ((AS_MANY, "train"), (HELD_OUT, "held_out")):
+    for among, role in ((AS_MANY, "train"), (UNSEEN, "held_out")):
         mine = pixels[pixels["among"] == among]
         distances = np.linalg.norm(flat["samples"][mine["sample"]] - flat[role][mine["index"]], axis=1)
         assert mine["distance"].to_numpy() == pytest.approx(distances, rel=1e-4)
-    held = pixels[pixels["among"] == HELD_OUT]["distance"].to_numpy()
+    held = pixels[pixels["among"] == UNSEEN]["distance"].to_numpy()
     assert held == pytest.approx(cdist(flat["samples"][:20], flat["held_out"]).min(axis=1), rel=1e-4)  # all 69 of them
     whole, part = (pixels[(pixels["among"] == a) & (pixels["rank"] == 1)]["distance"] for a in ("train", AS_MANY))
     assert (whole.to_numpy() <= part.to_numpy() + 1e-9).all()
@@ -244,7 +245,7 @@ def test_samples_that_are_training_images_are_found_out(tmp_path, factor, nearer
         pd.DataFrame(
             {"sample": range(200), "space": "pixels", "among": among, "rank": 1, "index": 0, "distance": values}
         )
-        for among, values in ((AS_MANY, factor * held * noise / np.exp(np.log(noise).mean())), (HELD_OUT, held))
+        for among, values in ((AS_MANY, factor * held * noise / np.exp(np.log(noise).mean())), (UNSEEN, held))
     ]
     folder = tmp_path / "neighbours/x-1"
     folder.mkdir(parents=True)

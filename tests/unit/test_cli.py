@@ -99,8 +99,10 @@ def test_status_as_json_and_as_lines(bare, monkeypatch):
     ids = {f"{kind}/{id}" for kind, id in planned("smoke").steps}
     assert {row["step"] for row in found["steps"]} == ids == set(re.findall(r"^to do +(\S+)$", text, re.MULTILINE))
     assert {row["state"] for row in found["steps"]} == {"to do"}
-    assert {row["state"] for row in found["about_all"]} == {"to write"}
-    sums = f"scale smoke: 0 of {len(ids)} steps done, 0 of {len(found['artifacts'])} artifacts drawn"
+    assert {row["state"] for row in found["about_all"]} == {"to draw"}
+    sums = (
+        f"scale smoke: 0 of {len(ids)} steps done, 0 of {len(found['artifacts'])} artifacts drawn from the present plan"
+    )
     assert text.splitlines()[-1] == sums
 
 
@@ -128,7 +130,7 @@ def test_explain_as_json_and_as_lines(bare, monkeypatch):
     (step_size,) = (row for row in train["settings"] if row["key"] == "step_size")
     line = int(step_size["origin"].removeprefix("workflow/scales/smoke.yaml:"))
     assert "step_size: 0.5" in (bare / "workflow/scales/smoke.yaml").read_text().splitlines()[line - 1]
-    assert found["artifact"]["file"] in text and found["artifact"]["drawn"] is False
+    assert found["artifact"]["file"] in text and found["artifact"]["state"] == "to draw"
 
 
 def test_verify_and_prune_as_json_and_as_lines(bare, monkeypatch):

@@ -17,12 +17,12 @@ from atebm.data.prepare import write_set
 from atebm.errors import ConfigError, DataError, ResultError
 from atebm.files import canonical, sealed, write_text
 from atebm.job import Job, record_of
-from atebm.kinds import HELD_OUT, IN
 from atebm.metrics.auroc import RESAMPLES, interval, measures
 from atebm.metrics.detection import write_detection
-from atebm.metrics.scores import CLEAN, PUBLISHED, WORST, gather_scores
+from atebm.metrics.scores import gather_scores
 from atebm.metrics.worst_case import KEPT, attack_shard, guard
-from atebm.report.detection import checks
+from atebm.report.masking import checks
+from atebm.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
 from atebm.scoring import scored
 from atebm.training.loop import train
 
@@ -137,7 +137,7 @@ def test_the_worst_case_is_the_worst_of_all_that_was_tried(detector):
 
 def test_kept_images_are_those_of_the_first_scores(detector):
     """By their model, they have the worst logits."""
-    from atebm.report.detection import kept_of
+    from atebm.report.detection_figures import kept_of
     from atebm.sampling.generate import load_model
 
     root, plan = detector

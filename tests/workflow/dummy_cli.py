@@ -14,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from atebm.files import canonical, sealed, sha256, write_text
+from atebm.files import canonical, sealed, write_text
 from atebm.job import Job, record_of
 from atebm.kinds import FILES
 from atebm.site.seal import sealed_page
@@ -62,6 +62,14 @@ def render(request: Path, out: Path) -> None:
     kill(f"render/{out.stem} after")
 
 
+def stages() -> None:
+    from atebm.layers import load  # the configuration's types, which other jobs need not wait for
+    from atebm.plan import Plan
+    from atebm.stages import write_stages
+
+    write_stages(Plan(load(Path(), ())[0]), Path())
+
+
 def manifest(results: Path, request: Path) -> None:
     plans = json.loads(request.read_text())["plan"]["plans"]
     write_text(results / "manifest.json", sealed({"plans": plans, "artifacts": {}, "summary": {}, "steps": {}}))
@@ -71,14 +79,6 @@ def manifest(results: Path, request: Path) -> None:
         curve = results / f"training/{training['name']}.{training['settings']['seed']}.csv"
         write_text(curve, "iteration,K,auc\n10,1,0.9\n20,2,0.8\n")
     ran("render/manifest")
-
-
-def crate() -> None:
-    from atebm.freshness import CRATE_FILE, DESCRIBED  # the configuration's types, which other jobs need not wait for
-
-    paths = [path for pattern in DESCRIBED for path in Path().glob(pattern)]
-    write_text(Path(CRATE_FILE), canonical({"@graph": [{"@id": str(path), "sha256": sha256(path)} for path in paths]}))
-    ran("render/crate")
 
 
 def site(results: Path, request: Path) -> None:
@@ -105,10 +105,10 @@ def main() -> None:
         render(paths[0], paths[3])
     elif verb == "manifest":
         manifest(*paths)
-    elif verb == "crate":
-        crate()
     elif verb == "site":
         site(*paths)
+    elif verb == "stages":
+        stages()
     elif verb == "fetch":
         fetch(*arguments)
     elif verb == "sample":

@@ -16,6 +16,7 @@ from conftest import checkout, planned, seldom, snakemake
 from PIL import Image
 
 from atebm.artifacts import ARTIFACTS, USUAL, is_table
+from atebm.crate import crate_of
 from atebm.report.tabulating import HERE
 from atebm.warm import SERVER
 
@@ -63,7 +64,7 @@ def test_claims_are_drawn_on_request_and_one_seed_decides_nothing(smoke):
     assert "rule train:" not in output(made), "trained something that no other artifact shows"
     assert "with 1 seeds: 24 not tested." in (smoke / "results/claims.md").read_text()
     shown = snakemake(smoke, "--config", "scale=smoke")  # the page, which has the board now, and nothing else
-    assert set(re.findall(r"\(Rule: (\w+)\)", output(shown))) == {"site", "crate", "all"}
+    assert set(re.findall(r"\(Rule: (\w+)\)", output(shown))) == {"site", "all"}
     assert "Claims at scale smoke" in (smoke / "results/index.html").read_text()
 
 
@@ -72,8 +73,7 @@ def test_again_there_is_nothing_to_do(smoke):
 
 
 def test_the_crate_describes_this_run(smoke):
-    crate = json.loads((smoke / "ro-crate-metadata.json").read_text())
-    graph = {entity["@id"]: entity for entity in crate["@graph"]}
+    graph = {entity.id: entity.properties() for entity in crate_of(smoke).get_entities()}
     assert graph["#scale"]["value"] == "smoke" and graph["#run"]["instrument"] == {"@id": "workflow/Snakefile"}
     shown = {f"results/{id}.csv" for id in USUAL}
     assert shown <= {file["@id"] for file in graph["#run"]["result"]}

@@ -34,7 +34,7 @@ from atebm.warm import SERVER
 # What the scenarios run: a figure of its own, two artifacts that share steps, and a table of settings. The others would
 # only add more of the same: every artifact's plan is made in test_run.py, and all of them are drawn there.
 DRAWN = ("fig1", "table2", "figS2", "tableS3")
-OF_ALL = {"render/manifest", "render/site", "render/crate"}  # what is written anew with any of the results
+OF_ALL = {"render/manifest", "render/site"}  # what is written anew with any of the results
 RENDERS = {f"render/{artifact}" for artifact in DRAWN} | OF_ALL
 METRICS = ("frechet", "inception_score", "class_shares")
 SAMPLES = ("cifar10.best", "cifar10.last")
@@ -115,18 +115,20 @@ ROWS = {
         edits={"config.yaml": ("  splits: 10", "  splits: 5")},
     ),
     "notebook": Row({"render/fig1"} | OF_ALL, edits={"notebooks/fig1.ipynb": ("what binary", "What binary")}),
-    "drawing code": Row(RENDERS, edits={"src/atebm/report/generation.py": ('"""Image', '"""The image')}),
-    "published numbers": Row(RENDERS, edits={"data/published/table2.csv": ("9.10", "9.11")}),
-    "the page's template": Row(
-        {"render/site", "render/crate"}, edits={"src/atebm/site/index.html.j2": ("<main", "<main ")}
+    "drawing code": Row(
+        {"render/table2"} | OF_ALL, edits={"src/atebm/report/generation.py": ('"""Image', '"""The image')}
     ),
+    "code of all tables": Row(
+        {"render/table2", "render/tableS3"} | OF_ALL,
+        edits={"src/atebm/markdown.py": ("def plain", "# a comment\ndef plain")},
+    ),
+    "the sentence of an error": Row(set(), edits={"src/atebm/files.py": ("there is no", "there is really no")}),
+    "published numbers": Row({"render/table2"} | OF_ALL, edits={"data/published/table2.csv": ("9.10", "9.11")}),
+    "the page's template": Row({"render/site"}, edits={"src/atebm/site/index.html.j2": ("<main", "<main ")}),
     "revision of sample": Row(
         FROM_SAMPLES,
         edits={"src/atebm/kinds.py": ('"sample": 2', '"sample": 3')},
         revision={"sample": 3},
-    ),
-    "what the crate says of the repository": Row(
-        {"render/crate"}, edits={"CITATION.cff": ("The atebm developers", "Others")}
     ),
     "seed": Row(
         FROM_SAMPLES | WATCHED | {"train/cifar10", "toy/relu", "toy/tanh", "render/fig1"},
@@ -416,17 +418,6 @@ def test_dvc_tells_an_archive_from_another(origin, clone):
         assert (clone / name).read_bytes() == b"another"
     finally:
         (clone / name).unlink()
-
-
-def test_a_snapshot_is_no_change_of_the_results(clone):
-    """results/ is an out of a stage, results/scales/ is not."""
-    (clone / "results/scales/fashion").mkdir(parents=True)
-    try:
-        (clone / "results/scales/fashion/table2.csv").write_text("of another scale\n")
-        assert "up to date" in dvc(clone, "status", "report")
-        assert run(clone) == set()
-    finally:
-        shutil.rmtree(clone / "results/scales")
 
 
 def test_dvc_compares_numbers_and_curves(clone):

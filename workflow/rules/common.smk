@@ -11,9 +11,9 @@ from atebm.artifacts import is_table
 from atebm.config import resolve
 from atebm.data.folder import changed
 from atebm.errors import ConfigError
-from atebm.freshness import CRATE, CRATE_FILE, MANIFEST, SITE, drawn_steps, request, request_file
+from atebm.freshness import MANIFEST, SITE, drawn_steps, request, request_file
 from atebm.layers import scale_file, written
-from atebm.kinds import FILES
+from atebm.kinds import FILES, MODELS, NUMBERS
 from atebm.plan import Plan
 from atebm.site import COMPARED, IMAGES
 from atebm.site.seal import PAGE
@@ -146,7 +146,7 @@ def everything():
     if PLAN.overviews:
         return [file for step in PLAN.overviews for file in step.files]
     renderings = [file for artifact in PLAN.usual for file in rendered(artifact)]
-    return [*renderings, "results/manifest.json", PAGE, CRATE_FILE]
+    return [*renderings, "results/manifest.json", PAGE]
 
 
 def shown_on_the_page(wildcards):

@@ -80,19 +80,3 @@ rule site:
         "write {output}"
     shell:
         "python -m atebm site results {input.request} > {log} 2>&1"
-
-
-rule crate:
-    input:
-        unless_stale(CRATE, PAGE),
-        unless_stale(CRATE, request_file(CRATE)),
-    output:
-        CRATE_FILE,
-    log:
-        "logs/render/crate.log",
-    conda:
-        "../envs/report.yaml"
-    message:
-        "write {output}"
-    shell:
-        "python -m atebm crate > {log} 2>&1"

@@ -102,6 +102,15 @@ def docs() -> None:
     write_docs(Path())
 
 
+@keep("atebm crate")
+def crate() -> None:
+    """Describe the results and their run, by results/manifest.json, as a Workflow Run RO-Crate."""
+    from ..crate import CRATE_FILE, write_crate
+
+    write_crate(Path())
+    typer.echo(f"{CRATE_FILE} written.")
+
+
 @keep("atebm environments")
 def environments() -> None:
     """Bring environment.yml and workflow/envs/ up to date with requirements.lock."""

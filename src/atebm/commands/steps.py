@@ -12,7 +12,7 @@ import typer
 
 from ..files import assure_writable
 from ..job import Job
-from .options import OTHERS, STEPS, Device, pick, verb
+from .options import OTHERS, STEPS, Device, pick, present_plan, verb
 
 app = typer.Typer()
 step = partial(verb, app, STEPS)
@@ -272,9 +272,9 @@ def site(
     write_site(results, request)
 
 
-@step("atebm crate")
-def crate() -> None:
-    """Describe the results and their run, by results/manifest.json, as a Workflow Run RO-Crate."""
-    from ..crate import write_crate
+@step("atebm stages")
+def stages() -> None:
+    """Write what each stage of dvc.yaml depends on, work/plan/<stage>.json."""
+    from ..stages import write_stages
 
-    write_crate(Path())
+    write_stages(present_plan(None), Path())

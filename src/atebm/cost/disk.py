@@ -6,9 +6,9 @@ Without what an interrupted step would go on from, which is gone when the step i
 from collections.abc import Callable
 from math import prod
 
-from ..kinds import HELD_OUT, IN
 from ..metrics.worst_case import KEPT, MODELS
 from ..plan import Plan, Step
+from ..roles import HELD_OUT, IN
 from ..training.loop import LOG_EVERY
 from ..training.schedule import iterations_per_K, total_iterations
 from .networks import Facts, facts

@@ -26,9 +26,9 @@ from ..config import (
     Photographs,
 )
 from ..files import canonical
-from ..kinds import HELD_OUT, IN
 from ..metrics.worst_case import MODELS
 from ..plan import Plan, Step
+from ..roles import HELD_OUT, IN
 from ..training.monitor import BATCH
 from ..training.schedule import WINDOW, iterations_per_K, total_iterations
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..artifacts import ARTIFACTS, is_table
 from ..config import Config, Section
 from ..errors import ConfigError
-from ..freshness import stale
+from ..freshness import DRAWN, ELSEWHERE, STALE, TO_DRAW, states
 from ..layers import Origin, Origins
 from ..plan import Plan, Step
 from ..settings import SETTINGS
@@ -61,7 +61,7 @@ def artifact(name: str, plan: Plan, root: Path) -> dict[str, Any]:
     return {
         "title": plan.title(name),
         "file": f"results/{name}.{'csv' if is_table(name) else 'png'}",
-        "drawn": name not in stale(plan, root),
+        "state": states(plan, root)[name],
         "notebook": f"notebooks/{name}.ipynb",
         "shows_settings": name in SETTINGS,
         "numbers": [
@@ -105,6 +105,14 @@ def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict
     }
 
 
+IN_WORDS = {
+    DRAWN: "drawn from the present plan",
+    ELSEWHERE: "drawn from the present plan, but its numbers are not in work/",
+    STALE: "drawn from another plan than the present one",
+    TO_DRAW: "not drawn yet",
+}
+
+
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
@@ -116,8 +124,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         return
     drawn, name = found["artifact"], found["what"]
     yield drawn["title"]
-    state = "drawn from the present plan" if drawn["drawn"] else "not drawn from the present plan yet"
-    yield f"{drawn['file']}: {state}, by {drawn['notebook']} and report.{name}"
+    yield f"{drawn['file']}: {IN_WORDS[drawn['state']]}, by {drawn['notebook']} and report.{name}"
     if drawn["shows_settings"]:
         yield f"It shows keys of the configuration that {name} of src/atebm/settings.py selects."
     if not drawn["numbers"]:

@@ -5,41 +5,39 @@ from pathlib import Path
 from typing import Any
 
 from ..files import bytes_in
-from ..freshness import CRATE, CRATE_FILE, MANIFEST, SITE, stale
+from ..freshness import DRAWN, ELSEWHERE, MANIFEST, SITE, states
 from ..kinds import FILES
 from ..plan import Plan
 from ..site.seal import PAGE
 
-ABOUT_ALL = {MANIFEST: "results/manifest.json", SITE: PAGE, CRATE: CRATE_FILE}
+ABOUT_ALL = {MANIFEST: "results/manifest.json", SITE: PAGE}
 
 
 def status(plan: Plan, root: Path) -> dict[str, Any]:
-    """As JSON: each step, by kind, with its state and bytes; each artifact; files about all of them."""
+    """Return, as JSON, each step, by kind, with its state and bytes; each artifact; and the files about all of them."""
     steps = sorted(plan.steps.values(), key=lambda step: (list(FILES).index(step.kind), step.id))
-    outdated = stale(plan, root)
-    states = {step.id: state_of(root / step.record) for step in steps}
+    renderings = states(plan, root)
+    computed = {step.id: state_of(root / step.record) for step in steps}
     return {
         "scale": plan.config.scale,
         "steps": [
             {
                 "step": f"{step.kind}/{step.id}",
-                "state": states[step.id],
-                "bytes": bytes_in(root / step.folder) if states[step.id] != "to do" else 0,
+                "state": computed[step.id],
+                "bytes": bytes_in(root / step.folder) if computed[step.id] != "to do" else 0,
             }
             for step in steps
         ],
         "artifacts": [
             {
                 "artifact": name,
-                "state": "to draw" if name in outdated else "done",
+                "state": renderings[name],
                 "drawn_from": len(plan.artifacts[name]),
             }
             for name in plan.usual
         ],
         "about_all": [
-            {"file": file, "state": "to write" if name in outdated else "done"}
-            for name, file in ABOUT_ALL.items()
-            if plan.usual
+            {"file": file, "state": renderings[name]} for name, file in ABOUT_ALL.items() if name in renderings
         ],
     }
 
@@ -50,16 +48,20 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     width = max(len(row["step"]) for row in steps)
     for row in steps:
         megabytes = f"{row['bytes'] / 1e6:10.1f} MB" if row["state"] != "to do" else ""
-        yield f"{row['state']:12}{row['step']:{width}}{megabytes}".rstrip()
+        yield f"{row['state']:17}{row['step']:{width}}{megabytes}".rstrip()
     for row in artifacts:
-        yield f"{row['state']:12}results/{row['artifact']}, drawn from {row['drawn_from']} steps"
+        yield f"{row['state']:17}results/{row['artifact']}, drawn from {row['drawn_from']} steps"
     for row in found["about_all"]:
-        yield f"{row['state']:12}{row['file']}"
+        yield f"{row['state']:17}{row['file']}"
     done = sum(row["state"] == "done" for row in steps)
-    drawn = (
-        f", {sum(row['state'] == 'done' for row in artifacts)} of {len(artifacts)} artifacts drawn" if artifacts else ""
-    )
-    yield f"scale {found['scale']}: {done} of {len(steps)} steps done{drawn}"
+    drawn, elsewhere = (sum(row["state"] == state for row in artifacts) for state in (DRAWN, ELSEWHERE))
+    of = f", {drawn + elsewhere} of {len(artifacts)} artifacts drawn from the present plan" if artifacts else ""
+    yield f"scale {found['scale']}: {done} of {len(steps)} steps done{of}"
+    if elsewhere:
+        yield (
+            f"{elsewhere} were drawn elsewhere: the numbers that they show are not in work/. `snakemake` computes them "
+            "here; `dvc pull` brings them where a DVC remote of yours has them."
+        )
 
 
 def state_of(record: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from ..artifacts import ON_REQUEST
 from ..data.folder import changed
 from ..files import is_sealed, sha256
-from ..freshness import CRATE_FILE, digest, drawn_from, is_described, renderings, shows_the_manifest
+from ..freshness import digest, drawn_from, renderings, shows_the_manifest
 from ..job import record_file
 from ..kinds import FILES
 from ..plan import Plan
@@ -41,8 +41,8 @@ def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]
         findings += results_findings(manifest, root)
         checked += 1 + len(manifest_files(manifest))
         own, shown = page_findings(root)
-        findings += [*own, *crate_findings(root)]
-        checked += 2 + shown
+        findings += own
+        checked += 1 + shown
     findings += stale_renderings(plan, root)
     findings += [f"stale    {said}" for said in changed(plan.config, root)]
     return findings, checked
@@ -92,14 +92,6 @@ def results_findings(manifest: Path, root: Path) -> Iterator[str]:
         text = record.read_text(encoding="utf-8", errors="replace") if record.exists() else ""
         if is_sealed(text) and json.loads(text)["files"] != entry["files"]:
             yield f"stale    results/: {step} was computed again since; remove results/ and run snakemake again."
-
-
-def crate_findings(root: Path) -> Iterator[str]:
-    """What is wrong with the crate, which describes results/."""
-    if not (root / CRATE_FILE).exists():
-        yield f"missing  {CRATE_FILE}: run snakemake again."
-    elif not is_described(root):
-        yield f"stale    {CRATE_FILE}: not made from the present results/manifest.json; run snakemake again."
 
 
 def page_findings(root: Path) -> tuple[list[str], int]:

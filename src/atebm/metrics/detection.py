@@ -7,9 +7,8 @@ import pandas as pd
 
 from ..files import atomic
 from ..job import Job, record_of
-from ..kinds import HELD_OUT, IN
+from ..roles import CLEAN, HELD_OUT, IN
 from .auroc import interval, measures
-from .scores import CLEAN
 
 
 def write_detection(job: Job) -> None:

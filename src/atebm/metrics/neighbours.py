@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..files import atomic
 from ..job import Job, record_of
 from ..progress import progress
+from ..roles import AS_MANY, TRAIN, UNSEEN
 
 if TYPE_CHECKING:  # figures use what is here, and do without
     import torch
@@ -17,7 +18,6 @@ if TYPE_CHECKING:  # figures use what is here, and do without
 BLOCK = 1024  # images whose distances to all samples are computed at once
 SLACK = 1e-4  # of a squared distance in float32, relative to the squared lengths that it is computed from
 SPACES = {"pixels": "images.npy", "features": "features.npy"}
-AS_MANY = "train, as many as held out"  # training images drawn at random
 
 
 def write_neighbours(job: Job, device: "torch.device") -> None:
@@ -32,13 +32,13 @@ def write_neighbours(job: Job, device: "torch.device") -> None:
     for space, file in SPACES.items():
         suffix = "_features" if space == "features" else ""
         samples, train = load(job, f"samples{suffix}", file)[: settings["n"]], load(job, f"train{suffix}", file)
-        searched: dict[str, tuple[Any, NDArray[np.intp] | None, int]] = {"train": (train, None, settings["k"])}
+        searched: dict[str, tuple[Any, NDArray[np.intp] | None, int]] = {TRAIN: (train, None, settings["k"])}
         if "held_out" in job.spec["parents"]:
             held_out = load(job, f"held_out{suffix}", file)
             rng, as_many = np.random.default_rng(settings["seed"]), min(len(train), len(held_out))
             chosen = {
                 AS_MANY: (train, np.sort(rng.choice(len(train), as_many, replace=False)), 1),
-                "held out": (held_out, np.sort(rng.choice(len(held_out), as_many, replace=False)), 1),
+                UNSEEN: (held_out, np.sort(rng.choice(len(held_out), as_many, replace=False)), 1),
             }
             searched |= chosen
         for among, (images, chosen_rows, k) in searched.items():

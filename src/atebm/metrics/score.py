@@ -12,6 +12,7 @@ from ..data.readers.members import reading
 from ..data.sources import ARCHIVES, find
 from ..errors import ResultError
 from ..job import Job, record_of
+from .agreement import agreement_in_words
 from .frechet import Gaussian, frechet_distance
 from .inception_score import split_scores
 from .intervals import t_half_width
@@ -147,21 +148,6 @@ def agreement(job: Job, standin: bool) -> dict[str, Any]:
     said = agreement_in_words(found | {"images": record_of(job.parent("features"))["images"]})
     print(said if found["within"] else f"warning: {said}", flush=True)
     return found
-
-
-def agreement_in_words(record: dict[str, Any]) -> str:
-    """A sentence on what an `agreement` metric found, for logs and captions."""
-    (file,) = record["archive"]
-    distance = (
-        f"Our features of {record['images']['set']} have a Frechet distance of {record['value']:.4g} to the published "
-        f"statistics in {file}"
-    )
-    if record["within"]:
-        return f"{distance}, less than {record['max_distance']:g}: images are prepared and seen as they were there."
-    return (
-        f"{distance}, not less than {record['max_distance']:g}: images were prepared or seen in another way there, so "
-        "that distances to this set need not compare with published FID."
-    )
 
 
 METRICS = {

@@ -8,8 +8,6 @@ import pandas as pd
 from ..files import atomic
 from ..job import Job, record_of
 
-CLEAN, PUBLISHED, WORST = "clean", "auto_pgd", "worst"  # columns of scores.csv, which also has other attacks
-
 
 def gather_scores(job: Job, shards: list[Path]) -> None:
     """Join the shards of an attack step: scores.csv, a line per image and radius, and images.npy, worst cases of each

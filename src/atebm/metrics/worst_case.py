@@ -20,10 +20,9 @@ from ..files import atomic
 from ..halving import halving
 from ..hardware import device_name
 from ..job import Job
-from ..kinds import HELD_OUT, IN
 from ..progress import progress
+from ..roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
 from ..sampling.generate import load_model
-from .scores import CLEAN, PUBLISHED, WORST
 
 KEPT = 8  # images of each set whose worst case is kept, to be looked at
 TOLERANCE = 1e-5  # of the radius, for rounding: found 3e-6 where images have 196,608 pixels

@@ -6,8 +6,10 @@ Each goes from the artifact's plan file to `out`, .png or .csv, and the files be
 from .ablations import fig2, fig3, fig4, fig5, stability
 from .ascents import fig7, figS11, figS12, figS13, figS14, figS15, figS16, figS17, figS18, figS19, figS20
 from .claims import claims
-from .detection import ood_attacked, ood_curves, ood_masking, ood_scores, table4, tableS8
+from .detection_figures import ood_attacked, ood_curves, ood_scores
+from .detection_tables import table4, tableS8
 from .generation import table2, table3, tableS7
+from .masking import ood_masking
 from .minimax import figS1
 from .picture_checks import picture_checks
 from .pictures import fig6, figS2, figS3, figS4, figS5, figS6, figS7, figS8, figS9, figS10, figS21

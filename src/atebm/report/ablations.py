@@ -1,7 +1,6 @@
 """What makes the method work, and how stable it is: Figs. 2 to 5 and Sec. 5.3."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -11,13 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from ..job import record_of
-from .drawing import STYLES, canvas, line, save, title, write_numbers
+from .drawing import STYLES, canvas, line, saved, title
 from .needs import Needs
-from .tabulating import extractor_of, interval, of
+from .records import WINDOW, checks, extractor_of, gaps, interval, of
 
 FIG3 = ("cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest")
-WINDOW = 100  # iterations, of the median gap in Sec. 5.3
 GROWN = 1  # a gap between logits below this one is far from an overflow
 
 
@@ -59,23 +56,6 @@ def fig5(plan: str, out: str) -> pd.DataFrame:
     axes[0].legend(fontsize=9)
     title(figure, caption_of_curves(needs, "cifar10", frame))
     return saved(figure, frame, out)
-
-
-def checks(needs: Needs) -> pd.DataFrame:
-    """One row per run, seed and check: the distance at the sampler length that was best then, and whether it was kept.
-
-    A run whose weights the authors trained has none.
-    """
-    frames = []
-    for folder in needs.folder("train"):
-        record, frame = record_of(folder), pd.read_csv(folder / "monitor.csv")
-        if frame.empty:
-            continue
-        frame = frame.loc[frame.groupby("iteration")["distance"].idxmin()]
-        kept = frame["iteration"] == record["best"]["iteration"]
-        frames.append(frame.assign(run=record["run"], seed=record["seed"], kept=kept))
-    columns = ["run", "seed", "iteration", "gradient_steps", "steps", "distance", "kept"]
-    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
 def draw_curves(axis: Axes, frame: pd.DataFrame, x: str, labels: Mapping[str, str]) -> None:
@@ -224,33 +204,8 @@ def stability(plan: str, out: str) -> pd.DataFrame:
     frame = pd.concat([gaps(needs, folder) for folder in needs.folder("train")], ignore_index=True)
     columns = ["lr", "objective", "contrastive", "seed", "iteration"]
     frame = frame.sort_values(columns, ascending=[False, False, False, True, True], ignore_index=True)
-    save(draw_stability(frame, f"{needs.introduction('cifar10')} {of_batches(needs, frame)}"), Path(out))
-    write_numbers(frame, Path(out))
-    return frame
-
-
-def gaps(needs: Needs, folder: Path) -> pd.DataFrame:
-    """The rows of one training."""
-    record, settings, log = record_of(folder), needs.spec(folder)["settings"], pd.read_csv(folder / "log.csv")
-    gap = log["logit_data"] - log["logit_contrastive"]
-    at = log["iteration"]
-    recent = [gap[(at > iteration - WINDOW) & (at <= iteration)].median() for iteration in at]
-    return pd.DataFrame(
-        {
-            "run": record["run"],
-            "objective": {"max_likelihood": "Eq. 2", "binary_at": "Eq. 11"}[settings["objective"]],
-            "contrastive": "Langevin" if settings["langevin"] else "PGD",
-            "lr": settings["optimizer"]["lr"],
-            "seed": record["seed"],
-            "iteration": at,
-            "K": log["K"],
-            "logit_data": log["logit_data"],
-            "logit_contrastive": log["logit_contrastive"],
-            "gap": gap,
-            f"median_gap_{WINDOW}": recent,
-            "overflowed": record["diverged"],
-        }
-    )
+    figure = draw_stability(frame, f"{needs.introduction('cifar10')} {of_batches(needs, frame)}")
+    return saved(figure, frame, out)
 
 
 def draw_stability(frame: pd.DataFrame, caption: str) -> Figure:
@@ -297,13 +252,3 @@ def of_batches(needs: Needs, frame: pd.DataFrame) -> str:
         if not mine["overflowed"].any() and mine.groupby("seed")[f"median_gap_{WINDOW}"].last().max() < GROWN
     ]
     return " ".join([*words, "After each label: where its line ends."])
-
-
-# --- shared -------------------------------------------------------------------------------------------------------
-
-
-def saved(figure: Figure, frame: pd.DataFrame, out: str) -> pd.DataFrame:
-    """Write a figure and the numbers behind it; return the numbers."""
-    save(figure, Path(out))
-    write_numbers(frame, Path(out))
-    return frame

@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 
 from ..job import record_of
 from ..metrics.intervals import t_half_width
-from .ablations import saved
-from .drawing import STYLES, animate, canvas, draw_matrix, draw_strips, heading, log_scale, title
+from .drawing import STYLES, animate, canvas, draw_matrix, draw_strips, heading, log_scale, saved, title
 from .needs import Needs
 from .pictures import checkpoint, how, images_of
 from .trivial import trivial_gains

@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from ..artifacts import STABILITY
 from ..files import atomic, canonical, write_text
+from ..tasks import STABILITY
+from .captions import STANDIN
 from .detection import rows_of
-from .generation import STANDIN
 from .needs import Needs
+from .records import extractor_of
 from .registry import Claim, Evidence, claims_of_detection, claims_of_generation
-from .tabulating import extractor_of, write_table
+from .tabulating import write_table
 from .verdicts import LEAST_SEEDS, BySeed, counted, decided, fragile
 
 

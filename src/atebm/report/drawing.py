@@ -60,6 +60,13 @@ def balanced(text: str, width: int) -> str:
     return next(fill(text, narrow) for narrow in range(1, width + 1) if len(wrap(text, narrow)) == least)
 
 
+def saved(figure: Figure, frame: pd.DataFrame, out: str) -> pd.DataFrame:
+    """Write a figure and the numbers behind it; return the numbers."""
+    save(figure, Path(out))
+    write_numbers(frame, Path(out))
+    return frame
+
+
 def save(figure: Figure, out: Path) -> None:
     """Write a figure as `out` (.png) and .svg beside it, free of dates and random ids: equal drawings, equal files.
 

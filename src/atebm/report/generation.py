@@ -6,10 +6,12 @@ from statistics import mean, median
 
 import pandas as pd
 
-from ..metrics.score import agreement_in_words
+from ..metrics.agreement import agreement_in_words
+from .captions import STANDIN
 from .needs import Needs
 from .published import published
-from .tabulating import HERE, Record, Row, compared, differences, extractor_of, of, with_intervals, write_table
+from .records import Record, extractor_of, of
+from .tabulating import HERE, Row, compared, differences, with_intervals, write_table
 
 SOURCES, REAL = "source images, unchanged", "held-out real images"  # the two ends of the ruler
 # Of Table 3, per run: the data set, and our rows at the run's resolution and at the task's also_at, as published.
@@ -20,11 +22,6 @@ TABLE3 = {
 }
 CHECKS = ("class_shares", "agreement")  # what Table 2 says in its caption
 TABLES7 = {"CIFAR-10": "cifar10", "CelebA-HQ 256": "celebahq256"}
-STANDIN = (
-    "The extractor is a stand-in for Inception, a small classifier of the labels of p_data: its numbers rank the "
-    "measured rows and are neither FID nor IS, so they do not compare with the published columns, which are of the "
-    "paper's own data."
-)
 
 
 # --- Table 2 ------------------------------------------------------------------------------------------------------

@@ -3,17 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from ..metrics.neighbours import AS_MANY
-
-HELD_OUT = "held out"
+from ..roles import AS_MANY, UNSEEN
 
 
 def compared(frame: pd.DataFrame) -> pd.DataFrame:
     """Of neighbours.csv, a row per space and sample: its distances to the nearest training and held-out image."""
-    nearest = frame[frame["among"].isin([AS_MANY, HELD_OUT])]
+    nearest = frame[frame["among"].isin([AS_MANY, UNSEEN])]
     return nearest.pivot(index=["space", "sample"], columns="among", values="distance").reset_index()
 
 
 def ratios(own: pd.DataFrame) -> pd.Series:
     """Distance to the nearest training image over that to the nearest held-out one; 0 where a training image is met."""
-    return own[AS_MANY] / own[HELD_OUT].replace(0, np.nan)
+    return own[AS_MANY] / own[UNSEEN].replace(0, np.nan)

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..artifacts import PAPER_TASKS
 from ..job import record_of
 from ..metrics.intervals import t_half_width
+from ..tasks import PAPER_TASKS
 from .ascents import baselines, damage, gain
-from .generation import STANDIN
+from .captions import STANDIN
 from .needs import Needs
 from .neighbours import compared, ratios
 from .pictures import images_of

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..artifacts import TASKS_256
 from ..job import record_of
-from .ablations import saved
-from .drawing import animate, canvas, draw_strips, heading, title
+from ..roles import TRAIN
+from ..tasks import TASKS_256
+from .drawing import animate, canvas, draw_strips, heading, saved, title
 from .needs import Needs
 from .neighbours import compared, ratios
 
@@ -138,7 +138,7 @@ def neighbours(plan: str, out: str) -> pd.DataFrame:
     (search,), (sample,), (train,) = (needs.folder(kind) for kind in ("neighbours", "sample", "data"))
     frame, record = pd.read_csv(search / "neighbours.csv"), record_of(search)
     shown = min(SHOWN, frame["sample"].nunique())
-    found = frame[(frame["among"] == "train") & (frame["sample"] < shown)]
+    found = frame[(frame["among"] == TRAIN) & (frame["sample"] < shown)]
     strips = {"sample": images_of(sample)[:shown]}
     for space, of_space in found.groupby("space", sort=False):
         for rank, of_rank in of_space.groupby("rank"):

@@ -11,13 +11,12 @@ from math import inf, log
 
 import pandas as pd
 
-from ..artifacts import STABILITY
 from ..job import record_of
-from ..kinds import IN
-from ..metrics.scores import CLEAN, WORST
-from .ablations import WINDOW, checks, gaps
+from ..roles import CLEAN, IN, WORST
+from ..tasks import STABILITY
 from .detection import detections
 from .needs import Needs
+from .records import WINDOW, checks, gaps
 from .tabulating import scientific
 from .verdicts import BySeed, Criterion, least
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..artifacts import PAPER_TASKS
 from ..job import record_of
+from ..tasks import PAPER_TASKS
 from .needs import Needs
 from .published import published
 from .tabulating import scientific, write_table

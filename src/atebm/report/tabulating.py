@@ -1,4 +1,4 @@
-"""What all tables share: choosing records, their intervals, measured beside published, and their files."""
+"""What all tables share: measured columns beside published ones, and their files."""
 
 import re
 from collections.abc import Sequence
@@ -12,9 +12,7 @@ import pandas as pd
 
 from ..files import atomic, write_text
 from ..markdown import plain
-from ..metrics.intervals import t_half_width
-
-Record = dict[str, Any]  # a metric.json
+from .records import Record, extractor_of, interval, of
 
 SCORES = ("measured_is", "measured_is_ci95")
 MEASURED = (
@@ -92,22 +90,6 @@ def difference(records: Sequence[Record], fid: str) -> dict[str, str]:
     if not fid or distances[0]["standin"]:
         return {}
     return {"difference": f"{mean(record['value'] for record in distances) - float(fid):+.4g}"}
-
-
-def of(metrics: Sequence[Record], metric: str | None = None, **images: Any) -> list[Record]:
-    """The records of one metric (of any by default) whose images are described by the fields, such as run="cifar10"."""
-    described = (record for record in metrics if images.items() <= record["images"].items())
-    return [record for record in described if metric in (None, record["metric"])]
-
-
-def extractor_of(record: Record) -> str:
-    """Name and beginning of the sha256 of the extractor behind a number."""
-    return f"{record['extractor']['extractor']} {record['extractor']['sha256'][:12]}"
-
-
-def interval(records: Sequence[Record]) -> float:
-    """Half of a 95 % interval: of the mean over seeds where there are several, else as the metric itself states it."""
-    return t_half_width([record["value"] for record in records]) if len(records) > 1 else records[0]["ci95"]
 
 
 def with_intervals(frame: pd.DataFrame) -> pd.DataFrame:

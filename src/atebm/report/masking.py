@@ -1,0 +1,80 @@
+"""Does the attack behind Table 4 find what there is? Checks that masked gradients would fail."""
+
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+
+from ..roles import CLEAN, IN, PUBLISHED, WORST
+from .detection import detections, rows_of
+from .needs import Needs
+from .tabulating import write_table
+
+MARGIN = 0.005  # of the AUROC, by which a stronger attack may find less: half of a point
+DEFEATED = 0.05  # an AUROC that says that a detector is
+
+
+def ood_masking(plan: str, out: str) -> pd.DataFrame:
+    """Put the attack on `cifar10_ood` to checks that masked gradients would fail: a row per check and set.
+
+    AUROC is in percent, of Auto-PGD where no other attack is named. The largest radius was raised after a first run, in
+    which 4 did not defeat the detector on noise; all else was stated before it.
+    Writes `out` (.csv) and the same as .md.
+    """
+    needs = Needs.read(plan)
+    found = detections(needs)
+    found = found[found["in"] == IN]
+    rows = [
+        {"check": check, "dataset": label, "auroc": said, "met": "yes" if met else "no", "scale": needs.scale}
+        for row, label in rows_of(needs).items()
+        for check, said, met in checks(found[found["row"] == row])
+    ]
+    frame = pd.DataFrame(rows).sort_values("check", kind="stable", ignore_index=True)
+    tied = frame["auroc"].map(lambda series: set(re.findall(r"\d+\.\d", series)) == {"100.0"})
+    words = [
+        f"Checks of the attack behind Table 4 at scale {needs.scale}, on the model of adversarial training: AUROC in "
+        f"percent. In distribution: {needs.introduction('cifar10')}",
+        f"A stronger attack may find {100 * MARGIN:g} points less, and a detector is defeated at {100 * DEFEATED:g}. "
+        "The largest radius was raised after a first run, in which 4 did not defeat the detector on noise. "
+        f"{(frame['met'] == 'yes').sum()} of {len(frame)} checks are met.",
+        f"{tied.sum()} of them compare 100.0 with 100.0 and could not fail." if tied.any() else "",
+    ]
+    write_table(frame, frame[["check", "dataset", "auroc", "met"]], Path(out), " ".join(filter(None, words)))
+    return frame
+
+
+def checks(found: pd.DataFrame) -> Iterable[tuple[str, str, bool]]:
+    """Of one set: what is checked, the AUROCs, and whether it is met."""
+    whitebox = found[~found["transferred"]]
+    steps = whitebox["steps"].max()
+    full = whitebox[(whitebox["steps"] == steps) & whitebox["attack"].isin([CLEAN, PUBLISHED])]
+    by_radius = full.drop_duplicates("radius").set_index("radius")["auroc"].sort_index()
+    yield "1. a larger radius finds no less", series(by_radius, "at"), falls(by_radius)
+    largest = by_radius.tail(1)
+    yield "2. the largest radius defeats the detector", series(largest, "at"), largest.item() <= DEFEATED
+    main = whitebox.loc[whitebox["all_attacks"], "radius"].max()
+    at_radius = whitebox[(whitebox["radius"] == main) & (whitebox["attack"] == PUBLISHED)]
+    by_steps = at_radius.drop_duplicates("steps").set_index("steps")["auroc"].sort_index()
+    yield "3. more steps find no less", series(by_steps, "steps"), falls(by_steps)
+    others = whitebox[whitebox["all_attacks"] & ~whitebox["attack"].isin([CLEAN, PUBLISHED, WORST])]
+    own = by_steps.iloc[-1]
+    weaker = others.set_index("attack")["auroc"]
+    named = pd.concat([pd.Series({PUBLISHED: own}), weaker])
+    yield "4. other attacks find no more", series(named, ""), weaker.min() >= own - MARGIN
+    transferred = found.loc[found["transferred"] & (found["attack"] == PUBLISHED), "auroc"].item()
+    both = pd.Series({"its own gradients": own, "those of another seed": transferred})
+    yield "5. another seed's gradients find no more", series(both, ""), transferred >= own - MARGIN
+
+
+def series(values: pd.Series, word: str) -> str:
+    return ", ".join(
+        f"{100 * value:.1f} ({f'{word} {key:g}' if word else key})".replace("at 0)", "clean)")
+        for key, value in values.items()
+    )
+
+
+def falls(values: pd.Series) -> bool:
+    """Whether no value is above the one before, but by MARGIN."""
+    return all(after <= before + MARGIN for before, after in pairwise(values))
