@@ -14,9 +14,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo; a few minutes on 2 cores
 	python -m atebm warm snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
 	@echo
-	@cat results/table2.md
-	@echo
-	@echo "Look at results/fig1.png and results/figS2.png, and at the notebooks in results/notebooks/."
+	@python -m atebm headline table2
+	@echo "Another machine gives other numbers (docs/explanation/results.md); 'git checkout results' brings back the committed ones."
+	@echo "Look at results/table2.md, results/fig1.png, results/figS2.png and results/notebooks/; 'make demo-all' draws the rest."
 
 demo-all: $(VENV)/.installed  ## every figure and table at scale demo; about 27 minutes on 2 cores
 	python -m atebm warm snakemake --cores all --config scale=demo --quiet reason

@@ -6,13 +6,15 @@ asserted before anything is timed. They take turns within each round, and what i
 over the rounds: of times, and of ratios within a round, which a busy machine moves less. On a CPU, of which one thread
 is used, times are those that the process ran for, others' turns on that core left out.
 
-- ours: `pgd` inside `frozen`, and `loop.iterate`, as training calls them; memory is kept as `python -m atebm` keeps it.
-  On a GPU an iteration is one CUDA graph, but for `ours kernel by kernel`, and both are measured compiled, too.
+- ours: `pgd` inside `frozen`, and `loop.iterate`, as training calls them. On a GPU an iteration is one CUDA graph, but for `ours kernel by kernel`, and both are measured compiled, too.
 - torchattacks, ART, foolbox: their L2 PGD without a random start, in a ball that nothing leaves, on a classifier with
   logits (0, f), whose cross-entropy at label 0 grows with f. Of ART and foolbox only the steps are called, without the
   predictions that they add at the end.
 - plain loop: `.backward()` on f(x).sum() in attacks too, so that parameters gather gradients until they are zeroed. Its
   batches are given to it already augmented, for free.
+- lean loop: the same attack, with parameters that want no gradients and `torch.autograd.grad` of the image alone.
+
+On a CPU every peer's memory is kept as `python -m atebm` keeps it, which is worth a tenth of a step to whoever does.
 
 The peers' network is torchvision's ResNet50 with BatchNorm in eval mode, or as ours with convolution and pooling apart;
 its memory is contiguous (NCHW), as people write it; for them cuDNN may choose algorithms that add in another order each
@@ -89,6 +91,10 @@ CASES = {
     "ResNet50": Case(
         *("paper", "cifar10", (3, 32, 32), 2, {"cpu": 32, "cuda": 32}, {"cpu": 20, "cuda": 32}),
         {"cpu": [(0, 0), (5, 0.01)], "cuda": [(0, 0), (5, 0.01), (25, 0.01)]},
+    ),
+    "ResNet50, few images": Case(
+        *("paper", "cifar10", (3, 32, 32), 4, {"cpu": 8, "cuda": 8}, {"cpu": 8, "cuda": 8}),
+        {"cpu": [], "cuda": []},
     ),
     "small": Case(
         *("demo", "cifar10", (1, 16, 16), 16, {"cpu": 64, "cuda": 64}, {"cpu": 64, "cuda": 64}),
@@ -231,6 +237,18 @@ def attack_plain(model: nn.Module, x: Tensor, K: int, step_size: float) -> Tenso
     return x.detach()
 
 
+def attack_lean(model: nn.Module, x: Tensor, K: int, step_size: float) -> Tensor:
+    torch.backends.cudnn.deterministic = False
+    model.requires_grad_(False)
+    for _ in range(K):
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(model(x).sum(), x)
+        norm = gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1) + 1e-10
+        x = (x.detach() + step_size * gradient / norm).clamp(0, 1)
+    model.requires_grad_(True)
+    return x.detach()
+
+
 def iterate_plain(
     model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, z: Tensor, run: dict[str, Any], K: int
 ) -> None:
@@ -249,6 +267,8 @@ def iterate_plain(
     loss.backward()
     optimizer.step()
 
+
+LOOPS = {"plain loop": attack_plain, "lean loop": attack_lean}
 
 # --- measuring ----------------------------------------------------------------------------------------------------
 
@@ -284,15 +304,14 @@ def timed(peers: dict[str, Callable[[], object]], rounds: int, device: torch.dev
 
 @contextmanager
 def own_process(name: str, work: Callable[[], object], device: torch.device) -> Iterator[Callable[[], float]]:
-    """What times a peer once, in a child of this process: how malloc keeps memory is a matter of the process.
+    """Give what times a peer once, in a child of this process, so that no peer finds the memory that another left.
 
-    Ours has it as `python -m atebm` has, the others as they find it. Each has worked once before it is timed.
+    Each has worked once before it is timed.
     """
     here, there = Pipe()
 
     def answer() -> None:
-        if name.startswith("ours"):
-            keep_memory()
+        keep_memory()
         work()
         there.send(None)
         while there.recv():
@@ -338,7 +357,7 @@ def attacks(energy: Energy, case: Case, kinds: Sequence[str], step_size: float, 
     x = torch.rand(case.batch[device.type], *case.shape, device=device)
     reference = reference_of(energy)
     torch.compiler.reset()  # it compiles a function a few times only, for all models
-    others = {name: (attack, reference) for name, attack in (installed() | {"plain loop": attack_plain}).items()}
+    others = {name: (attack, reference) for name, attack in (installed() | LOOPS).items()}
     peers: dict[str, Callable[[], Tensor]] = {}
     for precision in kinds:
         own = {name: (attack_ours, model) for name, model in variants_of(energy, precision).items()}

@@ -418,6 +418,11 @@ def is_table(artifact: str) -> bool:
     return artifact.startswith("table") or artifact in ("claims", "ood_masking", "picture_checks")
 
 
+def target(artifact: str) -> str:
+    """Return the file that a user asks for: the numbers of a table, the picture of a figure."""
+    return f"results/{artifact}.{'csv' if is_table(artifact) else 'png'}"
+
+
 def label(artifact: str) -> str:
     """Return an artifact's number, "Table 2"."""
     return (ARTIFACTS[artifact].__doc__ or artifact).partition(":")[0]

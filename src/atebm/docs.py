@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from .artifacts import USUAL, is_table, label
+from .artifacts import USUAL, label, target
+from .errors import ConfigError
 from .files import of_checkout, write_between
 from .report.neighbours import compared, ratios
 from .report.published import published
@@ -66,19 +67,32 @@ def artifact_table(results: Path) -> str:
     manifest = json.loads(of_checkout(results / "manifest.json"))
     rows = []
     for artifact in USUAL:
-        target = f"results/{artifact}.{'csv' if is_table(artifact) else 'png'}"
-        headline, ours = HEADLINES[artifact]
+        file, (theirs, ours) = target(artifact), HEADLINES[artifact]
         rows.append(
             {
                 "item": label(artifact),
-                "target": f"[`{target}`]({UP}{target})",
+                "target": f"[`{file}`]({UP}{file})",
                 "notebook": f"[rendered]({UP}results/notebooks/{artifact}.ipynb)",
                 "minutes": f"{minutes(manifest, artifact):.1f}",
-                "published, on the paper's data": headline,
+                "published, on the paper's data": theirs,
                 f"measured at scale {manifest['scale']}, on stand-in data": ours(results),
             }
         )
     return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
+
+
+def headline(artifact: str, results: Path) -> str:
+    """Return one line on an artifact: what was measured, from the files in `results`, and what was published.
+
+    Raises ConfigError for an unknown artifact, and where it is not drawn there.
+    """
+    if artifact not in HEADLINES:
+        raise ConfigError(f"there is no artifact {artifact!r}; there are: {', '.join(HEADLINES)}.")
+    theirs, ours = HEADLINES[artifact]
+    try:
+        return f"{label(artifact)}, measured here: {ours(results)}; published, on the paper's data: {theirs}."
+    except FileNotFoundError as error:
+        raise ConfigError(f"{error.filename} is missing: run snakemake {target(artifact)} first.") from None
 
 
 def minutes(manifest: dict[str, Any], artifact: str) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .artifacts import is_table
+from .artifacts import target
 from .errors import ConfigError
 from .freshness import states
 from .layers import scale_file, scales
@@ -21,7 +21,7 @@ def artifacts(plan: Plan, root: Path) -> Rows:
         {
             "artifact": name,
             "title": plan.title(name),
-            "target": f"results/{name}.{'csv' if is_table(name) else 'png'}",
+            "target": target(name),
             "state": found[name],
             "on_request": name not in plan.usual,
         }

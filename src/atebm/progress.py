@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 LINES = 10  # in a log of a short computation
-MINUTES = 10  # between lines of a long one
+MINUTES = 1  # between lines of a long one
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def progress(what: str, total: int, start: int = 0, quiet: bool = False) -> Iter
     def report(done: int, note: str = "") -> None:
         nonlocal printed, spoke
         now = time.monotonic()
-        if done == total or (done - printed) * LINES >= total or now - spoke > 60 * MINUTES:
+        if done == total or (done - printed) * LINES >= total or now - spoke >= 60 * MINUTES:
             printed, spoke = done, now
             speed = pace(done - start, total - done, now - began)
             print(f"{what}: {done}/{total} after {speed}  {note}".rstrip(), flush=True)

@@ -26,6 +26,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
+from .follow import following
+
 COMMAND = "atebm.cli"  # whose jobs are served
 SERVER = "ATEBM_WARM"  # the server's socket, a colon, and the Python environment that it is of
 # As in Snakemake's jobs: libraries read these when they are loaded, so that a job with others starts on its own.
@@ -80,8 +82,8 @@ def serving(module: str = COMMAND, libraries: Iterable[str] = LIBRARIES) -> Iter
 
 
 def warm(command: list[str]) -> int:
-    """Run `command` with a server, and return its exit status."""
-    with serving() as environment:
+    """Run `command` with a server, show the progress of its long jobs, and return its exit status."""
+    with serving() as environment, following(Path("logs")):
         process = subprocess.Popen(command, env=os.environ | environment)
         for number in PASSED_ON:
             signal.signal(number, lambda number, _: _send(process.pid, number))

@@ -15,7 +15,7 @@ import pytest
 from conftest import checkout, planned, seldom, snakemake
 from PIL import Image
 
-from atebm.artifacts import ARTIFACTS, USUAL, is_table
+from atebm.artifacts import ARTIFACTS, USUAL, is_table, target
 from atebm.crate import crate_of
 from atebm.report.tabulating import HERE
 from atebm.warm import SERVER
@@ -259,7 +259,7 @@ AGAIN = {"a table and a figure": ("table2", "figS2"), "one per module": ONE_PER_
 @pytest.mark.parametrize("again", seldom(AGAIN, often=["a table and a figure"]))
 def test_rendered_twice_is_byte_identical(smoke, again):
     """Once by jobs that are forks, then by jobs on their own."""
-    targets = [f"results/{name}.{'csv' if is_table(name) else 'png'}" for name in again]
+    targets = [target(name) for name in again]
     if "claims" in again:
         assert snakemake(smoke, "results/claims.csv", "--config", "scale=smoke").returncode == 0
     before = results(smoke)
@@ -338,7 +338,7 @@ def test_a_damaged_file_is_one_sentence_and_loses_nothing(tmp_path):
 @pytest.mark.parametrize("scale", ["smoke", "demo", "fashion", "paper"])
 def test_every_target_has_a_plan_at_every_scale(smoke, scale):
     """All of them in one dry run: what one target lacks would stop it, and so does every other."""
-    drawn = [f"results/{artifact}.{'csv' if is_table(artifact) else 'png'}" for artifact in ARTIFACTS]
+    drawn = [target(artifact) for artifact in ARTIFACTS]
     run = snakemake(smoke, "-n", "all", "models", "numbers", *drawn, "--config", f"scale={scale}")
     assert run.returncode == 0, output(run)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import LOOK, Device, Json, Overrides, named, pick, present_plan, scale_names, show, verb
+from .options import LOOK, Device, Json, Overrides, artifact_names, named, pick, present_plan, scale_names, show, verb
 
 app = typer.Typer()
 look = partial(verb, app, LOOK)
@@ -34,6 +34,17 @@ def list_(
     from ..listing import lines, listed
 
     show(listed(present_plan(config), Path(), what), lines, as_json)
+
+
+@look("atebm headline table2")
+def headline(
+    artifacts: Annotated[list[str], typer.Argument(help="such as table2", autocompletion=artifact_names)],
+) -> None:
+    """Say in one line what an artifact of results/ found, and what the paper published."""
+    from ..docs import headline
+
+    for name in artifacts:
+        print(headline(name, Path("results")))
 
 
 @look("atebm status -C scale=paper")

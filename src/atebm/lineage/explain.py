@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..artifacts import ARTIFACTS, is_table
+from ..artifacts import ARTIFACTS, target
 from ..config import Config, Section
 from ..errors import ConfigError
 from ..freshness import DRAWN, ELSEWHERE, STALE, TO_DRAW, states
@@ -60,7 +60,7 @@ def artifact(name: str, plan: Plan, root: Path) -> dict[str, Any]:
     """Of an artifact: its title, file and state, and the number of each step that it is drawn from."""
     return {
         "title": plan.title(name),
-        "file": f"results/{name}.{'csv' if is_table(name) else 'png'}",
+        "file": target(name),
         "state": states(plan, root)[name],
         "notebook": f"notebooks/{name}.ipynb",
         "shows_settings": name in SETTINGS,

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from .. import report
-from ..artifacts import ARTIFACTS, is_table
+from ..artifacts import ARTIFACTS, is_table, target
 from ..docs import HEADLINES, ancestry, minutes
 from ..files import sha256, write_text
 from ..report.needs import Needs
@@ -184,9 +184,8 @@ def made(name: str, results: Path, manifest: dict[str, Any], folder: str) -> dic
     entries = [manifest["steps"][step] for step in behind]
     seeds = {entry["settings"]["seed"] for entry in entries if "seed" in entry["settings"]}
     notebooks = [f"{folder}notebooks/{name}.{suffix}" for suffix in ("html", "ipynb")]
-    target = f"results/{name}.{'csv' if is_table(name) else 'png'}"
     return {
-        "command": f"snakemake --cores all {target}" + (f" --config scale={manifest['scale']}" if folder else ""),
+        "command": f"snakemake --cores all {target(name)}" + (f" --config scale={manifest['scale']}" if folder else ""),
         "steps": [step.removeprefix("work/") for step in manifest["artifacts"][name]["steps"]],
         "behind": len(behind),
         "minutes": minutes(manifest, name),
