@@ -6,7 +6,8 @@ asserted before anything is timed. They take turns within each round, and what i
 over the rounds: of times, and of ratios within a round, which a busy machine moves less. On a CPU, of which one thread
 is used, times are those that the process ran for, others' turns on that core left out.
 
-- ours: `pgd` inside `frozen`, and `loop.iterate`, as training calls them. On a GPU an iteration is one CUDA graph, but for `ours kernel by kernel`, and both are measured compiled, too.
+- ours: `pgd` inside `frozen`, and `loop.iterate`, as training calls them. On a GPU an iteration is one CUDA graph, but
+  for `ours kernel by kernel`, and both are measured compiled, too.
 - torchattacks, ART, foolbox: their L2 PGD without a random start, in a ball that nothing leaves, on a classifier with
   logits (0, f), whose cross-entropy at label 0 grows with f. Of ART and foolbox only the steps are called, without the
   predictions that they add at the end.
