@@ -20,7 +20,7 @@ from .errors import ResultError
 from .files import canonical, of_checkout, sha256, write_text
 from .freshness import MANIFEST, SITE
 from .kinds import FILES
-from .lineage.verify import page_findings, results_findings
+from .lineage.verify import results_findings
 from .site.seal import PAGE
 
 if TYPE_CHECKING:
@@ -76,11 +76,11 @@ Entities = list[dict[str, str]]  # references, {"@id": ...}
 def write_crate(root: Path) -> None:
     """Write ro-crate-metadata.json of the checkout at `root`, once results/ are complete.
 
-    Raises ConfigError where there is no results/manifest.json, and ResultError where a file that it or the page answers
-    for is missing or altered.
+    Raises ConfigError where there is no results/manifest.json, and ResultError where a file that it answers for is
+    missing or altered.
     """
     manifest = root / "results/manifest.json"
-    if manifest.exists() and (findings := [*results_findings(manifest, root), *page_findings(root)[0]]):
+    if manifest.exists() and (findings := list(results_findings(manifest, root))):
         raise ResultError(f"{CRATE_FILE} would describe results/ that are not whole. {findings[0]}")
     write_text(root / CRATE_FILE, canonical(crate_of(root).metadata.generate()))
 

@@ -436,8 +436,8 @@ def texts(figure) -> list[str]:
 def drawn(monkeypatch) -> list:
     """The figures that are saved."""
     figures = []
-    saved = ablations.save
-    monkeypatch.setattr(ablations, "save", lambda figure, out: figures.append(figure) or saved(figure, out))
+    saved = drawing.save
+    monkeypatch.setattr(drawing, "save", lambda figure, out: figures.append(figure) or saved(figure, out))
     return figures
 
 
