@@ -227,9 +227,10 @@ def test_a_mistake_in_the_work_is_raised_though_a_capture_fails_at_it_first():
 
 
 @pytest.mark.usefixtures("double_precision")
-def test_first_iteration_is_algorithm_2_written_out(smoke):
-    """One iteration with K = 2 and R1 against the same mathematics in plain torch."""
-    job = job_of(smoke, schedule={"K_start": 2, "iterations": 1}, r1=0.5, average=None)
+@pytest.mark.parametrize("in_attack", [None, {"steps": 2, "step_size": 0.3, "eps": None}], ids=["clean", "in-attack"])
+def test_first_iteration_is_algorithm_2_written_out(smoke, in_attack):
+    """One iteration with K = 2 and R1, and with data attacked downhill, against the same mathematics in plain torch."""
+    job = job_of(smoke, schedule={"K_start": 2, "iterations": 1}, r1=0.5, average=None, in_attack=in_attack)
     loop.train(job, CPU)
     run, folder = job.settings, job.folder
     torch.manual_seed(run["seed"])
@@ -242,10 +243,15 @@ def test_first_iteration_is_algorithm_2_written_out(smoke):
         batch[batch_indices(len(batch), 16, 0, 0, stream)]
         for batch, stream in zip(images, loop.STREAMS.values(), strict=True)
     )
+
+    def climbed(x: torch.Tensor, step_size: float) -> torch.Tensor:
+        x = x.detach().requires_grad_()
+        gradient = torch.autograd.grad(model(x).sum(), x)[0]
+        return (x.detach() + step_size * gradient / gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).clamp(0, 1)
+
     for _ in range(2):
-        z = z.detach().requires_grad_()
-        gradient = torch.autograd.grad(model(z).sum(), z)[0]
-        z = (z.detach() + 0.5 * gradient / gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).clamp(0, 1)
+        z = climbed(z, 0.5)
+        x = climbed(x, -0.3) if in_attack else x
     x.requires_grad_()
     f_x, f_z = model(x), model(z)
     loss = -(torch.sigmoid(f_x).log().mean() + torch.sigmoid(-f_z).log().mean()) / 2
