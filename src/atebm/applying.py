@@ -10,6 +10,7 @@ from PIL import Image
 
 from .attacks.pgd import summed
 from .data.loader import cuts, to_float
+from .data.readers.bitmaps import opened
 from .energy import Detector
 from .energy.folding import frozen_all
 from .errors import ConfigError, DataError
@@ -93,7 +94,7 @@ def resized(files: Sequence[Path], side: int) -> list[str]:
     """What is said of images that do not have the run's size."""
     lines = []
     for path in files:
-        with Image.open(path) as picture:
+        with opened(path) as picture:
             if picture.size != (side, side):
                 lines.append(f"{path}: {picture.width}x{picture.height} squashed to {side}x{side}")
     return lines

@@ -163,7 +163,7 @@ def is_sealed(text: str) -> bool:
     try:
         contents = json.loads(text)
         return contents.pop("seal") == _seal(contents) and text == sealed(contents)
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return False
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from .config import Config
 from .data.folder import digest, found_in, image_files, pixels
+from .data.readers.bitmaps import opened
 from .errors import ConfigError, DataError
 from .files import write_text
 from .layers import load, scales
@@ -68,7 +69,7 @@ def looked_at(folder: Path, root: Path) -> Folder:
         except DataError as error:
             bad.append(str(error))
             continue
-        with Image.open(file) as picture:
+        with opened(file) as picture:
             sizes[f"{picture.width}x{picture.height}"] += 1
             if channels == 1 and not is_grey(picture):
                 channels = 3

@@ -78,7 +78,7 @@ def test_a_pickle_in_the_place_of_a_state_is_not_executed(two):
             return os.mkdir, (str(two / "executed"),)
 
     save_state({"iteration": Malice()}, two)
-    with pytest.raises(Exception, match=r"[Ww]eights"):
+    with pytest.raises(Exception, match=r"would run posix\.mkdir"):
         load_state(two, CPU)
     assert not (two / "executed").exists()
 

@@ -19,6 +19,7 @@ from ..errors import DataError
 from ..files import atomic, locked, room
 from ..progress import progress
 from .pointers import point_to
+from .readers.members import MAX_TOTAL
 from .sources import ARCHIVES, Source, by_hand, find, or_without, problem
 
 RETRIES = 6  # in a row that bring nothing new
@@ -181,6 +182,7 @@ def stream_rest(session: requests.Session, source: Source, url: str, part: Path,
         if not goes_on:
             discard(part)
         what, end = f"{source.file}, MB", total or source.bytes
+        most = end or MAX_TOTAL  # a server that tells no length could go on for ever
         with (
             room(part.with_name(source.file), end, "A download goes on where it stopped.", there=done),
             part.open("ab") as file,
@@ -191,6 +193,8 @@ def stream_rest(session: requests.Session, source: Source, url: str, part: Path,
             for chunk in response.raw.stream(CHUNK, decode_content=False):  # as it is stored: .gz stays .gz
                 file.write(chunk)
                 done += len(chunk)
+                if done > most:
+                    raise UnavailableError(f"{public(url)}: it sends more than {most:,} bytes.")
                 report(megabytes(done))
 
 

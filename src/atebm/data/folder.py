@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from ..errors import DataError
 from ..files import sha256
 from .archives import Content
 from .drawn import draw
+from .readers.bitmaps import SUFFIXES, in_mode, opened
 from .readers.transforms import squash
 
 if TYPE_CHECKING:
     from ..config import Config
 
-SUFFIXES = frozenset(Image.registered_extensions())
 EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa")  # modes of Pillow
 
 
@@ -52,14 +52,17 @@ def digest(folder: Path) -> str:
 def pixels(path: Path, channels: int, size: int) -> NDArray[np.uint8]:
     """An image file as (size, size, C), grey or RGB, upright, stretched to a square, bilinear; transparency is dropped.
 
-    Raises DataError for what cannot be read, and for images of more than 8 bits a channel.
+    Raises DataError for what cannot be read, and for images of more than 8 bits a channel or too many pixels.
     """
     try:
-        with Image.open(path) as picture:
+        with opened(path) as picture:
             if picture.mode not in EIGHT_BITS:
                 raise ValueError(f"mode {picture.mode} has more than 8 bits a channel: save it with 8")
-            upright = ImageOps.exif_transpose(picture).convert("L" if channels == 1 else "RGB")
+            ImageOps.exif_transpose(picture, in_place=True)  # as below: each copy of a large one takes 0.3 GB
+            upright = in_mode(picture, "L" if channels == 1 else "RGB")
             return squash(upright, size).reshape(size, size, channels)
+    except MemoryError:
+        raise
     except Exception as error:  # decoders of damaged bytes raise nearly anything
         why = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path} is no image that can be read ({why}): leave it out.") from error

@@ -66,6 +66,15 @@ class Source(BaseModel):
         return f"{self.bytes:,} B" if self.bytes else f"about {self.about}" if self.about else "not documented"
 
 
+class Plain(yaml.SafeLoader):
+    """YAML in which nothing stands for something else: a few lines of such names can be of any length."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"*{self.peek_event().anchor} stands for something else: write that out")
+        return super().compose_node(parent, index)
+
+
 @cache
 def sources() -> tuple[Source, ...]:
     """All files of all archives, in the order of data/sources.yaml."""
@@ -77,10 +86,18 @@ def records(text: str) -> tuple[Source, ...]:
     try:
         return tuple(
             Source(archive=name, **{key: value for key, value in archive.items() if key != "files"}, **file)
-            for name, archive in yaml.safe_load(text).items()
+            for name, archive in yaml.load(text, Plain).items()  # nosec B506
             for file in archive["files"]
         )
-    except (yaml.YAMLError, ValidationError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        yaml.YAMLError,
+        ValidationError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise DataError(f"data/sources.yaml: {' '.join(str(error).split())}") from error
 
 

@@ -20,6 +20,7 @@ from ..files import canonical, sha256, write_text
 from ..job import Job
 from ..layers import load
 from ..releases import releases
+from ..tensors import load_pickled
 from ..training.checkpoint import save_weights
 from . import Energy, load_logit_0
 from .folding import EPS
@@ -98,8 +99,9 @@ def read(file: Path) -> dict[str, Tensor]:
     that is none, and for one without exactly one state dict.
     """
     try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
+        with file.open("rb") as opened:
+            loaded = load_pickled(opened, file, torch.device("cpu"))
+    except (OSError, MemoryError):
         raise
     except Exception:  # of damaged bytes torch.load raises nearly anything
         raise DataError(

@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..data.archives import verified
@@ -12,6 +11,7 @@ from ..data.sources import ARCHIVES, find
 from ..energy.released import read
 from ..errors import DataError
 from ..job import Job
+from ..tensors import load_tensors
 from ..training.checkpoint import save_weights
 
 LAYERS = ["2048", "logits_unbiased"]  # what FID and IS are computed on by the code of their authors
@@ -38,7 +38,7 @@ def write_inception(job: Job, archives: Path = ARCHIVES) -> None:
 
 def load_inception(path: Path, device: torch.device) -> nn.Module:
     """uint8 (b, 3, H, W) to 2,048 features and 1,008 logits, from the .safetensors of an `extractor` step."""
-    return network(load_file(path)).to(device)
+    return network(load_tensors(path)).to(device)
 
 
 def network(weights: dict[str, Tensor]) -> nn.Module:

@@ -126,17 +126,17 @@ def agreement(job: Job, standin: bool) -> dict[str, Any]:
     statistics are missing or damaged.
     """
     from ..data.archives import verified  # imports every reader, and jobs that draw have no lmdb
+    from ..data.readers.arrays import npz_arrays
 
     (source,) = find(job.settings["archive"])
     path = ARCHIVES / source.file
     checksums = verified(path)
     ours = Gaussian.of(Rows.of(job.parent("features") / "features.npy"))
-    with reading(path, "mu or sigma"), np.load(path, allow_pickle=False) as arrays:
-        published = Gaussian(arrays["mu"].astype(np.float64), arrays["sigma"].astype(np.float64))
-        shapes, d = (published.mean.shape, published.covariance.shape), len(ours.mean)
-        finite = np.isfinite(published.mean).all() and np.isfinite(published.covariance).all()
-        if shapes != ((d,), (d, d)) or not finite:
-            raise ValueError(f"shapes {shapes} where {d} features belong, or numbers that are not finite")
+    d = len(ours.mean)
+    with reading(path, "mu or sigma"):
+        published = Gaussian(*npz_arrays(path, {"mu": (d,), "sigma": (d, d)}))
+        if not (np.isfinite(published.mean).all() and np.isfinite(published.covariance).all()):
+            raise ValueError("numbers that are not finite")
     distance, most = frechet_distance(ours, published), job.settings["max_distance"]
     found = {
         "name": "distance to published statistics",

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from ..errors import DataError
 from ..files import atomic
+from ..tensors import ZIP, load_pickled, load_tensors
 
 DIGEST = hashlib.sha256().digest_size
 
@@ -28,13 +29,12 @@ Model = TypeVar("Model", bound=nn.Module)
 
 def load_weights(model: Model, path: Path) -> Model:
     """`model` with the weights of a .safetensors file, ready for inference. Missing or extra tensors raise."""
-    model.load_state_dict(load_file(path))
+    model.load_state_dict(load_tensors(path))
     return model.eval().requires_grad_(False)
 
 
 STATE, FORMER = "state.pt", "former.pt"  # of a training under way: where it stands, and where it stood before
 STATES = 3  # on the disk at once, while a new one is written beside these
-ZIP = b"PK\x03\x04"  # what a state begins with whose version of the code kept no sha256 of it
 
 
 def tensors(state: Any) -> Iterator[torch.Tensor]:
@@ -79,7 +79,8 @@ def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
     for path in found:
         content = path.read_bytes()
         if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
-            return torch.load(io.BytesIO(content[DIGEST:]), map_location=device, weights_only=True)
+            return load_pickled(io.BytesIO(content[DIGEST:]), path, device)
+        # of a version whose states began with no sha256
         wrong = "of another version of this program" if content.startswith(ZIP) else "damaged"
         print(f"warning: {path} is {wrong}.", flush=True)
     if found:

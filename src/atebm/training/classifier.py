@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..data.index import is_index
@@ -24,6 +23,7 @@ from ..hardware import device_name
 from ..job import Job, record_of
 from ..metrics.features import extract, of_classifier
 from ..progress import progress
+from ..tensors import load_tensors
 from .batch import batches, load_labels
 from .checkpoint import STATES, finite, load_state, save_state, save_weights, size_of
 from .distributed import ALONE, Group
@@ -147,7 +147,7 @@ def shape_of(job: Job) -> tuple[int, ...]:
 def finish_with_released(job: Job) -> None:
     """Write the folder of a pre-training that the authors did; of its logits, import-weights has kept the first."""
     weights, record = adopt(job)
-    save_weights(load_file(weights), job.folder / "model.safetensors")
+    save_weights(load_tensors(weights), job.folder / "model.safetensors")
     job.finish({"pretrain": job.spec["name"], **{key: record[key] for key in ("network", "shape", "file", "sha256")}})
 
 

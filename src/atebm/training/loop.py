@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -26,6 +25,7 @@ from ..files import atomic, bytes_in, room
 from ..hardware import device_name, way
 from ..job import Job, record_of
 from ..progress import progress
+from ..tensors import load_tensors
 from . import schedule
 from .batch import batches, load_labels
 from .captured import Captured
@@ -150,7 +150,7 @@ def initial(job: Job, shape: Sequence[int], device: torch.device) -> State:
     torch.manual_seed(run["seed"])
     model = model_of({"network": run["network"], "shape": shape, "classes": classes})
     if isinstance(model, Energy) and "init" in job.spec["parents"]:
-        load_logit_0(model, load_file(job.parent("init") / "model.safetensors"))
+        load_logit_0(model, load_tensors(job.parent("init") / "model.safetensors"))
     model = model.on(device, run["precision"])
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run["average"])) if run["average"] else None
     if run["compile"]:
@@ -399,7 +399,7 @@ def finish(job: Job, state: State, shape: Iterable[int]) -> None:
 def finish_with_released(job: Job) -> None:
     """Write the folder of a run that was not trained here but by the authors: there are no curves and no checks."""
     path, record = adopt(job)
-    weights = load_file(path)
+    weights = load_tensors(path)
     for name in ("best.safetensors", "last.safetensors"):
         save_weights(weights, job.folder / name)
     for name in ("log.csv", "monitor.csv"):

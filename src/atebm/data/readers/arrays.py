@@ -1,13 +1,30 @@
-"""Files of arrays: SVHN's .mat, .npy, MNIST's IDX, and the records of tiny_images.bin."""
+"""Files of arrays: SVHN's .mat, .npy and .npz, MNIST's IDX, and the records of tiny_images.bin."""
 
+import io
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
+from ...arrays import header_of
 from ...errors import DataError
-from .members import bad, check_count, gunzipped, reading, tar_members
+from .mats import checked
+from .members import (
+    MAX_NAME,
+    SMALL,
+    bad,
+    check_count,
+    gunzipped,
+    open_zip,
+    reading,
+    tar_members,
+    unpacked_member,
+    zip_members,
+)
 
 
 def svhn_mat(path: Path, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
@@ -15,19 +32,27 @@ def svhn_mat(path: Path, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int6
 
     Raises DataError where it is damaged or has another count.
     """
-    with reading(path, "its header"), path.open("rb") as file:  # of a missing path scipy makes another error
-        shapes = {name: shape for name, shape, _ in scipy.io.whosmat(file)}
-    # before the arrays are unpacked, so that a small file cannot fill the memory
+    most = SMALL + 2 * count * 32 * 32 * 3
+    with reading(path, "its header"):
+        if path.stat().st_size > most:
+            raise ValueError(f"it has more than {most} bytes")
+        file = checked(path.read_bytes(), most)
+        variables = scipy.io.whosmat(file)
+    shapes = {name: shape for name, shape, _ in variables}
+    # before the arrays are made, so that a small file cannot fill the memory
     found = shapes.get("X", (0,))[-1]
-    if shapes.get("X") != (32, 32, 3, found) or shapes.get("y") != (found, 1):
+    if shapes.get("X") != (32, 32, 3, found) or shapes.get("y") != (found, 1) or len(variables) != len(shapes):
         raise bad(path, f"it holds {shapes} where X (32, 32, 3, N) and y (N, 1) belong")
     check_count(path, found, count)
-    with reading(path, "X or y"), path.open("rb") as file:
+    with reading(path, "X or y"):
         contents = scipy.io.loadmat(file, variable_names=("X", "y"))
         images, labels = contents["X"], contents["y"][:, 0].astype(np.int64)
     if images.dtype != np.uint8 or not np.isin(labels, range(1, 11)).all():
         raise bad(path, "X is not of bytes, or y not of 1 to 10")
     return images.transpose(3, 0, 1, 2), labels % 10, [str(digit) for digit in range(10)]  # 10 stands for 0
+
+
+MAX_NPY_HEADER = 2**14  # bytes, of which numpy believes 10,000
 
 
 def npy_images(path: Path, count: int) -> NDArray[np.uint8]:
@@ -36,11 +61,29 @@ def npy_images(path: Path, count: int) -> NDArray[np.uint8]:
     Raises DataError where it is truncated, of another shape or dtype, or would have to be unpickled.
     """
     with reading(path, "its array"):
-        images = np.load(path, mmap_mode="r", allow_pickle=False)
-        if images.dtype != np.uint8 or images.shape[1:] != (32, 32, 3):
-            raise ValueError(f"{images.dtype} of shape {images.shape}")
-    check_count(path, len(images), count)
-    return images
+        with path.open("rb") as file:
+            shape, dtype = header_of(io.BytesIO(file.read(MAX_NPY_HEADER)))
+        if dtype != np.uint8 or shape[1:] != (32, 32, 3):
+            raise ValueError(f"{dtype} of shape {shape}")
+        check_count(path, shape[0], count)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def npz_arrays(path: Path, shapes: dict[str, tuple[int, ...]]) -> list[NDArray[np.float64]]:
+    """Arrays of numbers of an .npz, by their names. Raises DataError where it is damaged, or one has another shape."""
+    with open_zip(path) as file:
+        members = {member.filename: member for member in zip_members(file, path)}
+        with reading(path, " or ".join(shapes)):
+            return [_npz_array(file, members[f"{name}.npy"], shape) for name, shape in shapes.items()]
+
+
+def _npz_array(file: ZipFile, member: ZipInfo, wanted: tuple[int, ...]) -> NDArray[np.float64]:
+    content = io.BytesIO(unpacked_member(file, member.filename, member.file_size))
+    shape, dtype = header_of(content)
+    if shape != wanted or dtype.kind != "f":
+        raise ValueError(f"{dtype} of shape {shape} where numbers of shape {wanted} belong")
+    content.seek(0)
+    return np.lib.format.read_array(content, allow_pickle=False).astype(np.float64)
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -87,32 +130,48 @@ def tiny_images_bin(
     return np.ascontiguousarray(records[chosen].reshape(-1, 3, 32, 32).transpose(0, 3, 2, 1))
 
 
+BLOCK = 1 << 20  # bytes of a list that are read at once
+
+
 def excluded_ids(lists: dict[Path, int], count: int) -> NDArray[np.int64]:
     """Sorted indices from 0 of lists of one index a line; `lists` says what each list's first image is numbered.
 
     A list is a text file, or a tar of such files, as is CEDA's. Hendrycks' list counts from 1, CEDA's and RATIO's from
-    0. Raises DataError for other lines and indices.
+    0. Raises DataError for other lines and indices, and where most of the images are in the lists.
     """
     parts = [np.empty(0, np.int64)]
     for path, first in lists.items():
-        with reading(path, "its lines"):
-            ids = np.array(_words(path), np.int64) - first
-            if ids.min(initial=0) < 0 or ids.max(initial=0) >= count:
-                raise ValueError(f"indices {ids.min()} to {ids.max()} of {count} images")
-        parts.append(ids)
+        with reading(path, "its lines"), path.open("rb") as file:
+            for words in _words(file, path):
+                ids = np.array(words, np.int64) - first
+                if ids.min(initial=0) < 0 or ids.max(initial=0) >= count:
+                    raise ValueError(f"indices {ids.min()} to {ids.max()} of {count} images")
+                parts.append(ids)
     ids = np.unique(np.concatenate(parts))
-    if len(ids) >= count:
-        raise DataError("the lists exclude every image of tiny_images.bin: name those of its data set.")
+    if 2 * len(ids) > count:  # then random ones would rarely hit an image that is not in the lists
+        raise DataError(
+            f"the lists exclude {len(ids)} of {count} images of tiny_images.bin: name those of its data set."
+        )
     return ids
 
 
-def _words(path: Path) -> list[bytes]:
-    """All lines of a text file, or of the files in a tar."""
-    if path.suffix != ".tar":
-        return path.read_bytes().split()
-    with path.open("rb") as file:
-        places = [(member.offset_data, member.size) for member in tar_members(file, path, 0, path.stat().st_size)]
-        return [word for offset, size in places if file.seek(offset) >= 0 for word in file.read(size).split()]
+def _words(file: BinaryIO, path: Path) -> Iterator[list[bytes]]:
+    """All words of a text file, or of the files in a tar, some of them at a time."""
+    places = [(0, path.stat().st_size)]
+    if path.suffix == ".tar":
+        members = tar_members(file, path, 0, path.stat().st_size)
+        places = [(member.offset_data, member.size) for member in members]
+    for offset, size in places:
+        file.seek(offset)
+        rest = b""
+        for start in range(0, size, BLOCK):
+            text = rest + file.read(min(BLOCK, size - start))
+            words = text.split()
+            rest = words.pop() if words and not text[-1:].isspace() else b""
+            if len(rest) > MAX_NAME:
+                raise ValueError("a word without an end, not a number")
+            yield words
+        yield rest.split()
 
 
 def _contains(ascending: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.bool_]:

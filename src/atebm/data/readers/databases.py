@@ -1,8 +1,8 @@
 """LSUN: image files as the values of an lmdb, which lies in a zip."""
 
 import multiprocessing
+import resource
 import shutil
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -15,7 +15,7 @@ import lmdb
 from ...errors import DataError
 from ...files import passing, room
 from .images import Entries, Pictures, entries_of, read_bytes
-from .members import MAX_IMAGE, bad, check_count, reading, zip_members
+from .members import MAX_IMAGE, bad, check_count, check_name, open_zip, reading, zip_members
 
 
 @contextmanager
@@ -28,7 +28,9 @@ def lmdb_pictures(archive: Path, count: int, scratch: Path) -> Iterator[Pictures
     with passing(scratch / "values") as values:
         with passing(scratch / "data.mdb") as database:
             unpack(archive, database)
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:
+            seconds = 60 + database.stat().st_size // SLOWEST
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, context, initializer=end_after, initargs=(seconds,)) as other:
                 try:
                     entries = other.submit(copy_values, archive, database, values, count).result()
                 except BrokenProcessPool:
@@ -40,11 +42,17 @@ def lmdb_pictures(archive: Path, count: int, scratch: Path) -> Iterator[Pictures
             raise DataError(str(error).replace(str(values), str(archive))) from error
 
 
+SLOWEST = 10_000_000  # bytes of a database that are copied in a second of a processor, at least
+
+
+def end_after(seconds: int) -> None:
+    """Have the system end this process once it has computed for so long: lmdb may never leave a ring of pages."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
 def unpack(archive: Path, database: Path) -> None:
     """The one data.mdb of a zip, as a file."""
-    with reading(archive, "its directory"):
-        file = zipfile.ZipFile(archive)
-    with file:
+    with open_zip(archive) as file:
         found = [member for member in zip_members(file, archive) if PurePosixPath(member.filename).name == "data.mdb"]
         if len(found) != 1:
             raise bad(archive, f"it has {len(found)} members data.mdb where one belongs")
@@ -73,12 +81,14 @@ def copy_values(archive: Path, database: Path, values: Path, count: int) -> Entr
 
 
 def _copied(environment: lmdb.Environment, file: BinaryIO, archive: Path, count: int) -> Iterator[tuple[str, int, int]]:
-    found = 0
+    found, most = 0, Path(environment.path()).stat().st_size
     with environment.begin(buffers=True) as transaction:
         for key, value in transaction.cursor():
             name = bytes(key).decode("ascii", "backslashreplace")
+            check_name(archive, name)
             found += 1
-            if found > count or len(value) > MAX_IMAGE:  # pages of a damaged database can form a ring
+            # pages of a damaged database can form a ring, or be those of many values
+            if found > count or len(value) > MAX_IMAGE or file.tell() + len(value) > most:
                 raise bad(archive, f"its database is damaged at {name!r}")
             yield name, file.tell(), file.write(value)
     check_count(archive, found, count)

@@ -5,7 +5,6 @@ whatever folders lie above it. Names sort folder by folder, as in torchvision's 
 """
 
 import io
-import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -16,7 +15,19 @@ import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
 
-from .members import bad, check_count, gunzipped, is_image, reading, tar_members, zip_members
+from .bitmaps import in_mode, opened
+from .mats import checked
+from .members import (
+    bad,
+    check_count,
+    gunzipped,
+    is_image,
+    open_zip,
+    reading,
+    tar_members,
+    unpacked_member,
+    zip_members,
+)
 
 
 class Entry(NamedTuple):
@@ -51,8 +62,8 @@ def decode(data: bytes, archive: Path, name: str) -> Image.Image:
 
     Of JPEGs whose middle alone is damaged libjpeg makes some picture; only the archive's checksum tells.
     """
-    with reading(archive, f"member {name!r}"), Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as picture:
-        return picture.convert("RGB")
+    with reading(archive, f"member {name!r}"), opened(io.BytesIO(data), ("JPEG", "PNG", "WEBP")) as picture:
+        return in_mode(picture, "RGB")
 
 
 def read(entry: Entry) -> Image.Image:
@@ -120,7 +131,7 @@ def zip_pictures(archive: Path, pattern: str, count: int) -> Pictures:
 
     Raises DataError for a damaged or unsafe archive, and for another count.
     """
-    with reading(archive, "its directory"), zipfile.ZipFile(archive) as file:
+    with open_zip(archive) as file, reading(archive, "its directory"):
         members = [member for member in zip_members(file, archive) if _matches(member.filename, pattern)]
         entries = entries_of((member.filename, member.header_offset, member.file_size) for member in members)
     return Pictures(archive, _counted(archive, entries, count), read_zip)
@@ -128,12 +139,10 @@ def zip_pictures(archive: Path, pattern: str, count: int) -> Pictures:
 
 def read_zip(archive: Path, entries: Entries) -> Iterator[Image.Image]:
     """Images of a zip's members."""
-    with reading(archive, "its directory"):
-        file = zipfile.ZipFile(archive)
-    with file:
-        for name in names_of(entries):
+    with open_zip(archive) as file:
+        for name, size in zip(names_of(entries), entries["size"].tolist(), strict=True):
             with reading(archive, f"member {name!r}"):
-                data = file.read(name)
+                data = unpacked_member(file, name, size)
             yield decode(data, archive, name)
 
 
@@ -209,6 +218,9 @@ def imagenet_val(path: Path, count: int) -> Pictures:
     return pictures._replace(entries=pictures.entries[order])
 
 
+MAX_META = 2**24  # bytes that the devkit's meta.mat may unpack to; the true one takes 3 MB at most
+
+
 def imagenet_devkit(archive: Path, count: int) -> tuple[NDArray[np.int64], list[str]]:
     """Labels (count,) of ImageNet's validation images, sorted by name, and the wnids that they number, sorted.
 
@@ -221,7 +233,8 @@ def imagenet_devkit(archive: Path, count: int) -> tuple[NDArray[np.int64], list[
         for member in tar_members(io.BytesIO(content), archive, 0, len(content))
     }
     with reading(archive, "member 'meta.mat'"):
-        synsets = scipy.io.loadmat(io.BytesIO(members["meta.mat"]), variable_names=("synsets",), squeeze_me=True)
+        file = checked(members["meta.mat"], MAX_META)
+        synsets = scipy.io.loadmat(file, variable_names=("synsets",), squeeze_me=True)
         leaves = [synset for synset in synsets["synsets"] if synset["num_children"] == 0]  # others are their unions
         wnid_of = {int(synset["ILSVRC2012_ID"]): str(synset["WNID"]) for synset in leaves}
     wnids = sorted(wnid_of.values())

@@ -1,8 +1,6 @@
 """Archives of pickles, CIFAR's and ImageNet-32's, through an unpickler that imports nothing."""
 
 import io
-import pickle
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -10,7 +8,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .members import bad, check_count, gunzipped, reading, tar_members, zip_members
+from ...unpickling import Data, UnpicklingError
+from .members import bad, check_count, gunzipped, open_zip, reading, tar_members, zip_members
 
 FOLDERS: dict[str, dict[str, Any]] = {
     "cifar-10-batches-py": {
@@ -47,17 +46,22 @@ def cifar_pickles(archive: Path, split: str, count: int) -> tuple[NDArray[np.uin
     def unpickled(name: str) -> dict[str, Any]:
         with reading(archive, f"member {folder}/{name}"):
             offset, size = members[f"{folder}/{name}"]
-            return restricted_load(io.BytesIO(content[offset : offset + size]))
+            return restricted_load(io.BytesIO(content[offset : offset + size]), size)
 
     layout = FOLDERS[folder]
     batches = [_batch(unpickled(name), layout["labels"], archive, f"{folder}/{name}", 32) for name in layout[split]]
     images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     check_count(archive, len(images), count)
     with reading(archive, f"member {folder}/{layout['meta']}"):
-        classes = [str(name) for name in unpickled(layout["meta"])[layout["names"]]]
+        classes = unpickled(layout["meta"])[layout["names"]]
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise ValueError(f"{layout['names']} is no list of names")
     if labels.min() < 0 or labels.max() >= len(classes):
         raise bad(archive, f"its labels are not all of its {len(classes)} classes")
     return images, labels, classes
+
+
+CHUNK = 1 << 20  # bytes
 
 
 def imagenet32_zips(archive: Path, count: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
@@ -66,16 +70,15 @@ def imagenet32_zips(archive: Path, count: int) -> Iterator[tuple[NDArray[np.uint
     Only one pickle (0.4 GB) is in memory at a time. Raises DataError for a damaged or unsafe archive, and, after the
     last pickle, for another count.
     """
-    with reading(archive, "its directory"):
-        file = zipfile.ZipFile(archive)
-    with file:
-        names = [member.filename for member in zip_members(file, archive)]
-        batches = [name for name in names if PurePosixPath(name).name.startswith(("train_data_batch_", "val_data"))]
+    with open_zip(archive) as file:
+        sizes = {member.filename: member.file_size for member in zip_members(file, archive)}
+        batches = [name for name in sizes if PurePosixPath(name).name.startswith(("train_data_batch_", "val_data"))]
         found = 0
         for name in sorted(batches, key=lambda name: (len(name), name)):  # batch 10 after batch 9
             with reading(archive, f"member {name!r}"), file.open(name) as stream:
-                contents = restricted_load(stream)
-                stream.read()  # to its end, where zipfile checks the CRC
+                contents = restricted_load(stream, sizes[name])
+                while stream.read(CHUNK):  # to its end, where zipfile checks the CRC
+                    pass
             images, labels = _batch(contents, "labels", archive, name, 32)
             found += len(images)
             yield images, labels - 1
@@ -87,29 +90,39 @@ def _batch(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images (n, side, side, 3) and labels (n,) of a pickled batch, whose rows are red, green and blue planes."""
     with reading(archive, f"member {name!r}"):
-        data = contents["data"]
-        labels = np.array(contents[key], np.int64)
+        data = _array(contents["data"], "data")
+        labels = _labels(contents[key])
         if data.dtype != np.uint8 or data.shape != (len(labels), 3 * side**2):
             raise ValueError(f"{data.dtype} of shape {data.shape} for {len(labels)} labels")
     return data.reshape(-1, 3, side, side).transpose(0, 2, 3, 1), labels
 
 
+def _labels(value: Any) -> NDArray[np.int64]:
+    """Labels (n,) of a list of whole numbers, or of an array of them. Raises ValueError for whatever else."""
+    if isinstance(value, _Array):
+        labels = _array(value, "labels")
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise ValueError(f"labels are {labels.dtype} of shape {labels.shape}")
+        return labels.astype(np.int64)
+    # lists in a list can be one list many times over, and would become an array of any size
+    if not isinstance(value, list) or not all(type(label) is int for label in value):
+        raise ValueError("labels are no list of whole numbers")
+    return np.array(value, np.int64)
+
+
 # --- the unpickler ----------------------------------------------------------------------------------------------
 
 
-def restricted_load(file: IO[bytes]) -> dict[str, Any]:
-    """The dict of a pickle, by Python 2 or 3, of numbers, strings, lists and dicts, and arrays of numbers as values.
+def restricted_load(file: IO[bytes], size: int) -> dict[str, Any]:
+    """The dict of a pickle of `size` bytes, by Python 2 or 3, of numbers, strings, lists, dicts and arrays of numbers.
 
     Keys are str: Python 2's strings are read as Latin-1. Raises UnpicklingError for whatever else the pickle would
     have imported, and whatever `pickle` raises for damaged ones.
     """
-    contents = _Unpickler(file, encoding="latin1").load()
+    contents = Data(file, size, PARTS).load()
     if not isinstance(contents, dict):
-        raise pickle.UnpicklingError("no dict")
-    return {
-        key.decode("latin1") if isinstance(key, bytes) else key: value.array if isinstance(value, _Array) else value
-        for key, value in contents.items()
-    }
+        raise UnpicklingError("no dict")
+    return {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in contents.items()}
 
 
 class _Dtype:
@@ -117,39 +130,45 @@ class _Dtype:
 
     __slots__ = ("dtype",)
 
-    def __init__(self, code: str, *_: Any):
-        if code not in ("u1", "i4", "i8", "f4", "f8"):
-            raise pickle.UnpicklingError(f"arrays of {code!r} do not belong there")
+    def __init__(self, code: Any, *_: Any):
+        if not isinstance(code, str) or code not in ("u1", "i4", "i8", "f4", "f8"):
+            raise UnpicklingError(f"arrays of {code!r} do not belong there" if isinstance(code, str) else "no dtype")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.dtype = self.dtype.newbyteorder(state[1])
+        if state[1] in ("<", ">"):
+            self.dtype = self.dtype.newbyteorder(state[1])
 
 
 class _Array:
-    """What `_reconstruct` makes in a pickle: an empty array, whose state then tells shape, type and bytes."""
+    """What `_reconstruct` makes in a pickle: its state tells shape, type and bytes of an array that is not made yet.
 
-    __slots__ = ("array",)
+    The bytes of many arrays can be the same string: only those that are asked for become one.
+    """
+
+    __slots__ = ("state",)
 
     def __init__(self, *_: Any):
-        self.array: NDArray[Any] = np.empty(0)
+        self.state: tuple[Any, ...] = ()
 
-    def __setstate__(self, state: tuple[int, tuple[int, ...], _Dtype, bool, bytes | str]) -> None:
-        _, shape, kind, fortran, raw = state
-        data = raw.encode("latin1") if isinstance(raw, str) else raw
-        self.array = np.frombuffer(data, kind.dtype).reshape(shape, order="F" if fortran else "C")
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.state = state
 
 
-ALLOWED = {
+def _array(value: Any, name: str) -> NDArray[Any]:
+    """The array that an unpickled value stands for. Raises ValueError for whatever else."""
+    if not isinstance(value, _Array) or len(value.state) != 5:
+        raise ValueError(f"{name} is no array")
+    _, shape, kind, fortran, raw = value.state
+    data = raw.encode("latin1") if isinstance(raw, str) else raw
+    if not isinstance(kind, _Dtype) or not isinstance(data, bytes) or not all(type(side) is int for side in shape):
+        raise ValueError(f"{name} is no array of numbers")
+    return np.frombuffer(data, kind.dtype).reshape(shape, order="F" if fortran else "C")
+
+
+PARTS = {
     ("numpy.core.multiarray", "_reconstruct"): _Array,  # before NumPy 2
     ("numpy._core.multiarray", "_reconstruct"): _Array,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
 }
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it would run {module}.{name}, which does not belong there")
-        return ALLOWED[module, name]
