@@ -98,16 +98,16 @@ def read(file: Path) -> dict[str, Tensor]:
     Nothing in the file is executed. Raises DataError for a pickle of more than tensors and plain containers, for a file
     that is none, and for one without exactly one state dict.
     """
-    try:
-        with file.open("rb") as opened:
+    with file.open("rb") as opened:
+        try:
             loaded = load_pickled(opened, file, torch.device("cpu"))
-    except (OSError, MemoryError):
-        raise
-    except Exception:  # of damaged bytes torch.load raises nearly anything
-        raise DataError(
-            f"{file.name}: damaged, or not a PyTorch checkpoint of tensors alone; any other pickle could run code when "
-            "read, so it was not read."
-        ) from None
+        except MemoryError:
+            raise
+        except Exception:  # of damaged bytes torch.load raises nearly anything
+            raise DataError(
+                f"{file.name}: damaged, or not a PyTorch checkpoint of tensors alone; any other pickle could run code "
+                "when read, so it was not read."
+            ) from None
     if is_state_dict(loaded):
         return dict(loaded)
     inside = {key: value for key, value in loaded.items() if is_state_dict(value)} if isinstance(loaded, dict) else {}
