@@ -549,6 +549,13 @@ def scans(path: Path) -> None:
     path.write_bytes(content[:-2] + 10_000 * last + content[-2:])
 
 
+def runs(path: Path) -> None:
+    """A BMP of one line of 60 million pixels: one is there, and the end of the line."""
+    data, start = b"\1\0" + b"\0\0" + b"\0\1", 14 + 40 + 1024
+    stated = struct.pack("<IiiHHIIiiII", 40, 60_000_000, 1, 1, 8, 1, len(data), 0, 0, 256, 0)
+    path.write_bytes(b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + stated + bytes(1024) + data)
+
+
 NO_IMAGE = "is no image that can be read"
 IMAGES = {
     "70 million pixels": Bomb(
@@ -560,6 +567,7 @@ IMAGES = {
     "a tile of a billion": Bomb("i.tiff", tiff, read_user, "32768x32768 are more than 67 million pixels"),
     "ten thousand scans": Bomb("i.jpg", scans, read_user, "it has more than 100 scans"),
     "ten thousand scans in an archive": Bomb("i.jpg", scans, read_member, "it has more than 100 scans"),
+    "a line of run lengths": Bomb("i.bmp", runs, read_user, "60000000x1 are more than 4 million pixels"),
     "PostScript": Bomb("i.eps", of_kind("EPS"), read_user, NO_IMAGE),
     "PostScript as a PNG": Bomb("i.png", of_kind("EPS"), read_user, NO_IMAGE),
     "a PDF": Bomb("i.pdf", of_kind("PDF"), read_user, NO_IMAGE),

@@ -10,6 +10,7 @@ from typing import IO, BinaryIO
 from PIL import Image
 
 MAX_PIXELS = 2**26  # 67 million: no camera of full frame has more; 0.27 GB, and about 1 GB at most while it is decoded
+SLOW = 2**22  # where Pillow decodes in Python, such as the run lengths of a BMP, of which a few bytes can be all pixels
 HEAVY = 2**24  # of formats whose decoders take 16 bytes a pixel and more
 # Of Pillow's formats those that it decodes itself, in compiled code, and in which people keep photographs. No EPS, PDF
 # or WMF, for which it starts other programs, and none whose header states another size than its image can have.
@@ -54,6 +55,8 @@ def opened(file: Path | BinaryIO, formats: tuple[str, ...] = tuple(FORMATS)) -> 
 def check_pixels(picture: Image.Image) -> None:
     """Raise ValueError for an image that would take too much memory, or too long, to decode."""
     most = FORMATS.get(picture.format or "", MAX_PIXELS)
+    if any(tile[0] in Image.DECODERS for tile in getattr(picture, "tile", ())):
+        most = SLOW
     tags = getattr(picture, "tag_v2", {})
     tile = [int(tags.get(tag, 0)) for tag in TILE]
     for width, height in (picture.size, tile):
