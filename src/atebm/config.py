@@ -24,7 +24,11 @@ from pydantic import (
 )
 
 from .errors import ConfigError
+from .roles import HELD_OUT, IN
 
+# of an entry: it becomes part of the names of files, and those of Snakemake's rules tell it from what follows
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.]{0,63}$")]
+NAMES = "names are of letters, digits, _ and ., at most 64, and begin with none of the dots"
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Channels = tuple[float, ...]  # one value per colour channel, in [0, 1] pixel units
 
@@ -44,7 +48,8 @@ def _without_nulls(entries: Any) -> Any:
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # infinities would be hashed and compared as numbers that they are not
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     paper: ClassVar[Paper]  # of all fields that have none of their own
 
 
@@ -279,6 +284,13 @@ class Task(Section):
     ] = {}
     # pixels a side that images are shrunk to (averages over areas) for a second distance; null: for none
     also_at: Annotated[PositiveInt | None, Paper("Table 3, 64x64; how images are shrunk: ours")] = None
+
+    @model_validator(mode="after")
+    def _rows_are_no_roles(self) -> "Task":
+        """An attack has its sets by their rows, beside its model and what is in distribution."""
+        if taken := {"model", "surrogate", IN, HELD_OUT}.intersection(self.out_of_distribution):
+            raise ValueError(f"out_of_distribution has a row {min(taken)!r}, a name that attacks use: choose another")
+        return self
 
     @property
     def sets(self) -> list[str]:
@@ -763,15 +775,15 @@ class Config(Section):
     device: Literal["auto", "cpu", "cuda", "mps"]
     tensorboard: bool  # training curves to work/tensorboard/ too; changes no digest
     gpus_per_run: PositiveInt  # processes that share the batches of one training; changes no digest
-    sets: dict[str, ImageSet]
-    tasks: dict[str, Task]
-    pretrainings: dict[str, Pretraining]
-    runs: dict[str, Run]
-    samplers: dict[str, Sampler]
-    ascents: dict[str, Ascent]
-    extractors: dict[str, Extractor]
+    sets: dict[Name, ImageSet]
+    tasks: dict[Name, Task]
+    pretrainings: dict[Name, Pretraining]
+    runs: dict[Name, Run]
+    samplers: dict[Name, Sampler]
+    ascents: dict[Name, Ascent]
+    extractors: dict[Name, Extractor]
     metrics: Metrics
-    detection: dict[str, Detection]  # by task
+    detection: dict[Name, Detection]  # by task
     neighbours: Neighbours
     claims: Claims
     timing: Timing
@@ -1012,7 +1024,7 @@ def resolve(config: dict[str, Any], place: Place = lambda path: "config.yaml") -
     Raises ConfigError with one sentence per mistake, which says its `place`; unknown keys get a did-you-mean.
     """
     try:
-        return Config(**expanded(config, place))
+        return Config.model_validate(expanded(config, place))
     except ValidationError as error:
         mistakes = [mistake for mistake in error.errors() if not _is_inherited(mistake, error.errors(), config)]
         raise ConfigError("\n".join(_sentence(mistake, config, place) for mistake in mistakes)) from None
@@ -1047,6 +1059,10 @@ def _has(value: Any, key: int | str) -> bool:
 
 
 def _sentence(mistake: Any, config: dict[str, Any], place: Place) -> str:
+    if mistake["loc"][-1:] == ("[key]",):
+        section, name = mistake["loc"][-3:-1] if len(mistake["loc"]) > 2 else ("config.yaml", mistake["loc"][0])
+        why = NAMES if isinstance(name, str) else "YAML reads it as a value; put it in quotes"
+        return f"{place((str(section), str(name)))}: {section} has an entry {name!r}: {why}."
     path = _path(mistake["loc"], config)
     message, key = mistake["msg"].removeprefix("Value error, "), ".".join(path)
     if mistake["type"] == "value_error":  # one of the checks above; those of several sections begin with a key

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +23,7 @@ TOOLS = {  # commands that are not of this package, and what for
     "conda": "only for --use-conda; without it jobs run in the present environment",
     "nvidia-smi": "only where there is a GPU",
 }
+WRITTEN = (".snakemake", "data/archives", "logs", "results", "work")  # folders of a checkout, by the workflow
 MEASURED = "results/scales/{scale}/manifest.json"
 GPU_HOURS = Path("data/expected/paper_h100.json")
 
@@ -37,6 +39,7 @@ def examine(root: Path) -> dict[str, Any]:
     here = devices()
     if not here:
         missing.append("PyTorch cannot be loaded, so nothing can be trained or scored here: install it anew.")
+    missing += unwritable(root)
     found: dict[str, Any] = {
         "atebm": own_version(),
         "python": platform.python_version(),
@@ -68,6 +71,43 @@ def requirements() -> tuple[list[str], dict[str, str | None]]:
         elif not wanted.specifier.contains(here, prereleases=True):
             said.append(f"{wanted.name} is {here}, and {wanted.specifier} is wanted: pip install -r requirements.lock.")
     return said, {name: version(name) for name in SHOWN}
+
+
+def unwritable(root: Path) -> list[str]:
+    """Return sentences on folders that the workflow writes to, and cannot."""
+    said = []
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        said.append("no folder for temporary files can be written, which all programs want: set TMPDIR to one.")
+    # Jupyter, IPython, matplotlib and PyTorch do with a temporary folder instead of theirs in the home folder
+    if (cache := snakemake_cache()) and not can_be_written(cache):
+        said.append(
+            f"{cache} cannot be written, where Snakemake keeps a cache, and without which it ends in a traceback: set "
+            "XDG_CACHE_HOME to a folder that can be."
+        )
+    if is_checkout(root) and not all(can_be_written(root / name) for name in WRITTEN):
+        said.append(f"{root.resolve()} cannot be written, where the workflow keeps what it computes: copy it elsewhere.")
+    return said
+
+
+def snakemake_cache() -> Path | None:
+    """Return the folder of Snakemake's cache; None without Snakemake."""
+    try:
+        from snakemake.common import get_appdirs
+    except (ImportError, OSError):  # its plugins call other programs when they are loaded
+        return None
+    return Path(get_appdirs().user_cache_dir)
+
+
+def can_be_written(folder: Path) -> bool:
+    """Whether files can be made in a folder, or the folder itself: tried with a file that has no name."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return True
+    except OSError:
+        return False
 
 
 def version(package: str) -> str | None:

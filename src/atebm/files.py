@@ -22,11 +22,19 @@ def repository() -> Path:
 
 
 def of_checkout(path: Path) -> str:
-    """The text of a file that every checkout has. Raises ConfigError where it is missing."""
+    """Return the text of a file that every checkout has. Raises ConfigError where it is missing, or not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        return text_of(path)
     except FileNotFoundError:
         raise ConfigError(f"there is no {path} here: run this in the folder of the checkout.") from None
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file that people write. Raises ConfigError where it is not UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a byte order mark
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8: save the file in the encoding UTF-8.") from None
 
 
 def bytes_in(path: Path) -> int:

@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from .config import FAMILIES, LIKE, Config, Place, resolve
+from .documents import LOADER, mapping
 from .errors import ConfigError
-from .files import of_checkout
+from .files import of_checkout, text_of
 
 BASE = "config.yaml"
 COMMAND_LINE = "--config"
@@ -30,8 +31,6 @@ class Origin:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast; PyYAML can be built without it
-
 Origins = dict[tuple[str, ...], Origin]  # by the path of a value, such as ("runs", "cifar10", "r1")
 
 
@@ -41,11 +40,25 @@ def scales(root: Path) -> list[str]:
     return sorted(path.stem for path in (root / "workflow/scales").glob("*.yaml"))
 
 
-def scale_file(scale: str, root: Path) -> str:
+def scale_file(scale: Any, root: Path) -> str:
     """The file of a scale, relative to `root`. Raises ConfigError for a scale that there is not."""
     if scale not in scales(root):
         raise ConfigError(f"there is no scale {scale!r}; choose one of {', '.join(scales(root))}.")
     return f"workflow/scales/{scale}.yaml"
+
+
+def base(root: Path) -> dict[str, Any]:
+    """Return what config.yaml says. Raises ConfigError where that cannot be meant."""
+    return mapping(BASE, of_checkout(root / BASE))
+
+
+def own(scale: Any, root: Path) -> dict[str, Any]:
+    """Return what the file of a scale says. Raises ConfigError where that cannot be meant, or there is no such scale."""
+    file = scale_file(scale, root)
+    found = mapping(file, text_of(root / file))
+    if found.get("scale", scale) != scale:
+        raise ConfigError(f"{file}: scale = {found['scale']!r}, but this is the file of scale {scale}: leave it out.")
+    return found
 
 
 def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
@@ -62,12 +75,12 @@ def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
         last = parse_config(list(overrides))
     except ValueError as error:
         raise ConfigError(f"--config {' '.join(overrides)}: {error}.") from None
-    scale = str(last.get("scale", parsed(BASE, of_checkout(root / BASE)).get("scale")))
-    texts = texts_of(scale, root)
     merged: dict[str, Any] = {}
-    for file, text in texts.items():
-        update_config(merged, parsed(file, text))
-    update_config(merged, last)
+    update_config(merged, base(root))
+    scale = last.get("scale", merged.get("scale"))
+    for contents in (own(scale, root), last):
+        update_config(merged, contents)
+    texts = texts_of(scale, root)
     found = origins_of(texts, last, " ".join(overrides))
     return resolve(merged, lambda path: place(path, found)), found | inherited(merged, found)
 
@@ -77,10 +90,10 @@ def written(scale: str, last: dict[str, Any], root: Path) -> Place:
     return lambda path: place(path, origins_of(texts_of(scale, root), last))  # read again only for a mistake
 
 
-def texts_of(scale: str, root: Path) -> dict[str, str]:
+def texts_of(scale: Any, root: Path) -> dict[str, str]:
     """What the files of a configuration hold, by name."""
-    own = scale_file(scale, root)
-    return {BASE: of_checkout(root / BASE), own: (root / own).read_text(encoding="utf-8")}
+    file = scale_file(scale, root)
+    return {BASE: of_checkout(root / BASE), file: text_of(root / file)}
 
 
 def origins_of(texts: dict[str, str], last: dict[str, Any], overrides: str = "") -> Origins:
@@ -113,13 +126,6 @@ def inherited(merged: dict[str, Any], origins: Origins) -> Origins:
                         found.setdefault(own, origin)  # the nearest one's
                 entry = merged[family][base]
     return found
-
-
-def parsed(file: str, text: str) -> dict[str, Any]:
-    try:
-        return yaml.load(text, LOADER) or {}  # nosec B506
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: not YAML: {error}") from None
 
 
 def overlay(origins: Origins, new: Iterator[tuple[tuple[str, ...], Origin]]) -> None:

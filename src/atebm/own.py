@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from PIL import Image
 
 from .config import Config
@@ -25,7 +26,8 @@ LEAST = 100  # images of one's own, and of a p_0 of one's own
 MOST_NAMED = 5  # files that cannot be read
 MOST_HELD_OUT = 200
 OURS = "# Written by `atebm own`"  # how such a scale file begins
-NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NO_NAMES = ("nan", "inf", "infinity")  # which --config takes for numbers
 SIZES = (8, 16, 32, 64)  # that network `small` takes, and a CPU can train
 
 
@@ -132,7 +134,11 @@ def scale_path(name: str) -> str:
 
 def check_name(name: str, root: Path, replace: bool) -> None:
     if not NAME.fullmatch(name):
-        raise ConfigError(f"--name {name!r}: a name is of small letters, digits and _, and begins with a letter.")
+        raise ConfigError(
+            f"--name {name!r}: a name is of small letters, digits and _, at most 40, and begins with a letter."
+        )
+    if name in NO_NAMES or yaml.safe_load(name) != name:
+        raise ConfigError(f"--name {name}: YAML and Snakemake read it as a value and not as a name: choose another.")
     config, _ = load(root)
     for section in ("sets", "tasks", "runs", "samplers"):
         if name in getattr(config, section):
@@ -198,7 +204,7 @@ def scale_text(name: str, images: Folder, p_0: Folder | None, channels: int, siz
         "ours": OURS,
         "name": name,
         "source": f"{images.files} images of {quoted(images.path)}",
-        "title": name.replace("_", " "),
+        "title": quoted(name.replace("_", " ").strip()),
         "size": size,
         "channels": channels,
         "own": images.entry(channels, size),

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
@@ -60,25 +60,40 @@ PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 def serving(module: str = COMMAND, libraries: Iterable[str] = LIBRARIES) -> Iterator[dict[str, str]]:
     """Serve for as long as the block lasts; gives what the environment of commands needs that shall use the server.
 
-    A job calls `main` of `module`, once the server has imported `libraries`.
+    A job calls `main` of `module`, once the server has imported `libraries`. Where no socket can be made there is no
+    server, which is said: commands then work on their own.
     """
-    with tempfile.TemporaryDirectory(prefix="atebm-") as folder:
-        path = Path(folder) / "socket"
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
-            listener.listen(128)  # callers wait here while the libraries are imported
-            server = subprocess.Popen(
-                [sys.executable, "-m", "atebm.warm", str(listener.fileno()), module, *libraries],
-                env=os.environ | THREADS,
-                stdin=subprocess.PIPE,
-                pass_fds=[listener.fileno()],
-                start_new_session=True,  # Ctrl-C is for the command
-            )
-        # The listener is the server's alone now: when the server is gone, callers notice, and work on their own.
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="atebm-", dir=for_sockets()))
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(path := f"{folder}/socket")
+        except OSError as error:
+            print(f"warning: no server ({error}): each job imports the libraries itself, and takes longer.", flush=True)
+            yield {}
+            return
+        listener.listen(128)  # callers wait here while the libraries are imported
+        server = subprocess.Popen(
+            [sys.executable, "-m", "atebm.warm", str(listener.fileno()), module, *libraries],
+            env=os.environ | THREADS,
+            stdin=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,  # Ctrl-C is for the command
+        )
+        listener.close()  # it is the server's alone now: when the server is gone, callers notice, and work on their own
         try:
             yield {SERVER: f"{path}:{sys.prefix}"}
         finally:
             server.communicate()  # its standard input ends, and with that the server
+
+
+def for_sockets() -> str:
+    """Return the folder of temporary files, or /tmp where that has too long a path for Unix sockets.
+
+    A socket's path has at most 107 bytes on Linux and 103 elsewhere; multiprocessing's take 33 below the folder.
+    """
+    usual = tempfile.gettempdir()
+    return usual if len(os.fsencode(usual)) <= 70 else "/tmp"  # nosec B108  # in it, in a folder of this user alone
 
 
 def warm(command: list[str]) -> int:

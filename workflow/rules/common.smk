@@ -1,7 +1,9 @@
 # All the Python of the workflow; the other files hold rules only.
+import shlex
 import shutil
 import sys
 
+from snakemake.dag import DAG
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
@@ -10,41 +12,60 @@ sys.path.insert(0, str(SRC))
 from atebm.artifacts import is_table
 from atebm.config import resolve
 from atebm.data.folder import changed
-from atebm.errors import ConfigError
+from atebm.errors import UserError, sentence
 from atebm.freshness import MANIFEST, SITE, drawn_steps, request, request_file
-from atebm.layers import scale_file, written
+from atebm.layers import BASE, base, own, scale_file, written
 from atebm.kinds import FILES, MODELS, NUMBERS
+from atebm.place import unfit
 from atebm.plan import Plan
 from atebm.site import COMPARED, IMAGES
 from atebm.site.seal import PAGE
 
-try:
-    SCALE_FILE = scale_file(config["scale"], Path())
-except ConfigError as error:
-    sys.exit(f"error: {error}")
+
+
+def of_ours(ask, *about):
+    """What a function of ours answers; where it raises what a user can mend, the workflow ends with its sentence."""
+    try:
+        return ask(*about)
+    except (UserError, OSError) as error:
+        if said := str(error) if isinstance(error, UserError) else sentence(error):
+            sys.exit(f"error: {said}")
+        raise
+
+
+for said in filter(None, map(unfit, (SRC.parent, Path.cwd()))):
+    sys.exit(f"error: {said}")
+of_ours(base, Path())
+
+
+# config.yaml states the experiments, the scale file shrinks them, --config has the last word.
+configfile: BASE
+
+
+of_ours(own, config.get("scale"), Path())
+SCALE_FILE = scale_file(config["scale"], Path())
 
 
 configfile: SCALE_FILE
 
 
-try:
-    # The first is Snakemake's merged configuration, the second what --config says in it, and --configfile.
-    PLAN = Plan(resolve(config, written(config["scale"], workflow.config_settings.overwrite_config, Path())))
-except ConfigError as error:
-    sys.exit(f"error: {error}")
+# The first is Snakemake's merged configuration, the second what --config says in it, and --configfile.
+PLACE = written(config["scale"], workflow.config_settings.overwrite_config, Path())
+PLAN = of_ours(Plan, of_ours(resolve, config, PLACE))
 for said in changed(PLAN.config, Path()):  # images of one's own that are not those that the scale was made for
     sys.exit(f"error: {said}")
-PLAN.write(Path())
-STALE = request(PLAN, Path())  # renderings that show something else than this plan
+of_ours(PLAN.write, Path())
+STALE = of_ours(request, PLAN, Path())  # renderings that show something else than this plan
 WORKERS = 16 if config["scale"] == "paper" else 1  # processes that prepare a set, as far as there are cores
 # One process per GPU of a run; torchrun ends them all when one fails.
 GPUS = config["gpus_per_run"]
 LAUNCH = "python" if GPUS == 1 else f"python -m torch.distributed.run --standalone --nproc-per-node {GPUS}"
 # Conda jobs start without PYTHONPATH. The others change no digest: where a step runs and is watched, not what it computes.
-ENVIRONMENT = {"PYTHONPATH": f"'{SRC}'", "ATEBM_DEVICE": config["device"]}
+ENVIRONMENT = {"PYTHONPATH": SRC, "ATEBM_DEVICE": config["device"]}
 if config["tensorboard"]:
     ENVIRONMENT["ATEBM_TENSORBOARD"] = "work/tensorboard"
-shell.prefix(f"set -euo pipefail; export {' '.join(f'{name}={value}' for name, value in ENVIRONMENT.items())}; ")
+EXPORTS = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in ENVIRONMENT.items())
+shell.prefix(f"set -euo pipefail; export {EXPORTS}; ".replace("{", "{{").replace("}", "}}"))  # which it formats
 
 # Lets the literal command `snakemake --use-conda ...` run on a machine without conda, where every job would stop with
 # "Error running conda info". With conda present nothing changes.
@@ -61,6 +82,10 @@ wildcard_constraints:
     artifact="|".join(PLAN.artifacts),
     table="|".join(filter(is_table, PLAN.artifacts)),
     figure="|".join(artifact for artifact in PLAN.artifacts if not is_table(artifact)),
+
+
+async def as_it_is(dag, job, files):
+    """Instead of Snakemake's check that what a job made is younger than its inputs."""
 
 
 def inputs(kind):

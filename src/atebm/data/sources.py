@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..documents import mapping
 from ..errors import DataError
 from ..files import of_checkout, repository, write_between
 from ..markdown import plain
@@ -31,7 +31,7 @@ class Source(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    archive: str  # the name that config.yaml's `sets` use
+    archive: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]  # the name that config.yaml's `sets` use, part of paths
     title: str
     terms: str
     access: Literal["open", "form", "manual", "withdrawn"]
@@ -86,18 +86,10 @@ def records(text: str) -> tuple[Source, ...]:
     try:
         return tuple(
             Source(archive=name, **{key: value for key, value in archive.items() if key != "files"}, **file)
-            for name, archive in yaml.load(text, Plain).items()
+            for name, archive in mapping("data/sources.yaml", text, DataError, Plain).items()
             for file in archive["files"]
         )
-    except (
-        yaml.YAMLError,
-        ValidationError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        RecursionError,
-    ) as error:
+    except (ValidationError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise DataError(f"data/sources.yaml: {' '.join(str(error).split())}") from error
 
 

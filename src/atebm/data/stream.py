@@ -7,6 +7,7 @@ an uninterrupted one would have seen, with any number of processes and workers.
 import itertools
 import os
 import signal
+import tempfile
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..errors import DataError, UserError
 from ..job import record_of
+from ..warm import for_sockets
 from .augment import augment, crop_picture
 from .index import is_index, pictures_of
 from .loader import Stored, batch_indices, cuts, to_float
@@ -250,7 +252,7 @@ def made(dataset: Dataset[Any], items: Iterable[Any], device: torch.device, work
         num_workers=workers,
         prefetch_factor=AHEAD if workers else None,
         pin_memory=device.type == "cuda",
-        worker_init_fn=leave_signals_to_parent,
+        worker_init_fn=begin_worker,
         generator=torch.Generator(),  # of seeds that nobody uses, and that would come from the global one
     )
     for made_item in loader:
@@ -272,11 +274,12 @@ class Careful(Dataset[Any]):
             return error
 
 
-def leave_signals_to_parent(worker: int) -> None:
-    """Terminals and schedulers signal workers too, and the parent still needs them for its last iterations.
+def begin_worker(worker: int) -> None:
+    """Prepare a process of a DataLoader: for its parent's signals, and for the sockets that its batches pass through.
 
-    Ignored is the first SIGTERM alone, since the second may be a parent's that waits for this worker's end.
+    Terminals and schedulers signal workers too, and the parent still needs them for its last iterations. Ignored is the first SIGTERM alone, since the second may be a parent's that waits for this worker's end.
     """
+    tempfile.tempdir = for_sockets()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 

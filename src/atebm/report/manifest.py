@@ -98,7 +98,12 @@ def rendered_files(results: Path, artifact: str) -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The checkout's commit, "-dirty" where a tracked file outside results/ differs; None where there is none."""
+    """Return the checkout's commit, "-dirty" where a tracked file outside results/ differs; None where there is none.
+
+    A checkout that was unpacked inside another repository has none: its files are not that one's.
+    """
+    if git("rev-parse", "--show-prefix"):  # the way from a repository's top to here
+        return None
     head = git("rev-parse", "--short", "HEAD")
     changed = git(
         "status",
