@@ -31,7 +31,7 @@ from .errors import DataError, ResultError
 from .hardware import pick
 from .job import record_of
 from .layers import load as load_config
-from .own import said, write_scale
+from .own import write_scale
 from .plan import Plan
 from .sampling.ascent import BATCH
 from .scoring import found, in_distribution, percentiles, read
@@ -149,7 +149,8 @@ def load(
     ConfigError for an unknown run, one that is not trained yet, and a folder that is no checkout.
     """
     root = Path(root)
-    plan = Plan(load_config(root, [*config, *([f"scale={scale}"] if scale else [])])[0])
+    overrides = [*config, *([f"scale={scale}"] if scale else [])]
+    plan = Plan(load_config(root, overrides)[0], overrides)
     where = pick(device)
     detector = load_detector(plan, run, root, where)
     channels, height, width = record_of(root / plan.train(run, plan.config.seed).folder)["shape"]
@@ -180,5 +181,6 @@ def train(
     snakemake = ["snakemake", "--cores", str(cores or "all"), "--config", *wanted, "--quiet", "reason"]
     command = [sys.executable, "-m", "atebm", "warm", sys.executable, "-m", *snakemake]
     if subprocess.run(command, cwd=root, stdout=sys.stderr, check=False).returncode:
-        raise ResultError(f"the workflow failed; what it said is above. To go on where it stopped: {said(own)['run']}")
+        again = Plan(own.config, wanted).command()
+        raise ResultError(f"the workflow failed; what it said is above. To go on where it stopped, in {root}: {again}")
     return load(name, root, config=wanted, device=device)

@@ -74,7 +74,7 @@ def load(plan: Plan, run: str, root: Path, device: torch.device) -> Detector:
     """The best checkpoint of a run's first seed."""
     known(plan, run)
     step = plan.train(run, plan.config.seed)
-    here(step, root)
+    here(plan, step, root)
     return load_checkpoint(root / step.folder, "best", device)
 
 
@@ -121,9 +121,14 @@ def write(images: dict[str, np.ndarray], out: Path) -> None:
     paths = {out / f"{name}.{'png' if image.ndim == 3 else 'gif'}": image for name, image in images.items()}
     refuse(paths)
     out.mkdir(parents=True, exist_ok=True)
-    for path, image in paths.items():
-        if image.ndim == 4:
-            animate(image[None], path)
-            continue
-        with atomic(path) as temporary:
-            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary, format="PNG")
+    try:
+        for path, image in paths.items():
+            if image.ndim == 4:
+                animate(image[None], path)
+                continue
+            with atomic(path) as temporary:
+                Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary, format="PNG")
+    except OSError:  # such as a full disk: with some of them there, the command could not be repeated
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise

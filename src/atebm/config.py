@@ -29,6 +29,7 @@ from .roles import HELD_OUT, IN
 # of an entry: it becomes part of the names of files, and those of Snakemake's rules tell it from what follows
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.]{0,63}$")]
 NAMES = "names are of letters, digits, _ and ., at most 64, and begin with none of the dots"
+QUOTES = "put it in quotes if it is a name"
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Channels = tuple[float, ...]  # one value per colour channel, in [0, 1] pixel units
 
@@ -1059,10 +1060,12 @@ def _has(value: Any, key: int | str) -> bool:
 
 
 def _sentence(mistake: Any, config: dict[str, Any], place: Place) -> str:
+    if mistake["type"] == "invalid_key":  # at the top
+        return f"config.yaml has a key {mistake['loc'][0]}, which YAML reads as a value: {QUOTES}."
     if mistake["loc"][-1:] == ("[key]",):
-        section, name = mistake["loc"][-3:-1] if len(mistake["loc"]) > 2 else ("config.yaml", mistake["loc"][0])
-        why = NAMES if isinstance(name, str) else "YAML reads it as a value; put it in quotes"
-        return f"{place((str(section), str(name)))}: {section} has an entry {name!r}: {why}."
+        section, name = str(mistake["loc"][0]), mistake["input"]
+        why = NAMES if isinstance(name, str) else f"YAML reads it as a value: {QUOTES}"
+        return f"{place((section, str(name)))}: {section} has an entry {name!r}: {why}."
     path = _path(mistake["loc"], config)
     message, key = mistake["msg"].removeprefix("Value error, "), ".".join(path)
     if mistake["type"] == "value_error":  # one of the checks above; those of several sections begin with a key

@@ -76,11 +76,14 @@ Entities = list[dict[str, str]]  # references, {"@id": ...}
 def write_crate(root: Path) -> None:
     """Write ro-crate-metadata.json of the checkout at `root`, once results/ are complete.
 
-    Raises ConfigError where there is no results/manifest.json, and ResultError where a file that it answers for is
-    missing or altered.
+    Raises ConfigError where `root` is no checkout, and ResultError where there is no results/manifest.json, or a file
+    that it answers for is missing or altered.
     """
     manifest = root / "results/manifest.json"
-    if manifest.exists() and (findings := list(results_findings(manifest, root))):
+    of_checkout(root / "config.yaml")
+    if not manifest.exists():
+        raise ResultError("there is no results/manifest.json yet, of which the crate is: snakemake --cores all")
+    if findings := list(results_findings(manifest, root)):
         raise ResultError(f"{CRATE_FILE} would describe results/ that are not whole. {findings[0]}")
     write_text(root / CRATE_FILE, canonical(crate_of(root).metadata.generate()))
 
@@ -171,7 +174,9 @@ def drawing(root: Path) -> list[str]:
 
 def add_file(crate: "ROCrate", root: Path, path: str, **properties: Any) -> None:
     if not (root / path).is_file():
-        raise ResultError(f"{path} is missing, which the crate describes: restore it, then run snakemake again.")
+        raise ResultError(
+            f"{path} is missing, which the crate describes: restore it, or draw results/ anew: snakemake --cores all"
+        )
     known = {"name": path, "encodingFormat": FORMATS.get(Path(path).suffix, "text/plain")}
     crate.add_file(dest_path=path, properties=compact(known | properties))
 

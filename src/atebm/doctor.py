@@ -87,7 +87,9 @@ def unwritable(root: Path) -> list[str]:
             "XDG_CACHE_HOME to a folder that can be."
         )
     if is_checkout(root) and not all(can_be_written(root / name) for name in WRITTEN):
-        said.append(f"{root.resolve()} cannot be written, where the workflow keeps what it computes: copy it elsewhere.")
+        said.append(
+            f"{root.resolve()} cannot be written, where the workflow keeps what it computes: copy it elsewhere."
+        )
     return said
 
 

@@ -8,9 +8,9 @@ def sentence(error: Exception) -> str | None:
     """What to say of an error that lies in the machine and not in the program; None of others."""
     if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, of a GPU; without importing it
         return (
-            "the GPU has not the memory for this batch. Lower batch_size in the configuration, share each batch of a "
-            "training among several GPUs (gpus_per_run), or free the GPU of other processes; then repeat the command, "
-            "which goes on from what was saved."
+            "the GPU has not the memory for this batch. Free it of other processes and repeat the command. Or share "
+            "each batch of a training among several GPUs (gpus_per_run); or lower batch_size in the configuration, "
+            "which makes it another run."
         )
     if isinstance(error, MemoryError):
         return "this machine has not the memory for this step. Run fewer at once, or lower batch_size."
@@ -19,7 +19,7 @@ def sentence(error: Exception) -> str | None:
     where = re.sub(r"(^|/)\.\d+\.([^/]+)$", r"\1\2", str(error.filename or "a disk"))  # not by its temporary name
     # numpy's has no number where a file takes less than it writes
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or (error.errno is None and "requested and" in str(error)):
-        return f"{where}: no space left. Make room and repeat the command, which goes on from what was saved."
+        return f"{where}: no space left. Make room and repeat the command."
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{where}: {error.strerror}. Make it readable and writable for this user and repeat the command."
     return None

@@ -29,7 +29,10 @@ def pick(device: str) -> torch.device:
         raise ConfigError(f"device {device}: nothing is computed there; choose auto, cpu, cuda or mps.")
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not here[found.type]:
-        raise ConfigError(f"device {device}: PyTorch finds no GPU here; --device cpu works everywhere.")
+        raise ConfigError(
+            f"device {device}: PyTorch finds no GPU here; --device cpu works everywhere, and --config device=cpu in a "
+            "workflow."
+        )
     return found
 
 

@@ -53,7 +53,7 @@ def base(root: Path) -> dict[str, Any]:
 
 
 def own(scale: Any, root: Path) -> dict[str, Any]:
-    """Return what the file of a scale says. Raises ConfigError where that cannot be meant, or there is no such scale."""
+    """Return what the file of a scale says. Raises ConfigError where that cannot be meant, or for no scale."""
     file = scale_file(scale, root)
     found = mapping(file, text_of(root / file))
     if found.get("scale", scale) != scale:

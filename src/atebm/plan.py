@@ -8,7 +8,8 @@ This module must stay cheap to import (no torch, no numpy): the Snakefile is par
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -102,8 +103,9 @@ class Step:
 class Plan:
     """Steps by science (`plan.train("cifar10", 0)`) and by artifact (`plan.artifacts["table2"]`)."""
 
-    def __init__(self, config: Config):
-        self.config = config
+    def __init__(self, config: Config, overrides: Sequence[str] = ()):
+        """`overrides` are the --config settings that `config` was made with, such as "scale=paper"."""
+        self.config, self.overrides = config, tuple(overrides)
         self.seeds = range(config.seed, config.seed + config.seeds)
         drawn = {} if config.own else ARTIFACTS
         self.artifacts: dict[str, list[Step]] = {name: needs(self) for name, needs in drawn.items()}
@@ -130,7 +132,19 @@ class Plan:
         return self.steps | models | self.sets | drawn
 
     def step(self, kind: str, id: str) -> Step:
-        return self.steps.get((kind, id)) or self.known[kind, id]
+        """Return a known step. Raises ConfigError for one that this plan does not have."""
+        try:
+            return self.steps.get((kind, id)) or self.known[kind, id]
+        except KeyError:
+            raise ConfigError(
+                f"{kind}/{id} is no step of scale {self.config.scale} as it is configured now: say the --config that "
+                "it belongs to, such as --config scale=paper."
+            ) from None
+
+    def command(self, *targets: str) -> str:
+        """Return the shell command that computes files of this plan, by default all that the scale is for."""
+        config = ("--config", *self.overrides) if self.overrides else ()
+        return shlex.join(["snakemake", "--cores", "all", *targets, *config])
 
     def task(self, run: str) -> Task:
         return self.config.tasks[self.config.runs[run].task]

@@ -47,7 +47,7 @@ def scored(plan: Plan, run: str, paths: Iterable[Path], root: Path, device: torc
     unknown run and for one that is not trained yet, and DataError where there is no image, or one that cannot be read.
     """
     train, _ = needed(plan, run)
-    here(train, root)
+    here(plan, train, root)
     files = found(paths)
     model = load_checkpoint(root / train.folder, "best", device)
     channels, side, _ = record_of(root / train.folder)["shape"]
@@ -70,7 +70,7 @@ def lines(found: Iterable[Scored]) -> Iterator[str]:
 def in_distribution(plan: Plan, run: str, model: Detector, root: Path, device: torch.device) -> np.ndarray:
     """Energies (n,), ascending, of the images that `detection` names for the run's task."""
     _, images = needed(plan, run)
-    here(images, root)
+    here(plan, images, root)
     spec, stored = plan.config.detection[plan.config.runs[run].task], Stored(root / images.folder, device)
     rows = torch.from_numpy(draw(len(stored), spec.n, spec.seed))
     return np.sort(energies(model, (stored[rows[part]] for part in cuts(len(rows), BATCH))))
@@ -94,10 +94,10 @@ def known(plan: Plan, run: str) -> None:
         raise ConfigError(f"there is no run {run!r}; config.yaml has: {', '.join(plan.config.runs)}.")
 
 
-def here(step: Step, root: Path) -> None:
+def here(plan: Plan, step: Step, root: Path) -> None:
     """Raise ConfigError unless a step was computed in the checkout `root`."""
     if not (root / step.record).exists():
-        raise ConfigError(f"{step.kind} {step.name} is not here yet: snakemake --cores all {step.record}")
+        raise ConfigError(f"{step.kind} {step.name} is not here yet: {plan.command(step.record)}")
 
 
 @torch.inference_mode()

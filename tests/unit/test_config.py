@@ -6,7 +6,8 @@ import pytest
 from conftest import REPOSITORY, configuration, typed
 
 from atebm.config import resolve
-from atebm.errors import ConfigError
+from atebm.data.sources import records
+from atebm.errors import ConfigError, DataError
 from atebm.layers import load
 
 SMOKE = "workflow/scales/smoke.yaml"
@@ -302,3 +303,112 @@ def test_attacks_want_as_many_images_as_they_ask_for():
     config["detection"]["cifar10"]["n"] = 1500
     with pytest.raises(ConfigError, match=r"detection.cifar10.n = 1500, but set (textures|noise) has 1000 images"):
         resolve(config)
+
+
+# --- what YAML would take without a word ------------------------------------------------------------------------------
+
+SECTIONS = ("sets", "tasks", "pretrainings", "runs", "samplers", "ascents", "extractors", "detection")
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize(
+    "name", ["../../../../evil", "a/b", "..", ".hidden", "", "a b", "a-b", "a\n", "x" * 65, "ü", "{x}", "$(id)"]
+)
+def test_names_of_entries_stay_names_of_files(section, name):
+    """They become parts of paths below work/ and results/, and of the commands of rules."""
+    config = configuration("demo")
+    config[section][name] = next(iter(config[section].values()))
+    with pytest.raises(ConfigError) as error:
+        resolve(config)
+    assert f"config.yaml: {section} has an entry {name!r}: names are of letters, digits" in str(error.value)
+
+
+@pytest.mark.parametrize("name", [True, None, 3, 1e3])
+def test_names_that_YAML_reads_as_values_are_to_be_quoted(name):
+    config = configuration("demo")
+    config["runs"][name] = config["runs"]["cifar10"]
+    with pytest.raises(ConfigError, match=r"runs has an entry .*: YAML reads it as a value: put it in quotes"):
+        resolve(config)
+    with pytest.raises(ConfigError, match=r"config.yaml has a key .*, which YAML reads as a value: put it in quotes"):
+        resolve({**configuration("demo"), name: 1})
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan"), ".inf", "nan", "1e999"])
+def test_numbers_are_finite(number):
+    for changes in ({"runs": {"cifar10": {"optimizer": {"lr": number}}}}, {"toy": {"step_size": number}}):
+        with pytest.raises(ConfigError, match=r"(optimizer.lr|toy.step_size) = "):
+            typed("demo", **changes)
+
+
+@pytest.mark.parametrize("row", ["in", "held_out", "model", "surrogate"])
+def test_rows_of_images_out_of_distribution_take_no_place_of_others(row):
+    """A row `in` would take the place of the images that the others are told from."""
+    with pytest.raises(ConfigError, match=f"tasks.cifar10: out_of_distribution has a row '{row}'"):
+        typed("demo", tasks={"cifar10": {"out_of_distribution": {row: "noise"}}})
+
+
+def written(folder, name: str, content: bytes):
+    """A checkout's two files of configuration, one of them with this content."""
+    for file in ("config.yaml", SMOKE):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(content if file == name else (REPOSITORY / file).read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("name", ["config.yaml", SMOKE])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"runs: {}\nseeds: 1\nruns: {}\n", "{}:3: the key runs stands in line 1 already"),
+        (b"runs: { a: { lr: 1, lr: 2 } }\n", "{}:1: the key lr stands in line 1 already"),
+        (b"runs: [{ a: 1 }, { 'b': 1, b: 2 }]\n", "{}:1: the key b stands in line 1 already"),
+        (b"a: &a { x: 1 }\nb:\n  <<: *a\n  <<: *a\n", "{}:4: the key << stands in line 3 already"),
+        (b"", "{} is empty, where keys and their values are wanted"),
+        (b"# only a comment\n", "{} is empty, where"),
+        (b"- seeds: 1\n", "{} is a list, where"),
+        (b"seeds\n", "{} is a str, where"),
+        (b"seeds: [1\nseed: 2\n", "{}:2: not YAML: "),
+        (b"\tseeds: 1\n", "{}:1: not YAML: "),
+        (b"seeds: *gone\n", "{}:1: not YAML: "),
+        (b"seeds: \x00\n", "{}: not YAML: "),
+        (b"runs: &runs { a: *runs }\n", "{}:1: an entry is part of itself by an alias"),
+        ("seeds: 1\n".encode("utf-16"), "{}: byte 0 is not UTF-8: save the file in the encoding UTF-8."),
+        (b"title: caf\xe9\n", "{}: byte 10 is not UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_one_sentence(tmp_path, name, content, said):
+    with pytest.raises(ConfigError) as error:
+        load(written(tmp_path, name, content), ["scale=smoke"])
+    wanted = said.format(name)
+    assert wanted in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_byte_order_mark_is_no_key(tmp_path):
+    text = (REPOSITORY / SMOKE).read_bytes()
+    assert load(written(tmp_path, SMOKE, b"\xef\xbb\xbf" + text), ["scale=smoke"])[0] == typed("smoke")
+
+
+@pytest.mark.parametrize("scale", ["paper", "false"])
+def test_the_file_of_a_scale_is_of_no_other(tmp_path, scale):
+    content = (REPOSITORY / SMOKE).read_bytes() + f"\nscale: {scale}\n".encode()
+    with pytest.raises(ConfigError, match=rf"{SMOKE}: scale = .*, but this is the file of scale smoke"):
+        load(written(tmp_path, SMOKE, content), ["scale=smoke"])
+
+
+def test_a_scale_that_is_none_is_one_sentence(tmp_path):
+    text = (REPOSITORY / "config.yaml").read_text()
+    for line in ("scale: no", ""):
+        content = text.replace("scale: demo", line, 1).encode()
+        with pytest.raises(ConfigError, match=r"there is no scale (False|None); choose one of smoke"):
+            load(written(tmp_path, "config.yaml", content))
+
+
+def test_sources_are_read_as_strictly():
+    entry = "{title: T, terms: T, access: open, note: N, files: [{file: f}]}"
+    for text, said in (
+        (f"a: {entry}\na: {entry}\n", r"data/sources.yaml:2: the key a stands in line 1 already"),
+        ("", "data/sources.yaml is empty"),
+        (f"../a: {entry}\n", "archive"),
+    ):
+        with pytest.raises(DataError, match=said):
+            records(text)

@@ -331,7 +331,7 @@ def test_what_no_program_may_download_is_explained_and_taken_from_a_file(server,
     source(access=access, url=None, how="Ask the publisher.")
     with pytest.raises(
         DataError,
-        match=r"set.zip \(A set; none\) .* Ask the publisher. Then: .* fetch set.zip --from FILE, or set --from FOLDER",
+        match=r"set.zip \(A set; none\) .* Ask the publisher. Then: .* set.zip --from FILE, or .* set --from FOLDER",
     ):
         fetch("set", folder=tmp_path / "archives")
     own = tmp_path / NAME

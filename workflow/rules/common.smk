@@ -22,7 +22,6 @@ from atebm.site import COMPARED, IMAGES
 from atebm.site.seal import PAGE
 
 
-
 def of_ours(ask, *about):
     """What a function of ours answers; where it raises what a user can mend, the workflow ends with its sentence."""
     try:
@@ -96,7 +95,10 @@ def inputs(kind):
     """
 
     def files(wildcards):
-        step = PLAN.step(kind, wildcards.id)
+        try:
+            step = PLAN.step(kind, wildcards.id)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
         return {
             "spec": ancient(step.spec_file),
             "parents": [ancient(file) for file in step.parent_files()],

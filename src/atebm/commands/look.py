@@ -84,7 +84,7 @@ def explain(
     from ..plan import Plan
 
     typed, origins = load(Path(), config or [])
-    show(explain(what, Plan(typed), origins, Path()), lines, as_json)
+    show(explain(what, Plan(typed, config or []), origins, Path()), lines, as_json)
 
 
 @look("atebm verify")

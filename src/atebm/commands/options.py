@@ -94,7 +94,7 @@ def present_plan(overrides: list[str] | None) -> "Plan":
     from ..layers import load
     from ..plan import Plan
 
-    return Plan(load(Path(), overrides or [])[0])
+    return Plan(load(Path(), overrides or [])[0], overrides or [])
 
 
 def pick(device: str) -> "torch.device":

@@ -81,11 +81,10 @@ def verified(path: Path) -> dict[str, str]:
     """
     (source,) = sources.find(path.name)
     if not path.is_file():
-        how = f"python -m atebm fetch {path.name}" if source.access == "open" else sources.by_hand(source)
-        raise DataError(sources.or_without(f"{path} is missing: {how}", source))
+        raise DataError(sources.or_without(f"{path} is missing: {sources.how_to(source)}", source))
     print(f"{path}: verifying {path.stat().st_size:,} bytes.", flush=True)
     if found := sources.problem(path, source):
-        raise DataError(f"{path} is not what it should be: {found}. Remove it, then: python -m atebm fetch {path.name}")
+        raise DataError(f"{path} is not what it should be: {found}. Remove it, then: {sources.how_to(source)}")
     if source.unpacked_sha256:  # the file itself may be one that somebody else compressed
         return {"unpacked_sha256": source.unpacked_sha256}
     known = {algorithm: digits for algorithm, digits in (("md5", source.md5), ("sha256", source.sha256)) if digits}

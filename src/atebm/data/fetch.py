@@ -20,7 +20,7 @@ from ..files import atomic, locked, room
 from ..progress import progress
 from .pointers import point_to
 from .readers.members import MAX_TOTAL
-from .sources import ARCHIVES, Source, by_hand, find, or_without, problem
+from .sources import ARCHIVES, Source, by_hand, find, how_to, or_without, problem
 
 RETRIES = 6  # in a row that bring nothing new
 BACKOFF = 1.0  # seconds; doubles with every retry
@@ -56,7 +56,7 @@ def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> N
     """Put one file at `path`, unless it is there."""
     if path.exists():
         if found := problem(path, source):
-            raise DataError(f"{path} is not what it should be: {found}. Remove it and fetch it again.")
+            raise DataError(f"{path} is not what it should be: {found}. Remove it, then: {how_to(source)}")
         print(f"{path} is here already, {verdict(source)}.")
         return
     if given:

@@ -53,7 +53,7 @@ def made(
         except BrokenProcessPool:
             raise DataError(
                 "a process that decodes images was ended from outside, most often for want of memory. Repeat the "
-                "command with fewer --workers: it goes on where it stopped."
+                "command with --workers 1, or snakemake with --set-threads data=1: it goes on where it stopped."
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)

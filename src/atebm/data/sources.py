@@ -126,8 +126,14 @@ def by_hand(source: Source) -> str:
     """What a person does to get a file that no program may or can download."""
     return (
         f"{source.file} ({source.title}; {source.terms}) can't be downloaded by a program. {source.how} "
-        f"Then: python -m atebm fetch {source.file} --from FILE, or {source.archive} --from FOLDER"
+        f"Then: python -m atebm fetch {source.file} --from FILE, or "
+        f"python -m atebm fetch {source.archive} --from FOLDER"
     )
+
+
+def how_to(source: Source) -> str:
+    """Return what puts a file into data/archives/: a command, or what a person does."""
+    return f"python -m atebm fetch {source.file}" if source.access == "open" else by_hand(source)
 
 
 def or_without(said: str, source: Source) -> str:

@@ -277,7 +277,8 @@ class Careful(Dataset[Any]):
 def begin_worker(worker: int) -> None:
     """Prepare a process of a DataLoader: for its parent's signals, and for the sockets that its batches pass through.
 
-    Terminals and schedulers signal workers too, and the parent still needs them for its last iterations. Ignored is the first SIGTERM alone, since the second may be a parent's that waits for this worker's end.
+    Terminals and schedulers signal workers too, and the parent still needs them for its last iterations. Ignored is
+    the first SIGTERM alone, since the second may be a parent's that waits for this worker's end.
     """
     tempfile.tempdir = for_sockets()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..config import Config
+from ..data.sources import PAGE
 from ..errors import ConfigError, DataError
 from ..files import canonical, sha256, write_text
 from ..job import Job
@@ -39,10 +40,9 @@ def import_weights(file: Path, task: str, out: Path, root: Path) -> None:
     settings, shape = network_of(config, task)
     digest = sha256(file)
     verified, sentence = provenance(file, digest, task)
-    print(sentence)
-    tensors = read(file)
     energy = Energy(settings, shape)
-    load_logit_0(energy, matched(tensors, energy, file))
+    load_logit_0(energy, matched(read(file), energy, file))
+    print(sentence)  # not before it is known that the weights can be evaluated
     # the old record goes first: at no time does one lie beside weights that it is not about
     (out / f"{task}.json").unlink(missing_ok=True)
     save_weights(energy.state_dict(), out / f"{task}.safetensors")
@@ -104,6 +104,11 @@ def read(file: Path) -> dict[str, Tensor]:
         except MemoryError:
             raise
         except Exception:  # of damaged bytes torch.load raises nearly anything
+            opened.seek(0)
+            if PAGE.match(opened.read(512)):
+                raise DataError(
+                    f"{file.name} is a web page, such as a log-in, a quota or an error: download the file itself again."
+                ) from None
             raise DataError(
                 f"{file.name}: damaged, or not a PyTorch checkpoint of tensors alone; any other pickle could run code "
                 "when read, so it was not read."

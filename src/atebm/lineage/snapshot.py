@@ -26,7 +26,7 @@ def snapshot(plan: Plan, root: Path) -> list[str]:
     """
     manifest, target = root / "results/manifest.json", root / "results/scales" / plan.config.scale
     if not manifest.exists():
-        raise ResultError("there is no results/manifest.json, so results/ is not complete: run snakemake first.")
+        raise ResultError(f"there is no results/manifest.json, so results/ is not complete: {plan.command()}")
     if findings := verify(plan, root)[0]:
         raise ResultError(
             f"results/ is not kept as those of scale {plan.config.scale}: `python -m atebm verify` reports "
@@ -51,7 +51,7 @@ def snapshot_of(plan: Plan, root: Path, artifacts: Iterable[str]) -> list[str]:
         if name not in plan.artifacts:
             raise ConfigError(f"there is no artifact {name!r}; there are: {', '.join(plan.artifacts)}.")
         if name in stale(plan, root):
-            raise ResultError(f"{name} is not drawn from the present plan: run snakemake for it first.")
+            raise ResultError(f"{name} is not drawn from the present plan: {plan.command(f'results/{name}.csv')}")
     behind = ancestors(step for name in names for step in plan.artifacts[name]).values()
     if findings := [finding for step in behind for finding in step_findings(root / step.folder, root)]:
         raise ResultError(f"{', '.join(names)}: {len(findings)} findings. The first: {findings[0]}")

@@ -20,6 +20,7 @@ def status(plan: Plan, root: Path) -> dict[str, Any]:
     computed = {step.id: state_of(root / step.record) for step in steps}
     return {
         "scale": plan.config.scale,
+        "command": plan.command(),
         "steps": [
             {
                 "step": f"{step.kind}/{step.id}",
@@ -59,8 +60,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"scale {found['scale']}: {done} of {len(steps)} steps done{of}"
     if elsewhere:
         yield (
-            f"{elsewhere} were drawn elsewhere: the numbers that they show are not in work/. `snakemake` computes them "
-            "here; `dvc pull` brings them where a DVC remote of yours has them."
+            f"{elsewhere} were drawn elsewhere: the numbers that they show are not in work/. `{found['command']}` "
+            "computes them here; `dvc pull` brings them where a DVC remote of yours has them."
         )
 
 

@@ -20,6 +20,7 @@ from ..site.seal import PAGE, page_record
 #   missing  a file that a record names is not there, or a step was never finished
 #   altered  a file is not, byte for byte, what was written
 #   stale    a step was computed from, or a rendering drawn from, something else than what is there now
+AGAIN = "run again what made it: snakemake --cores all, with the --config that it was made with."
 
 
 def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]:
@@ -60,10 +61,10 @@ def step_findings(folder: Path, root: Path) -> Iterator[str]:
     kind, here = folder.parent.name, str(folder.relative_to(root))
     spec = root / f"work/specs/{kind}/{folder.name}.json"
     if spec.exists() and hashlib.sha256(spec.read_bytes()).hexdigest()[:8] != folder.name[-8:]:
-        yield f"altered  {spec.relative_to(root)}: not what its name, a digest, says; running snakemake writes it anew."
+        yield f"altered  {spec.relative_to(root)}: not what its name, a digest, says; snakemake writes it anew."
     record = record_file(folder)
     if not record.exists():
-        yield f"missing  {here}/{record.name}: the step was not finished; run snakemake again."
+        yield f"missing  {here}/{record.name}: the step was not finished; {AGAIN}"
         return
     if not is_sealed(record.read_text(encoding="utf-8", errors="replace")):
         yield f"altered  {here}/{record.name}: not as it was written; {again(here)}"
@@ -82,31 +83,31 @@ def step_findings(folder: Path, root: Path) -> Iterator[str]:
 def results_findings(manifest: Path, root: Path) -> Iterator[str]:
     """What is wrong with results/, by its manifest."""
     if not is_sealed(manifest.read_text(encoding="utf-8", errors="replace")):
-        yield f"altered  results/{manifest.name}: not as it was written; remove it and run snakemake again."
+        yield f"altered  results/{manifest.name}: not as it was written; remove it and {AGAIN}"
         return
     for name, sha in manifest_files(manifest).items():
-        remedy = f"remove results/{name} and run snakemake again."
+        remedy = f"remove results/{name} and {AGAIN}"
         yield from file_findings(manifest.parent / name, sha, f"results/{name}", remedy)
     for step, entry in json.loads(manifest.read_text(encoding="utf-8"))["steps"].items():
         record = record_file(root / "work" / step)
         text = record.read_text(encoding="utf-8", errors="replace") if record.exists() else ""
         if is_sealed(text) and json.loads(text)["files"] != entry["files"]:
-            yield f"stale    results/: {step} was computed again since; remove results/ and run snakemake again."
+            yield f"stale    results/: {step} was computed again since; remove results/ and {AGAIN}"
 
 
 def page_findings(root: Path) -> tuple[list[str], int]:
     """What is wrong with results/index.html, by the record that it carries, and how many files that answers for."""
-    remedy = f"remove {PAGE} and run snakemake again."
+    remedy = f"remove {PAGE} and {AGAIN}"
     if not (root / PAGE).exists():
-        return [f"missing  {PAGE}: run snakemake again."], 0
+        return [f"missing  {PAGE}: {AGAIN}"], 0
     if (page := page_record(root)) is None:
         return [f"altered  {PAGE}: not as it was written; {remedy}"], 0
     findings = files_findings(page["files"], root, remedy)
     if not findings and not shows_the_manifest(root):
-        findings.append(f"stale    {PAGE}: made from another results/manifest.json; run snakemake again.")
+        findings.append(f"stale    {PAGE}: made from another results/manifest.json; {AGAIN}")
     board = page.get("board", {})
     if page["plan"].get("claims") == {name: digest(root / f"results/plans/{name}.json") for name in ON_REQUEST}:
-        findings += files_findings(board, root, "remove results/claims.csv and run snakemake for it again.")
+        findings += files_findings(board, root, f"remove results/claims.csv and {AGAIN}")
     return findings, len(page["files"]) + len(board)
 
 
@@ -122,7 +123,8 @@ def stale_renderings(plan: Plan, root: Path) -> Iterator[str]:
     for name, contents in renderings(plan, root).items():
         drawn = drawn_from(root, name)
         if drawn is not None and drawn != contents:
-            yield f"stale    results/{name}: not drawn from the present plan ({why(drawn, contents)}); run snakemake."
+            command = plan.command(*([f"results/{name}.csv"] if name in ON_REQUEST else []))
+            yield f"stale    results/{name}: not drawn from the present plan ({why(drawn, contents)}): {command}"
 
 
 def why(drawn: dict[str, Any], wanted: dict[str, Any]) -> str:
@@ -149,4 +151,4 @@ def manifest_files(manifest: Path) -> dict[str, str]:
 
 
 def again(folder: str) -> str:
-    return f"remove {folder} and run snakemake again."
+    return f"remove {folder} and {AGAIN}"

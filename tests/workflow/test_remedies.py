@@ -1,0 +1,246 @@
+"""What a message tells the user to do is carried out as it stands: each command runs, or is understood to its end."""
+
+import ast
+import errno
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from conftest import REPOSITORY, checkout, snakemake, typed
+from PIL import Image
+
+from atebm import applying, scoring
+from atebm.cli import app
+from atebm.crate import write_crate
+from atebm.data import archives
+from atebm.data.folder import AGAIN
+from atebm.data.sources import by_hand, find
+from atebm.energy.released import adopt, import_weights
+from atebm.errors import ConfigError, DataError, ResultError, UserError, sentence
+from atebm.files import canonical, write_text
+from atebm.job import Job
+from atebm.layers import load
+from atebm.lineage.snapshot import snapshot, snapshot_of
+from atebm.lineage.status import status
+from atebm.lineage.verify import stale_renderings
+from atebm.plan import Plan
+
+COMMAND = re.compile(r"snakemake --cores all[^`;]*|(?:python -m )?atebm [a-z-]+[^`,;.]*")
+OVERRIDES = ("scale=smoke", "runs={cifar10_ood: {r1: 0.5}}")  # of a user, who is not at config.yaml's own scale
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A checkout in which nothing was computed."""
+    return checkout(tmp_path_factory.mktemp("remedies") / "checkout")
+
+
+@pytest.fixture
+def plan(folder, monkeypatch) -> Plan:
+    """The plan of a user's --config, in that checkout."""
+    monkeypatch.chdir(folder)
+    return Plan(load(folder, OVERRIDES)[0], OVERRIDES)
+
+
+def said(call: Callable[[], Any]) -> str:
+    with pytest.raises(UserError) as error:
+        call()
+    return str(error.value)
+
+
+def understood(command: str) -> None:
+    """Assert that `atebm` takes every word of a command of its own, without running it."""
+    _, verb, *words = shlex.split(command.removeprefix("python -m "))
+    given = {"FILE": "config.yaml", "FOLDER": "data", "NAME": "mine", "URL": "https://example.org"}
+    typer.main.get_command(app).commands[verb].make_context(verb, [given.get(word, word) for word in words])
+
+
+def planned_by(folder: Path, command: str) -> str:
+    """What Snakemake would do by a command that a message names."""
+    program, cores, everything, *words = shlex.split(command)
+    assert (program, cores, everything) == ("snakemake", "--cores", "all")
+    planned = snakemake(folder, "--dry-run", *words)
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    return planned.stdout + planned.stderr
+
+
+def commands_in(message: str) -> list[str]:
+    return [found.strip().rstrip(".") for found in COMMAND.findall(message)]
+
+
+WANT_SNAKEMAKE: dict[str, Callable[[Plan, Path], str]] = {
+    "score before training": lambda plan, root: said(
+        lambda: scoring.here(plan, scoring.needed(plan, "cifar10_ood")[0], root)
+    ),
+    "apply before training": lambda plan, root: said(lambda: applying.load(plan, "cifar10", root, None)),
+    "snapshot of nothing": lambda plan, root: said(lambda: snapshot(plan, root)),
+    "snapshot of one that is not drawn": lambda plan, root: said(lambda: snapshot_of(plan, root, ["tableS3"])),
+    "status": lambda plan, root: status(plan, root)["command"],
+    "verify of a stale rendering": lambda plan, root: stale(plan, root),
+}
+
+
+def stale(plan: Plan, root: Path) -> str:
+    path = root / "results/plans/tableS3.json"
+    write_text(path, canonical({"artifact": "another"}))
+    try:
+        (finding,) = stale_renderings(plan, root)
+    finally:
+        path.unlink()
+    return finding
+
+
+@pytest.mark.parametrize("situation", WANT_SNAKEMAKE)
+def test_the_command_of_snakemake_has_the_users_configuration(plan, folder, situation):
+    (command,) = commands_in(WANT_SNAKEMAKE[situation](plan, folder))
+    for override in OVERRIDES:
+        assert override in shlex.split(command)
+
+
+@pytest.mark.parametrize("situation", ["score before training", "snapshot of one that is not drawn"])
+def test_snakemake_does_what_the_message_says(plan, folder, situation):
+    (command,) = commands_in(WANT_SNAKEMAKE[situation](plan, folder))
+    planned_by(folder, command)
+
+
+def test_a_step_of_another_configuration_is_a_sentence_whose_remedy_works(plan, folder):
+    target = plan.train("cifar10_ood", 0).record
+    refused = snakemake(folder, "--dry-run", target)
+    assert refused.returncode != 0
+    assert "is no step of scale demo" in refused.stderr and "Traceback" not in refused.stderr
+    planned_by(folder, plan.command(target))
+
+
+WANT_ATEBM: dict[str, Callable[[Path], str]] = {
+    "an archive is missing": lambda root: said(
+        lambda: archives.verified(root / "data/archives/cifar-10-python.tar.gz")
+    ),
+    "an archive that only a person gets": lambda root: by_hand(find("afhq")[0]),
+    "a folder of images that changed": lambda root: AGAIN,
+    "weights that were not imported": lambda root: said(lambda: adopt(to_adopt(root))),
+}
+
+
+def to_adopt(root: Path) -> Job:
+    spec = root / "work/specs/train/celebahq256-00000000.json"
+    write_text(spec, canonical({"kind": "train", "name": "celebahq256", "settings": {"weights": "0" * 64}}))
+    return Job(spec)
+
+
+@pytest.mark.parametrize("situation", WANT_ATEBM)
+def test_the_commands_of_atebm_are_understood(folder, monkeypatch, situation):
+    monkeypatch.chdir(folder)
+    commands = commands_in(WANT_ATEBM[situation](folder))
+    assert commands
+    for command in commands:
+        understood(command)
+
+
+def messages() -> list[str]:
+    """Every text in the code that a person may read, with "X" for what is put into it; no docstrings."""
+    found = []
+    for path in (REPOSITORY / "src/atebm").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        pieces = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+        alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if id(node) in pieces | alone:
+                continue
+            if isinstance(node, ast.JoinedStr):
+                found.append(
+                    "".join(
+                        getattr(part, "value", "X") if isinstance(part, ast.Constant) else "X" for part in node.values
+                    )
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return found
+
+
+def test_every_message_names_commands_and_options_that_there_are():
+    """In all of the code: a verb of `atebm` with options of its own, and snakemake with --cores, which it wants."""
+    known = typer.main.get_command(app).commands
+    asked = 0
+    for message in messages():
+        for verb, rest in re.findall(r"\batebm ([a-z][a-z-]+)([^`,;\n]*)", message):
+            asked += 1
+            if verb in ("warm", "apply", "on"):
+                continue
+            assert verb in known, message
+            options = {option for parameter in known[verb].params for option in parameter.opts}
+            assert set(re.findall(r"--[a-z0-9-]+", rest.split(" or ")[0])) <= options, message
+        assert not re.search(r"run snakemake\b(?! --cores)", message), f"snakemake wants --cores: {message}"
+    assert asked > 40
+
+
+@pytest.mark.parametrize("words", [("device=cpu",), ("tensorboard=false",), ("gpus_per_run=2",)])
+def test_keys_that_messages_name_are_keys(words):
+    load(REPOSITORY, words)
+
+
+def test_weights_are_set_as_import_weights_says():
+    """Of a run and of a pre-training, by the word and by a digest."""
+    for weights in ("released", "0" * 64):
+        assert typed("paper", runs={"celebahq256": {"weights": weights}}).runs["celebahq256"].weights == weights
+        assert (
+            typed("paper", pretrainings={"imagenet": {"weights": weights}}).pretrainings["imagenet"].weights == weights
+        )
+
+
+def test_nothing_is_said_of_weights_that_are_a_web_page(tmp_path, capsys):
+    page = tmp_path / "model.pth"
+    page.write_text("<!DOCTYPE html><html>quota exceeded</html>")
+    with pytest.raises(DataError, match=r"model.pth is a web page, .*: download the file itself again."):
+        import_weights(page, "celebahq256", tmp_path, REPOSITORY)
+    assert "set weights" not in capsys.readouterr().out
+
+
+def test_what_the_crate_wants_is_said(folder, tmp_path):
+    shown = said(lambda: write_crate(checkout_without_results(folder)))
+    assert commands_in(shown) == ["snakemake --cores all"]
+    with pytest.raises(ConfigError, match="run this in the folder of the checkout"):
+        write_crate(tmp_path)
+
+
+def checkout_without_results(folder: Path) -> Path:
+    assert not (folder / "results/manifest.json").exists()
+    return folder
+
+
+def test_apply_can_be_repeated_after_a_full_disk(tmp_path, monkeypatch):
+    """As the sentence says: nothing is left that would make the same command refuse."""
+    images = {name: np.zeros((4, 4, 3), np.uint8) for name in "ab"}
+    save, saved = Image.Image.save, []
+
+    def full(self: Image.Image, *place: Any, **how: Any) -> None:
+        saved.append(place)
+        if len(saved) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device", str(place[0]))
+        save(self, *place, **how)
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OSError) as error:
+        applying.write(images, tmp_path / "out")
+    assert "Make room and repeat the command." in (sentence(error.value) or "")
+    applying.write(images, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
+
+
+def test_the_api_says_how_to_go_on_with_the_users_configuration(monkeypatch, tmp_path):
+    from atebm import api
+
+    class Failed:
+        returncode = 1
+
+    config = load(REPOSITORY, ["scale=smoke"])[0]
+    monkeypatch.setattr(api, "write_scale", lambda *_: type("Own", (), {"config": config})())
+    monkeypatch.setattr(api.subprocess, "run", lambda *_, **__: Failed)
+    with pytest.raises(ResultError) as error:
+        api.train(tmp_path, "smoke", REPOSITORY, config=["seeds=2"])
+    (command,) = commands_in(str(error.value))
+    assert shlex.split(command) == ["snakemake", "--cores", "all", "--config", "seeds=2", "scale=smoke"]
