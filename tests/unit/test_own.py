@@ -243,3 +243,16 @@ def test_the_recipe_is_scale_demos(root, photos):
         assert getattr(theirs, key) == getattr(ours, key), key
     assert theirs.schedule.K_max == ours.schedule.K_max
     assert ours.batch_size <= module.LEAST and difference(str(photos), found_in(photos), root) is None
+
+
+@pytest.mark.parametrize("name", ["no", "yes", "on", "off", "true", "false", "null", "nan", "inf", "infinity"])
+def test_a_name_that_YAML_or_Snakemake_reads_as_a_value_is_refused(tmp_path, name):
+    """Before the folder is looked at: the scale file could not be loaded, or not be asked for."""
+    with pytest.raises(ConfigError, match=rf"--name {name}: YAML and Snakemake read it as a value"):
+        write_scale(tmp_path, name, REPOSITORY)
+
+
+@pytest.mark.parametrize("name", ["1e3", "x" * 41, "../evil", "a-b"])
+def test_a_name_is_of_letters_digits_and_underscores(tmp_path, name):
+    with pytest.raises(ConfigError, match=r"a name is of small letters, digits and _, at most 40"):
+        write_scale(tmp_path, name, REPOSITORY)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
+from atebm import warm
 from atebm.warm import SERVER
 
 CLI = """
@@ -165,3 +166,26 @@ def test_the_served_command_decides_the_status_and_leaves_nothing(tmp_path):
     assert finished.returncode == 7
     assert not Path(finished.stdout.splitlines()[0]).exists()
     assert "nothing" in finished.stderr and "Traceback" not in finished.stderr
+
+
+def served_from(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "atebm", "warm", "bash", "-c", f'echo "at ${{{SERVER}%%:*}}"; exit 7']
+    environment = os.environ | {SERVER: "", "PYTHONPATH": str(REPOSITORY / "src"), "TMPDIR": str(folder)} | environment
+    return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_long_temporary_folder_is_no_place_for_a_socket(tmp_path):
+    """Which has a path of some 100 bytes at most."""
+    (folder := tmp_path / ("ü" * 60)).mkdir()
+    finished = served_from(folder)
+    assert finished.returncode == 7, finished.stderr
+    assert finished.stdout.startswith("at /tmp/atebm-") and "no server" not in finished.stdout
+    assert list(folder.iterdir()) == []
+
+
+def test_without_a_socket_the_command_runs_without_a_server(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(warm, "for_sockets", lambda: str(tmp_path / "gone"))
+    with warm.serving() as environment:
+        assert environment == {}
+    (said,) = capsys.readouterr().out.splitlines()
+    assert said.startswith("warning: no server (") and said.endswith("imports the libraries itself, and takes longer.")
