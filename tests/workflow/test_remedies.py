@@ -19,7 +19,7 @@ from atebm.cli import app
 from atebm.crate import write_crate
 from atebm.data import archives
 from atebm.data.folder import AGAIN
-from atebm.data.sources import by_hand, find
+from atebm.data.sources import by_hand, sources
 from atebm.energy.released import adopt, import_weights
 from atebm.errors import ConfigError, DataError, ResultError, UserError, sentence
 from atebm.files import canonical, write_text
@@ -112,7 +112,8 @@ def test_a_step_of_another_configuration_is_a_sentence_whose_remedy_works(plan, 
     target = plan.train("cifar10_ood", 0).record
     refused = snakemake(folder, "--dry-run", target)
     assert refused.returncode != 0
-    assert "is no step of scale demo" in refused.stderr and "Traceback" not in refused.stderr
+    told = refused.stdout + refused.stderr
+    assert "is no step of scale demo" in told and "KeyError" not in told, told
     planned_by(folder, plan.command(target))
 
 
@@ -120,7 +121,9 @@ WANT_ATEBM: dict[str, Callable[[Path], str]] = {
     "an archive is missing": lambda root: said(
         lambda: archives.verified(root / "data/archives/cifar-10-python.tar.gz")
     ),
-    "an archive that only a person gets": lambda root: by_hand(find("afhq")[0]),
+    "an archive that only a person gets": lambda root: by_hand(
+        next(source for source in sources() if source.access == "form")
+    ),
     "a folder of images that changed": lambda root: AGAIN,
     "weights that were not imported": lambda root: said(lambda: adopt(to_adopt(root))),
 }
