@@ -9,6 +9,7 @@ model.sample(["a.png", "b.png"])     # PGD uphill on f, uint8 (n, H, W, C)
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,9 @@ from .applying import load as load_detector
 from .applying import usual
 from .attacks.apgd import auto_pgd_restarted, spheres
 from .attacks.pgd import pgd
+from .bounds import MOST_PROCESSES, MOST_RESTARTS, MOST_SEED, MOST_STEPS, length, whole
 from .data.loader import cuts, to_bytes, to_float
+from .data.pictures import Notes
 from .energy import Detector
 from .energy.folding import frozen
 from .errors import DataError, ResultError
@@ -34,7 +37,7 @@ from .layers import load as load_config
 from .own import write_scale
 from .plan import Plan
 from .sampling.ascent import BATCH
-from .scoring import found, in_distribution, percentiles, read
+from .scoring import found, in_distribution, percentiles, read_all
 
 Images = Sequence[str | Path] | str | Path | NDArray[Any] | Tensor
 
@@ -43,11 +46,13 @@ Images = Sequence[str | Path] | str | Path | NDArray[Any] | Tensor
 class Model:
     """A trained run. Images are given as
 
-    - paths of image files, or of folders of them: made grey or RGB as the run's data, and stretched to its size;
-    - uint8 (n, H, W, C), an array, as `sample` returns them;
-    - floats (n, C, H, W) in [0, 1], a tensor or an array.
+    - paths of image files, or of folders of them: made grey or RGB as the run's data, and stretched to its size; what
+      was changed or left out is a UserWarning;
+    - uint8 (n, H, W, C), an array or a tensor, as `sample` returns them;
+    - floats (n, C, H, W) in [0, 1], likewise. Arrays may be views of others, such as `image[..., ::-1]`.
 
-    All methods raise DataError for images of another shape or range, and for files that cannot be read.
+    All methods raise DataError for no images, for images of another type, shape or range, for files that cannot be
+    read, and for numbers out of their range.
     """
 
     run: str
@@ -82,11 +87,11 @@ class Model:
         Steps, and their size in [0, 1] pixel units, are by default those of the run's sampler.
         """
         usual_steps, usual_size = usual(self.plan, self.run, "sampling", self.root)
+        steps = usual_steps if steps is None else whole("steps", steps, 1, MOST_STEPS)
+        step_size = usual_size if step_size is None else length("step_size", step_size)
         x = self.floats(images)
         with frozen(self.detector):
-            ends = [
-                pgd(self.detector, x[p], steps or usual_steps, step_size or usual_size) for p in cuts(len(x), BATCH)
-            ]
+            ends = [pgd(self.detector, x[part], steps, step_size) for part in cuts(len(x), BATCH)]
         return to_bytes(torch.cat(ends), "round").permute(0, 2, 3, 1).cpu().numpy()
 
     def attack(
@@ -103,15 +108,18 @@ class Model:
         """Images (n, C, H, W) in [0, 1] with a higher f in the L2 ball of that radius: a worst case of detection.
 
         `auto_pgd` is that of Tables 4 and S8, from random points of the sphere; `pgd` is Eq. 7 from the image itself,
-        by steps of `step_size`, by default a fifth of the radius. Both stay in [0, 1]. Raises ValueError for others.
+        by steps of `step_size`, by default a fifth of the radius. Both stay in [0, 1].
         """
         if method not in ("auto_pgd", "pgd"):
-            raise ValueError(f"there is no attack {method!r}; choose auto_pgd or pgd.")
+            raise DataError(f"there is no attack {method!r}; choose auto_pgd or pgd.")
+        radius, steps = length("radius", radius), whole("steps", steps, 1, MOST_STEPS)
+        restarts, seed = whole("restarts", restarts, 1, MOST_RESTARTS), whole("seed", seed, 0, MOST_SEED)
+        step_size = radius / 5 if step_size is None else length("step_size", step_size)
         x, found = self.floats(images), []
         with frozen(self.detector):
             for part in cuts(len(x), BATCH):
                 if method == "pgd":
-                    found.append(pgd(self.detector, x[part], steps, step_size or radius / 5, eps=radius))
+                    found.append(pgd(self.detector, x[part], steps, step_size, eps=radius))
                     continue
                 starts = spheres(x[part], radius, restarts, seed, list(range(len(x))[part]))
                 found.append(auto_pgd_restarted(self.detector, x[part], starts, radius, steps))
@@ -119,25 +127,51 @@ class Model:
 
     def floats(self, images: Images) -> Tensor:
         """Images as float32 (n, C, H, W) in [0, 1] on the model's device."""
-        if isinstance(images, str | Path):
-            images = [images]
         if not isinstance(images, np.ndarray | Tensor):
-            channels, side, _ = self.shape
-            files = found(Path(image) for image in images)
-            return to_float(torch.stack([read(file, channels, side) for file in files]).to(self.device))
-        given = torch.as_tensor(images)
-        whole = given.dtype == torch.uint8
-        wanted = (*self.shape[1:], self.shape[0]) if whole else self.shape
-        if tuple(given.shape[1:]) != tuple(wanted) or given.ndim != 4:
+            return self._of_files(images)
+        given = tensor(images)
+        in_bytes = given.dtype == torch.uint8
+        wanted = (*self.shape[1:], self.shape[0]) if in_bytes else self.shape
+        if given.ndim != 4 or tuple(given.shape[1:]) != tuple(wanted) or not len(given):
             raise DataError(
                 f"images of shape {tuple(given.shape)}: run {self.run} wants uint8 (n, H, W, C) or floats "
-                f"(n, C, H, W), (C, H, W) being {self.shape}."
+                f"(n, C, H, W), n >= 1, (C, H, W) being {self.shape}."
             )
-        if whole:
+        if in_bytes:
             return to_float(given.permute(0, 3, 1, 2).to(self.device))
-        if not given.is_floating_point() or (given.numel() and not (given.min() >= 0 and given.max() <= 1)):
+        if not given.is_floating_point() or not (given.min() >= 0 and given.max() <= 1):
             raise DataError("images as numbers are uint8 in 0 .. 255, or floats in [0, 1]: divide by 255.")
         return given.to(self.device, torch.float32).contiguous(memory_format=torch.channels_last)
+
+    def _of_files(self, images: Sequence[str | Path] | str | Path) -> Tensor:
+        """Images of files; what was changed or left out is warned of."""
+        try:
+            paths = [Path(image) for image in ([images] if isinstance(images, str | Path) else images)]
+        except TypeError:
+            raise DataError(
+                f"images are paths, an array or a tensor, and no {type(images).__name__} of anything else: numpy.stack "
+                "joins arrays."
+            ) from None
+        notes, (channels, side, _) = Notes(), self.shape
+        stored = read_all(found(paths, notes), channels, side, notes)
+        for line in notes.lines():
+            warnings.warn(line, stacklevel=4)  # of who called energy, score, sample or attack
+        return to_float(stored.to(self.device))
+
+
+def tensor(images: NDArray[Any] | Tensor) -> Tensor:
+    """A tensor of numbers that nobody else changes or differentiates: uint8 as it is, floats of any kind and layout.
+
+    Raises DataError for other types.
+    """
+    if isinstance(images, Tensor):
+        return images.detach() if images.layout == torch.strided else images.detach().to_dense()
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise DataError(
+            f"images of type {images.dtype}: as numbers they are uint8 in 0 .. 255, or floats in [0, 1]: divide by 255."
+        )
+    # a copy: PyTorch takes neither negative strides nor foreign byte orders, and warns of arrays that cannot be written
+    return torch.from_numpy(np.array(images, np.uint8 if images.dtype == np.uint8 else np.float64, order="C"))
 
 
 def load(
@@ -172,13 +206,16 @@ def train(
     """Train on a folder of images of one's own: what `atebm own` and then `snakemake --config scale=NAME` do.
 
     Writes workflow/scales/<name>.yaml in the checkout `root`, and runs the workflow there, on all cores by default; its
-    messages go to standard error. `config` are further `--config` settings. Raises ConfigError and DataError as
-    `own.write_scale`, and ResultError where the workflow fails.
+    messages go to standard error, and what is odd about the images is a UserWarning. `config` are further `--config`
+    settings. Raises ConfigError and DataError as `own.write_scale`, and ResultError where the workflow fails.
     """
     root = Path(root).resolve()
-    own = write_scale(Path(folder), name, root, Path(p_0) if p_0 else None, size, replace)
+    how_many = "all" if cores is None else str(whole("cores", cores, 1, MOST_PROCESSES))
+    own = write_scale(Path(folder), str(name), root, None if p_0 is None else Path(p_0), size, replace)
+    for line in own.warnings:
+        warnings.warn(line, stacklevel=2)
     wanted = [*config, f"scale={name}"]
-    snakemake = ["snakemake", "--cores", str(cores or "all"), "--config", *wanted, "--quiet", "reason"]
+    snakemake = ["snakemake", "--cores", how_many, "--config", *wanted, "--quiet", "reason"]
     command = [sys.executable, "-m", "atebm", "warm", sys.executable, "-m", *snakemake]
     if subprocess.run(command, cwd=root, stdout=sys.stderr, check=False).returncode:
         again = Plan(own.config, wanted).command()

@@ -6,6 +6,7 @@ Run it in the folder of the checkout; snakemake computes what there is to comput
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -44,6 +45,9 @@ def options(
 def main() -> None:
     for name, one in THREADS.items():
         os.environ.setdefault(name, one)  # as in Snakemake's jobs: the last bits must not depend on who calls
+    for stream in (sys.stdout, sys.stderr):  # names of files can hold what a terminal's encoding has no letters for
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="atebm")  # however it was called: completion goes by this name
     except UserError as error:

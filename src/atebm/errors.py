@@ -2,6 +2,18 @@
 
 import errno
 import re
+import unicodedata
+from pathlib import Path
+
+# Of names that are given on a command line; a file that is missing says as well where a step before has not run.
+MISTAKEN = {
+    errno.ENOENT: "there is no such file or folder",
+    errno.ENOTDIR: "a part of this path is a file, where a folder is wanted",
+    errno.EEXIST: "there is a file of this name",
+    errno.EISDIR: "it is a folder, where a file is wanted",
+    errno.ENAMETOOLONG: "the name is longer than this file system takes: choose a shorter one",
+    errno.ELOOP: "links that lead to each other",
+}
 
 
 def sentence(error: Exception) -> str | None:
@@ -20,6 +32,8 @@ def sentence(error: Exception) -> str | None:
     # numpy's has no number where a file takes less than it writes
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or (error.errno is None and "requested and" in str(error)):
         return f"{where}: no space left. Make room and repeat the command."
+    if error.errno in MISTAKEN and error.filename is not None:
+        return f"{shown(where)}: {MISTAKEN[error.errno]}."
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{where}: {error.strerror}. Make it readable and writable for this user and repeat the command."
     return None
@@ -49,3 +63,18 @@ class StoppedError(UserError):
     def __init__(self, sentence: str, number: int):
         super().__init__(sentence)
         self.exit_code = 128 + number  # as shells report a signal
+
+
+def shown(path: Path | str) -> str:
+    """A name on one line of any terminal: what is no text, and what would break a line or a column, is escaped.
+
+    Such as "a\\tb" for a tab, "\\xff" for a byte that is not UTF-8, and two backslashes for one: no two are alike.
+    """
+    return "".join(_escaped(letter) for letter in str(path))
+
+
+def _escaped(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # os.fsdecode's, of a byte that is not UTF-8
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    special = letter == "\\" or unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
+    return letter.encode("unicode_escape").decode("ascii") if special else letter

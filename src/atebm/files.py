@@ -55,11 +55,16 @@ def atomic(path: Path) -> Iterator[Path]:
 def passing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; what is there when the block ends, however it ends, vanishes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")  # same suffix: writers such as numpy look at it
+    temporary = beside(path)
     try:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """The temporary name of a file until it is whole, with the same suffix: writers such as numpy look at it."""
+    return path.with_name(f".{os.getpid()}.{path.name}")
 
 
 def sweep(folder: Path, name: str) -> None:

@@ -23,7 +23,7 @@ def pick(device: str) -> torch.device:
         keep_memory()
     try:
         found = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise ConfigError(f"there is no device {device!r}; choose auto, cpu, cuda or mps.") from None
     if found.type not in ("cpu", "cuda", "mps"):
         raise ConfigError(f"device {device}: nothing is computed there; choose auto, cpu, cuda or mps.")
@@ -33,6 +33,8 @@ def pick(device: str) -> torch.device:
             f"device {device}: PyTorch finds no GPU here; --device cpu works everywhere, and --config device=cpu in a "
             "workflow."
         )
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device {device}: PyTorch finds {torch.cuda.device_count()} GPUs here, numbered from 0.")
     return found
 
 

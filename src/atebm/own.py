@@ -15,15 +15,16 @@ import yaml
 from PIL import Image
 
 from .config import Config
-from .data.folder import digest, found_in, image_files, pixels
-from .data.readers.bitmaps import opened
-from .errors import ConfigError, DataError
+from .data.drawn import draw
+from .data.folder import contents, digest, found_in
+from .data.pictures import Notes, opened, unreadable
+from .data.walk import walk
+from .errors import ConfigError, DataError, shown
 from .files import write_text
 from .layers import load, scales
 from .plan import Plan
 
 LEAST = 100  # images of one's own, and of a p_0 of one's own
-MOST_NAMED = 5  # files that cannot be read
 MOST_HELD_OUT = 200
 OURS = "# Written by `atebm own`"  # how such a scale file begins
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -49,46 +50,72 @@ class Folder:
         )
 
 
+# What breaks a line in YAML, or must not stand in it as it is, and what JSON leaves as it is.
+ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
 def quoted(text: str) -> str:
     """A YAML string on one line, whatever is in it."""
-    return json.dumps(text, ensure_ascii=False)
+    return ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
-def looked_at(folder: Path, root: Path) -> Folder:
+@dataclass(frozen=True)
+class Look:
+    """What a look at a folder has found, for the scale and to be said."""
+
+    found: Folder
+    contents: tuple[str, ...]  # sha256 of each image file, in the order that sets are drawn from
+    notes: tuple[str, ...]  # what was left out or changed
+
+
+def looked_at(folder: Path, root: Path) -> Look:
     """Read every image of a folder once.
 
-    Raises DataError where there is no folder, where it has fewer than LEAST images, and, naming them, where some cannot
-    be read.
+    Raises DataError where there is no folder, where its name is no text, where it has fewer than LEAST images, and,
+    naming them, where some cannot be read.
     """
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}: name one with at least {LEAST} image files.")
-    files, bad, sizes, channels = image_files(folder), [], Counter[str](), 1
+        raise DataError(f"there is no folder {shown(folder)}: name one with at least {LEAST} image files.")
+    here = folder.resolve()
+    path = str(here.relative_to(root.resolve()) if here.is_relative_to(root.resolve()) else here)
+    if not is_text(path):
+        raise DataError(f"{shown(path)}: the name is not UTF-8, which a scale file is: rename the folder.")
+    inside, bad, notes, sizes, channels = walk(folder), [], Notes(), Counter[str](), 1
+    notes.walks += inside.lines()
+    files = inside.files
     if len(files) < LEAST:
-        raise DataError(f"{folder} has {len(files)} image files: at least {LEAST} are wanted, and 500 do better.")
+        raise DataError(
+            f"{shown(folder)} has {len(files)} image files: at least {LEAST} are wanted, and 500 do better. "
+            f"{'; '.join(inside.lines())}."
+        )
     for file in files:
         try:
-            pixels(file, 3, 8)
+            picture, changes = opened(file)
         except DataError as error:
             bad.append(str(error))
             continue
-        with opened(file) as picture:
-            sizes[f"{picture.width}x{picture.height}"] += 1
-            if channels == 1 and not is_grey(picture):
-                channels = 3
+        for change in changes:
+            notes.add(change, file)
+        sizes[f"{picture.width}x{picture.height}"] += 1
+        if channels == 1 and not is_grey(picture):
+            channels = 3
     if bad:
-        more = f" And {len(bad) - MOST_NAMED} more." if len(bad) > MOST_NAMED else ""
-        raise DataError(f"{len(bad)} of {len(files)} images in {folder}: {' '.join(bad[:MOST_NAMED])}{more}")
-    found = found_in(folder)
-    inside = folder.resolve().is_relative_to(root.resolve())
-    path = folder.resolve().relative_to(root.resolve()) if inside else folder.resolve()
-    return Folder(str(path), found.files, found.bytes, digest(folder), channels, tuple(sizes.most_common()))
+        raise DataError(f"{shown(folder)}: {unreadable(bad, len(files))}")
+    now, each = found_in(folder), contents(folder)
+    found = Folder(path, now.files, now.bytes, digest(folder, each), channels, tuple(sizes.most_common()))
+    return Look(found, tuple(each.values()), tuple(notes.lines()))
+
+
+def is_text(name: str) -> bool:
+    """Whether a name of a file is UTF-8."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def is_grey(picture: Image.Image) -> bool:
-    """Whether all its pixels are grey; of one in colour by a reduced copy."""
-    if picture.mode in ("1", "L", "LA"):
+    """Whether all pixels of an "L" or "RGB" picture are grey; of the latter by a reduced copy."""
+    if picture.mode == "L":
         return True
-    small = picture.convert("RGB")
+    small = picture.copy()
     small.thumbnail((64, 64))
     red, green, blue = (band.tobytes() for band in small.split())
     return red == green == blue
@@ -106,6 +133,7 @@ class Own:
     size: int
     held_out: int
     config: Config
+    warnings: tuple[str, ...]  # what is odd about the images, and what of them was left out or changed
 
 
 def write_scale(
@@ -115,17 +143,53 @@ def write_scale(
 
     About a tenth of the images is held out: no training sees it. p_0 are crops of embedded photographs, or the images
     of a folder of one's own. Images are grey where all in both folders are, else in colour. Raises ConfigError for a
-    name that cannot be one or is taken, and DataError as `looked_at`.
+    name that cannot be one or is taken, and DataError as `looked_at`, and where p_0 has the same images as p_data.
     """
     check_name(name, root, replace)
-    if size not in SIZES:
+    if size not in SIZES or not isinstance(size, int):
         raise ConfigError(f"--size {size}: images can have {', '.join(map(str, SIZES))} pixels a side.")
-    images, others = looked_at(folder, root), looked_at(p_0, root) if p_0 else None
-    channels = max(images.channels, others.channels if others else 1)
+    own, other = looked_at(folder, root), None if p_0 is None else looked_at(p_0, root)
+    images, others = own.found, None if other is None else other.found
     held_out = min(MOST_HELD_OUT, images.files // 10)
+    odd = copies(own, images.files - held_out) + (shared(own, other) if other else [])
+    channels = max(images.channels, others.channels if others else 1)
     write_text(root / scale_path(name), scale_text(name, images, others, channels, size, held_out))
     config, _ = load(root, [f"scale={name}"])
-    return Own(name, scale_path(name), images, others, channels, size, held_out, config)
+    notes = (*odd, *own.notes, *(other.notes if other else ()))
+    return Own(name, scale_path(name), images, others, channels, size, held_out, config, notes)
+
+
+def copies(own: Look, trained: int) -> list[str]:
+    """What is said of files with the same content: how many images there are, and whether training sees held-out ones.
+
+    `trained` is how many of them, first in the order of the sets, are trained on.
+    """
+    different = len(set(own.contents))
+    if different == len(own.contents):
+        return []
+    order = draw(len(own.contents), len(own.contents), 0)  # as in the scale, whose sets have seed 0
+    seen = {own.contents[number] for number in order[:trained]}
+    leaked = sum(own.contents[number] in seen for number in order[trained:])
+    said = [
+        f"{own.found.path} has {different} different images in {own.found.files} files: the others are copies, byte by "
+        "byte. Remove them, since some count more often than others."
+    ]
+    if leaked:
+        said.append(f"{leaked} of {len(order) - trained} held-out images are copies of some that are trained on.")
+    return said
+
+
+def shared(own: Look, other: Look) -> list[str]:
+    """What is said of images that are in p_data and in p_0. Raises DataError where all are in both."""
+    both = set(own.contents) & set(other.contents)
+    if both == set(own.contents) == set(other.contents):
+        raise DataError(
+            f"--p0 {shown(other.found.path)} has the same images as {shown(own.found.path)}: p_0 must be other images "
+            "than those to learn. Leave --p0 out, or name a folder of images of anything else."
+        )
+    if not both:
+        return []
+    return [f"{len(both)} images are in p_0, too: no energy is low and high for one image. Take them out of p_0."]
 
 
 def scale_path(name: str) -> str:
@@ -169,6 +233,7 @@ def said(own: Own) -> dict[str, Any]:
         "held_out": own.held_out,
         "run": f"atebm warm snakemake --cores all --config scale={own.name}",
         "picture": Plan(own.config).overviews[0].files[0],
+        "warnings": list(own.warnings),
         "score": f"atebm score --run {own.name} -C scale={own.name} IMAGES...",
     }
 
@@ -180,7 +245,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             sizes = ", ".join(f"{count} of {size}" for size, count in images["sizes"][:3])
             more = f", and {len(images['sizes']) - 3} other sizes" if len(images["sizes"]) > 3 else ""
             kind = "grey" if images["channels"] == 1 else "in colour"
-            yield f"{role}: {images['path']}, {images['files']} images {kind}: {sizes}{more}"
+            yield f"{role}: {shown(images['path'])}, {images['files']} images {kind}: {sizes}{more}"
             oblong = [size for size, _ in images["sizes"] if len(set(size.split("x"))) > 1]
             if oblong:
                 yield f"Those that are no squares, such as {oblong[0]}, are stretched; crop them before if you mind."

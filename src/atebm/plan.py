@@ -189,12 +189,16 @@ class Plan:
 
     def toy(self, activation: str, seeds: int | None = None) -> Step:
         settings = self.config.toy.model_dump(exclude={"activations"})
-        settings |= {"activation": activation, "seed": self.config.seed, "seeds": seeds or self.config.toy.seeds}
+        settings |= {
+            "activation": activation,
+            "seed": self.config.seed,
+            "seeds": self.config.toy.seeds if seeds is None else seeds,
+        }
         return Step("toy", activation, settings, section=("toy",))
 
     def minimax(self, seeds: int | None = None) -> Step:
         settings = {**self.config.minimax.model_dump(), "seed": self.config.seed}
-        settings["seeds"] = seeds or self.config.minimax.seeds
+        settings["seeds"] = self.config.minimax.seeds if seeds is None else seeds
         return Step("minimax", self.config.minimax.activation, settings, section=("minimax",))
 
     def train(self, run: str, seed: int) -> Step:

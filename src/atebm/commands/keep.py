@@ -76,7 +76,9 @@ def import_weights(
 ) -> None:
     """Turn a checkpoint of the authors into weights of our network; nothing in the file is executed."""
     from ..energy.released import import_weights
+    from ..outputs import check_folder
 
+    check_folder(out)
     import_weights(file, task, out, Path())
 
 

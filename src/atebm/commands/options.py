@@ -1,6 +1,7 @@
 """What verbs share: their groups, examples, options, and the completion of names."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -97,6 +98,13 @@ def present_plan(overrides: list[str] | None) -> "Plan":
     return Plan(load(Path(), overrides or [])[0], overrides or [])
 
 
+def above_zero(value: float | None) -> float | None:
+    """Callback of options whose numbers are finite and above 0: bounds of options hold for neither 0 nor NaN."""
+    if value is not None and not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{value} is not above 0 and finite")
+    return value
+
+
 def pick(device: str) -> "torch.device":
     """`hardware.pick`, which imports torch."""
     from ..hardware import pick
@@ -111,3 +119,10 @@ def show(found: Any, lines: Callable[[Any], Iterable[str] | Iterator[str]], as_j
         return
     for line in lines(found):
         print(line)
+
+
+def note(said: Iterable[str], kind: str = "note") -> None:
+    """Say something beside what a command prints: on standard error, so that the rest stays a table or JSON."""
+    sys.stdout.flush()
+    for line in said:
+        print(f"{kind}: {line}", file=sys.stderr)

@@ -3,28 +3,108 @@
 Every rule calls one, a person can too: atebm train work/specs/train/cifar10-1a2b3c4d.json
 """
 
+import json
+import os
+import re
+import zipfile
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..bounds import MOST_PROCESSES
+from ..errors import ConfigError, shown
 from ..files import assure_writable
 from ..job import Job
+from ..outputs import check_file
 from .options import OTHERS, STEPS, Device, pick, present_plan, verb
 
 app = typer.Typer()
 step = partial(verb, app, STEPS)
 
-Spec = Annotated[Path, typer.Argument(help="a step's spec, work/specs/<kind>/<id>.json", exists=True, dir_okay=False)]
+
+def parsed(path: Path) -> Any:
+    """The JSON in a file; None where it is something else."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def spec_of_kind(context: typer.Context, path: Path) -> Path:
+    """Callback: a spec of the kind of step that the verb computes."""
+    kinds = GATHERED if context.info_name == "gather" else (context.info_name,)
+    found = parsed(path)
+    sound = isinstance(found, dict) and found.keys() >= {"kind", "name", "settings", "parents"}
+    if not (sound and found["kind"] in kinds and path.absolute().match(f"specs/{found['kind']}/*.json")):
+        raise typer.BadParameter(
+            f"{shown(path)} is no spec of this kind, work/specs/{' or '.join(map(str, kinds))}/<id>.json; the workflow "
+            "writes them: snakemake -n."
+        )
+    return path if len(path.parents) >= 3 else path.absolute()
+
+
+def request_of(path: Path) -> Path:
+    """Callback: what a rendering is asked to show."""
+    found = parsed(path)
+    if not (isinstance(found, dict) and isinstance(found.get("plan"), dict)):
+        raise typer.BadParameter(
+            f"{shown(path)} is no request, work/specs/artifact/<id>.json: snakemake -n writes them."
+        )
+    return path
+
+
+def notebook_of(path: Path) -> Path:
+    """Callback: a notebook."""
+    found = parsed(path)
+    if not (isinstance(found, dict) and isinstance(found.get("cells"), list)):
+        raise typer.BadParameter(f"{shown(path)} is no notebook.")
+    return path
+
+
+def shard_of(name: str) -> str:
+    """Callback: "i-of-k", i from 0 to k - 1."""
+    found = re.fullmatch(r"(\d{1,6})-of-(\d{1,6})", name, re.ASCII)
+    if not (found and int(found[1]) < int(found[2])):
+        raise typer.BadParameter(f"{name!r} is no shard: such as 0-of-4, the first of four.")
+    return name
+
+
+def shards_of(paths: list[Path]) -> list[Path]:
+    """Callback: archives that `sample` and `attack` wrote."""
+    for path in paths:
+        if not zipfile.is_zipfile(path):
+            raise typer.BadParameter(f"{shown(path)} is no shard, an .npz that `atebm sample` or `atebm attack` wrote.")
+    return paths
+
+
+GATHERED = ("sample", "attack")  # kinds that come in shards
+
+Spec = Annotated[
+    Path,
+    typer.Argument(
+        help="a step's spec, work/specs/<kind>/<id>.json", exists=True, dir_okay=False, callback=spec_of_kind
+    ),
+]
+Shard = Annotated[str, typer.Argument(help='which part, such as "0-of-4"', callback=shard_of)]
+Request = Annotated[
+    Path,
+    typer.Argument(
+        help="what to show, work/specs/artifact/<id>.json", exists=True, dir_okay=False, callback=request_of
+    ),
+]
 
 
 @step("atebm data work/specs/data/fashion-1a2b3c4d.json --workers 4")
 def data(
     spec: Spec,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="processes that decode images; all cores by default", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, max=MOST_PROCESSES, help="processes that decode images; all cores by default", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Prepare an image set as uint8 arrays, going on where a killed command stopped."""
@@ -32,7 +112,7 @@ def data(
     from ..data.prepare import write_set
 
     with Job(spec).lock():
-        write_set(Job(spec), workers=workers or cores())
+        write_set(Job(spec), workers=cores() if workers is None else workers)
 
 
 @step("atebm index work/specs/index/imagenet-1a2b3c4d.json")
@@ -109,13 +189,14 @@ def train(
 @step("atebm sample work/specs/sample/cifar10.best-1a2b3c4d.json 0-of-1 shard.npz")
 def sample(
     spec: Spec,
-    shard: Annotated[str, typer.Argument(help='which part, such as "0-of-4"')],
+    shard: Shard,
     out: Annotated[Path, typer.Argument(help="the .npz to write")],
     device: Device = "auto",
 ) -> None:
     """Sample one shard by PGD from source images."""
     from ..sampling.generate import sample_shard
 
+    check_file(out)
     with Job(spec).lock(f"{shard}."):
         sample_shard(Job(spec), shard, out, pick(device))
 
@@ -123,19 +204,25 @@ def sample(
 @step("atebm attack work/specs/attack/cifar10_ood-1a2b3c4d.json 0-of-1 shard.npz")
 def attack(
     spec: Spec,
-    shard: Annotated[str, typer.Argument(help='which part, such as "0-of-4"')],
+    shard: Shard,
     out: Annotated[Path, typer.Argument(help="the .npz to write")],
     device: Device = "auto",
 ) -> None:
     """Score one shard of images in and out of distribution, clean and under attack."""
     from ..metrics.worst_case import attack_shard
 
+    check_file(out)
     with Job(spec).lock(f"{shard}."):
         attack_shard(Job(spec), shard, out, pick(device))
 
 
 @step("atebm gather work/specs/sample/cifar10.best-1a2b3c4d.json shard.npz")
-def gather(spec: Spec, shards: Annotated[list[Path], typer.Argument(help="the shards, in order")]) -> None:
+def gather(
+    spec: Spec,
+    shards: Annotated[
+        list[Path], typer.Argument(help="the shards, in order", exists=True, dir_okay=False, callback=shards_of)
+    ],
+) -> None:
     """Join the shards of a sample or attack step."""
     from ..metrics.scores import gather_scores
     from ..sampling.gather import gather
@@ -227,8 +314,10 @@ def overview(spec: Spec) -> None:
 
 @step("atebm render work/specs/artifact/fig1.json notebooks/fig1.ipynb fig1.ipynb results/fig1.png")
 def render(
-    request: Annotated[Path, typer.Argument(help="what to show, work/specs/artifact/<id>.json", exists=True)],
-    notebook: Annotated[Path, typer.Argument(help="notebooks/<id>.ipynb", exists=True)],
+    request: Request,
+    notebook: Annotated[
+        Path, typer.Argument(help="notebooks/<id>.ipynb", exists=True, dir_okay=False, callback=notebook_of)
+    ],
     executed: Annotated[Path, typer.Argument(help="where the notebook goes as papermill leaves it")],
     out: Annotated[Path, typer.Argument(help="results/<id>.csv or .png")],
 ) -> None:
@@ -245,13 +334,15 @@ def kernel(arguments: Annotated[list[str], typer.Argument(help="as for ipykernel
     """Execute a notebook's cells for `render`."""
     from ..report.render import serve_cells
 
+    if "JPY_PARENT_PID" not in os.environ:
+        raise ConfigError("`atebm kernel` is what `atebm render` starts; by hand it does nothing.")
     serve_cells(arguments)
 
 
 @step("atebm manifest results work/specs/artifact/manifest.json")
 def manifest(
     results: Annotated[Path, typer.Argument(help="the folder results/")],
-    request: Annotated[Path, typer.Argument(help="work/specs/artifact/manifest.json", exists=True)],
+    request: Request,
 ) -> None:
     """Write what the results were made with and from, and the numbers and curves that DVC compares."""
     from ..report.manifest import write_manifest
@@ -264,7 +355,7 @@ def manifest(
 @step("atebm site results work/specs/artifact/site.json")
 def site(
     results: Annotated[Path, typer.Argument(help="the folder results/")],
-    request: Annotated[Path, typer.Argument(help="work/specs/artifact/site.json", exists=True)],
+    request: Request,
 ) -> None:
     """Write results/index.html, the page that shows all results, and its pictures."""
     from ..site.page import write_site

@@ -1,13 +1,30 @@
 """Trained runs as tools on images of one's own, and runs that are trained on these."""
 
+import itertools
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..errors import ConfigError
-from .options import OWN, USE, Device, Json, Overrides, RunName, pick, present_plan, run_names, show, verb
+from ..bounds import MOST_BLENDS, MOST_LENGTH, MOST_STEPS
+from ..errors import ConfigError, shown
+from .options import (
+    OWN,
+    USE,
+    Device,
+    Json,
+    Overrides,
+    RunName,
+    above_zero,
+    note,
+    pick,
+    present_plan,
+    run_names,
+    show,
+    verb,
+)
 
 app = typer.Typer()
 use = partial(verb, app, USE)
@@ -23,11 +40,25 @@ def score(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Print the energy of images, and the share of in-distribution images that have a higher one."""
-    from ..scoring import lines, scored
+    """Print the energy of images, and the share of in-distribution images that have a higher one.
 
-    found = scored(present_plan(config), run, images, Path(), pick(device))
-    show([image.facts for image in found] if as_json else found, lines, as_json)
+    Exit code 1: some of them cannot be read.
+    """
+    from ..data.pictures import Notes
+    from ..scoring import Scored, lines, scored
+
+    notes, errors = Notes(), []
+
+    def told() -> Iterator[Scored]:
+        for image in scored(present_plan(config), run, images, Path(), pick(device), notes):
+            if image.error:
+                errors.append(image.error)
+            yield image
+
+    show([image.facts for image in told()] if as_json else told(), lines, as_json)
+    note(notes.lines())
+    note(errors, "error")
+    raise typer.Exit(bool(errors))
 
 
 @verb(app, OWN, "atebm own photographs/ --name cats")
@@ -49,7 +80,9 @@ def own(
     """Look at a folder of images, and write a scale of the workflow that trains on them."""
     from ..own import lines, said, write_scale
 
-    show(said(write_scale(folder, name, Path(), p_0, size, replace)), lines, as_json)
+    made = write_scale(folder, name, Path(), p_0, size, replace)
+    show(said(made), lines, as_json)
+    note(made.warnings, "warning")
 
 
 # --- PGD on one's own images ------------------------------------------------------------------------------------------
@@ -64,8 +97,16 @@ app.add_typer(
 )
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="the folder for what is made; nothing in it is overwritten")]
-Steps = Annotated[int | None, typer.Option(min=1, help="PGD steps; by default the run's own", show_default=False)]
-StepSize = Annotated[float | None, typer.Option(help="L2, in [0, 1] pixel units; likewise", show_default=False)]
+Steps = Annotated[
+    int | None,
+    typer.Option(min=1, max=MOST_STEPS, help="PGD steps; by default the run's own", show_default=False),
+]
+StepSize = Annotated[
+    float | None,
+    typer.Option(
+        max=MOST_LENGTH, callback=above_zero, help="L2, in [0, 1] pixel units, above 0; likewise", show_default=False
+    ),
+]
 
 
 def example(verb: str, more: str = "") -> str:
@@ -105,7 +146,12 @@ def apply_inpaint(
     out: Out,
     mask: Annotated[
         Path | None,
-        typer.Option(help="an image, white where to paint; by default the middle", exists=True, show_default=False),
+        typer.Option(
+            help="an image, white where to paint; by default the middle",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
     ] = None,
     steps: Steps = None,
     step_size: StepSize = None,
@@ -125,7 +171,7 @@ def apply_interpolate(
     inputs: Images,
     run: RunName,
     out: Out,
-    count: Annotated[int, typer.Option(min=2, help="images of each pair, both ends included")] = 9,
+    count: Annotated[int, typer.Option(min=2, max=MOST_BLENDS, help="images of each pair, both ends included")] = 9,
     steps: Steps = None,
     step_size: StepSize = None,
     device: Device = "auto",
@@ -159,27 +205,41 @@ def applied_to(
     out: Path,
     device: str,
     config: list[str] | None,
+    *,
+    steps: int | None,
+    step_size: float | None,
+    way: str = "sampling",
     every_step: bool = False,
     **options: Any,
 ) -> None:
-    """What the commands above share: read, climb, write, and say what was done."""
-    from ..applying import applied, names, refuse, resized, write
+    """What the commands above share: check what can be known before the work, climb, write, and say what was done."""
+    from ..applying import applied, usual
+    from ..data.pictures import Notes
+    from ..outputs import labels, refuse, write
     from ..scoring import found
 
-    files, plan = found(inputs), present_plan(config)
-    count = options.get("start", {}).get("count")
-    if count and len(files) % 2:
-        raise ConfigError(f"{len(files)} images are no pairs: name as many again as are to be blended.")
-    made = names(files)
-    if count:
-        pairs = [f"{a}_to_{b}" for a, b in zip(made[::2], made[1::2], strict=True)]
-        made = [f"{pair}_{number:02}" for pair in pairs for number in range(count)]
-    refuse(out / f"{name}.{'gif' if every_step else 'png'}" for name in made)  # before the work, not after it
-    frames, done = applied(plan, runs, files, Path(), pick(device), every_step=every_step, **options)
-    for line in resized(files, frames.shape[2]):
-        print(line)
-    images = dict(zip(made, frames if every_step else frames[:, -1], strict=True))
-    if every_step:
-        images |= {f"{name}_{step:03}": image for name in made for step, image in enumerate(images[name])}
-    write(images, out)
-    print(f"{out}: {len(frames)} after {done} steps")
+    notes, plan, where = Notes(), present_plan(config), pick(device)
+    files, usually = found(inputs, notes), [usual(plan, run, way, Path()) for run in runs]
+    steps = usually[0][0] if steps is None else steps
+    step_size = usually[0][1] if step_size is None else step_size
+    made = labels(files)
+    if count := options.get("start", {}).get("count"):
+        made = pairs(made, count)
+    ends = [out / f"{name}.{'gif' if every_step else 'png'}" for name in made]
+    between = [[out / f"{name}_{step:03}.png" for step in range(steps + 1)] if every_step else [] for name in made]
+    refuse([*ends, *itertools.chain(*between)], out)
+    frames = applied(plan, runs, files, Path(), where, steps, step_size, every_step=every_step, notes=notes, **options)
+    images = dict(zip(ends, frames if every_step else frames[:, -1], strict=True))
+    for paths, way_there in zip(between, frames, strict=True):
+        images |= dict(zip(paths, way_there, strict=False))
+    written = write(images)
+    note(notes.lines())
+    print(f"{shown(out)}: {written} {'files' if every_step else 'images'} written, after {steps} steps")
+
+
+def pairs(made: list[str], count: int) -> list[str]:
+    """The names of what is made between the first and the second, the third and the fourth, and so on."""
+    if len(made) % 2:
+        raise ConfigError(f"{len(made)} images are no pairs: name as many again as are to be blended.")
+    both = [f"{a}_to_{b}" for a, b in zip(made[::2], made[1::2], strict=True)]
+    return [f"{pair}_{number:02}" for pair in both for number in range(count)]

@@ -94,7 +94,7 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
     climbed = sum_of_K(run["schedule"], soonest, total) + (attack["steps"] * total if attack else 0)
     gpus = plan.config.gpus_per_run
     captured = not run["langevin"] and gpus == 1
-    way = Way(trained(plan.config, step), batch // gpus or 1, run["precision"], captured)
+    way = Way(trained(plan.config, step), max(1, batch // gpus), run["precision"], captured)
     found = Passes({(way, BY_IMAGE): batch * climbed, (way, BY_WEIGHTS): batch * total})
     found[way, WITH_R1 if run["r1"] else BY_WEIGHTS] += batch * total
     if run["monitor"]:
@@ -192,7 +192,8 @@ def of_features(plan: Plan, step: Step) -> Passes:
 def images_of(config: Config, step: Step) -> int:
     """Images of a `data` or `sample` step, or that a `features` step sees."""
     if step.kind == "features":
-        return step.settings["n"] or images_of(config, step.parents["images"])
+        n = step.settings["n"]
+        return images_of(config, step.parents["images"]) if n is None else n
     return step.settings["n"] if step.kind == "sample" else config.sets[step.name].images
 
 

@@ -1,4 +1,4 @@
-"""Image files of one's own, in a folder: as a set to train on, and one by one to be scored. No torch."""
+"""Image files of one's own, in a folder: as a set to train on. No torch."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageOps
 
 from ..errors import DataError
 from ..files import sha256
 from .archives import Content
 from .drawn import draw
-from .readers.bitmaps import SUFFIXES, in_mode, opened
-from .readers.transforms import squash
+from .pictures import pixels
+from .walk import walk
 
 if TYPE_CHECKING:
     from ..config import Config
-
-EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa")  # modes of Pillow
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,7 @@ class Found:
 
 def image_files(folder: Path) -> list[Path]:
     """Image files in a folder and below, by their suffixes, sorted; hidden ones are none."""
-    files = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+    return walk(folder).files
 
 
 def found_in(folder: Path) -> Found:
@@ -43,29 +39,16 @@ def found_in(folder: Path) -> Found:
     return Found(len(files), sum(file.stat().st_size for file in files))
 
 
-def digest(folder: Path) -> str:
-    """sha256 of the names and contents of all image files in a folder."""
-    lines = (f"{sha256(file)} {file.relative_to(folder).as_posix()}\n" for file in image_files(folder))
+def contents(folder: Path) -> dict[Path, str]:
+    """The sha256 of each image file in a folder, in their order."""
+    return {file: sha256(file) for file in image_files(folder)}
+
+
+def digest(folder: Path, known: dict[Path, str] | None = None) -> str:
+    """sha256 of the names and contents of all image files in a folder; `known` are its `contents`, if they are."""
+    files = contents(folder) if known is None else known
+    lines = (f"{content} {file.relative_to(folder).as_posix()}\n" for file, content in files.items())
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def pixels(path: Path, channels: int, size: int) -> NDArray[np.uint8]:
-    """An image file as (size, size, C), grey or RGB, upright, stretched to a square, bilinear; transparency is dropped.
-
-    Raises DataError for what cannot be read, and for images of more than 8 bits a channel or too many pixels.
-    """
-    try:
-        with opened(path) as picture:
-            if picture.mode not in EIGHT_BITS:
-                raise ValueError(f"mode {picture.mode} has more than 8 bits a channel: save it with 8")
-            ImageOps.exif_transpose(picture, in_place=True)  # as below: each copy of a large one takes 0.3 GB
-            upright = in_mode(picture, "L" if channels == 1 else "RGB")
-            return squash(upright, size).reshape(size, size, channels)
-    except MemoryError:
-        raise
-    except Exception as error:  # decoders of damaged bytes raise nearly anything
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path} is no image that can be read ({why}): leave it out.") from error
 
 
 def of_folder(settings: dict[str, Any]) -> Content:
