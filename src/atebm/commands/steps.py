@@ -28,7 +28,7 @@ step = partial(verb, app, STEPS)
 def parsed(path: Path) -> Any:
     """The JSON in a file; None where it is something else."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except (ValueError, RecursionError):
         return None
 

@@ -8,6 +8,7 @@ The rule is for images of users alone. Those of the paper's archives are decoded
 stay as it is: the bytes of prepared sets, and the digests of all that is computed from them, depend on it.
 """
 
+import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -64,6 +65,8 @@ def opened(path: Path, channels: int | None = None) -> Opened:
     Raises DataError for what cannot be read, and for images of more than 8 bits a channel.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError("it is no file")  # and opening a pipe would wait for ever
         with bitmaps.opened(path) as picture:
             if picture.mode not in EIGHT_BITS:
                 raise ValueError(f"mode {picture.mode} has more than 8 bits a channel: save it with 8")
