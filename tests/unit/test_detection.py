@@ -378,9 +378,10 @@ def test_what_cannot_be_scored_is_one_sentence(detector, tmp_path):
     root, plan = detector
     (tmp_path / "broken.png").write_bytes(b"no picture")
     (tmp_path / "empty").mkdir()
-    for path, sentence in ((tmp_path / "broken.png", "broken.png is no image"), (tmp_path / "empty", "holds no image")):
-        with pytest.raises(DataError, match=sentence):
-            list(scored(plan, "cifar10_ood", [path], root, CPU))
+    (broken,) = scored(plan, "cifar10_ood", [tmp_path / "broken.png"], root, CPU)
+    assert broken.energy is None and "broken.png is no image" in str(broken.error)
+    with pytest.raises(DataError, match="holds no image"):
+        list(scored(plan, "cifar10_ood", [tmp_path / "empty"], root, CPU))
     with pytest.raises(ConfigError, match="there is no run 'cifar10_odd'"):
         list(scored(plan, "cifar10_odd", [tmp_path], root, CPU))
     with pytest.raises(

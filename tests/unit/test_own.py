@@ -1,6 +1,8 @@
 """Images of one's own: what is said of a folder, the scale that is written for it, and the set that is made of it."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,55 @@ def test_sizes_that_the_network_does_not_take(root, photos):
         write_scale(photos, "odd", root, size=20)
 
 
+@pytest.mark.parametrize("how", ["the same folder", "copies under other names", "a link"])
+def test_p_0_that_is_p_data_is_refused(root, photos, tmp_path, how):
+    p_0 = tmp_path / "p_0"
+    if how == "a link":
+        p_0.symlink_to(photos)
+    elif how == "copies under other names":
+        p_0.mkdir()
+        for number, path in enumerate(photos.rglob("*.png")):
+            shutil.copy(path, p_0 / f"other_{number}.png")
+    else:
+        p_0 = photos
+    with pytest.raises(DataError, match="has the same images as"):
+        write_scale(photos, "equal", root, p_0=p_0)
+    assert not (root / "workflow/scales/equal.yaml").exists()
+
+
+def test_copies_and_shared_images_are_said(root, photos, tmp_path):
+    few = pictures(tmp_path / "few", 5)
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for number in range(110):
+        shutil.copy(sorted(few.rglob("*.png"))[number % 5], copied / f"{number:03}.png")
+    said = "\n".join(write_scale(copied, "copied", root).warnings)
+    assert "has 5 different images in 110 files" in said and "11 of 11 held-out images are copies" in said
+    others = pictures(tmp_path / "others", 130)
+    shutil.copy(photos / "001.png", others / "mine.png")
+    assert "1 images are in p_0, too" in "\n".join(write_scale(photos, "overlap", root, p_0=others).warnings)
+    assert [line for line in write_scale(photos, "clean", root).warnings if "taken" not in line] == []
+
+
+def test_what_was_left_out_of_a_folder_is_said_and_in_the_json(root, tmp_path):
+    folder = pictures(tmp_path / "photos")
+    (folder / "x.heic").write_text("picture of a phone")
+    (folder / "linked").symlink_to(tmp_path)
+    transparent = np.zeros((9, 9, 4), np.uint8)
+    transparent[..., 0] = 255  # red, below full transparency
+    Image.fromarray(transparent).save(folder / "hidden.png")
+    made = write_scale(folder, "left_out", root)
+    text = "\n".join(said(made)["warnings"])
+    assert "1 .heic" in text and "1 linked folders" in text and "1 image with transparent parts" in text
+    assert made.channels == 1, "the red is seen by nobody"
+
+
+def test_a_folder_whose_name_is_no_text_is_a_sentence(root, tmp_path):
+    folder = pictures(tmp_path / os.fsdecode(b"caf\xe9"))
+    with pytest.raises(DataError, match=r"caf\\xe9: the name is not UTF-8"):
+        write_scale(folder, "no_text", root)
+
+
 # --- what is written --------------------------------------------------------------------------------------------
 
 
@@ -159,7 +210,7 @@ def test_other_images_have_other_digests(root, photos, tmp_path):
 
 
 def test_odd_names_of_folders_are_kept(root, tmp_path):
-    folder = pictures(tmp_path / 'my "photos": {#1}\n\\ ü \N{CAT FACE}')
+    folder = pictures(tmp_path / 'my "photos": {#1}\n\\ ü \N{CAT FACE} \u2028\x85')
     write_scale(folder, "odd_folder", root)
     assert sets(root, "odd_folder")["odd_folder"]["folder"] == str(folder)
 
