@@ -16,7 +16,10 @@ def mapping(file: str, text: str, error: type[UserError] = ConfigError, loader_o
     Raises `error` for what is no YAML, with its line; for an entry that has a key twice, with both lines; and where
     there are no keys and values at all, as in an empty file.
     """
-    loader = loader_of(text)
+    try:
+        loader = loader_of(text)
+    except yaml.YAMLError as mistake:  # letters that no YAML has
+        raise error(f"{file}{line_of(mistake)}: not YAML: {reason(mistake)}.") from None
     try:
         node = loader.get_single_node()
         refuse_twins(loader, node, file, error, set(), set())

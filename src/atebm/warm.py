@@ -22,11 +22,9 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from io import TextIOWrapper
+from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
-from typing import IO, Any
-
-from .follow import following
+from typing import IO, Any, TextIO
 
 COMMAND = "atebm.cli"  # whose jobs are served
 SERVER = "ATEBM_WARM"  # the server's socket, a colon, and the Python environment that it is of
@@ -98,6 +96,8 @@ def for_sockets() -> str:
 
 def warm(command: list[str]) -> int:
     """Run `command` with a server, show the progress of its long jobs, and return its exit status."""
+    from .follow import following  # the server does without
+
     with serving() as environment, following(Path("logs")):
         process = subprocess.Popen(command, env=os.environ | environment)
         for number in PASSED_ON:
@@ -220,11 +220,18 @@ def become(caller: dict[str, Any], module: str) -> None:
     os.umask(caller["umask"])
     sys.argv[1:], sys.path[:] = caller["arguments"], caller["path"]
     importlib.invalidate_caches()
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=os.isatty(1), write_through=caller["unbuffered"])
+    sys.stdout, sys.stderr = opened_anew(sys.stdout, 1, caller["unbuffered"]), opened_anew(sys.stderr, 2, True)
     for ours in [name for name in sys.modules if name.partition(".")[0] == "atebm"]:
         del sys.modules[ours]
     importlib.import_module(module).main()
+
+
+def opened_anew(stream: TextIO, descriptor: int, unbuffered: bool) -> TextIOWrapper:
+    """Return a stream like this one, which knows what its descriptor leads to now: a terminal, a file or a pipe."""
+    raw = FileIO(descriptor, "w", closefd=False)
+    new = TextIOWrapper(BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=raw.isatty())
+    new.reconfigure(write_through=unbuffered)
+    return new
 
 
 def end(statuses: list[int]) -> None:

@@ -618,7 +618,7 @@ def test_names_in_yaml_that_stand_for_others_are_refused():
     text = "a: &a [1, 1]\n" + "\n".join(
         f"b{n}: &b{n} [*{a}, *{a}]" for n, a in enumerate(["a", *(f"b{n}" for n in range(30))])
     )
-    with pytest.raises(DataError, match=r"data/sources.yaml: \*a stands for something else"), bounded():
+    with pytest.raises(DataError, match=r"data/sources.yaml: not YAML: \*a stands for something else"), bounded():
         records(text)
 
 

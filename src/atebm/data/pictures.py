@@ -88,11 +88,13 @@ def over_white(picture: Image.Image) -> tuple[Image.Image, bool]:
     """Return a picture without transparency, and whether it had any; one that is opaque stays as it is."""
     if not picture.has_transparency_data:
         return picture, False
-    straight = picture.convert(STRAIGHT.get(picture.mode, picture.mode)).convert("RGBA")
+    straight = bitmaps.in_mode(bitmaps.in_mode(picture, STRAIGHT.get(picture.mode, picture.mode)), "RGBA")
     low, _ = straight.getchannel("A").getextrema()
     if low == 255:
         return picture, False
-    return Image.alpha_composite(Image.new("RGBA", straight.size, "white"), straight), True
+    white = Image.new("RGB", straight.size, "white")
+    white.paste(straight, mask=straight)  # Image.alpha_composite would make a third image of that size
+    return white, True
 
 
 def turned(picture: Image.Image) -> bool:
