@@ -96,10 +96,10 @@ def unwritable(root: Path) -> list[str]:
 def snakemake_cache() -> Path | None:
     """Return the folder of Snakemake's cache; None without Snakemake."""
     try:
-        from snakemake.common import get_appdirs
-    except (ImportError, OSError):  # its plugins call other programs when they are loaded
+        from platformdirs import user_cache_dir  # which comes with Snakemake, and is what it asks
+    except ImportError:
         return None
-    return Path(get_appdirs().user_cache_dir)
+    return Path(user_cache_dir("snakemake", "snakemake"))
 
 
 def can_be_written(folder: Path) -> bool:

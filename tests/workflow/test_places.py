@@ -82,7 +82,7 @@ def test_workers_hand_over_their_batches_under_a_long_temporary_folder(tmp_path,
     script = tmp_path / "loader.py"
     script.write_text(
         "import torch\nfrom torch.utils.data import DataLoader\nfrom atebm.data.stream import begin_worker\n"
-        "loader = DataLoader(torch.arange(4.0), num_workers=1, worker_init_fn=begin_worker)\n"
+        "loader = DataLoader(torch.arange(4.0), num_workers=1, worker_init_fn=begin_worker, timeout=20)\n"
         "print(sum(float(batch) for batch in loader))\n"
     )
     loaded = run(tmp_path, sys.executable, str(script), TMPDIR=long_temporary, PYTHONPATH=f"{REPOSITORY}/src")
@@ -133,13 +133,9 @@ def test_a_dry_run_in_a_read_only_checkout_is_one_sentence(read_only):
 def test_doctor_says_what_cannot_be_written(read_only, monkeypatch, tmp_path):
     assert unwritable(REPOSITORY) == []
     assert any("where the workflow keeps what it computes" in said for said in unwritable(read_only))
-    from snakemake import common
-
-    monkeypatch.setattr(common, "APPDIRS", None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(read_only / "cache"))
     (said,) = unwritable(REPOSITORY)
     assert str(read_only / "cache/snakemake") in said and "set XDG_CACHE_HOME to a folder" in said
-    monkeypatch.setattr(common, "APPDIRS", None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # as it says
     assert unwritable(REPOSITORY) == [] and not (tmp_path / "cache").exists(), "it looks, and makes nothing"
 
