@@ -82,10 +82,11 @@ def test_workers_hand_over_their_batches_under_a_long_temporary_folder(tmp_path,
     script = tmp_path / "loader.py"
     script.write_text(
         "import torch\nfrom torch.utils.data import DataLoader\nfrom atebm.data.stream import begin_worker\n"
-        "loader = DataLoader(torch.arange(4.0), num_workers=1, worker_init_fn=begin_worker, timeout=20)\n"
+        "loader = DataLoader(torch.arange(4.0), num_workers=1, worker_init_fn=begin_worker)\n"
         "print(sum(float(batch) for batch in loader))\n"
     )
-    loaded = run(tmp_path, sys.executable, str(script), TMPDIR=long_temporary, PYTHONPATH=f"{REPOSITORY}/src")
+    command = ["timeout", "--signal", "KILL", "60", sys.executable, str(script)]  # without its socket a worker hangs
+    loaded = run(tmp_path, *command, TMPDIR=long_temporary, PYTHONPATH=f"{REPOSITORY}/src")
     assert (loaded.returncode, loaded.stdout) == (0, "6.0\n"), loaded.stderr
 
 
