@@ -103,7 +103,8 @@ def typed(spec: dict[str, Any]) -> str:
             return f"[{', '.join(map(typed, spec['prefixItems']))}]"
         return f"list of {typed(spec['items'])}"
     if spec["type"] == "object":
-        return f"by name: {typed(spec['additionalProperties'])}"
+        (value,) = spec["patternProperties"].values() if "patternProperties" in spec else [spec["additionalProperties"]]
+        return f"by name: {typed(value)}"
     bounds = [f"{sign} {spec[key]:g}" for key, sign in BOUNDS.items() if key in spec]
     return f"{NAMES[spec['type']]} {' and '.join(bounds)}".strip()
 

@@ -246,7 +246,7 @@ def test_a_batch_that_a_gpu_has_no_memory_for_is_halved(kind, computed, tmp_path
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "Lower batch_size"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "lower batch_size"),
         (MemoryError("Unable to allocate 3 TiB"), "this machine has not the memory"),
         (OSError("8192 requested and 0 written"), "no space left"),
     ],
