@@ -21,6 +21,7 @@ from atebm.data.readers.bitmaps import FORMATS, SUFFIXES
 from atebm.data.walk import walk
 from atebm.errors import DataError, shown
 from atebm.outputs import labels
+from atebm.warm import SERVER
 
 
 @pytest.fixture(scope="module")
@@ -138,13 +139,18 @@ def test_strange_names_are_one_line_each_and_made_of_as_they_are(atebm, tmp_path
     assert made.code == 0 and sorted(os.fsencode(path.name) for path in (tmp_path / "OUT").iterdir()) == sorted(STRANGE)
 
 
-@pytest.mark.parametrize("locale", [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}], ids=["C"])
-def test_a_terminal_without_the_letters_of_a_name_shows_them_escaped(root, tmp_path, locale):
+@pytest.mark.parametrize("server", [True, False], ids=["served", "alone"])
+def test_a_terminal_without_the_letters_of_a_name_shows_them_escaped(root, tmp_path, server, monkeypatch):
+    """In a job of `atebm warm`, whose stream was made for a file, and in a process of its own."""
+    if not server:
+        monkeypatch.delenv(SERVER, raising=False)
     path = image(tmp_path / "größe.png")
-    found = run(root, sys.executable, "-m", "atebm", "score", str(path), str(tmp_path / "none"), "--run", RUN, **locale)
-    assert found.returncode == 2 and "Traceback" not in found.stderr, found
-    found = run(root, sys.executable, "-m", "atebm", "score", str(path), "--run", RUN, **locale)
-    assert found.returncode == 0 and found.stdout.isascii() and "Traceback" not in found.stderr, found
+    for locale in ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {}):
+        name = os.fsdecode(b"caf\xe9.png") if not locale else path.name
+        image(tmp_path / name)
+        found = run(root, sys.executable, "-m", "atebm", "score", str(tmp_path / name), "--run", RUN, **locale)
+        assert found.returncode == 0 and "Traceback" not in found.stderr, found
+        assert server or not locale or found.stdout.isascii()
 
 
 # --- what a viewer hides ------------------------------------------------------------------------------------------
