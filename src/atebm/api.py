@@ -7,10 +7,11 @@ model.energy(["a.png", "b.png"])     # low where an image is like the data
 model.sample(["a.png", "b.png"])     # PGD uphill on f, uint8 (n, H, W, C)
 """
 
+import inspect
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -154,9 +155,17 @@ class Model:
             ) from None
         notes, (channels, side, _) = Notes(), self.shape
         stored = read_all(found(paths, notes), channels, side, notes)
-        for line in notes.lines():
-            warnings.warn(line, stacklevel=4)  # of who called energy, score, sample or attack
+        warn(notes.surprises())
         return to_float(stored.to(self.device))
+
+
+def warn(said: Iterable[str]) -> None:
+    """Warn of each, as of the line that called this package."""
+    level, frame = 1, inspect.currentframe()
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
+        level, frame = level + 1, frame.f_back
+    for line in said:
+        warnings.warn(line, stacklevel=level)
 
 
 def tensor(images: NDArray[Any] | Tensor) -> Tensor:
@@ -212,8 +221,7 @@ def train(
     root = Path(root).resolve()
     how_many = "all" if cores is None else str(whole("cores", cores, 1, MOST_PROCESSES))
     own = write_scale(Path(folder), str(name), root, None if p_0 is None else Path(p_0), size, replace)
-    for line in own.warnings:
-        warnings.warn(line, stacklevel=2)
+    warn(own.warnings)
     wanted = [*config, f"scale={name}"]
     snakemake = ["snakemake", "--cores", how_many, "--config", *wanted, "--quiet", "reason"]
     command = [sys.executable, "-m", "atebm", "warm", sys.executable, "-m", *snakemake]

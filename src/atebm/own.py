@@ -81,12 +81,12 @@ def looked_at(folder: Path, root: Path) -> Look:
     if not is_text(path):
         raise DataError(f"{shown(path)}: the name is not UTF-8, which a scale file is: rename the folder.")
     inside, bad, notes, sizes, channels = walk(folder), [], Notes(), Counter[str](), 1
-    notes.walks += inside.lines()
+    notes.left += inside.lines()
     files = inside.files
     if len(files) < LEAST:
         raise DataError(
             f"{shown(folder)} has {len(files)} image files: at least {LEAST} are wanted, and 500 do better. "
-            f"{'; '.join(inside.lines())}."
+            f"{'; '.join([inside.taken, *inside.lines()])}."
         )
     for file in files:
         try:

@@ -144,10 +144,11 @@ def found(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]:
         if not inside.files:
             raise DataError(
                 f"{shown(path)} holds no image file: name a folder with images such as .png or .jpg. "
-                f"{'; '.join(inside.lines())}."
+                f"{'; '.join([inside.taken, *inside.lines()])}."
             )
         if notes:
-            notes.walks += inside.lines()
+            notes.taken.append(inside.taken)
+            notes.left += inside.lines()
         files += inside.files
     if not files:
         raise DataError("there is no image: name image files, or folders of them.")

@@ -255,7 +255,7 @@ def test_a_walk_says_what_it_took_and_what_it_left_out(tmp_path):
     found = walk(folder)
     assert [str(path.relative_to(folder)) for path in found.files] == ["B.PNG", "below/a.png", "linked.png"]
     text = "\n".join(found.lines())
-    assert "3 image files taken" in text
+    assert "3 image files taken" in found.taken
     assert "left out 7 files of other kinds (2 .heic, " in text and "1 .pdf" in text and "1 more" in text
     assert "left out 2 linked folders" in text and "left out 2 hidden" in text and "left out 1 links that lead" in text
 
@@ -428,10 +428,12 @@ def test_none_is_the_default(model, stored):
 def test_what_was_changed_or_left_out_is_warned_of(model, tmp_path):
     with_alpha(tmp_path / "a.png", 0, "RGBA")
     (tmp_path / "b.heic").write_text("picture of a phone")
+    image(tmp_path / "large.png", size=(30, 30))
     with pytest.warns(UserWarning) as caught:
-        model.energy(tmp_path)
+        model.score(tmp_path)
     said = "\n".join(str(warning.message) for warning in caught)
-    assert TRANSPARENT in said and "1 .heic" in said
+    assert {warning.filename for warning in caught} == {__file__}, "the line that called"
+    assert TRANSPARENT in said and "1 .heic" in said and "squashed" not in said and "taken" not in said
 
 
 def test_no_process_is_no_default(root, tmp_path):

@@ -29,14 +29,16 @@ STRAIGHT = {"La": "LA", "RGBa": "RGBA"}  # of modes whose colours are multiplied
 # Remarks, as they follow a number of images.
 TRANSPARENT = "with transparent parts, which were laid over white"
 FRAMES = "of several pages or frames, of which the first was taken"
+SQUASHED = "squashed to"
 TURNED = "turned upright, as the EXIF orientation says"
 
 
 class Notes:
-    """Remarks on files: of each kind how many there are, and the first as an example; and what a walk left out."""
+    """Remarks on files: of each kind how many there are, and the first as an example; what walks took and left out."""
 
     def __init__(self) -> None:
-        self.walks: list[str] = []
+        self.taken: list[str] = []
+        self.left: list[str] = []
         self.count: Counter[str] = Counter()
         self.first: dict[str, str] = {}
 
@@ -46,10 +48,20 @@ class Notes:
         self.first.setdefault(remark, f"{shown(path)}{detail}")
 
     def lines(self) -> Iterator[str]:
-        """Yield what was said of folders, then a line for each kind."""
-        yield from self.walks
+        """Yield all of it: what is as ever, then what may surprise."""
+        yield from self.taken
+        yield from self._remarks(usual=True)
+        yield from self.surprises()
+
+    def surprises(self) -> Iterator[str]:
+        """Yield what was left out in folders, and a line for each change that is not made of most images."""
+        yield from self.left
+        yield from self._remarks(usual=False)
+
+    def _remarks(self, usual: bool) -> Iterator[str]:
         for remark, count in self.count.items():
-            yield f"{count} {'image' if count == 1 else 'images'} {remark}, such as {self.first[remark]}"
+            if remark.startswith(SQUASHED) == usual:
+                yield f"{count} {'image' if count == 1 else 'images'} {remark}, such as {self.first[remark]}"
 
 
 class Opened(NamedTuple):
@@ -117,7 +129,7 @@ def pixels(path: Path, channels: int, size: int, notes: Notes | None = None) -> 
         for remark in changes:
             notes.add(remark, path)
         if picture.size != (size, size):
-            notes.add(f"squashed to {size}x{size}", path, f" of {picture.width}x{picture.height}")
+            notes.add(f"{SQUASHED} {size}x{size}", path, f" of {picture.width}x{picture.height}")
     return squash(picture, size).reshape(size, size, channels)
 
 

@@ -32,9 +32,12 @@ class Walk:
     def leave(self, path: Path, why: str) -> None:
         self.left.setdefault(why, []).append(path)
 
+    @property
+    def taken(self) -> str:
+        return f"{shown(self.folder)}: {len(self.files)} image files taken"
+
     def lines(self) -> Iterator[str]:
-        """Say what was taken, and for each reason how much was left out, with an example."""
-        yield f"{shown(self.folder)}: {len(self.files)} image files taken"
+        """Say for each reason how much was left out, with an example."""
         for why, paths in self.left.items():
             kinds = f" ({suffixes(paths)}): save as .png or .jpg those that are to count" if why == OTHER else ""
             yield f"{shown(self.folder)}: left out {len(paths)} {WORDS[why]}{kinds}; the first is {shown(paths[0])}"
