@@ -8,6 +8,9 @@ PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12
 # Python compiles what it imports when it does; to compile all packages would take as long again.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Empty, since set-up compiles nothing: where a shell says that Python must not write bytecode, it would compile what it
+# imports again and again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo demo-all claims test test-slow soak bench lint audit docs crate environments format clean
 
