@@ -92,7 +92,7 @@ def headline(artifact: str, results: Path) -> str:
     try:
         return f"{label(artifact)}, measured here: {ours(results)}; published, on the paper's data: {theirs}."
     except FileNotFoundError as error:
-        raise ConfigError(f"{error.filename} is missing: run snakemake {target(artifact)} first.") from None
+        raise ConfigError(f"{error.filename} is missing: snakemake --cores all {target(artifact)}") from None
 
 
 def minutes(manifest: dict[str, Any], artifact: str) -> float:

@@ -103,17 +103,25 @@ def check_length(path: Path, name: str) -> None:
 
 
 def write(images: "dict[Path, np.ndarray]") -> int:
-    """Write images by path, (H, W, C) as .png and (frames, H, W, C) as .gif; return how many were written."""
+    """Write images by path, (H, W, C) as .png and (frames, H, W, C) as .gif; return how many were written: all.
+
+    Where that fails, as on a full disk, none is left: with some of them there, the command could not be repeated.
+    """
     from PIL import Image
 
     from .report.drawing import animate
 
-    written = 0
-    for path, image in images.items():
-        if image.ndim == 4:
-            animate(image[None], path)
-        else:
-            with atomic(path) as temporary:
-                Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary, format="PNG")
-        written += 1
-    return written
+    written: list[Path] = []
+    try:
+        for path, image in images.items():
+            if image.ndim == 4:
+                animate(image[None], path)
+            else:
+                with atomic(path) as temporary:
+                    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary, format="PNG")
+            written.append(path)
+    except OSError:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+    return len(written)

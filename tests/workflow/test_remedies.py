@@ -14,7 +14,7 @@ import typer
 from conftest import REPOSITORY, checkout, snakemake, typed
 from PIL import Image
 
-from atebm import applying, scoring
+from atebm import applying, outputs, scoring
 from atebm.cli import app
 from atebm.crate import write_crate
 from atebm.data import archives
@@ -217,7 +217,7 @@ def checkout_without_results(folder: Path) -> Path:
 
 def test_apply_can_be_repeated_after_a_full_disk(tmp_path, monkeypatch):
     """As the sentence says: nothing is left that would make the same command refuse."""
-    images = {name: np.zeros((4, 4, 3), np.uint8) for name in "ab"}
+    images = {tmp_path / f"out/{name}.png": np.zeros((4, 4, 3), np.uint8) for name in "ab"}
     save, saved = Image.Image.save, []
 
     def full(self: Image.Image, *place: Any, **how: Any) -> None:
@@ -228,9 +228,9 @@ def test_apply_can_be_repeated_after_a_full_disk(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "save", full)
     with pytest.raises(OSError) as error:
-        applying.write(images, tmp_path / "out")
+        outputs.write(images)
     assert "Make room and repeat the command." in (sentence(error.value) or "")
-    applying.write(images, tmp_path / "out")
+    assert outputs.write(images) == 2
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
 
 
@@ -241,7 +241,7 @@ def test_the_api_says_how_to_go_on_with_the_users_configuration(monkeypatch, tmp
         returncode = 1
 
     config = load(REPOSITORY, ["scale=smoke"])[0]
-    monkeypatch.setattr(api, "write_scale", lambda *_: type("Own", (), {"config": config})())
+    monkeypatch.setattr(api, "write_scale", lambda *_: type("Own", (), {"config": config, "warnings": ()})())
     monkeypatch.setattr(api.subprocess, "run", lambda *_, **__: Failed)
     with pytest.raises(ResultError) as error:
         api.train(tmp_path, "smoke", REPOSITORY, config=["seeds=2"])

@@ -66,7 +66,7 @@ def test_a_step_that_fails_says_no_secret_either(computed, tmp_path, verb):
         ]
     secrets = {name: value.format(SECRET) for name, value in SECRETS.items()}
     failed = run(folder, sys.executable, "-m", "atebm", *command, **secrets)
-    assert failed.returncode == 1 and "Error" in failed.stderr, failed.stdout + failed.stderr
+    assert failed.returncode == 1 and "error" in failed.stderr.lower(), failed.stdout + failed.stderr
     assert SECRET not in failed.stdout + failed.stderr and holding(folder, SECRET) == []
 
 
