@@ -31,10 +31,10 @@ claims: $(VENV)/.installed  ## what several seeds say of the paper's claims, at 
 	@echo
 	@cat results/claims.md results/picture_checks.md
 
-test: $(VENV)/.installed  ## the tests that a change needs; under 10 minutes on 2 idle cores
+test: $(VENV)/.installed  ## the tests that a change needs; 15 minutes on 2 idle cores
 	$(PYTEST) -m "not slow"
 
-test-slow: $(VENV)/.installed  ## the tests that few changes need; under 25 minutes on 2 idle cores
+test-slow: $(VENV)/.installed  ## the tests that few changes need
 	$(PYTEST) -m slow
 
 soak: $(VENV)/.installed  ## the fault suite for longer: 60 kills, 10,000 damaged inputs for each target of the fuzzing
