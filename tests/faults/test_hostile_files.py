@@ -272,18 +272,25 @@ def in_imagenet32(content: bytes) -> Callable[[Path], object]:
     return lambda path: build.zipped(path, {"val_data": content})
 
 
-PICKLE_READERS: dict[str, tuple[str, Callable[[bytes], Any], Callable[[Path], object]]] = {
+# The name of an archive, what makes one around some content, and what reads it.
+Reader = tuple[str, Callable[[bytes], Any], Callable[[Path], object]]
+PICKLE_READERS: dict[str, Reader] = {
     "CIFAR": ("cifar-10-python.tar.gz", in_cifar, lambda path: cifar_pickles(path, "held_out", 3)),
     "ImageNet-32": ("val.zip", in_imagenet32, lambda path: list(imagenet32_zips(path, 3))),
 }
 
 
+def assert_refused_inside(folder: Path, bomb: tuple[bytes, str], reader: Reader) -> None:
+    """A bomb inside an archive of the reader's kind is refused in its sentence."""
+    (content, sentence), (name, make, read) = bomb, reader
+    make(content)(folder / name)
+    assert_refused(folder / name, read, sentence)
+
+
 @pytest.mark.parametrize("reader", PICKLE_READERS)
 @pytest.mark.parametrize("bomb", PICKLES)
 def test_no_pickle_fills_the_memory_or_takes_for_ever(tmp_path, bomb, reader):
-    (content, sentence), (name, make, read) = PICKLES[bomb], PICKLE_READERS[reader]
-    make(content)(tmp_path / name)
-    assert_refused(tmp_path / name, read, sentence)
+    assert_refused_inside(tmp_path, PICKLES[bomb], PICKLE_READERS[reader])
 
 
 def test_a_hundred_arrays_of_one_string_are_not_made(tmp_path):
@@ -357,7 +364,7 @@ def in_devkit(content: bytes) -> Callable[[Path], object]:
     return lambda path: build.tar(path, {"data/meta.mat": content, f"data/{truth}": b"1\n"}, "w:gz")
 
 
-MAT_READERS: dict[str, tuple[str, Callable[[bytes], Any], Callable[[Path], object]]] = {
+MAT_READERS: dict[str, Reader] = {
     "SVHN": ("test_32x32.mat", lambda content: lambda path: path.write_bytes(content), lambda path: svhn_mat(path, 3)),
     "the devkit": ("devkit.tar.gz", in_devkit, lambda path: imagenet_devkit(path, 1)),
 }
@@ -366,9 +373,7 @@ MAT_READERS: dict[str, tuple[str, Callable[[bytes], Any], Callable[[Path], objec
 @pytest.mark.parametrize("reader", MAT_READERS)
 @pytest.mark.parametrize("bomb", MATS)
 def test_no_shape_in_a_mat_fills_the_memory(tmp_path, bomb, reader):
-    (content, sentence), (name, make, read) = MATS[bomb], MAT_READERS[reader]
-    make(content)(tmp_path / name)
-    assert_refused(tmp_path / name, read, sentence)
+    assert_refused_inside(tmp_path, MATS[bomb], MAT_READERS[reader])
 
 
 def npy(shape: str, kind: str = "|u1") -> Callable[[Path], object]:

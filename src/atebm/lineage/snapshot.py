@@ -47,10 +47,11 @@ def snapshot_of(plan: Plan, root: Path, artifacts: Iterable[str]) -> list[str]:
     from ..report.needs import Needs
 
     names, results, target = list(artifacts), root / "results", root / "results/scales" / plan.config.scale
+    outdated = stale(plan, root)
     for name in names:
         if name not in plan.artifacts:
             raise ConfigError(f"there is no artifact {name!r}; there are: {', '.join(plan.artifacts)}.")
-        if name in stale(plan, root):
+        if name in outdated:
             raise ResultError(f"{name} is not drawn from the present plan: {plan.command(f'results/{name}.csv')}")
     behind = ancestors(step for name in names for step in plan.artifacts[name]).values()
     if findings := [finding for step in behind for finding in step_findings(root / step.folder, root)]:
