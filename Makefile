@@ -75,7 +75,7 @@ clean:  ## remove what was computed, not what is committed
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name one: make PYTHON=python3.12 ...")'
-	@PYTHONPATH=src $(PYTHON) -m atebm.place
+	@PYTHONPATH=src $(PYTHON) -m atebm.maintenance.place
 	$(PYTHON) -m venv $(VENV)
 	awk '{ print > ("$(VENV)/part" NR % 16 ".txt") }' requirements.lock
 	ls $(VENV)/part*.txt | xargs -P 2 -n 1 $(INSTALL) -r

@@ -19,10 +19,10 @@ from pyautoattack.autopgd_base import APGDAttack
 from torch import Tensor, nn
 from turns import Findings, on_device, options_of, preamble
 
-from atebm import layers
-from atebm.attacks.apgd import auto_pgd_restarted, spheres
-from atebm.energy import Energy
-from atebm.energy.folding import frozen
+from atebm.attacks.auto_pgd import auto_pgd_restarted, spheres
+from atebm.config import load
+from atebm.models.energy import Energy
+from atebm.models.folding import frozen
 
 SHAPE = (3, 32, 32)
 EPS = 1.0  # of CIFAR-10's worst case
@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--restarts", type=int, default=2)
     options = on_device(parser)
     device, findings = options.device, Findings()
-    network = layers.load(ROOT, ["scale=paper"])[0].model_dump()["runs"]["cifar10_ood"]["network"]
+    network = load.load(ROOT, ["scale=paper"])[0].model_dump()["runs"]["cifar10_ood"]["network"]
     energy = Energy(network, SHAPE).on(device).eval()
     x = torch.rand(options.images, *SHAPE, device=device)
 

@@ -35,11 +35,11 @@ from torchvision import transforms
 from torchvision.datasets import CIFAR10, ImageFolder
 from turns import Findings, Times, in_turns, on_device, options_of, preamble, quartiles, ratios
 
-from atebm import layers
+from atebm.config import load
 from atebm.data.index import pictures_of
 from atebm.data.readers.images import tar_pictures
 from atebm.data.stream import Indexed, Recipe, Resident, made, workers_of
-from atebm.files import write_text
+from atebm.utils.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES, CLASSES = 400, 10
@@ -169,7 +169,7 @@ def main() -> None:
     options = on_device(options_of(__doc__, 9))
     device, workers, findings = options.device, workers_of(1), Findings()
     torch.set_num_threads(1)
-    runs = layers.load(ROOT, ["scale=paper"])[0].model_dump()["runs"]
+    runs = load.load(ROOT, ["scale=paper"])[0].model_dump()["runs"]
 
     preamble(device)
     print(f"- torchvision {torchvision.__version__}, Pillow {PIL.__version__}")

@@ -41,16 +41,16 @@ from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 from turns import Findings, Times, in_turns, on_device, options_of, preamble, processor, quartiles, ratios
 
-from atebm import layers
 from atebm.attacks.pgd import pgd
-from atebm.cost.networks import Flops
+from atebm.config import load
+from atebm.cost.flops import Flops
 from atebm.data.stream import Recipe, Resident, Stream
-from atebm.energy import Energy
-from atebm.energy.folding import ConvAffine, ConvPool, frozen
-from atebm.memory import keep_memory
+from atebm.device.malloc import keep_memory
+from atebm.device.precision import autocast, set_precision
+from atebm.models.energy import Energy
+from atebm.models.folding import ConvAffine, ConvPool, frozen
 from atebm.training import loop, schedule
 from atebm.training.distributed import ALONE
-from atebm.training.precision import autocast, set_precision
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = 256
@@ -519,7 +519,7 @@ def report_floor(what: str, times: Times, flops: int, device: torch.device) -> N
 
 
 def run_of(case: Case, batch: int) -> dict[str, Any]:
-    config, _ = layers.load(ROOT, [f"scale={case.scale}"])
+    config, _ = load.load(ROOT, [f"scale={case.scale}"])
     return config.model_dump()["runs"][case.run] | {"seed": 0, "batch_size": batch}
 
 

@@ -28,12 +28,12 @@ from engine import ROOT, attack_ours
 from steps import classifier, made, sampler, step
 from turns import Findings, exponent, in_turns, options_of, preamble, quartiles, ratios
 
-from atebm import layers
-from atebm.data.loader import to_float
-from atebm.energy import Energy
-from atebm.job import Job
-from atebm.memory import keep_memory
-from atebm.sampling.generate import sample_shard
+from atebm.config import load
+from atebm.data.stored import to_float
+from atebm.device.malloc import keep_memory
+from atebm.models.energy import Energy
+from atebm.pipeline.job import Job
+from atebm.sampling.sample import sample_shard
 
 CPU = torch.device("cpu")
 SHAPE, SIZE = (1, 16, 16), 16
@@ -62,7 +62,7 @@ finally:
 
 
 def network() -> dict:
-    return layers.load(ROOT, ["scale=demo"])[0].model_dump()["runs"]["cifar10"]["network"]
+    return load.load(ROOT, ["scale=demo"])[0].model_dump()["runs"]["cifar10"]["network"]
 
 
 def images(n: int, size: int) -> torch.Tensor:

@@ -29,11 +29,11 @@ from snakemake.utils import update_config
 from steps import step
 from turns import Findings, in_turns, options_of, preamble, quartiles, ratios
 
-from atebm import artifacts
-from atebm.config import resolve
-from atebm.freshness import request
-from atebm.plan import Plan, Step
-from atebm.warm import SERVER, serving
+from atebm.cli.fork_server import SERVER, serving
+from atebm.config.messages import resolve
+from atebm.pipeline import artifacts
+from atebm.pipeline.plan import Plan, Step
+from atebm.pipeline.staleness import request
 
 ROOT = Path(__file__).resolve().parents[1]
 HELP_SECONDS = 0.4  # at most, of what the project wants

@@ -31,12 +31,12 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 from turns import Findings, Times, in_turns, options_of, preamble, quartiles, ratios
 
-from atebm.data.loader import Stored
-from atebm.energy.released import read
-from atebm.metrics.features import extract, load_extractor, write_features
-from atebm.metrics.frechet import Gaussian, frechet_distance
-from atebm.metrics.score import write_metric
-from atebm.training.checkpoint import save_weights
+from atebm.data.stored import Stored
+from atebm.evaluation.features import extract, load_extractor, write_features
+from atebm.evaluation.frechet import Gaussian, frechet_distance
+from atebm.evaluation.metrics import write_metric
+from atebm.models.released import read
+from atebm.models.weights import save_weights
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 CPU = torch.device("cpu")

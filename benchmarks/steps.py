@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from atebm.energy import Classifier
-from atebm.files import canonical, write_text
-from atebm.job import Job, record_file
-from atebm.training.checkpoint import save_weights
+from atebm.models.energy import Classifier
+from atebm.models.weights import save_weights
+from atebm.pipeline.job import Job, record_file
+from atebm.utils.files import write_text
+from atebm.utils.hashing import canonical
 
 
 def step(work: Path, kind: str, name: str, settings: dict[str, Any], **parents: Path) -> Job:

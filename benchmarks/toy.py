@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from turns import Findings, Times, in_turns, options_of, preamble, quartiles, ratios
 
-from atebm import layers, toy
-from atebm.config import ToyStep
+from atebm.config import load
+from atebm.config.toy2d import ToyStep
+from atebm.toy2d import maximin
 
 ROOT = Path(__file__).resolve().parents[1]
 ITERATIONS = 3  # of a timed call; times are per iteration
@@ -26,22 +27,22 @@ CLOSE = 1e-3  # of the largest weight's change
 
 
 def step_of(activation: str) -> ToyStep:
-    settings = layers.load(ROOT, ["scale=paper"])[0].model_dump()["toy"]
+    settings = load.load(ROOT, ["scale=paper"])[0].model_dump()["toy"]
     del settings["activations"]
     return ToyStep(**settings | {"activation": activation, "iterations": ITERATIONS, "seed": 0})
 
 
-def begun(settings: ToyStep) -> tuple[toy.Networks, toy.Sampler]:
-    keys = [(setting, settings.seed + k) for setting in toy.P_0_BOUNDS for k in range(settings.seeds)]
+def begun(settings: ToyStep) -> tuple[maximin.Networks, maximin.Sampler]:
+    keys = [(setting, settings.seed + k) for setting in maximin.P_0_BOUNDS for k in range(settings.seeds)]
     seeds = [seed for _, seed in keys]
-    networks = toy.initial_networks(seeds, settings.width, settings.first_layer_gain, settings.activation)
-    bounds = torch.tensor([toy.P_0_BOUNDS[setting] for setting, _ in keys])
-    return networks, toy.Sampler(bounds, seeds, purpose=1)
+    networks = maximin.initial_networks(seeds, settings.width, settings.first_layer_gain, settings.activation)
+    bounds = torch.tensor([maximin.P_0_BOUNDS[setting] for setting, _ in keys])
+    return networks, maximin.Sampler(bounds, seeds, purpose=1)
 
 
 def trained(settings: ToyStep) -> list[Tensor]:
     networks, sampler = begun(settings)
-    toy.train(networks, sampler, settings)
+    maximin.train(networks, sampler, settings)
     return [*networks.weights, *networks.biases]
 
 
@@ -58,7 +59,7 @@ def plainly_trained(settings: ToyStep) -> list[Tensor]:
                 (gradient,) = torch.autograd.grad(model(x).sum(), x)
                 x = (x + settings.step_size * gradient / (gradient.norm(dim=1, keepdim=True) + 1e-10)).clamp(-1, 1)
             loss = softplus(-model(x_data[k])).mean() + softplus(model(x.detach())).mean()
-            optimiser.param_groups[0]["lr"] = settings.lr * toy.learning_rate_factor(iteration, settings.iterations)
+            optimiser.param_groups[0]["lr"] = settings.lr * maximin.learning_rate_factor(iteration, settings.iterations)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -68,7 +69,7 @@ def plainly_trained(settings: ToyStep) -> list[Tensor]:
     return [tensor.detach() for tensor in (*weights, *biases)]
 
 
-def sequential(networks: toy.Networks, k: int) -> nn.Sequential:
+def sequential(networks: maximin.Networks, k: int) -> nn.Sequential:
     """Network number k, as people would write it."""
     modules: list[nn.Module] = []
     for weight, bias in zip(networks.weights, networks.biases, strict=True):

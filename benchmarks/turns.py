@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from atebm.files import write_text
-from atebm.hardware import cpu_facts, described
+from atebm.device.select import cpu_facts, described
+from atebm.utils.files import write_text
 
 Times = dict[str, list[float]]  # by peer, seconds of each round
 MET, NOT_MET, NOT_MEASURED = "met", "not met", "not measured"

@@ -17,7 +17,8 @@ from typing import Any
 from latex2mathml.converter import convert
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from atebm import config as configuration
+from atebm.config.base import Paper, Section, sections
+from atebm.config.schema import Config
 
 GENERATED = "<!-- here the site has what docs/hooks.py makes -->"
 
@@ -46,7 +47,7 @@ def mathml(found: re.Match[str]) -> str:
 
 def command_line() -> str:
     """Every command with its arguments and options, as typer tells them."""
-    command = [sys.executable, "-m", "typer", "atebm.cli", "utils", "docs", "--name", "atebm"]
+    command = [sys.executable, "-m", "typer", "atebm.cli.app", "utils", "docs", "--name", "atebm"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     told = re.sub(r"<(?=[a-z_ ]+>)", "&lt;", told)  # <file> is no tag
     return re.sub(r"^#", "##", told.partition("\n")[2], flags=re.MULTILINE)
@@ -57,10 +58,13 @@ def command_line() -> str:
 
 def keys() -> str:
     """A table for each section of config.yaml: key, type, default, what it is, and where the paper states it."""
-    schemas = configuration.Config.model_json_schema()
-    sections = {"Config": schemas, **schemas["$defs"]}
-    words = described(Path(configuration.__file__).read_text(encoding="utf-8"))
-    return "\n\n".join(table(name, sections[name], words.get(name, {})) for name in in_order("Config", sections))
+    schemas = Config.model_json_schema()
+    specs = {"Config": schemas, **schemas["$defs"]}
+    models = {model.__name__: model for model in sections(Section)}
+    words: dict[str, dict[str, str]] = {}
+    for module in {model.__module__ for model in models.values()}:
+        words |= described(Path(sys.modules[module].__file__ or "").read_text(encoding="utf-8"))
+    return "\n\n".join(table(models[name], specs[name], words.get(name, {})) for name in in_order("Config", specs))
 
 
 def in_order(first: str, sections: dict[str, Any]) -> list[str]:
@@ -72,16 +76,16 @@ def in_order(first: str, sections: dict[str, Any]) -> list[str]:
     return found
 
 
-def table(name: str, schema: dict[str, Any], words: dict[str, str]) -> str:
-    model = getattr(configuration, name)
+def table(model: type[Section], schema: dict[str, Any], words: dict[str, str]) -> str:
     rows = ["| key | type | default | what it is | source, if another |", "|---|---|---|---|---|"]
     for key, spec in schema["properties"].items():
         metadata = model.model_fields[key].metadata
-        source = next((entry.where for entry in metadata if isinstance(entry, configuration.Paper)), "")
+        source = next((entry.where for entry in metadata if isinstance(entry, Paper)), "")
         default = "" if key in schema.get("required", []) else f"`{yaml(spec.get('default'))}`"
         cells = (f"`{key}`", typed(spec), default, words.get(key, ""), source)
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    title = "The file as a whole" if name == "Config" else name
+    name = model.__name__
+    title = "The file as a whole" if model is Config else name
     purpose = " ".join((model.__dict__.get("__doc__") or "").split())
     return "\n".join([f"### {title} {{ #{name} }}", "", f"{purpose} Source: {model.paper.where}.".lstrip(), "", *rows])
 
@@ -124,7 +128,7 @@ BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "m
 
 
 def described(source: str) -> dict[str, dict[str, str]]:
-    """Class -> field -> the comments in the lines above it and behind it, of the text of config.py."""
+    """Class -> field -> the comments in the lines above it and behind it, of the text of a module of config/."""
     words: dict[str, dict[str, str]] = {}
     section, field, above = "", "", []
     for line, comment in lines(source):

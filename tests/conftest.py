@@ -23,11 +23,12 @@ import yaml
 from sharing import kept_for, shared
 from snakemake.utils import update_config
 
-from atebm import warm
-from atebm.config import Config, resolve
-from atebm.job import Job
-from atebm.plan import Plan, Step
-from atebm.warm import SERVER
+from atebm.cli import fork_server
+from atebm.cli.fork_server import SERVER
+from atebm.config.messages import resolve
+from atebm.config.schema import Config
+from atebm.pipeline.job import Job
+from atebm.pipeline.plan import Plan, Step
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SECRET = "hunter2-of-the-tests"
@@ -66,7 +67,8 @@ def planned(scale: str, **changes: Any) -> Plan:
 
 def write_specs(root: Path, *steps: Step) -> None:
     """Specs of steps and their ancestors under `root`, as parsing the Snakefile writes them."""
-    from atebm.files import canonical, write_text
+    from atebm.utils.files import write_text
+    from atebm.utils.hashing import canonical
 
     for ancestor in (ancestor for step in steps for ancestor in step.ancestry()):
         write_text(root / ancestor.spec_file, canonical(ancestor.spec))
@@ -139,7 +141,7 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.C
         tempfile.TemporaryFile("w+") as errors,
     ):
         streams = [stream.fileno() for stream in (nothing, output, errors)]
-        _, answers = warm.start(connection, snakemake_server(), streams, caller)
+        _, answers = fork_server.start(connection, snakemake_server(), streams, caller)
         status = int(answers.readline())
         for stream in (output, errors):
             stream.seek(0)
@@ -154,7 +156,7 @@ IMPORTED = ("snakemake.cli", "snakemake.report", "smart_open", "pydantic", "scip
 @cache
 def snakemake_server() -> str:
     """The socket of a server whose jobs are Snakemake."""
-    environment = SERVERS.enter_context(warm.serving("snakemake.cli", IMPORTED))
+    environment = SERVERS.enter_context(fork_server.serving("snakemake.cli", IMPORTED))
     return environment[SERVER].partition(":")[0]
 
 
@@ -164,7 +166,7 @@ def served() -> Iterator[None]:
     # A shell's background jobs ignore Ctrl-C, and so would all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with SERVERS, pytest.MonkeyPatch.context() as patch:
-        for name, value in SERVERS.enter_context(warm.serving()).items():
+        for name, value in SERVERS.enter_context(fork_server.serving()).items():
             patch.setenv(name, value)
         yield
 
@@ -200,7 +202,7 @@ def smoke(tmp_path_factory) -> tuple[Path, Plan]:
     import torch
 
     from atebm.data.prepare import write_set
-    from atebm.metrics.features import write_features
+    from atebm.evaluation.features import write_features
     from atebm.training.classifier import train_classifier
 
     root, plan = tmp_path_factory.mktemp("smoke"), planned("smoke")
@@ -252,9 +254,9 @@ def folder(tmp_path) -> Path:
 @pytest.fixture
 def documented(monkeypatch):
     """Let the records of data/sources.yaml be those of miniatures: documented(path) gives a file's its md5."""
-    from atebm.data import sources
+    from atebm.archives import catalogue
 
-    records = {source.file: source for source in sources.sources()}
+    records = {source.file: source for source in catalogue.sources()}
 
     def document(path: Path) -> Path:
         changes: dict[str, Any] = {"bytes": path.stat().st_size}
@@ -263,7 +265,7 @@ def documented(monkeypatch):
         records[path.name] = records[path.name].model_copy(update=changes)
         return path
 
-    monkeypatch.setattr(sources, "sources", lambda: tuple(records.values()))
+    monkeypatch.setattr(catalogue, "sources", lambda: tuple(records.values()))
     return document
 
 

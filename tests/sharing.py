@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from atebm.files import atomic, locked, sha256
+from atebm.utils.files import atomic
+from atebm.utils.hashing import sha256
+from atebm.utils.locks import locked
 
 TESTS = Path(__file__).parent
 

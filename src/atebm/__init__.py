@@ -6,16 +6,16 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import Model, load, train
+    from .inference.model import Model, load, train
 
 __all__ = ["Model", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from . import api
+        from .inference import model
 
-        return getattr(api, name)
+        return getattr(model, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

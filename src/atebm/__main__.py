@@ -1,11 +1,11 @@
 import sys
 
-from .warm import served
+from .cli.fork_server import served
 
 if __name__ == "__main__":
     status = served()
     if status is None:
-        from .cli import main
+        from .cli.app import main
 
         main()
     sys.exit(status)

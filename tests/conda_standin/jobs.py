@@ -1,4 +1,4 @@
-"""Takes the place of src/atebm/cli.py where conda is tested: jobs that write their files, and compute nothing.
+"""Takes the place of src/atebm/cli/app.py where conda is tested: jobs that write their files, and compute nothing.
 
 It imports nothing but the standard library and what of `atebm` does likewise, so that its environments can be light:
 each holds one witness, a package that only this one was given. Every job appends to jobs.log where it ran.
@@ -10,9 +10,10 @@ import os
 import sys
 from pathlib import Path
 
-from atebm.files import canonical, write_text
-from atebm.job import Job
-from atebm.kinds import FILES
+from atebm.pipeline.job import Job
+from atebm.pipeline.kinds import FILES
+from atebm.utils.files import write_text
+from atebm.utils.hashing import canonical
 
 WITNESSES = ("tabulate", "wcwidth")
 

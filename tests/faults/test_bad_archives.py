@@ -36,12 +36,12 @@ from archive_builders import encoded, pixels, tar, zipped
 from conftest import write_specs
 from pydantic import TypeAdapter
 
-from atebm.config import ImageSet
+from atebm.config.sets import ImageSet
 from atebm.data.index import write_index
 from atebm.data.prepare import write_set
-from atebm.errors import DataError
-from atebm.job import Job
-from atebm.plan import Step
+from atebm.pipeline.job import Job
+from atebm.pipeline.plan import Step
+from atebm.utils.errors import DataError
 
 CIFAR, CELEBA, PLACES, IMAGENET = (
     "cifar-10-python.tar.gz",

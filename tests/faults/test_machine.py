@@ -14,15 +14,15 @@ import pytest
 import torch
 from conftest import job_of, run
 
-from atebm import cli
-from atebm.errors import DataError
-from atebm.files import room
-from atebm.job import Job
-from atebm.metrics import worst_case
-from atebm.sampling import generate
+from atebm.cli import app
+from atebm.cli.fork_server import SERVER
+from atebm.detection import attack_step
+from atebm.pipeline.job import Job
+from atebm.sampling import sample
 from atebm.training import classifier, loop
 from atebm.training.checkpoint import STATE, STATES
-from atebm.warm import SERVER
+from atebm.utils.errors import DataError
+from atebm.utils.files import room
 
 MANIFEST_REQUEST = "work/specs/artifact/manifest.json"
 PAGE = 4096  # of a tmpfs, whose files fill whole ones
@@ -217,8 +217,8 @@ def test_results_of_another_user_are_one_sentence(of_another_user):
 def test_a_batch_that_a_gpu_has_no_memory_for_is_halved(kind, computed, tmp_path, monkeypatch, capsys):
     """The log says so, and the images are the same ones; the allocator is a stand-in for a GPU's."""
     module, name, compute = {
-        "sample": (generate, "ascend", generate.sample_shard),
-        "attack": (worst_case, "attacks", worst_case.attack_shard),
+        "sample": (sample, "ascend", sample.sample_shard),
+        "attack": (attack_step, "attacks", attack_step.attack_shard),
     }[kind]
     monkeypatch.chdir(computed)
     job = Job(sorted(Path(f"work/specs/{kind}").glob("cifar10*.json"))[0])
@@ -256,9 +256,9 @@ def test_what_the_machine_lacks_is_said_in_a_sentence(error, says, monkeypatch, 
     def fails(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "app", fails)
+    monkeypatch.setattr(app, "app", fails)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.main()
     printed = capsys.readouterr().err
     assert ended.value.code == 1 and printed.startswith("error: ") and says in printed and printed.count("\n") == 1
 
@@ -267,6 +267,6 @@ def test_other_errors_keep_their_traceback(monkeypatch):
     def fails(**_: object) -> None:
         raise RuntimeError("a mistake of the program's")
 
-    monkeypatch.setattr(cli, "app", fails)
+    monkeypatch.setattr(app, "app", fails)
     with pytest.raises(RuntimeError, match="a mistake"):
-        cli.main()
+        app.main()

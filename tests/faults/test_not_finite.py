@@ -9,12 +9,12 @@ import pytest
 import torch
 from conftest import job_of, planned, write_specs
 
-from atebm.errors import ResultError
-from atebm.job import Job
-from atebm.kinds import FILES
-from atebm.metrics import features
+from atebm.evaluation import features
+from atebm.pipeline.job import Job
+from atebm.pipeline.kinds import FILES
 from atebm.training import checkpoint, classifier, loop
 from atebm.training.checkpoint import DIGEST, FORMER, STATE, finite
+from atebm.utils.errors import ResultError
 
 CPU = torch.device("cpu")
 NAN, INFINITY = float("nan"), float("inf")

@@ -26,17 +26,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from atebm.config import resolve
+from atebm.archives.catalogue import TABLE, records
+from atebm.config.messages import resolve
 from atebm.data.readers.arrays import excluded_ids, npy_images, npz_arrays, read_idx, svhn_mat
 from atebm.data.readers.images import decode, imagenet_devkit, imagenet_train, tar_pictures, zip_pictures
 from atebm.data.readers.pickles import cifar_pickles, imagenet32_zips
-from atebm.data.sources import TABLE, records
-from atebm.energy.released import read as read_checkpoint
-from atebm.errors import ConfigError, DataError
-from atebm.files import is_sealed, sealed
-from atebm.scoring import read as read_image
-from atebm.tensors import load_tensors
-from atebm.training.checkpoint import load_state, save_state, save_weights
+from atebm.inference.score import read as read_image
+from atebm.models.released import read as read_checkpoint
+from atebm.models.tensors import load_tensors
+from atebm.models.weights import save_weights
+from atebm.training.checkpoint import load_state, save_state
+from atebm.utils.errors import ConfigError, DataError
+from atebm.utils.hashing import is_sealed, sealed
 
 MANY = os.environ.get("FUZZ_EXAMPLES")
 fuzzed = settings(

@@ -21,10 +21,10 @@ import pytest
 from conftest import REPOSITORY, checkout
 from miniatures import GIVEN, INCEPTION, STATISTICS, Server, build_archives, miniature_sources, served
 
-from atebm.files import sha256
-from atebm.layers import load
-from atebm.plan import Plan, Step, ancestors
+from atebm.config.load import load
+from atebm.pipeline.plan import Plan, Step, ancestors
 from atebm.report.tabulating import HERE
+from atebm.utils.hashing import sha256
 
 SCALE = "scale=miniature"
 NEEDED = (  # by the artifacts whose archives can all be downloaded

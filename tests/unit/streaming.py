@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from atebm.data.loader import Stored
 from atebm.data.readers.images import tar_pictures
+from atebm.data.stored import Stored
 from atebm.data.stream import Indexed, Recipe, Streamed
 from atebm.training.distributed import ALONE
 

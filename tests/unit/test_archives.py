@@ -24,11 +24,12 @@ from conftest import UNPACKED, planned, typed, write_specs
 from PIL import Image, ImageOps
 from torchvision.datasets import ImageFolder
 
-from atebm.config import Archive, TinyImages
-from atebm.data import archives, prepare, sources
-from atebm.errors import DataError
-from atebm.job import Job
-from atebm.plan import Step
+from atebm.archives import catalogue
+from atebm.config.sets import Archive, TinyImages
+from atebm.data import archive_sets, prepare
+from atebm.pipeline.job import Job
+from atebm.pipeline.plan import Step
+from atebm.utils.errors import DataError
 
 
 def prepared(folder: Path, archive: str, split: str, size: int, count: int) -> tuple[np.ndarray, np.ndarray, dict]:
@@ -246,7 +247,7 @@ def test_a_reader_that_yields_another_count_leaves_nothing(folder, documented, m
     """Readers check their counts themselves; a header that says another one than the file has would be no .npy."""
     documented(cifar(folder / "cifar-10-python.tar.gz", 10))
     labels = np.zeros(3, np.int64), ["a"]
-    wrong = archives.Content(3, (32, 32, 3), lambda *_: [pixels(3 + extra, 32, 32, 3)], lambda: labels)
+    wrong = archive_sets.Content(3, (32, 32, 3), lambda *_: [pixels(3 + extra, 32, 32, 3)], lambda: labels)
     monkeypatch.setattr(prepare, "archived", lambda *_: (wrong, {}))
     sentence = f"^set mine: {3 + extra} images were found where 3 belong"
     assert_refused(job_of(folder, "cifar10", "held_out", 32, 3), folder, sentence)
@@ -263,14 +264,14 @@ def test_a_reader_that_yields_another_count_leaves_nothing(folder, documented, m
 def test_a_missing_file_is_one_sentence(folder, archive, split, file):
     sentence = f"^set mine: {folder / file} is missing: .*python -m atebm fetch {file}"
     assert_refused(job_of(folder, archive, split, 32, 3), folder, sentence)
-    assert sources.find(file)  # the command knows it
+    assert catalogue.find(file)  # the command knows it
 
 
 def test_a_file_that_is_not_the_documented_one_is_not_read(folder, monkeypatch):
     path = cifar(folder / "cifar-10-python.tar.gz", 10)
     assert_refused(job_of(folder, "cifar10", "held_out", 32, 3), folder, "it has .* bytes, not 170,498,071. Remove it")
-    (source,) = sources.find("cifar10")
-    monkeypatch.setattr(sources, "find", lambda _: (source.model_copy(update={"bytes": path.stat().st_size}),))
+    (source,) = catalogue.find("cifar10")
+    monkeypatch.setattr(catalogue, "find", lambda _: (source.model_copy(update={"bytes": path.stat().st_size}),))
     assert_refused(job_of(folder, "cifar10", "held_out", 32, 3), folder, "its md5 is .*, not c58f30.*Remove it, then:")
 
 
@@ -309,8 +310,8 @@ def test_every_archive_of_the_paper_is_prepared(folder):
     for name, settings in typed("paper").sets.items():
         if isinstance(settings, Archive):
             with pytest.raises(DataError, match=r"is missing: .*python -m atebm fetch "):
-                archives.content(settings.model_dump(), folder, folder)
-            assert sources.find(settings.archive), name
+                archive_sets.content(settings.model_dump(), folder, folder)
+            assert catalogue.find(settings.archive), name
 
 
 def test_an_archive_or_split_that_makes_no_set_is_one_sentence(folder):
@@ -417,8 +418,8 @@ def test_300k_random_images_are_their_array(folder, documented):
 
 
 def test_tiny_images_are_drawn_without_those_of_the_lists(folder, documented, monkeypatch):
-    monkeypatch.setattr(archives, "TINY_IMAGES", 300)
-    monkeypatch.setattr(archives, "TINY_BLOCK", 7)
+    monkeypatch.setattr(archive_sets, "TINY_IMAGES", 300)
+    monkeypatch.setattr(archive_sets, "TINY_BLOCK", 7)
     records = pixels(300, 3, 32, 32)  # planes, column by column
     (folder / "tiny_images.bin").write_bytes(records.tobytes())
     (folder / "80mn_cifar_idxs.txt").write_text("".join(f"{i}\n" for i in range(1, 51)))  # from 1: 0 to 49
@@ -455,5 +456,5 @@ def test_a_p_0_can_be_chosen_by_its_task():
 def test_sources_and_validation_sources_are_disjoint():
     for name in ("random_images_300k", "tiny_images"):
         sets = typed("paper").sets
-        sources, validation = sets[f"{name}_sources"], sets[f"{name}_val_sources"]
-        assert sources.seed == validation.seed and validation.skip >= sources.skip + sources.n
+        catalogue, validation = sets[f"{name}_sources"], sets[f"{name}_val_sources"]
+        assert catalogue.seed == validation.seed and validation.skip >= catalogue.skip + catalogue.n

@@ -6,9 +6,9 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from atebm import arrays
-from atebm.arrays import Rows
-from atebm.metrics.frechet import BLOCK, Gaussian
+from atebm.evaluation.frechet import BLOCK, Gaussian
+from atebm.utils import npy
+from atebm.utils.npy import Rows
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -16,9 +16,9 @@ def test_a_file_that_is_written_in_parts_is_numpys_own(dtype):
     whole = np.arange(120).reshape(10, 3, 4).astype(dtype)
     expected, file = io.BytesIO(), io.BytesIO()
     np.save(expected, whole)
-    arrays.begin(file, dtype, whole.shape)
+    npy.begin(file, dtype, whole.shape)
     for part in (whole[:4], whole[4:4], whole[:, ::-1][4:, ::-1]):
-        arrays.append(file, part)
+        npy.append(file, part)
     assert file.getvalue() == expected.getvalue()
 
 
@@ -27,11 +27,11 @@ def test_archives_are_joined_in_order(tmp_path):
     paths = [tmp_path / f"{number}.npz" for number in range(3)]
     for path, part in zip(paths, parts, strict=True):
         with ZipFile(path, "w") as archive:
-            arrays.add(archive, {"other": np.zeros(1), "rows": part})
+            npy.add(archive, {"other": np.zeros(1), "rows": part})
         with np.load(path, allow_pickle=False) as written:
             assert np.array_equal(written["rows"], part)
     with (tmp_path / "whole.npy").open("wb") as file:
-        arrays.join(file, paths, "rows")
+        npy.join(file, paths, "rows")
     assert np.array_equal(np.load(tmp_path / "whole.npy"), np.concatenate(parts))
 
 

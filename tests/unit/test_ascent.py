@@ -7,26 +7,26 @@ import torch
 from conftest import configuration, planned, write_specs
 from scipy.spatial.distance import cdist
 
-from atebm.config import resolve
+from atebm.config.messages import resolve
+from atebm.config.roles import AS_MANY, UNSEEN
+from atebm.data.hole import hole
 from atebm.data.prepare import write_set
-from atebm.errors import ConfigError
-from atebm.job import Job, record_of
-from atebm.metrics.features import write_features
-from atebm.metrics.neighbours import nearest, write_neighbours
-from atebm.metrics.score import write_metric
-from atebm.plan import Plan, Step
+from atebm.evaluation.features import write_features
+from atebm.evaluation.metrics import write_metric
+from atebm.evaluation.neighbours import nearest, write_neighbours
+from atebm.pipeline.job import Job, record_of
+from atebm.pipeline.plan import Plan, Step
 from atebm.report.ascents import gain
 from atebm.report.needs import Needs
 from atebm.report.neighbours import compared, ratios
 from atebm.report.picture_checks import nearness
 from atebm.report.trivial import blurred, filled, median, psnr, trivial_gains
-from atebm.roles import AS_MANY, UNSEEN
 from atebm.sampling.ascent import begin, write_ascent
 from atebm.sampling.gather import gather
-from atebm.sampling.generate import sample_shard
-from atebm.sampling.hole import hole
+from atebm.sampling.sample import sample_shard
 from atebm.training.classifier import train_classifier
 from atebm.training.loop import train
+from atebm.utils.errors import ConfigError
 
 CPU = torch.device("cpu")
 COMPUTE = {

@@ -11,12 +11,12 @@ from pyautoattack.autopgd_base import APGDAttack
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from atebm.attacks.apgd import auto_pgd, auto_pgd_restarted, periods, spheres
+from atebm.attacks.auto_pgd import auto_pgd, auto_pgd_restarted, periods, spheres
 from atebm.attacks.pgd import Logit, norms
 from atebm.attacks.square import SHARE, draws, scaled, side, square
-from atebm.data.loader import Stored, to_float
-from atebm.energy.folding import frozen
-from atebm.sampling.generate import load_checkpoint
+from atebm.data.stored import Stored, to_float
+from atebm.models.folding import frozen
+from atebm.models.weights import load_checkpoint
 from atebm.training.loop import train
 
 CPU = torch.device("cpu")

@@ -11,9 +11,9 @@ from torchvision import transforms as classic
 from torchvision.transforms import functional as TF
 from torchvision.transforms import v2
 
-from atebm import config
+from atebm.config.augment import Augment
 from atebm.data.augment import augment
-from atebm.data.loader import generator
+from atebm.utils.random import generator
 
 KEY = (0, 1, 5)
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)  # no multiples of 1/255: no pixel of an image is by chance a filled one
@@ -253,7 +253,7 @@ def test_what_cannot_be_augmented_is_refused():
 
 @pytest.mark.parametrize("how", [NONE, CROP_FLIP, RESIZED, AUTO, AUTO_GREY], ids=name)
 def test_configurations_are_what_augment_takes(how):
-    typed = TypeAdapter(config.Augment).validate_python(how)
+    typed = TypeAdapter(Augment).validate_python(how)
     assert typed.paper.where and typed.model_dump() == how
 
 
@@ -274,4 +274,4 @@ def test_configurations_are_what_augment_takes(how):
 )
 def test_impossible_configurations_are_refused(wrong):
     with pytest.raises(ValidationError):
-        TypeAdapter(config.Augment).validate_python(wrong)
+        TypeAdapter(Augment).validate_python(wrong)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from atebm.errors import ConfigError, DataError
 from atebm.training.checkpoint import FORMER, STATE, load_state, save_state
 from atebm.training.distributed import ALONE
-from atebm.training.interrupt import BUDGET, signals, stops
+from atebm.training.signals import BUDGET, signals, stops
+from atebm.utils.errors import ConfigError, DataError
 
 CPU = torch.device("cpu")
 

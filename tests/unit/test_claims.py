@@ -12,11 +12,11 @@ import pytest
 from conftest import planned
 
 from atebm import report
+from atebm.config.roles import CLEAN, HELD_OUT, IN, WORST
+from atebm.pipeline.tasks import STABILITY
 from atebm.report.registry import Evidence, claims_of_detection, claims_of_generation, spread
 from atebm.report.sign_flip import holm, sign_flip
 from atebm.report.verdicts import Criterion, counted, decided, fragile, sign_test
-from atebm.roles import CLEAN, HELD_OUT, IN, WORST
-from atebm.tasks import STABILITY
 
 ROWS4 = {row: f"a set (for {row})" for row in ("SVHN", "CIFAR-100", "ImageNet", "Uniform Noise")}
 GENERATION = claims_of_generation(0.1, dict(zip(STABILITY, (5e-4, 5e-4, 1e-6), strict=True)), 4)

@@ -16,8 +16,8 @@ import typer
 from conftest import REPOSITORY, checkout, planned, run
 from typer.testing import CliRunner
 
-from atebm.artifacts import ARTIFACTS
-from atebm.cli import app
+from atebm.cli.app import app
+from atebm.pipeline.artifacts import ARTIFACTS
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -67,7 +67,7 @@ def test_the_help_shows_every_group_and_the_exit_codes():
 
 def test_the_help_is_there_at_once():
     """Nothing heavy is imported for it."""
-    code = "import sys; from atebm.cli import app\ntry: app(['--help'])\nfinally: print(*sys.modules)"
+    code = "import sys; from atebm.cli.app import app\ntry: app(['--help'])\nfinally: print(*sys.modules)"
     shown = run(REPOSITORY, sys.executable, "-c", code, PYTHONPATH=f"{REPOSITORY}/src").stdout
     loaded = {module.partition(".")[0] for module in shown.splitlines()[-1].split()}
     assert "typer" in loaded and not loaded & {"torch", "numpy", "pandas", "PIL", "yaml", "pydantic", "snakemake"}

@@ -8,10 +8,10 @@ import pytest
 from conftest import checkout, planned
 
 from atebm import report
-from atebm.artifacts import ARTIFACTS, is_table
-from atebm.closure import PLUMBING, closure
-from atebm.freshness import MANIFEST, SITE, renderings
-from atebm.plan import Plan
+from atebm.pipeline.artifacts import ARTIFACTS, is_table
+from atebm.pipeline.closure import PLUMBING, closure
+from atebm.pipeline.plan import Plan
+from atebm.pipeline.staleness import MANIFEST, SITE, renderings
 
 FIGURES = {name for name in ARTIFACTS if not is_table(name)}
 TABLES = set(ARTIFACTS) - FIGURES
@@ -32,20 +32,20 @@ def plan() -> Plan:
     ("file", "stale"),
     {
         "src/atebm/report/claims.py": {"claims"},
-        "src/atebm/markdown.py": TABLES | OF_ALL,
-        "src/atebm/errors.py": set(),
-        "src/atebm/files.py": set(),
+        "src/atebm/utils/markdown.py": TABLES | OF_ALL,
+        "src/atebm/utils/errors.py": set(),
+        "src/atebm/utils/files.py": set(),
         "src/atebm/training/loop.py": set(),
         "src/atebm/report/drawing.py": FIGURES | {"picture_checks"} | OF_ALL,
         "src/atebm/report/masking.py": {"ood_masking"} | OF_ALL,
-        "src/atebm/report/toy.py": {"fig1", "figS1"} | OF_ALL,
-        "src/atebm/metrics/agreement.py": {"table2", "table3", "tableS7"} | OF_ALL,
+        "src/atebm/report/maximin.py": {"fig1", "figS1"} | OF_ALL,
+        "src/atebm/evaluation/agreement.py": {"table2", "table3", "tableS7"} | OF_ALL,
         "notebooks/fig7.ipynb": {"fig7"} | OF_ALL,
         "data/published/tableS6.csv": {f"tableS{number}" for number in range(2, 7)} | OF_ALL,
         "data/published/table1.csv": {"table1", "tableS1"} | OF_ALL,
-        "src/atebm/site/board.py": {SITE},
-        "src/atebm/site/site.css": {SITE},
-        "src/atebm/artifacts.py": {SITE},
+        "src/atebm/publish/board.py": {SITE},
+        "src/atebm/publish/site.css": {SITE},
+        "src/atebm/pipeline/artifacts.py": {SITE},
     }.items(),
 )
 def test_a_change_makes_stale_what_shows_it(plan, folder, file, stale):
@@ -70,9 +70,10 @@ def test_imports_are_followed_wherever_they_stand(tmp_path):
         "two.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .unseen import u\n",
         "unseen.py": "u = 1\n",
         "inner/__init__.py": "from .three import b as passed, c\nfrom .four import d\n",
-        "inner/three.py": "from .. import two\nfrom ..errors import E\n",
+        "inner/three.py": "from .. import two\nfrom ..utils.errors import E\n",
         "inner/four.py": "from . import three\nfrom ..one import f\n",
-        "errors.py": "from .unseen import u\n",
+        "utils/__init__.py": "",
+        "utils/errors.py": "from ..unseen import u\n",
         "uses.py": "from .inner import d\n",
     }
     for name, text in modules.items():
@@ -85,7 +86,7 @@ def test_imports_are_followed_wherever_they_stand(tmp_path):
     assert names(closure("one", root, frozenset({"two.py"})), root) == {
         "one.py",
         "inner/three.py",
-        "errors.py",
+        "utils/errors.py",
         "unseen.py",
     }
     with pytest.raises(ValueError, match=r"has no nothing\.at_all"):

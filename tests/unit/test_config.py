@@ -5,10 +5,10 @@ from itertools import pairwise
 import pytest
 from conftest import REPOSITORY, configuration, typed
 
-from atebm.config import resolve
-from atebm.data.sources import records
-from atebm.errors import ConfigError, DataError
-from atebm.layers import load
+from atebm.archives.catalogue import records
+from atebm.config.load import load
+from atebm.config.messages import resolve
+from atebm.utils.errors import ConfigError, DataError
 
 SMOKE = "workflow/scales/smoke.yaml"
 BOTH = f"config.yaml and {SMOKE}"

@@ -16,10 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.resnet import Bottleneck, ResNet
 from typer.testing import CliRunner
 
-from atebm.cli import app
+from atebm.cli.app import app
 from atebm.cost import table
 from atebm.cost.disk import size
-from atebm.cost.networks import Flops, facts
+from atebm.cost.flops import Flops, facts
 from atebm.cost.passes import (
     BY_IMAGE,
     BY_WEIGHTS,
@@ -35,24 +35,24 @@ from atebm.cost.passes import (
 )
 from atebm.cost.throughput import Throughput
 from atebm.data.prepare import write_set
-from atebm.docs import expectation
-from atebm.energy.released import read
-from atebm.errors import UserError
-from atebm.files import canonical
-from atebm.job import Job
-from atebm.metrics.features import write_features
-from atebm.metrics.inception import network as fidelity
-from atebm.metrics.neighbours import write_neighbours
-from atebm.metrics.scores import gather_scores
-from atebm.metrics.worst_case import attack_shard
-from atebm.plan import Plan, Step
+from atebm.detection.attack_step import attack_shard
+from atebm.detection.gather import gather_scores
+from atebm.evaluation.features import write_features
+from atebm.evaluation.inception import network as fidelity
+from atebm.evaluation.neighbours import write_neighbours
+from atebm.maintenance.docs import expectation
+from atebm.models.released import read
+from atebm.pipeline.job import Job
+from atebm.pipeline.plan import Plan, Step
 from atebm.sampling.ascent import write_ascent
 from atebm.sampling.gather import gather
-from atebm.sampling.generate import sample_shard
+from atebm.sampling.sample import sample_shard
 from atebm.sampling.timing import write_timing
 from atebm.training import schedule
 from atebm.training.classifier import train_classifier
 from atebm.training.loop import train
+from atebm.utils.errors import UserError
+from atebm.utils.hashing import canonical
 
 CPU = torch.device("cpu")
 SMALL = {"name": "small", "width": 4, "mean": [0.3], "std": [0.35]}

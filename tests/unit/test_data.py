@@ -13,9 +13,9 @@ from scipy import stats
 from torchvision.transforms import v2
 
 from atebm.data import prepare
-from atebm.data.loader import batch_indices, resized, to_bytes
-from atebm.errors import DataError
-from atebm.job import Job, record_of
+from atebm.data.stored import batch_indices, resized, to_bytes
+from atebm.pipeline.job import Job, record_of
+from atebm.utils.errors import DataError
 
 FASHION = {"reader": "fashion_mnist", "split": "train", "held_out": 2000, "size": 16}
 CROPS = {

@@ -13,18 +13,19 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from atebm import report
+from atebm.config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
 from atebm.data.prepare import write_set
-from atebm.errors import ConfigError, DataError, ResultError
-from atebm.files import canonical, sealed, write_text
-from atebm.job import Job, record_of
-from atebm.metrics.auroc import RESAMPLES, interval, measures
-from atebm.metrics.detection import write_detection
-from atebm.metrics.scores import gather_scores
-from atebm.metrics.worst_case import KEPT, attack_shard, guard
+from atebm.detection.attack_step import KEPT, attack_shard, guard
+from atebm.detection.auroc import RESAMPLES, interval, measures
+from atebm.detection.detection_step import write_detection
+from atebm.detection.gather import gather_scores
+from atebm.inference.score import scored
+from atebm.pipeline.job import Job, record_of
 from atebm.report.masking import checks
-from atebm.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
-from atebm.scoring import scored
 from atebm.training.loop import train
+from atebm.utils.errors import ConfigError, DataError, ResultError
+from atebm.utils.files import write_text
+from atebm.utils.hashing import canonical, sealed
 
 CPU = torch.device("cpu")
 
@@ -137,8 +138,8 @@ def test_the_worst_case_is_the_worst_of_all_that_was_tried(detector):
 
 def test_kept_images_are_those_of_the_first_scores(detector):
     """By their model, they have the worst logits."""
+    from atebm.models.weights import load_model
     from atebm.report.detection_figures import kept_of
-    from atebm.sampling.generate import load_model
 
     root, plan = detector
     step = plan.attack("cifar10_ood", 0)

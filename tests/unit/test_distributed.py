@@ -13,9 +13,9 @@ import pytest
 from conftest import job_of, run
 from safetensors.numpy import load_file
 
-from atebm.errors import ConfigError
-from atebm.job import Job, record_of
+from atebm.pipeline.job import Job, record_of
 from atebm.training.distributed import Group
+from atebm.utils.errors import ConfigError
 
 WORKER = str(Path(__file__).with_name("two_processes.py"))
 TORCHRUN = ("python", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -72,7 +72,7 @@ def test_sigterm_stops_both_at_the_same_iteration(smoke, tmp_path):
     import torch
 
     from atebm.training.checkpoint import load_state
-    from atebm.training.interrupt import ASK_EVERY
+    from atebm.training.signals import ASK_EVERY
 
     stopped = (load_state(job.checkpoints, torch.device("cpu")) or {"iteration": 0})["iteration"]
     assert 0 < stopped < 400 and stopped % ASK_EVERY == 0

@@ -13,14 +13,14 @@ from conftest import configuration, planned, write_specs
 from PIL import Image
 from torchvision.transforms import v2
 
-from atebm.config import resolve
-from atebm.data.drawn import draw
+from atebm.config.messages import resolve
 from atebm.data.index import write_index
-from atebm.data.loader import generator
 from atebm.data.prepare import write_set
-from atebm.errors import ConfigError, DataError
-from atebm.job import Job, record_of
-from atebm.plan import Step
+from atebm.data.subsets import draw
+from atebm.pipeline.job import Job, record_of
+from atebm.pipeline.plan import Step
+from atebm.utils.errors import ConfigError, DataError
+from atebm.utils.random import generator
 
 CROP = {"name": "resized_crop_flip", "probability": 1.0, "scale": (0.08, 1.0), "ratio": (0.75, 1.3333333)}
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
 from atebm.attacks.pgd import pgd
-from atebm.energy import Classifier, Confidence, Energy, confidence, load_logit_0, model_of
-from atebm.energy.discriminator256 import Block, Discriminator256
-from atebm.energy.folding import ConvAffine, ConvPool, frozen
-from atebm.energy.resnet50 import ResNet50
-from atebm.errors import ConfigError, DataError
+from atebm.models.discriminator256 import Block, Discriminator256
+from atebm.models.energy import Classifier, Confidence, Energy, confidence, load_logit_0, model_of
+from atebm.models.folding import ConvAffine, ConvPool, frozen
+from atebm.models.resnet50 import ResNet50
+from atebm.utils.errors import ConfigError, DataError
 
 CIFAR = {"name": "resnet50", "mean": [0.4914, 0.4822, 0.4465], "std": [0.2023, 0.1994, 0.2010]}
 IMAGENET = {"name": "discriminator256", "stem": 3, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}

@@ -10,10 +10,10 @@ import torch
 from conftest import typed
 from safetensors.numpy import load_file
 
-from atebm.config import Run
-from atebm.files import canonical, sealed
-from atebm.job import Job, record_of
+from atebm.config.training import Run
+from atebm.pipeline.job import Job, record_of
 from atebm.training import loop
+from atebm.utils.hashing import canonical, sealed
 
 CPU = torch.device("cpu")
 SIZES = {"resnet50": 32, "discriminator256": 256}

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
-from atebm.data import fetch as module
-from atebm.data import sources as records
-from atebm.data.fetch import fetch
-from atebm.data.readers import members
-from atebm.data.sources import Source
-from atebm.errors import DataError
+from atebm.archives import catalogue as records
+from atebm.archives import fetch as module
+from atebm.archives import members
+from atebm.archives.catalogue import Source
+from atebm.archives.fetch import fetch
+from atebm.utils.errors import DataError
 
 BODY = random.Random(0).randbytes(3_500_000)
 HALF = len(BODY) // 2

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from atebm.files import atomic, is_sealed, sealed, sweep, write_if_changed, write_text
+from atebm.utils.files import atomic, sweep, write_if_changed, write_text
+from atebm.utils.hashing import is_sealed, sealed
 
 KILLED_HALFWAY = """
 import os, signal, sys

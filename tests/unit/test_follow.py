@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from atebm import follow
-from atebm.follow import following
+from atebm.cli import follow
+from atebm.cli.follow import following
 
 
 @pytest.fixture

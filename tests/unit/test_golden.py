@@ -24,29 +24,29 @@ from conftest import REPOSITORY, planned, write_specs
 from PIL import Image
 from safetensors.numpy import load_file
 
-from atebm.checks import write_check
 from atebm.data.index import write_index
 from atebm.data.prepare import write_set
-from atebm.energy.outline import write_network
-from atebm.files import write_text
-from atebm.job import Job
-from atebm.kinds import FILES, REVISION
-from atebm.metrics.detection import write_detection
-from atebm.metrics.features import write_features
-from atebm.metrics.neighbours import write_neighbours
-from atebm.metrics.score import write_metric
-from atebm.metrics.scores import gather_scores
-from atebm.metrics.worst_case import attack_shard
-from atebm.minimax import write_minimax
-from atebm.overview import write_overview
-from atebm.plan import Step
+from atebm.detection.attack_step import attack_shard
+from atebm.detection.detection_step import write_detection
+from atebm.detection.gather import gather_scores
+from atebm.evaluation.features import write_features
+from atebm.evaluation.metrics import write_metric
+from atebm.evaluation.neighbours import write_neighbours
+from atebm.models.layer_table import write_network
+from atebm.pipeline.job import Job
+from atebm.pipeline.kinds import FILES, REVISION
+from atebm.pipeline.plan import Step
+from atebm.report.overview import write_overview
 from atebm.sampling.ascent import write_ascent
 from atebm.sampling.gather import gather
-from atebm.sampling.generate import sample_shard
+from atebm.sampling.sample import sample_shard
 from atebm.sampling.timing import write_timing
-from atebm.toy import write_toy
+from atebm.toy2d.maximin import write_toy
+from atebm.toy2d.minimax import write_minimax
 from atebm.training.classifier import train_classifier
+from atebm.training.gradient_check import write_check
 from atebm.training.loop import train
+from atebm.utils.files import write_text
 
 GOLDEN = REPOSITORY / "tests/golden"
 WRITE = "`pytest tests/unit/test_golden.py --write-golden`"
@@ -413,7 +413,7 @@ def reproach(kind: str, broken: dict[str, list[Move]], golden: State, now: State
     found = sorted((move for step in own for move in broken[step]), key=lambda move: -move.deviation)
     lines = [f"the numbers of `{kind}` moved, {len(found)} of them by more than their tolerance, such as"]
     lines += [f"  {move}" for move in found[:5]]
-    lines += [f"If that is meant, bump REVISION['{kind}'] in src/atebm/kinds.py, then run {WRITE}."]
+    lines += [f"If that is meant, bump REVISION['{kind}'] in src/atebm/pipeline/kinds.py, then run {WRITE}."]
     then, here = golden[kind]["made_with"], now[kind]["made_with"]
     others = [f"{name} {then[name]}, now {here[name]}" for name in here if then[name] != here[name]]
     return "\n".join([*lines, *([f"They were written with {', '.join(others)}."] if others else [])])

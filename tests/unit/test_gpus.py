@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from atebm.gpus import gpus
+from atebm.device.gpus import gpus
 
-TAKE = "import os, sys; from atebm.gpus import take_gpu; take_gpu(); "
+TAKE = "import os, sys; from atebm.device.gpus import take_gpu; take_gpu(); "
 TAKE += "print(os.environ.get('CUDA_VISIBLE_DEVICES'), flush=True)"
 HOLD = TAKE + "; sys.stdin.read()"
 
@@ -49,7 +49,7 @@ def test_a_killed_job_gives_its_gpu_back(number):
 
 
 def test_what_a_job_starts_sees_its_gpu():
-    child = "import os, subprocess, sys; from atebm.gpus import take_gpu; take_gpu(); "
+    child = "import os, subprocess, sys; from atebm.device.gpus import take_gpu; take_gpu(); "
     child += f"subprocess.run([sys.executable, '-c', {TAKE!r}])"
     with job() as (first, _), job(child) as (second, _):
         assert second and second != first

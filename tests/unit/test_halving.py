@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from atebm.errors import ResultError
-from atebm.halving import halving
+from atebm.device.out_of_memory import halving
+from atebm.utils.errors import ResultError
 
 
 def work_in(memory: int, sizes: list[int]):

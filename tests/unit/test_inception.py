@@ -12,18 +12,18 @@ from conftest import configuration, typed
 from PIL import Image
 from torch_fidelity import calculate_metrics
 
-from atebm.config import resolve
-from atebm.data import sources as records
-from atebm.data.loader import Stored
-from atebm.errors import DataError
-from atebm.files import canonical, sha256
-from atebm.job import Job
-from atebm.metrics.features import Extractor, extract, load_extractor, write_features
-from atebm.metrics.frechet import Gaussian, frechet_distance
-from atebm.metrics.inception import write_inception
-from atebm.metrics.inception_score import split_scores
-from atebm.metrics.score import agreement_in_words, kernel_distance, write_metric
-from atebm.plan import Plan, Step
+from atebm.archives import catalogue as records
+from atebm.config.messages import resolve
+from atebm.data.stored import Stored
+from atebm.evaluation.features import Extractor, extract, load_extractor, write_features
+from atebm.evaluation.frechet import Gaussian, frechet_distance
+from atebm.evaluation.inception import write_inception
+from atebm.evaluation.inception_score import split_scores
+from atebm.evaluation.metrics import agreement_in_words, kernel_distance, write_metric
+from atebm.pipeline.job import Job
+from atebm.pipeline.plan import Plan, Step
+from atebm.utils.errors import DataError
+from atebm.utils.hashing import canonical, sha256
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 CPU = torch.device("cpu")
@@ -106,7 +106,7 @@ def test_features_are_written_as_they_come_and_as_numpy_would(work, images, monk
     shutil.copytree(images[0], work / "data/flat-00000000")
     (work / "data/flat-00000000/set.json").write_text(canonical({"set": "flat"}))
     brightness = Extractor(lambda x: (x.float().mean((2, 3)), x.float().amax((2, 3))), 3)
-    monkeypatch.setattr("atebm.metrics.features.load_extractor", lambda *_: brightness)
+    monkeypatch.setattr("atebm.evaluation.features.load_extractor", lambda *_: brightness)
     step = job(
         work,
         "features",
@@ -170,7 +170,7 @@ def agreement(tmp_path, monkeypatch):
     (source,) = records.find("cifar10_fid_statistics")
     known = source.model_copy(update={"sha256": None, "bytes": None})
     monkeypatch.setattr(records, "sources", lambda: (known,))
-    monkeypatch.setattr("atebm.metrics.score.ARCHIVES", tmp_path)
+    monkeypatch.setattr("atebm.evaluation.metrics.ARCHIVES", tmp_path)
 
     def compute(**statistics) -> dict:
         if statistics:

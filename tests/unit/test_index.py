@@ -13,11 +13,11 @@ from conftest import UNPACKED, planned, write_specs
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
-from atebm.config import ImageIndex
+from atebm.config.sets import ImageIndex
 from atebm.data.index import write_index
-from atebm.errors import DataError
-from atebm.job import Job
-from atebm.plan import Step
+from atebm.pipeline.job import Job
+from atebm.pipeline.plan import Step
+from atebm.utils.errors import DataError
 
 
 def job_of(folder: Path, split: str, count: int, archive: str = "imagenet") -> Job:

@@ -7,10 +7,10 @@ from scipy import stats
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import isc_features_to_metric
 
-from atebm.metrics.frechet import BLOCK, Gaussian, frechet_distance
-from atebm.metrics.inception_score import split_scores
-from atebm.metrics.intervals import t_half_width
-from atebm.metrics.score import kernel_distance
+from atebm.evaluation.frechet import BLOCK, Gaussian, frechet_distance
+from atebm.evaluation.inception_score import split_scores
+from atebm.evaluation.intervals import t_half_width
+from atebm.evaluation.metrics import kernel_distance
 
 
 def features(seed: int, n: int = 300, d: int = 16) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from atebm import minimax, toy
+from atebm.toy2d import maximin, minimax
 
 SETTINGS = SimpleNamespace(
     activation="relu",
@@ -30,8 +30,8 @@ MEASURES = [
 
 
 def started(seeds, settings=SETTINGS):
-    networks = toy.initial_networks(seeds, settings.width, 4.0, "relu")
-    x_0, x_data = toy.Sampler(torch.tensor([[-1.0, -0.6]] * len(seeds)), seeds, purpose=1).draw(settings.m)
+    networks = maximin.initial_networks(seeds, settings.width, 4.0, "relu")
+    x_0, x_data = maximin.Sampler(torch.tensor([[-1.0, -0.6]] * len(seeds)), seeds, purpose=1).draw(settings.m)
     return networks, x_data, x_0
 
 
@@ -57,7 +57,7 @@ def test_particles_move_up_the_d_that_was_trained_before():
     networks, x_data, x_0 = started([0])
     settings = SimpleNamespace(**{**vars(SETTINGS), "outer": 1, "lr": 1e-9})
     end = minimax.play(networks, x_data, x_0, settings, [0], lambda *_: None)
-    torch.testing.assert_close(end, toy.ascend(started([0])[0], x_0, 1, 0.03), rtol=0, atol=1e-7)
+    torch.testing.assert_close(end, maximin.ascend(started([0])[0], x_0, 1, 0.03), rtol=0, atol=1e-7)
     assert (networks.logit(end) > networks.logit(x_0)).float().mean() > 0.9
 
 
@@ -88,10 +88,10 @@ def test_networks_and_particles_play_the_same_beside_others_and_alone():
 
 def test_measures_of_a_field_whose_answers_are_known():
     """D > 1/2 right of the middle: the share of the grid is that of a half plane without half of the support."""
-    field = toy.Networks([torch.tensor([[[1.0], [0.0]]])], [torch.full((1, 1, 1), -0.01)], "relu")  # x_1 - 0.01
+    field = maximin.Networks([torch.tensor([[[1.0], [0.0]]])], [torch.full((1, 1, 1), -0.01)], "relu")  # x_1 - 0.01
     x_data, fresh = (0.1 * torch.randn(1, 100, 2, generator=torch.Generator().manual_seed(k)) for k in range(2))
     measured = minimax.measure(field, x_data, x_data, fresh, [0])
-    off = toy.off_support(toy.GRID_SIZE)
+    off = maximin.off_support(maximin.GRID_SIZE)
     assert measured["d_above_half"][0] == pytest.approx(off[:, 51:].sum() / off.sum())
     assert measured["d_off_support_max"][0] == pytest.approx(1 / (1 + np.exp(-0.99)))
     assert measured["d_on_support"][0] == pytest.approx((fresh[..., 0] - 0.01).sigmoid().double().mean())

@@ -16,7 +16,7 @@ import typer
 from conftest import environment_of
 from users import RUN, Finished, called, image, pretend
 
-from atebm.cli import app
+from atebm.cli.app import app
 
 QUICK, MANY = 25, 225  # cases of one test
 

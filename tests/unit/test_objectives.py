@@ -7,8 +7,8 @@ from scipy.optimize import linprog, minimize
 from sklearn.metrics import roc_auc_score
 from torch.func import functional_call, grad, vmap
 
-from atebm.energy import Energy
-from atebm.training.objectives import (
+from atebm.models.energy import Energy
+from atebm.training.losses import (
     auc,
     binary_at_loss,
     distance_to_uniform,

@@ -11,13 +11,13 @@ import pytest
 from conftest import REPOSITORY, checkout
 from PIL import Image
 
-from atebm import own as module
-from atebm.config import Folder
+from atebm.config.load import load
+from atebm.config.sets import Folder
+from atebm.data import own_images as module
 from atebm.data.folder import changed, difference, digest, found_in, image_files, of_folder, pixels
-from atebm.errors import ConfigError, DataError
-from atebm.layers import load
-from atebm.own import lines, looked_at, said, write_scale
-from atebm.plan import Plan
+from atebm.data.own_images import lines, looked_at, said, write_scale
+from atebm.pipeline.plan import Plan
+from atebm.utils.errors import ConfigError, DataError
 
 N = 120
 

@@ -13,14 +13,14 @@ import pytest
 from archive_builders import encoded, tar, zipped
 from conftest import write_specs
 
-from atebm.config import Archive
-from atebm.data import archives, prepare
+from atebm.config.sets import Archive
+from atebm.data import archive_sets, prepare
 from atebm.data.parallel import made
 from atebm.data.readers import images
 from atebm.data.readers.transforms import area
-from atebm.errors import DataError
-from atebm.job import Job
-from atebm.plan import Step
+from atebm.pipeline.job import Job
+from atebm.pipeline.plan import Step
+from atebm.utils.errors import DataError
 
 N = 200  # pictures: a part for each of four workers
 
@@ -96,7 +96,7 @@ def cut_short(monkeypatch, after: int) -> list[int]:
                 raise Killed
             yield image
 
-    monkeypatch.setattr(archives, "made", stopped)
+    monkeypatch.setattr(archive_sets, "made", stopped)
     return starts
 
 

@@ -7,7 +7,7 @@ import torch
 from scipy.stats import kstest
 
 from atebm.attacks.pgd import pgd, pgd_step, project, random_start, summed, trajectory
-from atebm.energy import Energy
+from atebm.models.energy import Energy
 
 SMALL = {"name": "small", "width": 4, "mean": [0.3], "std": [0.35]}
 

@@ -7,10 +7,10 @@ import sys
 import pytest
 from conftest import planned
 
-from atebm import plan as plan_module
-from atebm.artifacts import ARTIFACTS
-from atebm.errors import ConfigError
-from atebm.kinds import FILES
+from atebm.pipeline import plan as plan_module
+from atebm.pipeline.artifacts import ARTIFACTS
+from atebm.pipeline.kinds import FILES
+from atebm.utils.errors import ConfigError
 
 
 def changed(*, to: dict, scale: str = "demo") -> set[str]:
@@ -142,13 +142,13 @@ def test_every_artifact_has_a_notebook_and_a_function():
         assert callable(getattr(report, artifact))
 
 
-@pytest.mark.parametrize("module", ["atebm.plan", "atebm.report", "atebm.cli"])
+@pytest.mark.parametrize("module", ["atebm.pipeline.plan", "atebm.report", "atebm.cli.app"])
 def test_planning_and_drawing_import_no_torch(module):
     """Slurm jobs parse the Snakefile again, and drawing jobs should not wait for torch."""
     assert imported(module, "torch") == "False"
 
 
-@pytest.mark.parametrize("module", ["atebm.plan", "atebm.data.fetch"])
+@pytest.mark.parametrize("module", ["atebm.pipeline.plan", "atebm.archives.fetch"])
 def test_planning_and_fetching_import_no_numpy(module):
     """The environment of jobs that download has none."""
     assert imported(module, "numpy") == "False"

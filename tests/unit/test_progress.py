@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from atebm import progress as module
-from atebm.progress import MINUTES, pace, progress
+from atebm.utils import progress as module
+from atebm.utils.progress import MINUTES, pace, progress
 
 
 @pytest.fixture

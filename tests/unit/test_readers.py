@@ -20,8 +20,9 @@ from conftest import UNPACKED
 from PIL import Image
 from torchvision import transforms as theirs
 
-from atebm.data.readers import arrays, images, members, pickles, transforms
-from atebm.errors import DataError
+from atebm.archives import members
+from atebm.data.readers import arrays, images, pickles, transforms
+from atebm.utils.errors import DataError
 
 # --- pickles ----------------------------------------------------------------------------------------------------
 

@@ -13,12 +13,12 @@ from conftest import REPOSITORY, run, typed
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from atebm.energy import Energy
-from atebm.energy.released import import_weights, network_of, provenance, read
-from atebm.errors import ConfigError, DataError
-from atebm.files import sha256
-from atebm.releases import releases
-from atebm.training.checkpoint import load_weights
+from atebm.archives.releases import releases
+from atebm.models.energy import Energy
+from atebm.models.released import import_weights, network_of, provenance, read
+from atebm.models.weights import load_weights
+from atebm.utils.errors import ConfigError, DataError
+from atebm.utils.hashing import sha256
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)  # the authors' script
 
@@ -262,7 +262,7 @@ def drop_last(state: dict[str, Tensor]) -> None:
 def test_tensors_that_do_not_fit_are_named_with_both_shapes(resnet, change, sentence, tmp_path, monkeypatch):
     state = dict(resnet.state_dict())
     change(state)
-    monkeypatch.setattr("atebm.energy.released.read", lambda file: state)  # what a file holds is tested above
+    monkeypatch.setattr("atebm.models.released.read", lambda file: state)  # what a file holds is tested above
     (tmp_path / "model.pth").touch()
     with pytest.raises(DataError, match=re.escape(f"model.pth: {sentence}")):
         import_weights(tmp_path / "model.pth", "cifar10", tmp_path / "out", REPOSITORY)

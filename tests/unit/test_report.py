@@ -14,7 +14,7 @@ from scipy import stats
 
 from atebm import report
 from atebm.report import ablations, drawing, tabulating
-from atebm.report.render import as_html, normalised
+from atebm.report.notebook import as_html, normalised
 from atebm.report.tabulating import HERE
 
 EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef", "classes": ["bag", "shirt"]}

@@ -9,8 +9,8 @@ from conftest import planned
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
-from atebm.data.loader import to_bytes
-from atebm.sampling.generate import ascend, blurred
+from atebm.data.stored import to_bytes
+from atebm.sampling.sample import ascend, blurred
 
 
 @pytest.mark.parametrize("sigma", [0.625, 1.25])

@@ -13,21 +13,23 @@ import torch.nn.functional as F
 from conftest import REPOSITORY, planned, typed, write_specs
 from torch import nn
 
-from atebm import checks, report
-from atebm.checks import gradient_check, step_check, write_check
-from atebm.energy import Energy
-from atebm.energy.discriminator256 import Block, Discriminator256
-from atebm.energy.outline import write_network
-from atebm.errors import ResultError
-from atebm.files import canonical, sealed, write_text
-from atebm.freshness import renderings
-from atebm.job import Job, record_of
-from atebm.lineage.explain import explain, lines
-from atebm.plan import Plan, Step
-from atebm.report.settings import thousands
+from atebm import report
+from atebm.models.discriminator256 import Block, Discriminator256
+from atebm.models.energy import Energy
+from atebm.models.layer_table import write_network
+from atebm.models.weights import save_weights
+from atebm.pipeline.job import Job, record_of
+from atebm.pipeline.plan import Plan, Step
+from atebm.pipeline.settings import SETTINGS
+from atebm.pipeline.staleness import renderings
+from atebm.provenance.explain import explain, lines
+from atebm.report.hyperparameters import thousands
 from atebm.sampling import timing
-from atebm.settings import SETTINGS
-from atebm.training.checkpoint import save_weights
+from atebm.training import gradient_check as module
+from atebm.training.gradient_check import gradient_check, step_check, write_check
+from atebm.utils.errors import ResultError
+from atebm.utils.files import write_text
+from atebm.utils.hashing import canonical, sealed
 
 SMALL = {"name": "small", "width": 4, "mean": [0.3], "std": [0.35]}
 
@@ -165,7 +167,7 @@ def test_requests_are_equal_to_what_is_read_back(scale):
 
 def test_explain_says_where_a_table_of_settings_comes_from():
     said = list(lines(explain("tableS3", planned("demo"), {}, REPOSITORY)))
-    assert said[0].startswith("Table S3") and said[-1].endswith("tableS3 of src/atebm/settings.py selects.")
+    assert said[0].startswith("Table S3") and said[-1].endswith("tableS3 of src/atebm/pipeline/settings.py selects.")
 
 
 def test_numbers_are_in_the_papers_formats():
@@ -193,9 +195,9 @@ def test_the_gradients_of_table1_are_those_of_the_objectives(energy):
 
 def test_another_objective_fails_the_gradient_check(energy, monkeypatch):
     monkeypatch.setattr(
-        checks, "binary_at_loss", lambda data, contrastive: F.softplus(contrastive).mean() - data.mean()
+        module, "binary_at_loss", lambda data, contrastive: F.softplus(contrastive).mean() - data.mean()
     )
-    monkeypatch.setattr(checks, "max_likelihood_loss", lambda data, contrastive: contrastive.mean() - 2 * data.mean())
+    monkeypatch.setattr(module, "max_likelihood_loss", lambda data, contrastive: contrastive.mean() - 2 * data.mean())
     result = gradient_check(energy, images(5, 0), images(5, 1))
     assert result["eq14_difference"] > 0.1 and result["eq2_difference"] > 0.1
 

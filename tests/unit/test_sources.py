@@ -9,12 +9,12 @@ from conftest import REPOSITORY, typed
 from dvc.utils.serialize import load_yaml
 from torchvision.datasets.imagenet import ARCHIVE_META
 
-from atebm.data import sources as module
-from atebm.data.pointers import pointer, write_pointers
-from atebm.data.sources import ARCHIVES, find, records, source_table, sources, write_source_table
-from atebm.errors import DataError
-from atebm.files import markers
-from atebm.releases import releases
+from atebm.archives import catalogue as module
+from atebm.archives.catalogue import ARCHIVES, find, records, source_table, sources, write_source_table
+from atebm.archives.dvc_pointers import pointer, write_pointers
+from atebm.archives.releases import releases
+from atebm.utils.errors import DataError
+from atebm.utils.files import markers
 
 BY_FILE = {source.file: source for source in sources()}
 

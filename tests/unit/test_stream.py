@@ -22,18 +22,19 @@ from safetensors.torch import load_file
 from snakemake.utils import update_config
 from torchvision.transforms import v2
 
-from atebm.config import resolve
+from atebm.config.messages import resolve
 from atebm.data import stream as streams
-from atebm.data.loader import Stored, batch_indices, cuts, generator
 from atebm.data.readers.images import tar_pictures
+from atebm.data.stored import Stored, batch_indices, cuts
 from atebm.data.stream import Indexed, Mapped, Recipe, Resident, Streamed, stream, whole, workers_of
-from atebm.errors import ConfigError, DataError
-from atebm.job import Job, record_of
+from atebm.pipeline.job import Job, record_of
 from atebm.training import loop
-from atebm.training.batch import batches
+from atebm.training.batches import batches
 from atebm.training.checkpoint import load_state
 from atebm.training.classifier import train_classifier
 from atebm.training.distributed import ALONE, Group
+from atebm.utils.errors import ConfigError, DataError
+from atebm.utils.random import generator
 
 CPU = torch.device("cpu")
 CROP: dict[str, Any] = {"name": "resized_crop_flip", "probability": 1, "scale": [0.08, 1], "ratio": [0.75, 1.3333]}

@@ -16,21 +16,22 @@ from conftest import job_of, planned, write_specs
 from safetensors.torch import load_file
 
 from atebm.data import stream as streams
-from atebm.data.loader import batch_indices
-from atebm.energy import Classifier, Energy
-from atebm.errors import ConfigError, DataError, ResultError
-from atebm.files import canonical
-from atebm.hardware import pick
-from atebm.job import Job, record_of
-from atebm.kinds import FILES
-from atebm.metrics.features import write_features
-from atebm.metrics.frechet import Gaussian, frechet_distance
+from atebm.data.stored import batch_indices
+from atebm.device import cuda_graph
+from atebm.device.precision import set_precision
+from atebm.device.select import pick
+from atebm.evaluation.features import write_features
+from atebm.evaluation.frechet import Gaussian, frechet_distance
+from atebm.models.energy import Classifier, Energy
+from atebm.models.weights import save_weights
+from atebm.pipeline.job import Job, record_of
+from atebm.pipeline.kinds import FILES
 from atebm.sampling.gather import gather
-from atebm.sampling.generate import sample_shard
-from atebm.training import captured, classifier, loop
-from atebm.training.checkpoint import save_weights
+from atebm.sampling.sample import sample_shard
+from atebm.training import classifier, loop
 from atebm.training.classifier import train_classifier
-from atebm.training.precision import set_precision
+from atebm.utils.errors import ConfigError, DataError, ResultError
+from atebm.utils.hashing import canonical
 
 CPU = torch.device("cpu")
 CUDA = pytest.param(torch.device("cuda"), marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))
@@ -181,9 +182,9 @@ def test_where_a_capture_fails_each_iteration_is_done_once_all_the_same(smoke, c
 
     def updating(state, run, group):
         now["state"] = state
-        return captured.Captured(partial(loop.update_weights, state, run, group))
+        return cuda_graph.Captured(partial(loop.update_weights, state, run, group))
 
-    monkeypatch.setattr(captured, "record", record)
+    monkeypatch.setattr(cuda_graph, "record", record)
     monkeypatch.setattr(loop, "updating", updating)
     loop.train(job, CPU)
     assert contents(job) == whole
@@ -204,7 +205,7 @@ def test_after_a_capture_that_cuda_refuses_work_goes_on_where_it_was(device, cap
         return (2 * x,)
 
     total, stream = torch.zeros((), device=device), torch.cuda.current_stream()
-    update = captured.Captured(work)
+    update = cuda_graph.Captured(work)
     for K in (1, 1, 1, 2, 2, 2):
         assert update(K, torch.ones(4, device=device))[0].tolist() == [2, 2, 2, 2]
         assert torch.cuda.current_stream() == stream and (update.graph is None or K == 2)
@@ -218,10 +219,10 @@ def test_a_mistake_in_the_work_is_raised_though_a_capture_fails_at_it_first():
             raise RuntimeError("shapes do not fit")
         return (x,)
 
-    seen, update = [], captured.Captured(work)
+    seen, update = [], cuda_graph.Captured(work)
     update(3, torch.zeros(1))
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="shapes do not fit"):
-        patch.setattr(captured, "record", lambda work: work())
+        patch.setattr(cuda_graph, "record", lambda work: work())
         update(3, torch.zeros(1))
     assert seen == [3, 3, 3]
 
@@ -434,7 +435,7 @@ def test_an_inaccurate_extractor_is_refused(smoke):
 
 
 def test_records_chain_back_to_the_data(smoke):
-    from atebm.files import sha256
+    from atebm.utils.hashing import sha256
 
     root, plan = smoke
     record = json.loads((root / plan.extractor().folder / "extractor.json").read_text())

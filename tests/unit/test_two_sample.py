@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from atebm.metrics.two_sample import energy_test, energy_to_gaussian, permutation_energies
+from atebm.toy2d.two_sample import energy_test, energy_to_gaussian, permutation_energies
 
 STD = 0.1
 

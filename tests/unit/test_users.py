@@ -14,14 +14,14 @@ from conftest import run
 from PIL import Image
 from users import RUN, SIDE, Finished, called, image, pretend
 
-from atebm import api
-from atebm.bounds import length, whole
+from atebm.cli.fork_server import SERVER
 from atebm.data.pictures import FRAMES, TRANSPARENT, TURNED, Notes, opened, pixels
 from atebm.data.readers.bitmaps import FORMATS, SUFFIXES
 from atebm.data.walk import walk
-from atebm.errors import DataError, shown
-from atebm.outputs import labels
-from atebm.warm import SERVER
+from atebm.inference import model
+from atebm.inference.outputs import labels
+from atebm.utils.bounds import length, whole
+from atebm.utils.errors import DataError, shown
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_labels_tell_files_apart(names, expected):
     ],
 )
 def test_what_would_be_written_twice_is_refused_before_the_work(atebm, tmp_path, verb, names, monkeypatch):
-    monkeypatch.setattr("atebm.applying.climb", lambda *_: pytest.fail("work"))
+    monkeypatch.setattr("atebm.inference.apply.climb", lambda *_: pytest.fail("work"))
     paths = [image(tmp_path / name) for name in names]
     made = atebm("apply", verb, *paths, "--run", RUN, "--steps", 1, "-o", tmp_path / "OUT")
     assert made.code == 1 and "would be written twice" in made.err and made.err.count("\n") == 1, made
@@ -88,7 +88,7 @@ def test_what_would_be_written_twice_is_refused_before_the_work(atebm, tmp_path,
 
 
 def test_a_trajectory_is_refused_where_one_of_its_steps_is_there(atebm, tmp_path, monkeypatch):
-    monkeypatch.setattr("atebm.applying.climb", lambda *_: pytest.fail("work"))
+    monkeypatch.setattr("atebm.inference.apply.climb", lambda *_: pytest.fail("work"))
     image(tmp_path / "OUT/a_002.png")
     options = ("--run", RUN, "-o", tmp_path / "OUT")
     assert "a_002.png exists" in atebm("apply", "trajectory", image(tmp_path / "a.png"), "--steps", 2, *options).err
@@ -104,7 +104,7 @@ def test_the_count_is_of_what_was_written(atebm, tmp_path):
 
 @pytest.mark.parametrize("out", ["file", "file/below", "o" * 300, "dangling"])
 def test_a_folder_that_cannot_be_is_refused_before_the_work(atebm, tmp_path, out, monkeypatch):
-    monkeypatch.setattr("atebm.applying.climb", lambda *_: pytest.fail("work"))
+    monkeypatch.setattr("atebm.inference.apply.climb", lambda *_: pytest.fail("work"))
     (tmp_path / "file").write_text("mine")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     made = atebm("apply", "sample", image(tmp_path / "a.png"), "--run", RUN, "-o", tmp_path / out)
@@ -116,7 +116,7 @@ def test_a_name_that_is_too_long_with_what_is_added_is_refused_before_the_work(a
     long, shorter = image(tmp_path / f"{'n' * 246}.png"), image(tmp_path / f"{'m' * 235}.png")
     options = ("--run", RUN, "--steps", 1, "-o", tmp_path / "OUT")
     assert atebm("apply", "sample", shorter, *options).code == 0
-    monkeypatch.setattr("atebm.applying.climb", lambda *_: pytest.fail("work"))
+    monkeypatch.setattr("atebm.inference.apply.climb", lambda *_: pytest.fail("work"))
     made = atebm("apply", "sample", long, *options)
     assert made.code == 1 and "such a name has" in made.err and "rename the image" in made.err
 
@@ -292,7 +292,7 @@ def test_one_bad_file_does_not_lose_the_scores_of_others(atebm, tmp_path):
 
 
 def test_apply_names_all_bad_images_before_the_work(atebm, tmp_path, monkeypatch):
-    monkeypatch.setattr("atebm.applying.climb", lambda *_: pytest.fail("work"))
+    monkeypatch.setattr("atebm.inference.apply.climb", lambda *_: pytest.fail("work"))
     image(tmp_path / "photos/a.png")
     for name in "bc":
         (tmp_path / f"photos/{name}.png").write_bytes(b"no picture")
@@ -335,8 +335,8 @@ def test_bounds():
 
 
 @pytest.fixture(scope="module")
-def model(root) -> api.Model:
-    return api.load(RUN, root, "smoke", device="cpu")
+def model(root) -> model.Model:
+    return model.load(RUN, root, "smoke", device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -438,7 +438,7 @@ def test_what_was_changed_or_left_out_is_warned_of(model, tmp_path):
 
 def test_no_process_is_no_default(root, tmp_path):
     with pytest.raises(DataError, match="cores = 0"):
-        api.train(tmp_path, "cats", root, cores=0)
+        model.train(tmp_path, "cats", root, cores=0)
 
 
 def test_shown_is_one_line_and_tells_names_apart():

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from atebm import warm
-from atebm.warm import SERVER
+from atebm.cli import fork_server
+from atebm.cli.fork_server import SERVER
 
 CLI = """
 import json, os, sys, threading, time
@@ -50,10 +50,19 @@ def main():
 def command(tmp_path, monkeypatch) -> Iterator[list[str]]:
     """`python -m atebm` of a package whose command tells what it is."""
     package = tmp_path / "src" / "atebm"
-    package.mkdir(parents=True)
-    for name in ("__init__.py", "__main__.py", "warm.py"):
-        shutil.copy(REPOSITORY / "src/atebm" / name, package)
-    (package / "cli.py").write_text(CLI)
+    for folder in (package, package / "cli", package / "utils"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in (
+        "__init__.py",
+        "__main__.py",
+        "cli/__init__.py",
+        "cli/fork_server.py",
+        "cli/follow.py",
+        "utils/__init__.py",
+        "utils/processes.py",
+    ):
+        shutil.copy(REPOSITORY / "src/atebm" / name, package / name)
+    (package / "cli/app.py").write_text(CLI)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     monkeypatch.setenv("VARIABLE", "a value, \udcff")
     monkeypatch.chdir(tmp_path)
@@ -83,7 +92,7 @@ def test_a_job_is_what_its_caller_would_have_been(command, tmp_path):
     assert of_served.pop("pid") != of_alone.pop("pid")
     assert of_served == of_alone
     assert of_served["arguments"] == ["3", "two words"] and of_served["folder"] == str(tmp_path)
-    assert of_served["input"] == "a line\n" and of_served["file"] == str(tmp_path / "src/atebm/cli.py")
+    assert of_served["input"] == "a line\n" and of_served["file"] == str(tmp_path / "src/atebm/cli/app.py")
 
 
 def test_a_job_waits_for_its_threads(command, tmp_path):
@@ -183,8 +192,8 @@ def test_a_long_temporary_folder_is_no_place_for_a_socket(tmp_path):
 
 
 def test_without_a_socket_the_command_runs_without_a_server(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(warm, "for_sockets", lambda: str(tmp_path / "gone"))
-    with warm.serving() as environment:
+    monkeypatch.setattr(fork_server, "for_sockets", lambda: str(tmp_path / "gone"))
+    with fork_server.serving() as environment:
         assert environment == {}
     (said,) = capsys.readouterr().out.splitlines()
     assert said.startswith("warning: no server (") and said.endswith("imports the libraries itself, and takes longer.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from atebm.job import Job
+from atebm.pipeline.job import Job
 from atebm.training import monitor
 from atebm.training.distributed import processes
 from atebm.training.loop import train

@@ -10,10 +10,10 @@ import torch
 from conftest import checkout, planned
 from PIL import Image
 
-from atebm import cli
-from atebm.energy import model_of
-from atebm.files import canonical
-from atebm.training.checkpoint import save_weights
+from atebm.cli import app
+from atebm.models.energy import model_of
+from atebm.models.weights import save_weights
+from atebm.utils.hashing import canonical
 
 RUN = "cifar10_ood"  # of scale smoke, grey, 8 pixels a side
 SIDE = 8
@@ -51,7 +51,7 @@ def called(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
     capsys.readouterr()
     monkeypatch.setattr(sys, "argv", ["atebm", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.main()
         sys.exit(0)
     captured = capsys.readouterr()
     return Finished(int(ended.value.code or 0), captured.out, captured.err)

@@ -1,4 +1,4 @@
-"""Takes the place of src/atebm/cli.py where a test is about which steps run, not about what they compute.
+"""Takes the place of src/atebm/cli/app.py where a test is about which steps run, not about what they compute.
 
 A step's value is a hash of its settings, its revision and its parents' values, read from the parents' records as real
 steps read them; a rendering shows its plan and the values it was drawn from. So a stale number shows as a wrong value.
@@ -14,10 +14,11 @@ import signal
 import sys
 from pathlib import Path
 
-from atebm.files import canonical, sealed, write_text
-from atebm.job import Job, record_of
-from atebm.kinds import FILES
-from atebm.site.seal import sealed_page
+from atebm.pipeline.job import Job, record_of
+from atebm.pipeline.kinds import FILES
+from atebm.pipeline.seal import sealed_page
+from atebm.utils.files import write_text
+from atebm.utils.hashing import canonical, sealed
 
 FIGURE, TABLE = (".svg", ".csv"), (".md",)
 
@@ -63,9 +64,9 @@ def render(request: Path, out: Path) -> None:
 
 
 def stages() -> None:
-    from atebm.layers import load  # the configuration's types, which other jobs need not wait for
-    from atebm.plan import Plan
-    from atebm.stages import write_stages
+    from atebm.config.load import load  # the configuration's types, which other jobs need not wait for
+    from atebm.pipeline.plan import Plan
+    from atebm.pipeline.stages import write_stages
 
     write_stages(Plan(load(Path(), ())[0]), Path())
 

@@ -22,8 +22,8 @@ from conftest import REPOSITORY, checkout, run
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from atebm.environments import ENVIRONMENTS, environments, pinned
-from atebm.errors import ConfigError
+from atebm.maintenance.environments import ENVIRONMENTS, environments, pinned
+from atebm.utils.errors import ConfigError
 
 LOCK = (REPOSITORY / "requirements.lock").read_text()
 RULES = sorted((REPOSITORY / "workflow/rules").glob("*.smk"))
@@ -132,7 +132,7 @@ def light(tmp_path_factory) -> Checkout:
     wheels = {path: f"{witness}=={pinned(LOCK)[witness]}" for path, witness in LIGHT.items()}
     require_package_index(*wheels.values(), folder=base)
     folder = checkout(base / "checkout")
-    shutil.copy(STANDIN / "jobs.py", folder / "src/atebm/cli.py")
+    shutil.copy(STANDIN / "jobs.py", folder / "src/atebm/cli/app.py")
     python = "python ={}.{}".format(*sys.version_info)
     for path, wheel in wheels.items():
         environment = {"channels": sorted(CHANNELS), "dependencies": [python, "pip", {"pip": [wheel]}]}
@@ -235,9 +235,12 @@ for module in modules:
 @pytest.mark.parametrize(
     ("path", "modules"),
     [
-        ("workflow/envs/report.yaml", "atebm.cli atebm.report atebm.report.render"),
-        ("workflow/envs/fetch.yaml", "atebm.cli atebm.data.fetch"),
-        ("workflow/envs/torch.yaml", "atebm.cli atebm.training.loop atebm.metrics.score atebm.report.manifest"),
+        ("workflow/envs/report.yaml", "atebm.cli.app atebm.report atebm.report.notebook"),
+        ("workflow/envs/fetch.yaml", "atebm.cli.app atebm.archives.fetch"),
+        (
+            "workflow/envs/torch.yaml",
+            "atebm.cli.app atebm.training.loop atebm.evaluation.metrics atebm.provenance.manifest",
+        ),
     ],
 )
 def test_jobs_import_nothing_that_their_environment_lacks(path, modules):

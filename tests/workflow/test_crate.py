@@ -19,9 +19,9 @@ import urllib3
 import yaml
 from conftest import REPOSITORY, run
 
-from atebm.crate import CRATE_FILE, crate_of, write_crate
-from atebm.errors import ResultError
-from atebm.files import sealed
+from atebm.publish.crate import CRATE_FILE, crate_of, write_crate
+from atebm.utils.errors import ResultError
+from atebm.utils.hashing import sealed
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 EXCERPT = Path(__file__).with_name("ro-crate-1.1-context.json")

@@ -15,9 +15,9 @@ import typer
 from conftest import REPOSITORY, checkout, planned, run, snakemake
 from markdown.extensions.toc import slugify
 
-from atebm.cli import app
-from atebm.config import Adam, Run
-from atebm.kinds import FILES
+from atebm.cli.app import app
+from atebm.config.training import Adam, Run
+from atebm.pipeline.kinds import FILES
 
 DOCS = REPOSITORY / "docs"
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")] + sorted(DOCS.rglob("*.md"))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import run, seldom, snakemake
 
-from atebm.warm import SERVER
+from atebm.cli.fork_server import SERVER
 
 KILLS = {"once": 1, "often": int(os.environ.get("KILLS", 4))}  # of each phase; `make soak` wants more
 PHASES = {  # what is removed and asked for again, the log that says that it began, and how many seconds it may take

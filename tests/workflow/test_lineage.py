@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from conftest import run
 
-from atebm.artifacts import USUAL
-from atebm.config import Paper, Section
-from atebm.errors import UserError
-from atebm.files import is_sealed, sealed
-from atebm.kinds import FILES
-from atebm.layers import load
-from atebm.lineage.prune import leftovers
-from atebm.lineage.snapshot import snapshot
-from atebm.lineage.verify import verify
-from atebm.plan import Plan, ancestors
+from atebm.config.base import Paper, Section
+from atebm.config.load import load
+from atebm.pipeline.artifacts import USUAL
+from atebm.pipeline.kinds import FILES
+from atebm.pipeline.plan import Plan, ancestors
+from atebm.provenance.prune import leftovers
+from atebm.provenance.snapshot import snapshot
+from atebm.provenance.verify import verify
+from atebm.utils.errors import UserError
+from atebm.utils.hashing import is_sealed, sealed
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from snakemake.utils import update_config
 
 import atebm
 from atebm.data.prepare import prepare
-from atebm.errors import ConfigError, DataError
-from atebm.job import record_of
+from atebm.pipeline.job import record_of
+from atebm.utils.errors import ConfigError, DataError
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, checkout, run, snakemake
 
-from atebm.doctor import unwritable
-from atebm.place import unfit
-from atebm.report.manifest import commit
-from atebm.warm import SERVER
+from atebm.cli.fork_server import SERVER
+from atebm.maintenance.doctor import unwritable
+from atebm.maintenance.place import unfit
+from atebm.provenance.manifest import commit
 
 AWKWARD = "an o'ther ü"  # a space, an apostrophe, and what is not ASCII
 DRAWN = "tableS3"  # waits for no computation
@@ -22,7 +22,7 @@ DRAWN = "tableS3"  # waits for no computation
 
 def with_dummy_steps(folder: Path) -> Path:
     """A checkout whose steps compute nothing."""
-    shutil.copy(Path(__file__).with_name("dummy_cli.py"), checkout(folder) / "src/atebm/cli.py")
+    shutil.copy(Path(__file__).with_name("dummy_cli.py"), checkout(folder) / "src/atebm/cli/app.py")
     return folder
 
 
@@ -56,7 +56,9 @@ def test_where_it_cannot_work_that_is_said_at_once(tmp_path, name):
     (said,) = [line for line in (refused.stdout + refused.stderr).splitlines() if line.startswith("error:")]
     assert "move the checkout elsewhere" in said and "Traceback" not in refused.stderr
     assert not (tmp_path / name / "work").exists()
-    made = run(tmp_path / name, sys.executable, "-m", "atebm.place", PYTHONPATH="src" if ":" in name else "./src")
+    made = run(
+        tmp_path / name, sys.executable, "-m", "atebm.maintenance.place", PYTHONPATH="src" if ":" in name else "./src"
+    )
     assert made.returncode == 1 and made.stderr.strip() == said, "what `make` asks before it installs anything"
 
 

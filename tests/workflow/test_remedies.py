@@ -14,21 +14,22 @@ import typer
 from conftest import REPOSITORY, checkout, snakemake, typed
 from PIL import Image
 
-from atebm import applying, outputs, scoring
-from atebm.cli import app
-from atebm.crate import write_crate
-from atebm.data import archives
+from atebm.archives.catalogue import by_hand, sources
+from atebm.cli.app import app
+from atebm.config.load import load
+from atebm.data import archive_sets
 from atebm.data.folder import AGAIN
-from atebm.data.sources import by_hand, sources
-from atebm.energy.released import adopt, import_weights
-from atebm.errors import ConfigError, DataError, ResultError, UserError, sentence
-from atebm.files import canonical, write_text
-from atebm.job import Job
-from atebm.layers import load
-from atebm.lineage.snapshot import snapshot, snapshot_of
-from atebm.lineage.status import status
-from atebm.lineage.verify import stale_renderings
-from atebm.plan import Plan
+from atebm.inference import apply, outputs, score
+from atebm.models.released import adopt, import_weights
+from atebm.pipeline.job import Job
+from atebm.pipeline.plan import Plan
+from atebm.provenance.snapshot import snapshot, snapshot_of
+from atebm.provenance.status import status
+from atebm.provenance.verify import stale_renderings
+from atebm.publish.crate import write_crate
+from atebm.utils.errors import ConfigError, DataError, ResultError, UserError, sentence
+from atebm.utils.files import write_text
+from atebm.utils.hashing import canonical
 
 COMMAND = re.compile(r"snakemake --cores all[^`;]*|(?:python -m )?atebm [a-z-]+[^`,;.]*")
 OVERRIDES = ("scale=smoke", "runs={cifar10_ood: {r1: 0.5}}")  # of a user, who is not at config.yaml's own scale
@@ -75,9 +76,9 @@ def commands_in(message: str) -> list[str]:
 
 WANT_SNAKEMAKE: dict[str, Callable[[Plan, Path], str]] = {
     "score before training": lambda plan, root: said(
-        lambda: scoring.here(plan, scoring.needed(plan, "cifar10_ood")[0], root)
+        lambda: score.here(plan, score.needed(plan, "cifar10_ood")[0], root)
     ),
-    "apply before training": lambda plan, root: said(lambda: applying.load(plan, "cifar10", root, None)),
+    "apply before training": lambda plan, root: said(lambda: apply.load(plan, "cifar10", root, None)),
     "snapshot of nothing": lambda plan, root: said(lambda: snapshot(plan, root)),
     "snapshot of one that is not drawn": lambda plan, root: said(lambda: snapshot_of(plan, root, ["tableS3"])),
     "status": lambda plan, root: status(plan, root)["command"],
@@ -119,7 +120,7 @@ def test_a_step_of_another_configuration_is_a_sentence_whose_remedy_works(plan, 
 
 WANT_ATEBM: dict[str, Callable[[Path], str]] = {
     "an archive is missing": lambda root: said(
-        lambda: archives.verified(root / "data/archives/cifar-10-python.tar.gz")
+        lambda: archive_sets.verified(root / "data/archives/cifar-10-python.tar.gz")
     ),
     "an archive that only a person gets": lambda root: by_hand(
         next(source for source in sources() if source.access == "form")
@@ -235,15 +236,15 @@ def test_apply_can_be_repeated_after_a_full_disk(tmp_path, monkeypatch):
 
 
 def test_the_api_says_how_to_go_on_with_the_users_configuration(monkeypatch, tmp_path):
-    from atebm import api
+    from atebm.inference import model
 
     class Failed:
         returncode = 1
 
     config = load(REPOSITORY, ["scale=smoke"])[0]
-    monkeypatch.setattr(api, "write_scale", lambda *_: type("Own", (), {"config": config, "warnings": ()})())
-    monkeypatch.setattr(api.subprocess, "run", lambda *_, **__: Failed)
+    monkeypatch.setattr(model, "write_scale", lambda *_: type("Own", (), {"config": config, "warnings": ()})())
+    monkeypatch.setattr(model.subprocess, "run", lambda *_, **__: Failed)
     with pytest.raises(ResultError) as error:
-        api.train(tmp_path, "smoke", REPOSITORY, config=["seeds=2"])
+        model.train(tmp_path, "smoke", REPOSITORY, config=["seeds=2"])
     (command,) = commands_in(str(error.value))
     assert shlex.split(command) == ["snakemake", "--cores", "all", "--config", "seeds=2", "scale=smoke"]

@@ -15,10 +15,10 @@ import pytest
 from conftest import checkout, planned, seldom, snakemake
 from PIL import Image
 
-from atebm.artifacts import ARTIFACTS, USUAL, is_table, target
-from atebm.crate import crate_of
+from atebm.cli.fork_server import SERVER
+from atebm.pipeline.artifacts import ARTIFACTS, USUAL, is_table, target
+from atebm.publish.crate import crate_of
 from atebm.report.tabulating import HERE
-from atebm.warm import SERVER
 
 TABLE2 = (
     "approach,group,published_is,published_fid,measured_is,measured_is_ci95,measured_distance,measured_distance_ci95,"
@@ -224,7 +224,7 @@ def test_fig1_numbers(smoke):
 
 
 def test_the_manifest_names_every_file_and_step(smoke):
-    from atebm.files import sha256
+    from atebm.utils.hashing import sha256
 
     manifest = json.loads((smoke / "results/manifest.json").read_text())
     assert manifest["scale"] == "smoke"

@@ -21,15 +21,15 @@ import requests
 from conftest import checkout, seldom, snakemake
 from dummy_cli import value_of
 
-from atebm import plan as plan_module
-from atebm.artifacts import ARTIFACTS, is_table
-from atebm.data.fetch import fetch
-from atebm.data.sources import ARCHIVES
-from atebm.files import canonical
-from atebm.freshness import renderings, stale
-from atebm.layers import load
-from atebm.plan import Plan, Step
-from atebm.warm import SERVER
+from atebm.archives.catalogue import ARCHIVES
+from atebm.archives.fetch import fetch
+from atebm.cli.fork_server import SERVER
+from atebm.config.load import load
+from atebm.pipeline import plan as plan_module
+from atebm.pipeline.artifacts import ARTIFACTS, is_table
+from atebm.pipeline.plan import Plan, Step
+from atebm.pipeline.staleness import renderings, stale
+from atebm.utils.hashing import canonical
 
 # What the scenarios run: a figure of its own, two artifacts that share steps, and a table of settings. The others would
 # only add more of the same: every artifact's plan is made in test_run.py, and all of them are drawn there.
@@ -120,14 +120,14 @@ ROWS = {
     ),
     "code of all tables": Row(
         {"render/table2", "render/tableS3"} | OF_ALL,
-        edits={"src/atebm/markdown.py": ("def plain", "# a comment\ndef plain")},
+        edits={"src/atebm/utils/markdown.py": ("def plain", "# a comment\ndef plain")},
     ),
-    "the sentence of an error": Row(set(), edits={"src/atebm/files.py": ("there is no", "there is really no")}),
+    "the sentence of an error": Row(set(), edits={"src/atebm/utils/files.py": ("there is no", "there is really no")}),
     "published numbers": Row({"render/table2"} | OF_ALL, edits={"data/published/table2.csv": ("9.10", "9.11")}),
-    "the page's template": Row({"render/site"}, edits={"src/atebm/site/index.html.j2": ("<main", "<main ")}),
+    "the page's template": Row({"render/site"}, edits={"src/atebm/publish/index.html.j2": ("<main", "<main ")}),
     "revision of sample": Row(
         FROM_SAMPLES,
-        edits={"src/atebm/kinds.py": ('"sample": 2', '"sample": 3')},
+        edits={"src/atebm/pipeline/kinds.py": ('"sample": 2', '"sample": 3')},
         revision={"sample": 3},
     ),
     "seed": Row(
@@ -176,8 +176,8 @@ def few_artifacts() -> Iterator[None]:
 def base(tmp_path_factory) -> Path:
     """A checkout with dummy steps, in a folder with a space in its name, in which everything was run."""
     folder = checkout(tmp_path_factory.mktemp("scenarios") / "the base")
-    shutil.copy(Path(__file__).with_name("dummy_cli.py"), folder / "src/atebm/cli.py")
-    with (folder / "src/atebm/artifacts.py").open("a") as file:
+    shutil.copy(Path(__file__).with_name("dummy_cli.py"), folder / "src/atebm/cli/app.py")
+    with (folder / "src/atebm/pipeline/artifacts.py").open("a") as file:
         file.write(f"\n\nARTIFACTS = {{name: ARTIFACTS[name] for name in {DRAWN}}}\n")
     assert run(folder) == everything(folder)
     return folder
@@ -474,7 +474,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         (DEMO, "    r1: 0\n", "    r1: 0.03\n", {"train", "evaluate", "report"}),
         ("config.yaml", "splits: 10", "splits: 9", {"evaluate", "report"}),
         ("src/atebm/report/generation.py", '"""Image', '"""The image', {"report"}),
-        ("src/atebm/errors.py", "class", "# a comment\nclass", set()),
+        ("src/atebm/utils/errors.py", "class", "# a comment\nclass", set()),
         ("notebooks/fig1.ipynb", "what binary", "What binary", {"report"}),
     ],
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import SECRET, SECRETS, run
 
-from atebm.data import fetch
-from atebm.errors import DataError
+from atebm.archives import fetch
+from atebm.utils.errors import DataError
 
 
 def holding(folder: Path, *words: str) -> list[str]:

@@ -20,15 +20,15 @@ import pytest
 from conftest import REPOSITORY
 from PIL import Image, ImageSequence
 
-from atebm.artifacts import USUAL
-from atebm.docs import ours_table2
-from atebm.errors import ResultError
-from atebm.lineage.verify import page_findings
-from atebm.site.board import claims_in, strip, tally
-from atebm.site.page import page_of, training, write_site
-from atebm.site.pictures import COLUMNS, LARGEST, grid
-from atebm.site.seal import record_in, sealed_page
-from atebm.site.tables import inline, key, kind, number, of_markdown
+from atebm.maintenance.docs import ours_table2
+from atebm.pipeline.artifacts import USUAL
+from atebm.pipeline.seal import record_in, sealed_page
+from atebm.provenance.verify import page_findings
+from atebm.publish.board import claims_in, strip, tally
+from atebm.publish.page import page_of, training, write_site
+from atebm.publish.pictures import COLUMNS, LARGEST, grid
+from atebm.publish.tables import inline, key, kind, number, of_markdown
+from atebm.utils.errors import ResultError
 
 RESULTS = REPOSITORY / "results"
 ELSEWHERE = {"https://arxiv.org/abs/2012.06568"}  # links that need a network, for those who follow them

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import checkout, run
 
-from atebm.warm import SERVER
+from atebm.cli.fork_server import SERVER
 
 PROFILE = ("--workflow-profile", "workflow/profiles/slurm", "--config", "scale=smoke")
 # A machine of two cores plays the cluster, and is asked for less than the profile's steps of the paper's scale take.

@@ -11,9 +11,9 @@ from conftest import REPOSITORY, checkout, planned, snakemake
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from atebm.artifacts import ARTIFACTS, ON_REQUEST, USUAL, is_table
-from atebm.kinds import FILES
-from atebm.settings import SETTINGS
+from atebm.pipeline.artifacts import ARTIFACTS, ON_REQUEST, USUAL, is_table
+from atebm.pipeline.kinds import FILES
+from atebm.pipeline.settings import SETTINGS
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 
@@ -77,7 +77,7 @@ def test_every_scale_has_a_plan_of_every_artifact(scale):
 def test_every_artifact_is_complete(artifact):
     """A title, a notebook that draws it, a target, numbers, a line in the artifact table, and a run in miniature."""
     from atebm import report
-    from atebm.docs import HEADLINES
+    from atebm.maintenance.docs import HEADLINES
 
     item, _, what = (ARTIFACTS[artifact].__doc__ or "").partition(": ")
     assert item and what.strip().endswith(".")
@@ -116,20 +116,20 @@ def page(name: str) -> str:
 
 
 def test_the_documentation_shows_the_committed_results(results):
-    from atebm.docs import artifact_table, verdicts
+    from atebm.maintenance.docs import artifact_table, verdicts
 
     assert artifact_table(results) in page("docs/reference/artifacts.md"), "run: make docs"
     assert verdicts(results) in page("README.md"), "run: make docs"
 
 
 def test_the_documentation_shows_what_to_expect():
-    from atebm.docs import EXPECTED, expectation
+    from atebm.maintenance.docs import EXPECTED, expectation
 
     assert expectation(REPOSITORY / EXPECTED) in page("docs/reference/scales.md"), "run: make docs"
 
 
 def test_the_documentation_shows_the_rules(tmp_path, monkeypatch):
-    from atebm.docs import rule_table
+    from atebm.maintenance.docs import rule_table
 
     monkeypatch.chdir(checkout(tmp_path))
     assert rule_table() in page("docs/explanation/workflow.md"), "run: make docs"
@@ -137,7 +137,7 @@ def test_the_documentation_shows_the_rules(tmp_path, monkeypatch):
 
 def test_on_slurm_trainings_are_tried_for_longer_than_the_longest_takes():
     """On the GPU that hours are known of, and half as long again for others."""
-    from atebm.docs import EXPECTED
+    from atebm.maintenance.docs import EXPECTED
 
     profile = yaml.safe_load(page("workflow/profiles/slurm/config.yaml"))
     longest = max(step["hours"] for step in json.loads(page(EXPECTED))["costliest"])
@@ -148,7 +148,7 @@ def test_on_slurm_trainings_are_tried_for_longer_than_the_longest_takes():
 
 @pytest.mark.parametrize("folder", sorted((REPOSITORY / "results/scales").glob("*")), ids=lambda folder: folder.name)
 def test_a_committed_snapshot_is_what_its_manifest_says(folder):
-    from atebm.files import is_sealed, sha256
+    from atebm.utils.hashing import is_sealed, sha256
 
     text = (folder / "manifest.json").read_text()
     manifest = json.loads(text)
@@ -160,7 +160,7 @@ def test_a_committed_snapshot_is_what_its_manifest_says(folder):
 
 
 def test_committed_results_are_what_their_manifest_says(results):
-    from atebm.files import sha256
+    from atebm.utils.hashing import sha256
 
     manifest = json.loads((results / "manifest.json").read_text())
     assert manifest["scale"] == "demo"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from atebm.files import repository
+from atebm.utils.files import repository
 
 NAMES = re.compile(
     r"CIFAR-100?\b|\bSVHN\b|\bImageNet\b(?: validation set)?"

@@ -16,7 +16,7 @@ import pytest
 from conftest import run
 from test_kill import products, without_training
 
-from atebm.warm import SERVER
+from atebm.cli.fork_server import SERVER
 
 LONG = 120  # seconds that anything here may take
 

@@ -94,7 +94,7 @@ def test_the_metadata_is_valid_and_complete(built):
     assert metadata.license_expression == "Apache-2.0" and metadata.author and metadata.keywords
     assert metadata.description_content_type == "text/markdown" and (metadata.description or "").startswith("# atebm")
     assert "Typing :: Typed" in (metadata.classifiers or ())
-    assert "atebm = atebm.cli:main" in scripts
+    assert "atebm = atebm.cli.app:main" in scripts
     assert VERSION in (REPOSITORY / "CITATION.cff").read_text(), "CITATION.cff names another version"
 
 
@@ -133,6 +133,8 @@ def test_in_a_checkout_the_wheel_does_what_the_source_does(installed, unpacked):
     ours = call(unpacked, sys.executable, *command, PYTHONPATH=str(REPOSITORY / "src"))
     assert told.returncode == 0, told.stderr
     assert told.stdout == ours.stdout and "to do       train/cifar10-" in told.stdout
-    code = "import atebm.data.sources as s, atebm.releases as r; print(len(s.find('svhn')), *r.releases())"
+    code = (
+        "import atebm.archives.catalogue as s, atebm.archives.releases as r; print(len(s.find('svhn')), *r.releases())"
+    )
     known = call(unpacked, installed / "python", "-c", code).stdout.split()
     assert known[0] == "2" and "cifar10" in known

@@ -9,17 +9,21 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 SRC = Path(workflow.basedir).parent / "src"
 sys.path.insert(0, str(SRC))
-from atebm.artifacts import is_table
-from atebm.config import resolve
+from atebm.pipeline.artifacts import is_table
+from atebm.config.messages import resolve
 from atebm.data.folder import changed
-from atebm.errors import UserError, sentence
-from atebm.freshness import MANIFEST, SITE, drawn_steps, request, request_file
-from atebm.layers import BASE, base, own, scale_file, written
-from atebm.kinds import FILES, MODELS, NUMBERS
-from atebm.place import unfit
-from atebm.plan import Plan
-from atebm.site import COMPARED, IMAGES
-from atebm.site.seal import PAGE
+from atebm.utils.errors import UserError, sentence
+from atebm.pipeline.staleness import MANIFEST, SITE, drawn_steps, request, request_file
+from atebm.config.origins import BASE
+from atebm.config.load import base
+from atebm.config.load import own
+from atebm.config.load import scale_file
+from atebm.config.load import written
+from atebm.pipeline.kinds import FILES, MODELS, NUMBERS
+from atebm.maintenance.place import unfit
+from atebm.pipeline.plan import Plan
+from atebm.publish import COMPARED, IMAGES
+from atebm.pipeline.seal import PAGE
 
 
 def of_ours(ask, *about):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..data.loader import generator
-from .apgd import chosen
+from ..utils.random import generator
+from .auto_pgd import chosen
 from .pgd import TINY, Logit, norms
 
 SHARE = 0.8  # of the image, that the first windows cover; halved after so many of 10,000 queries, as published

@@ -6,12 +6,12 @@ Without what an interrupted step would go on from, which is gone when the step i
 from collections.abc import Callable
 from math import prod
 
-from ..metrics.worst_case import KEPT, MODELS
-from ..plan import Plan, Step
-from ..roles import HELD_OUT, IN
+from ..config.roles import HELD_OUT, IN
+from ..detection.attack_step import KEPT, MODELS
+from ..pipeline.plan import Plan, Step
 from ..training.loop import LOG_EVERY
 from ..training.schedule import iterations_per_K, total_iterations
-from .networks import Facts, facts
+from .flops import Facts, facts
 from .passes import attacked, classifier, extractor, images_of, shape_of, starts, trained
 
 HEADER = 128  # of an .npy

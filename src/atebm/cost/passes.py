@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..config import (
+from ..config.roles import HELD_OUT, IN
+from ..config.schema import Config
+from ..config.sets import (
     Archive,
     ColourPhotographs,
-    Config,
     Digits,
     Drawn,
     FashionMnist,
@@ -25,12 +26,11 @@ from ..config import (
     OfClasses,
     Photographs,
 )
-from ..files import canonical
-from ..metrics.worst_case import MODELS
-from ..plan import Plan, Step
-from ..roles import HELD_OUT, IN
-from ..training.monitor import BATCH
+from ..detection.attack_step import MODELS
+from ..evaluation.along import BATCH
+from ..pipeline.plan import Plan, Step
 from ..training.schedule import WINDOW, iterations_per_K, total_iterations
+from ..utils.hashing import canonical
 
 # What is done with an image: f(x); f(x) and its gradient by x, the parameters being constants; f(x) and its gradient by
 # the parameters; the same of f(x) and R1, whose gradient differentiates twice.

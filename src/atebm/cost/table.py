@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from ..data.sources import ARCHIVES, find
-from ..hardware import described
-from ..plan import Plan, Step, ancestors
+from ..archives.catalogue import ARCHIVES, find
+from ..device.select import described
+from ..pipeline.plan import Plan, Step, ancestors
 from .disk import size
-from .networks import facts
+from .flops import facts
 from .passes import Passes, extractor, passes, products
 from .throughput import Throughput
 

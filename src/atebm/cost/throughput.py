@@ -15,11 +15,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..energy import Classifier
-from ..errors import ResultError
-from ..training.captured import Captured
-from ..training.precision import autocast, set_precision
-from .networks import WORK, built, constants, facts, looks_only
+from ..device.cuda_graph import Captured
+from ..device.precision import autocast, set_precision
+from ..models.energy import Classifier
+from ..utils.errors import ResultError
+from .flops import WORK, built, constants, facts, looks_only
 from .passes import BY_IMAGE, Network, Way
 
 # Floating point operations of one call that is timed: of larger batches, fewer images are. Few keep a CPU busy; but for

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from .loader import generator, to_float
+from ..utils.random import generator
+from .stored import to_float
 
 
 def augment(images: Tensor, how: dict[str, Any], key: tuple[int, ...], rows: range, total: int) -> Tensor:

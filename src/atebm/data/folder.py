@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
-from ..files import sha256
-from .archives import Content
-from .drawn import draw
+from ..utils.errors import DataError
+from ..utils.hashing import sha256
+from .archive_sets import Content
 from .pictures import pixels
+from .subsets import draw
 from .walk import walk
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..config.schema import Config
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError
-from ..files import atomic
-from ..job import Job, record_of
-from .archives import Labels, verified
+from ..archives.catalogue import ARCHIVES, files_of, unpacked
+from ..archives.verify import verified
+from ..pipeline.job import Job, record_of
+from ..utils.errors import DataError
+from ..utils.files import atomic
+from .archive_sets import Labels
 from .readers.images import Pictures, folder_labels, imagenet_devkit, imagenet_train, imagenet_val, read_bytes
-from .sources import ARCHIVES, files_of, unpacked
 
 
 def write_index(job: Job, archives: Path = ARCHIVES) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import DataError
+from ..utils.errors import DataError
 from .readers.images import Pictures
 
 Images = NDArray[np.uint8]  # (N, H, W, C)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
-from ..errors import DataError, shown
+from ..utils.errors import DataError, shown
 from .readers import bitmaps
 from .readers.transforms import squash
 

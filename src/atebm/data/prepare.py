@@ -14,17 +14,18 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from ..errors import DataError
-from ..files import atomic, canonical, repository, room, sha256
-from ..job import Job, record_file
-from ..progress import progress
-from .archives import Content, Images, Labels, tiny_images
-from .archives import content as archived
-from .drawn import drawn, of_classes
+from ..archives.catalogue import ARCHIVES
+from ..pipeline.job import Job, record_file
+from ..utils.errors import DataError
+from ..utils.files import atomic, repository, room
+from ..utils.hashing import canonical, sha256
+from ..utils.progress import progress
+from .archive_sets import Content, Images, Labels, tiny_images
+from .archive_sets import content as archived
 from .folder import of_folder
 from .readers.arrays import FASHION_CLASSES, read_idx
 from .readers.transforms import padded
-from .sources import ARCHIVES
+from .subsets import drawn, of_classes
 
 EMBEDDED = repository() / "data/embedded"
 

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..errors import DataError, UserError
-from ..job import record_of
-from ..warm import for_sockets
+from ..pipeline.job import record_of
+from ..utils.errors import DataError, UserError
+from ..utils.processes import for_sockets
 from .augment import augment, crop_picture
 from .index import is_index, pictures_of
-from .loader import Stored, batch_indices, cuts, to_float
 from .parallel import cores
 from .readers.transforms import squash
+from .stored import Stored, batch_indices, cuts, to_float
 
 RESIDENT_SHARE = 0.25  # of the memory that a set may take for good; a run has two, its network and its batches
 MOST_WORKERS = 8  # of a process and a set: as many decode two batches of 40 ImageNet images a second each (ours)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import shown
+from ..utils.errors import shown
 from .readers.bitmaps import SUFFIXES
 
 LINKED, HIDDEN, UNREADABLE, NO_FILE, OTHER = "linked", "hidden", "unreadable", "no file", "other"

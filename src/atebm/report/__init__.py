@@ -9,13 +9,13 @@ from .claims import claims
 from .detection_figures import ood_attacked, ood_curves, ood_scores
 from .detection_tables import table4, tableS8
 from .generation import table2, table3, tableS7
+from .hyperparameters import tableS2, tableS3, tableS4, tableS5, tableS6
 from .masking import ood_masking
+from .maximin import fig1
 from .minimax import figS1
 from .picture_checks import picture_checks
 from .pictures import fig6, figS2, figS3, figS4, figS5, figS6, figS7, figS8, figS9, figS10, figS21
-from .settings import tableS2, tableS3, tableS4, tableS5, tableS6
 from .theory import table1, tableS1
-from .toy import fig1
 
 __all__ = [
     "claims",

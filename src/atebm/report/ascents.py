@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..job import record_of
-from ..metrics.intervals import t_half_width
-from .drawing import STYLES, animate, canvas, draw_matrix, draw_strips, heading, log_scale, saved, title
+from ..evaluation.intervals import t_half_width
+from ..pipeline.job import record_of
+from ..utils.pictures import animate
+from .drawing import STYLES, canvas, draw_matrix, draw_strips, heading, log_scale, saved, title
 from .needs import Needs
 from .pictures import checkpoint, how, images_of
 from .trivial import trivial_gains

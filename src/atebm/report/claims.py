@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..files import atomic, canonical, write_text
-from ..tasks import STABILITY
+from ..pipeline.tasks import STABILITY
+from ..utils.files import atomic, write_text
+from ..utils.hashing import canonical
 from .captions import STANDIN
 from .detection import rows_of
 from .needs import Needs

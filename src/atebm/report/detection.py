@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ..job import record_of
+from ..pipeline.job import record_of
 from .needs import Needs
 from .published import published
 from .records import WINDOW, gaps

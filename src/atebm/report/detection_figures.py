@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from ..job import record_of
-from ..roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
+from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
+from ..pipeline.job import record_of
 from .detection import LABELS, LANGEVIN, budget, detections, diverged, rows_of
 from .drawing import STYLES, canvas, draw_strips, saved, title
 from .needs import Needs

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..job import record_of
-from ..metrics.intervals import t_half_width
-from ..roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
+from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
+from ..evaluation.intervals import t_half_width
+from ..pipeline.job import record_of
 from .detection import APPROACHES, LABELS, budget, detections, diverged, langevin_gaps, rows_of
 from .needs import Needs
 from .published import published

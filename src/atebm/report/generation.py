@@ -6,7 +6,7 @@ from statistics import mean, median
 
 import pandas as pd
 
-from ..metrics.agreement import agreement_in_words
+from ..evaluation.agreement import agreement_in_words
 from .captions import STANDIN
 from .needs import Needs
 from .published import published

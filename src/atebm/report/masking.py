@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..roles import CLEAN, IN, PUBLISHED, WORST
+from ..config.roles import CLEAN, IN, PUBLISHED, WORST
 from .detection import detections, rows_of
 from .needs import Needs
 from .tabulating import write_table

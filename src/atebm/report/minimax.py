@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..job import record_of
+from ..pipeline.job import record_of
 from .drawing import canvas, save, write_numbers
+from .maximin import LEVELS, draw_field, fig1_handles
 from .needs import Needs
-from .toy import LEVELS, draw_field, fig1_handles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

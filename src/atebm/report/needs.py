@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..job import record_of
-from ..naming import labelled
+from ..pipeline.job import record_of
+from ..pipeline.naming import labelled
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ..roles import AS_MANY, UNSEEN
+from ..config.roles import AS_MANY, UNSEEN
 
 
 def compared(frame: pd.DataFrame) -> pd.DataFrame:

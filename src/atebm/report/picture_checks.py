@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..job import record_of
-from ..metrics.intervals import t_half_width
-from ..tasks import PAPER_TASKS
+from ..evaluation.intervals import t_half_width
+from ..pipeline.job import record_of
+from ..pipeline.tasks import PAPER_TASKS
 from .ascents import baselines, damage, gain
 from .captions import STANDIN
 from .needs import Needs

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..job import record_of
-from ..roles import TRAIN
-from ..tasks import TASKS_256
-from .drawing import animate, canvas, draw_strips, heading, saved, title
+from ..config.roles import TRAIN
+from ..pipeline.job import record_of
+from ..pipeline.tasks import TASKS_256
+from ..utils.pictures import animate
+from .drawing import canvas, draw_strips, heading, saved, title
 from .needs import Needs
 from .neighbours import compared, ratios
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..files import repository
+from ..utils.files import repository
 
 PUBLISHED = repository() / "data/published"
 

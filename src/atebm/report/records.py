@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..job import record_of
-from ..metrics.intervals import t_half_width
+from ..evaluation.intervals import t_half_width
+from ..pipeline.job import record_of
 from .needs import Needs
 
 Record = dict[str, Any]  # a metric.json

@@ -11,9 +11,9 @@ from math import inf, log
 
 import pandas as pd
 
-from ..job import record_of
-from ..roles import CLEAN, IN, WORST
-from ..tasks import STABILITY
+from ..config.roles import CLEAN, IN, WORST
+from ..pipeline.job import record_of
+from ..pipeline.tasks import STABILITY
 from .detection import detections
 from .needs import Needs
 from .records import WINDOW, checks, gaps

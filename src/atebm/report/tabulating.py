@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..files import atomic, write_text
-from ..markdown import plain
+from ..utils.files import atomic, write_text
+from ..utils.markdown import plain
 from .records import Record, extractor_of, interval, of
 
 SCORES = ("measured_is", "measured_is_ci95")

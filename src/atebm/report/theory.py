@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..job import record_of
+from ..pipeline.job import record_of
 from .needs import Needs
 from .published import published
 from .tabulating import write_table

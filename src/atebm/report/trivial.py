@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
-from ..sampling.hole import hole
+from ..data.hole import hole
 
 Images = NDArray[np.uint8]  # (n, H, W, C)
 BLUR = 0.5  # pixels

@@ -8,20 +8,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..arrays import Rows
 from ..attacks.pgd import Logit, summed, trajectory
-from ..data.loader import Stored, cuts, generator, to_bytes, to_float
-from ..energy.folding import frozen_all
-from ..files import atomic
-from ..hardware import device_name
-from ..job import Job, record_of
-from ..metrics.features import load_extractor
-from ..metrics.frechet import Gaussian, frechet_distance
-from ..metrics.intervals import t_half_width
-from ..progress import progress
-from ..training.monitor import BATCH, on_the_way
-from .generate import load_model
-from .hole import hole
+from ..data.hole import hole
+from ..data.stored import Stored, cuts, to_bytes, to_float
+from ..device.select import device_name
+from ..evaluation.along import BATCH, on_the_way
+from ..evaluation.features import load_extractor
+from ..evaluation.frechet import Gaussian, frechet_distance
+from ..evaluation.intervals import t_half_width
+from ..models.folding import frozen_all
+from ..models.weights import load_model
+from ..pipeline.job import Job, record_of
+from ..utils.files import atomic
+from ..utils.npy import Rows
+from ..utils.progress import progress
+from ..utils.random import generator
 
 RESTORED = ("noisy", "occluded")  # starts whose originals are known
 NOISE = 4  # the stream of random numbers

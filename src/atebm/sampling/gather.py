@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import arrays
-from ..files import atomic, room
-from ..job import Job, record_of
+from ..pipeline.job import Job, record_of
+from ..utils import npy
+from ..utils.files import atomic, room
 
 PATH_COLUMNS = ("logit_source", "logit_sample", "moved")  # f before and after the ascent; L2 distance in pixel units
 
@@ -24,7 +24,7 @@ def gather(job: Job, shards: list[Path]) -> None:
     images = job.folder / "images.npy"
     size = sum(shard.stat().st_size for shard in shards)
     with room(images, size), atomic(images) as temporary, temporary.open("wb") as file:
-        arrays.join(file, shards, "images")
+        npy.join(file, shards, "images")
     paths = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in PATH_COLUMNS})
     with atomic(job.folder / "paths.csv") as temporary:
         paths.to_csv(temporary, index_label="sample", float_format="%.6g")

@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.utils.benchmark import timer
 
 from ..attacks.pgd import pgd
-from ..data.loader import Stored, to_bytes, to_float
-from ..energy.folding import frozen
-from ..errors import ResultError
-from ..hardware import described, device_name
-from ..job import Job, record_of
-from .generate import load_model
+from ..data.stored import Stored, to_bytes, to_float
+from ..device.select import described, device_name
+from ..models.folding import frozen
+from ..models.weights import load_model
+from ..pipeline.job import Job, record_of
+from ..utils.errors import ResultError
 
 WARM_UP = 1  # calls before those that count
 

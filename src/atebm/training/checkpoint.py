@@ -5,32 +5,15 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from safetensors.torch import save
-from torch import nn
 
-from ..errors import DataError
-from ..files import atomic
-from ..tensors import ZIP, load_pickled, load_tensors
+from ..models.tensors import ZIP, load_pickled
+from ..utils.errors import DataError
+from ..utils.files import atomic
 
 DIGEST = hashlib.sha256().digest_size
-
-
-def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
-    with atomic(path) as temporary:
-        # not by save_file, which tells of a full disk in an error of its own
-        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in weights.items()}))
-
-
-Model = TypeVar("Model", bound=nn.Module)
-
-
-def load_weights(model: Model, path: Path) -> Model:
-    """`model` with the weights of a .safetensors file, ready for inference. Missing or extra tensors raise."""
-    model.load_state_dict(load_tensors(path))
-    return model.eval().requires_grad_(False)
 
 
 STATE, FORMER = "state.pt", "former.pt"  # of a training under way: where it stands, and where it stood before
@@ -49,11 +32,6 @@ def tensors(state: Any) -> Iterator[torch.Tensor]:
 def finite(state: Any) -> bool:
     """Whether no tensor in nested dicts and lists holds NaN or an infinity. The host waits for the device."""
     return all(bool(tensor.isfinite().all()) for tensor in tensors(state))
-
-
-def size_of(model: nn.Module) -> int:
-    """Bytes of a model's weights and buffers."""
-    return sum(tensor.nbytes for tensor in model.state_dict().values())
 
 
 def save_state(state: dict[str, Any], folder: Path) -> None:

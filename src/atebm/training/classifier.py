@@ -13,22 +13,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data.index import is_index
-from ..data.loader import Stored
+from ..data.stored import Stored
 from ..data.stream import Stream, watched, whole
-from ..energy import Classifier
-from ..energy.released import adopt
-from ..errors import ResultError, StoppedError
-from ..files import bytes_in, room
-from ..hardware import device_name
-from ..job import Job, record_of
-from ..metrics.features import extract, of_classifier
-from ..progress import progress
-from ..tensors import load_tensors
-from .batch import batches, load_labels
-from .checkpoint import STATES, finite, load_state, save_state, save_weights, size_of
+from ..device.select import device_name
+from ..evaluation.features import extract, of_classifier
+from ..models.energy import Classifier
+from ..models.released import adopt
+from ..models.tensors import load_tensors
+from ..models.weights import save_weights, size_of
+from ..pipeline.job import Job, record_of
+from ..utils.errors import ResultError, StoppedError
+from ..utils.files import bytes_in, room
+from ..utils.progress import progress
+from .batches import batches, load_labels
+from .checkpoint import STATES, finite, load_state, save_state
 from .distributed import ALONE, Group
-from .interrupt import signals, stops
 from .loop import SAVE_EVERY
+from .signals import signals, stops
 
 STREAM = 0  # of random numbers; training has others
 

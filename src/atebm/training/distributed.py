@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ..errors import ConfigError
+from ..utils.errors import ConfigError
 
 T = TypeVar("T")
 

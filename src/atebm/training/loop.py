@@ -15,25 +15,26 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..attacks.langevin import langevin
 from ..attacks.pgd import Logit, pgd
-from ..data.loader import Stored, generator
+from ..data.stored import Stored
 from ..data.stream import Stream
-from ..energy import Confidence, Detector, Energy, confidence, load_logit_0, model_of
-from ..energy.folding import frozen
-from ..energy.released import adopt
-from ..errors import ConfigError, ResultError, StoppedError
-from ..files import atomic, bytes_in, room
-from ..hardware import device_name, way
-from ..job import Job, record_of
-from ..progress import progress
-from ..tensors import load_tensors
+from ..device.cuda_graph import Captured
+from ..device.precision import autocast, set_precision
+from ..device.select import device_name, way
+from ..models.energy import Confidence, Detector, Energy, confidence, load_logit_0, model_of
+from ..models.folding import frozen
+from ..models.released import adopt
+from ..models.tensors import load_tensors
+from ..models.weights import save_weights, size_of
+from ..pipeline.job import Job, record_of
+from ..utils.errors import ConfigError, ResultError, StoppedError
+from ..utils.files import atomic, bytes_in, room
+from ..utils.progress import progress
+from ..utils.random import generator
 from . import schedule
-from .batch import batches, load_labels
-from .captured import Captured
-from .checkpoint import FORMER, STATE, STATES, finite, load_state, save_state, save_weights, size_of
+from .batches import batches, load_labels
+from .checkpoint import FORMER, STATE, STATES, finite, load_state, save_state
 from .distributed import ALONE, Group
-from .interrupt import signals, stops
-from .monitor import Monitor
-from .objectives import (
+from .losses import (
     auc,
     binary_at_loss,
     distance_to_uniform,
@@ -42,7 +43,8 @@ from .objectives import (
     outlier_exposure_loss,
     r1,
 )
-from .precision import autocast, set_precision
+from .monitor import Monitor
+from .signals import signals, stops
 
 LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
 SAVE_EVERY = 500  # iterations, of runs without a monitor

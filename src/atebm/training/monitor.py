@@ -1,24 +1,20 @@
 """Watching image quality during training: Frechet distance of samples from validation sources (supplement 3)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..arrays import Rows
-from ..attacks.pgd import Logit, trajectory
-from ..data.loader import Stored, cuts, to_bytes, to_float
-from ..energy import Detector
-from ..energy.folding import frozen
-from ..halving import halving
-from ..job import Job
-from ..metrics.features import Extractor, extract, load_extractor
-from ..metrics.frechet import Gaussian, frechet_distance
+from ..data.stored import Stored, cuts
+from ..evaluation.along import BATCH, on_the_way
+from ..evaluation.features import load_extractor
+from ..evaluation.frechet import Gaussian, frechet_distance
+from ..models.energy import Detector
+from ..models.folding import frozen
+from ..pipeline.job import Job
+from ..utils.npy import Rows
 from .distributed import Group
-
-BATCH = 250  # images a forward pass
 
 
 class Monitor:
@@ -50,15 +46,3 @@ class Monitor:
 
     def features(self, model: Detector, sources: Tensor) -> list[np.ndarray]:
         return on_the_way(model, self.extractor, sources, self.steps, self.step_size)
-
-
-def on_the_way(
-    f: Logit, extractor: Extractor, sources: Tensor, steps: Sequence[int], step_size: float
-) -> list[np.ndarray]:
-    """What the extractor sees in the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps."""
-
-    def work(rows: slice) -> list[np.ndarray]:
-        ascent = trajectory(f, to_float(sources[rows]), steps, step_size)
-        return [extract(extractor, to_bytes(x).split(extractor.batch))[0] for _, x in ascent]
-
-    return halving(work, slice(0, len(sources)))

@@ -10,10 +10,7 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from ...arrays import header_of
-from ...errors import DataError
-from .mats import checked
-from .members import (
+from ...archives.members import (
     MAX_NAME,
     SMALL,
     bad,
@@ -25,6 +22,9 @@ from .members import (
     unpacked_member,
     zip_members,
 )
+from ...utils.errors import DataError
+from ...utils.npy import header_of
+from .mats import checked
 
 
 def svhn_mat(path: Path, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:

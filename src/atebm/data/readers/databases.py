@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 import lmdb
 
-from ...errors import DataError
-from ...files import passing, room
+from ...archives.members import MAX_IMAGE, bad, check_count, check_name, open_zip, reading, zip_members
+from ...utils.errors import DataError
+from ...utils.files import passing, room
 from .images import Entries, Pictures, entries_of, read_bytes
-from .members import MAX_IMAGE, bad, check_count, check_name, open_zip, reading, zip_members
 
 
 @contextmanager

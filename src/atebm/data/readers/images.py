@@ -15,9 +15,7 @@ import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
 
-from .bitmaps import in_mode, opened
-from .mats import checked
-from .members import (
+from ...archives.members import (
     bad,
     check_count,
     gunzipped,
@@ -28,6 +26,8 @@ from .members import (
     unpacked_member,
     zip_members,
 )
+from .bitmaps import in_mode, opened
+from .mats import checked
 
 
 class Entry(NamedTuple):

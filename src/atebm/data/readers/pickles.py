@@ -8,8 +8,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...unpickling import Data, UnpicklingError
-from .members import bad, check_count, gunzipped, open_zip, reading, tar_members, zip_members
+from ...archives.members import bad, check_count, gunzipped, open_zip, reading, tar_members, zip_members
+from ...utils.unpickling import Data, UnpicklingError
 
 FOLDERS: dict[str, dict[str, Any]] = {
     "cifar-10-batches-py": {

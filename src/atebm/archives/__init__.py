@@ -1,0 +1,1 @@
+"""Public archives: where their files come from, fetching, verifying and reading members."""

@@ -1,0 +1,99 @@
+"""What is here, where it comes from, and what the rest would cost."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import LOOK, Device, Json, Overrides, artifact_names, named, pick, present_plan, scale_names, show, verb
+
+app = typer.Typer()
+look = partial(verb, app, LOOK)
+
+
+@look("atebm doctor")
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine and this folder have, and what each scale would need. Exit code 1: something is missing."""
+    from ..maintenance.doctor import examine, lines
+
+    found = examine(Path())
+    show(found, lines, as_json)
+    raise typer.Exit(bool(found["missing"]))
+
+
+@look("atebm list runs -C scale=paper", name="list")
+def list_(
+    what: Annotated[
+        str | None, typer.Argument(help="artifacts, runs, sets or scales; by default all", show_default=False)
+    ] = None,
+    config: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """List artifacts (drawn or stale), runs (trained or not), sets (prepared or not) and scales."""
+    from ..provenance.listing import lines, listed
+
+    show(listed(present_plan(config), Path(), what), lines, as_json)
+
+
+@look("atebm headline table2")
+def headline(
+    artifacts: Annotated[list[str], typer.Argument(help="such as table2", autocompletion=artifact_names)],
+) -> None:
+    """Say in one line what an artifact of results/ found, and what the paper published."""
+    from ..maintenance.docs import headline
+
+    for name in artifacts:
+        print(headline(name, Path("results")))
+
+
+@look("atebm status -C scale=paper")
+def status(config: Overrides = None, as_json: Json = False) -> None:
+    """List the steps and artifacts of the plan, and what of them is here."""
+    from ..provenance.status import lines, status
+
+    show(status(present_plan(config), Path()), lines, as_json)
+
+
+@look("atebm plan --scale paper")
+def plan(
+    scale: Annotated[
+        str | None, typer.Option(help="as -C scale=...", show_default=False, autocompletion=scale_names)
+    ] = None,
+    config: Overrides = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Say what each artifact costs before it is computed: hours on this device, whose speed is measured, and disk."""
+    from ..cost.table import costs, lines
+    from ..cost.throughput import Throughput
+
+    wanted = present_plan([*(config or []), *([f"scale={scale}"] if scale else [])])
+    show(costs(wanted, Path(), Throughput(pick(device))), lines, as_json)
+
+
+@look("atebm explain table2")
+def explain(
+    what: Annotated[str, typer.Argument(help="an artifact (table2), a step or a run (cifar10)", autocompletion=named)],
+    config: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Trace numbers to files, specs, lines of the configuration, and the paper."""
+    from ..config.load import load
+    from ..pipeline.plan import Plan
+    from ..provenance.explain import explain, lines
+
+    typed, origins = load(Path(), config or [])
+    show(explain(what, Plan(typed, config or []), origins, Path()), lines, as_json)
+
+
+@look("atebm verify")
+def verify(config: Overrides = None, as_json: Json = False) -> None:
+    """Check every file in work/ and results/ against the records: missing, altered, stale. Exit code 1: findings."""
+    from ..provenance.verify import report, verify
+
+    findings, checked = verify(present_plan(config), Path(), quiet=as_json)
+    kinds = [finding.split(maxsplit=1) for finding in findings]
+    found = {"checked": checked, "findings": [{"kind": kind, "what": what} for kind, what in kinds]}
+    show(found, report, as_json)
+    raise typer.Exit(bool(findings))

@@ -1,0 +1,123 @@
+"""Keeping a checkout: data in, results out, leftovers away, and what is generated up to date."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import KEEP, OTHERS, Json, Overrides, archive_names, artifact_names, present_plan, show, verb
+
+app = typer.Typer()
+keep = partial(verb, app, KEEP)
+
+
+@keep("atebm prune --yes")
+def prune(
+    config: Overrides = None,
+    yes: Annotated[bool, typer.Option("--yes", help="remove them; otherwise they are only listed")] = False,
+    as_json: Json = False,
+) -> None:
+    """List, or remove, steps in work/ that no scale's plan names any more."""
+    from ..config.load import scales
+    from ..provenance.prune import leftovers, lines, remove, summary
+
+    plans = [present_plan([*(config or []), f"scale={scale}"]) for scale in scales(Path())]
+    found = leftovers(plans, Path())
+    if yes:
+        remove(found)
+    show(summary(found, removed=yes), lines, as_json)
+
+
+@keep("atebm snapshot table4 -C scale=fashion")
+def snapshot(
+    artifacts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="such as table4: these beside what is kept; by default all",
+            show_default=False,
+            autocompletion=artifact_names,
+        ),
+    ] = None,
+    config: Overrides = None,
+) -> None:
+    """Keep results/ of the configured scale in results/scales/<scale>/, once they are verified."""
+    from ..provenance.snapshot import snapshot, snapshot_of
+
+    plan = present_plan(config)
+    for line in snapshot_of(plan, Path(), artifacts) if artifacts else snapshot(plan, Path()):
+        print(line)
+
+
+@keep("atebm fetch cifar10")
+def fetch(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="an archive, or one of its files, as data/README.md lists them", autocompletion=archive_names
+        ),
+    ],
+    given: Annotated[
+        Path | None, typer.Option("--from", help="take the file, or the files in the folder, instead of a download")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="download from there; http is accepted, too")] = None,
+) -> None:
+    """Put an archive into data/archives/, verified, or say how to get it."""
+    from ..archives.fetch import fetch
+
+    fetch(name, given, url)
+
+
+@keep("atebm import-weights model.pth --task celebahq256")
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="a .pth that the authors released", exists=True, dir_okay=False)],
+    task: Annotated[str, typer.Option(help="what it was trained for, such as cifar10 or celebahq256")],
+    out: Annotated[Path, typer.Option(help="the folder for <task>.safetensors and <task>.json")] = Path("data/weights"),
+) -> None:
+    """Turn a checkpoint of the authors into weights of our network; nothing in the file is executed."""
+    from ..inference.outputs import check_folder
+    from ..models.released import import_weights
+
+    check_folder(out)
+    import_weights(file, task, out, Path())
+
+
+@keep("atebm warm snakemake --cores all", context_settings=OTHERS)
+def warm(command: Annotated[list[str], typer.Argument(help="such as: snakemake --cores all")]) -> None:
+    """Run a command in which each `python -m atebm ...` starts at once, since the libraries are imported only once."""
+    from .fork_server import warm
+
+    raise typer.Exit(warm(command))
+
+
+@keep("atebm docs")
+def docs() -> None:
+    """Bring what is generated in README.md, docs/ and data/ up to date with results/, rules and data/sources.yaml."""
+    from ..archives.catalogue import write_source_table
+    from ..archives.dvc_pointers import write_pointers
+
+    write_source_table(Path("data/README.md"))
+    write_pointers(Path("data/archives"))
+
+    from ..maintenance.docs import (
+        write_docs,  # not before it is known that this is a checkout: it reads data/published/
+    )
+
+    write_docs(Path())
+
+
+@keep("atebm crate")
+def crate() -> None:
+    """Describe the results and their run, by results/manifest.json, as a Workflow Run RO-Crate."""
+    from ..publish.crate import CRATE_FILE, write_crate
+
+    write_crate(Path())
+    typer.echo(f"{CRATE_FILE} written.")
+
+
+@keep("atebm environments")
+def environments() -> None:
+    """Bring environment.yml and workflow/envs/ up to date with requirements.lock."""
+    from ..maintenance.environments import write_environments
+
+    write_environments(Path())

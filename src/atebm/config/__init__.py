@@ -1,0 +1,1 @@
+"""config.yaml as types: its sections, how files inherit from each other, and where each value was written."""

@@ -1,0 +1,78 @@
+"""config.yaml, then the scale's file, then `--config`: merged as Snakemake merges them, and where each value stands.
+
+For the command line; the workflow has its configuration from Snakemake itself.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..utils.documents import mapping
+from ..utils.errors import ConfigError
+from ..utils.files import of_checkout, text_of
+from .inheritance import Place
+from .messages import resolve
+from .origins import BASE, Origins, inherited, origins_of, place
+from .schema import Config
+
+
+def scales(root: Path) -> list[str]:
+    """The names of all scales. Raises ConfigError where `root` is no checkout."""
+    of_checkout(root / BASE)
+    return sorted(path.stem for path in (root / "workflow/scales").glob("*.yaml"))
+
+
+def scale_file(scale: Any, root: Path) -> str:
+    """The file of a scale, relative to `root`. Raises ConfigError for a scale that there is not."""
+    if scale not in scales(root):
+        raise ConfigError(f"there is no scale {scale!r}; choose one of {', '.join(scales(root))}.")
+    return f"workflow/scales/{scale}.yaml"
+
+
+def base(root: Path) -> dict[str, Any]:
+    """Return what config.yaml says. Raises ConfigError where that cannot be meant."""
+    return mapping(BASE, of_checkout(root / BASE))
+
+
+def own(scale: Any, root: Path) -> dict[str, Any]:
+    """Return what the file of a scale says. Raises ConfigError where that cannot be meant, or for no scale."""
+    file = scale_file(scale, root)
+    found = mapping(file, text_of(root / file))
+    if found.get("scale", scale) != scale:
+        raise ConfigError(f"{file}: scale = {found['scale']!r}, but this is the file of scale {scale}: leave it out.")
+    return found
+
+
+def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
+    """The typed configuration in the checkout `root`, under `overrides` such as "seeds=3", and where its values stand.
+
+    Raises ConfigError for every mistake, one sentence each.
+    """
+    if not (root / BASE).exists():
+        raise ConfigError(f"there is no {BASE} here: run this in the folder of the checkout.")
+    from snakemake.cli import parse_config
+    from snakemake.utils import update_config
+
+    try:
+        last = parse_config(list(overrides))
+    except ValueError as error:
+        raise ConfigError(f"--config {' '.join(overrides)}: {error}.") from None
+    merged: dict[str, Any] = {}
+    update_config(merged, base(root))
+    scale = last.get("scale", merged.get("scale"))
+    for contents in (own(scale, root), last):
+        update_config(merged, contents)
+    texts = texts_of(scale, root)
+    found = origins_of(texts, last, " ".join(overrides))
+    return resolve(merged, lambda path: place(path, found)), found | inherited(merged, found)
+
+
+def written(scale: str, last: dict[str, Any], root: Path) -> Place:
+    """For resolve(): where the values of a merged configuration stand, `last` being what no file of ours says."""
+    return lambda path: place(path, origins_of(texts_of(scale, root), last))  # read again only for a mistake
+
+
+def texts_of(scale: Any, root: Path) -> dict[str, str]:
+    """What the files of a configuration hold, by name."""
+    file = scale_file(scale, root)
+    return {BASE: of_checkout(root / BASE), file: text_of(root / file)}

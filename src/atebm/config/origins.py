@@ -1,0 +1,94 @@
+"""Where each value of a configuration is written: file and line."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ..utils.documents import LOADER
+from .inheritance import FAMILIES, LIKE
+
+BASE = "config.yaml"
+COMMAND_LINE = "--config"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The line that a value comes from."""
+
+    file: str
+    line: int  # from 1; 0 on the command line
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+Origins = dict[tuple[str, ...], Origin]  # by the path of a value, such as ("runs", "cifar10", "r1")
+
+
+def origins_of(texts: dict[str, str], last: dict[str, Any], overrides: str = "") -> Origins:
+    found: Origins = {}
+    for file, text in texts.items():
+        overlay(found, lines(file, text))
+    overlay(found, ((path, Origin(COMMAND_LINE, 0, overrides)) for path in leaves(last)))
+    return found
+
+
+def place(path: tuple[str, ...], origins: Origins) -> str:
+    """Where a value stands, or a section begins; of what is not there, its section. Names of files if in several."""
+    for n in range(len(path), -1, -1):
+        if found := [origin for known, origin in origins.items() if known[:n] == path[:n]]:
+            files = dict.fromkeys(origin.file for origin in found)
+            return str(min(found, key=lambda origin: origin.line)) if len(files) == 1 else " and ".join(files)
+    return BASE
+
+
+def inherited(merged: dict[str, Any], origins: Origins) -> Origins:
+    """Where the values stand that an entry takes from the one it is `like`; resolve() has seen that it exists."""
+    found: Origins = {}
+    for family in FAMILIES:
+        for name, entry in merged.get(family, {}).items():
+            while LIKE in entry:
+                base = entry[LIKE]
+                for path, origin in origins.items():
+                    own = (family, name, *path[2:])
+                    if path[:2] == (family, base) and not any(own[:n] in origins for n in range(3, len(own) + 1)):
+                        found.setdefault(own, origin)  # the nearest one's
+                entry = merged[family][base]
+    return found
+
+
+def overlay(origins: Origins, new: Iterator[tuple[tuple[str, ...], Origin]]) -> None:
+    """Let each new value take the place of the old one, and of all that stood below or above it."""
+    for path, origin in new:
+        for old in [old for old in origins if old[: len(path)] == path or old == path[: len(old)]]:
+            del origins[old]
+        origins[path] = origin
+
+
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if not isinstance(value, dict):
+        yield path
+        return
+    for key, below in value.items():
+        yield from leaves(below, (*path, str(key)))
+
+
+def lines(file: str, text: str) -> Iterator[tuple[tuple[str, ...], Origin]]:
+    """Path and line of every value of a YAML file, merge keys (<<) included; a list counts as one value."""
+    loader = LOADER(text)
+    rows = text.splitlines()
+
+    def walk(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Origin]]:
+        if not isinstance(node, yaml.MappingNode):
+            number = node.start_mark.line
+            yield path, Origin(file, number + 1, rows[number].strip())
+            return
+        loader.flatten_mapping(node)
+        for key, value in node.value:
+            yield from walk(value, (*path, key.value))
+
+    root = loader.get_single_node()
+    return walk(root, ()) if root is not None else iter(())

@@ -1,0 +1,136 @@
+"""Runs, pre-trainings, and what they consist of."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from .augment import Augment, Augments
+from .base import Fraction, Paper, Section, Variant
+from .models import Network
+
+
+class Schedule(Section):
+    """K, the steps of the PGD attack, over the course of training (Algorithm 2; K_start = K_max is Algorithm 1)."""
+
+    paper = Paper("Algorithm 2; Table S3")
+    K_start: NonNegativeInt
+    K_max: NonNegativeInt
+    epochs_per_K: PositiveFloat  # passes over p_data before K grows by one
+    iterations: PositiveInt | None  # of the whole run; K_max lasts until then. null: K_max has its epochs_per_K too
+    # K grows early once 100 batches' mean AUC exceeds this
+    auc_advance: Annotated[Fraction | None, Paper("authors' script; the paper is silent")]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Schedule":
+        if self.K_start > self.K_max:
+            raise ValueError(f"K_start {self.K_start} is larger than K_max {self.K_max}")
+        return self
+
+
+class InAttack(Section):
+    """PGD descent on p_data images before the update (for generation: authors' script, the paper is silent)."""
+
+    paper = Paper("authors' script; the paper is silent")
+    steps: PositiveInt
+    step_size: PositiveFloat
+    eps: PositiveFloat | None  # radius of the L2 ball; null: no projection
+
+
+class Langevin(Section):
+    """Langevin dynamics (Eq. 3) in place of the PGD attack on p_0, as usual energy-based models are trained."""
+
+    paper = Paper("Eq. 3; the numbers are ours")
+    step_size: PositiveFloat  # the variance of a step's noise, in [0, 1] pixel units; half of it times the gradient
+
+
+class Adam(Variant):
+    paper = Paper("Table S3")
+    name: Literal["adam"]
+    lr: PositiveFloat
+    betas: tuple[NonNegativeFloat, NonNegativeFloat]
+
+
+class Sgd(Variant):
+    """With Nesterov momentum and without weight decay."""
+
+    paper = Paper("supplement 3, OOD detection; authors' script")
+    name: Literal["sgd"]
+    lr: PositiveFloat
+    momentum: Fraction
+
+
+Optimizer = Annotated[Adam | Sgd, Field(discriminator="name")]
+
+
+class Monitor(Section):
+    """Selection of checkpoint and sampler length by Frechet distance on validation sources (supplement 3)."""
+
+    paper = Paper("supplement 3, training (select by FID); numbers: authors' script")
+    every: PositiveInt  # iterations, from the first on
+    start: NonNegativeInt  # first iteration that may be selected
+    n: PositiveInt  # validation sources
+    steps: tuple[PositiveInt, ...] = Field(min_length=1)  # sampler lengths, all scored on one trajectory
+    step_size: PositiveFloat
+
+
+Weights = Annotated[str, Field(pattern="^(trained|released|[0-9a-f]{64})$")]
+
+
+class Run(Section):
+    """One trained model."""
+
+    paper = Paper("Algorithm 2; Table S3")
+    task: str
+    network: Network
+    # trained; released: the authors' checkpoint; or the sha256 of another one that import-weights has read
+    weights: Annotated[Weights, Paper("the authors' released checkpoints")] = "trained"
+    # a classifier, of pretrainings, whose weights and logit 0 training starts from
+    init: Annotated[str | None, Paper("Sec. 4.4, regularization; recipe: ours")]
+    # max_likelihood: Eq. 2, which diverges; the run then ends and its record says when. outlier_exposure: a classifier
+    # of p_data's labels that is unsure of p_0, as OE and, attacked, RATIO
+    objective: Annotated[
+        Literal["binary_at", "max_likelihood", "outlier_exposure"],
+        Paper("Eq. 11; Sec. 5.3 for max_likelihood (Eq. 2); Table 4 for outlier_exposure"),
+    ]
+    schedule: Schedule
+    step_size: Annotated[PositiveFloat, Paper("Eq. 8; Table S3")]  # of the PGD attack, L2 in [0, 1] pixel space
+    # radius of the attack's L2 ball around its p_0 image; null: unconstrained
+    eps: Annotated[PositiveFloat | None, Paper("Eqs. 7 and 8; supplement 3, OOD detection")]
+    # K steps of it make the contrastive samples, instead of the PGD attack, whose step_size and eps are then not used
+    langevin: Annotated[Langevin | None, Paper("Sec. 5.3, for comparison: Eq. 3")]
+    in_attack: Annotated[InAttack | None, Paper("authors' script; the paper is silent")]
+    batch_size: PositiveInt
+    optimizer: Optimizer
+    # decay of an exponential average of the weights, which is then the model
+    average: Annotated[Fraction | None, Paper("ours; the paper averages none")]
+    # lambda of 0.5 * lambda * E||grad_x f(x)||^2 on p_data
+    r1: Annotated[NonNegativeFloat, Paper("Sec. 4.4, regularization; Table S3")]
+    augment: Augments
+    # bf16: convolutions in bfloat16 by autocast; tf32: float32 products rounded to TF32 on GPUs that have it
+    precision: Annotated[Literal["fp32", "tf32", "bf16"], Paper("ours; the authors' script: fp32")]
+    compile: Annotated[bool, Paper("ours")]  # torch.compile; wants a C++ compiler, and moves the last digits
+    monitor: Annotated[Monitor | None, Paper("supplement 3, training; numbers: authors' script")]  # null: keep the last
+
+
+class ClassifierTraining(Section):
+    """How a classifier of a set's labels is trained: Adam, one cycle of the learning rate."""
+
+    paper = Paper("ours")
+    network: Network
+    p_data: str  # set it is trained on
+    held_out: str  # set its accuracy is measured on
+    seed: NonNegativeInt
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    lr: PositiveFloat
+    augment: Augment
+    min_accuracy: Annotated[float, Field(ge=0, le=1)]  # on held-out labels; below this the step fails
+
+
+class Pretraining(ClassifierTraining):
+    """A classifier whose weights a run starts from (`init`)."""
+
+    paper = Paper("Sec. 4.4, regularization; supplement 3, training; the recipe is not given and ours")
+    weights: Weights = "trained"  # as a run's
+    # pixels a side that images of an index, which have all sizes, are brought to; those of an array have their own
+    size: PositiveInt | None = None

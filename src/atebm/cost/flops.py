@@ -1,0 +1,119 @@
+"""What a network does with one image, counted on meta tensors: nothing is computed or allocated."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from ..attacks.pgd import value_and_gradient
+from ..models.energy import Classifier
+from ..models.folding import frozen
+from ..training.losses import r1
+from .passes import BY_IMAGE, BY_WEIGHTS, FORWARD, INCEPTION, WITH_R1, Network
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of a network."""
+
+    network: Network
+    tensors: int  # of its state
+    bytes: int  # of these
+    width: int  # features before the last layer
+
+    @cached_property
+    def flops(self) -> dict[str, int]:
+        """Of one image, by what is done with it. To count them takes longer than the rest."""
+        model, x = on_meta(self.network), torch.empty(1, *self.network.shape, device="meta")
+        counts = {}
+        for what, work in WORK.items():
+            if what == FORWARD or not looks_only(self.network):
+                with Flops() as counter:
+                    work(model, x)
+                counts[what] = counter.total
+        return counts
+
+
+class Flops(TorchDispatchMode):
+    """Counts the multiplications and additions of convolutions and matrix products, also in autograd.grad, where
+    FlopCounterMode fails."""
+
+    total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func._overloadpacket not in flop_registry:
+            with self:  # in inference mode, linear layers and convolutions come as they are written
+                parts = func.decompose(*args, **kwargs)
+            return func(*args, **kwargs) if parts is NotImplemented else parts
+        result = func(*args, **kwargs)
+        self.total += flop_registry[func._overloadpacket](*args, **kwargs, out_val=result)
+        return result
+
+
+@cache
+def facts(network: Network) -> Facts:
+    model = on_meta(network)
+    state = model.state_dict().values()
+    head = cast(nn.Linear, model.get_submodule("fc" if looks_only(network) else "network.head"))
+    return Facts(network, len(state), sum(t.numel() * t.element_size() for t in state), head.in_features)
+
+
+def on_meta(network: Network) -> nn.Module:
+    with torch.device("meta"):
+        return built(network)
+
+
+def looks_only(network: Network) -> bool:
+    """Of no image does it give a gradient."""
+    return network.options["name"] == INCEPTION
+
+
+def built(network: Network) -> nn.Module:
+    """The network with random weights. Inception is torchvision's, whose convolutions are those of torch-fidelity's."""
+    if not looks_only(network):
+        return Classifier(network.options, network.shape, network.outputs)
+    from torchvision.models import inception_v3
+
+    return inception_v3(num_classes=network.outputs, aux_logits=False, init_weights=False).eval()
+
+
+def constants(model: nn.Module, what: str) -> AbstractContextManager[None]:
+    """As attacks and samplers have parameters, where that is what is done."""
+    return frozen(model) if what in (FORWARD, BY_IMAGE) else nullcontext()
+
+
+# --- what is done with images x (B, C, H, W) ----------------------------------------------------------------------
+
+
+def forward(model: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+    with torch.inference_mode():
+        return (model(x),)
+
+
+def by_image(model: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+    return value_and_gradient(lambda x: model(x)[:, 0], x)
+
+
+def by_weights(model: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(model(x)[:, 0].sum(), list(model.parameters()))
+
+
+def with_r1(model: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+    x = x.detach().requires_grad_()
+    f = model(x)[:, 0]
+    return torch.autograd.grad(f.sum() + r1(f, x), list(model.parameters()))
+
+
+WORK: dict[str, Callable[[nn.Module, Tensor], tuple[Tensor, ...]]] = {
+    FORWARD: forward,
+    BY_IMAGE: by_image,
+    BY_WEIGHTS: by_weights,
+    WITH_R1: with_r1,
+}

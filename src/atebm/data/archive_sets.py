@@ -1,0 +1,209 @@
+"""config.yaml's sets from public archives in data/archives/, which `python -m atebm fetch` puts there.
+
+A step's digest names archive, split, size and count, not the archive's bytes. What pins those is the checksum in
+data/sources.yaml, where one is documented; where none is (CelebA-HQ, AFHQ), nothing can, and set.json has the sha256
+of the file that was read. So each record's chain ends at an archive that can be told from any other.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..archives import catalogue
+from ..archives.members import bad, check_count
+from ..archives.verify import verified
+from ..utils.errors import DataError
+from .parallel import made
+from .readers.arrays import FASHION_CLASSES, excluded_ids, npy_images, read_idx, svhn_mat, tiny_images_bin
+from .readers.databases import lmdb_pictures
+from .readers.images import Pictures, folder_labels, tar_pictures, zip_pictures
+from .readers.pickles import cifar_pickles, imagenet32_zips
+from .readers.transforms import area, lanczos, lsun, padded, squash
+
+Images = NDArray[np.uint8]  # (N, H, W, C)
+Labels = NDArray[np.int64]  # (N,)
+
+
+class Content(NamedTuple):
+    """A set on its way to its files."""
+
+    n: int
+    shape: tuple[int, ...]  # (H, W, C)
+    # (k, H, W, C) each, together the images from number `start` on; made by so many processes
+    images: Callable[[int, int], Iterable[Images]]
+    labels: Callable[[], tuple[Labels, list[str]]]  # of all images and their names, once these have passed
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of an archive becomes a set."""
+
+    files: tuple[Path, ...]  # verified
+    split: str
+    size: int
+    count: int
+    scratch: Path  # a folder for what has to be on a disk meanwhile
+
+
+def content(settings: dict[str, Any], folder: Path, scratch: Path) -> tuple[Content, dict[str, dict[str, str]]]:
+    """The set that `settings`, an Archive of config.yaml, describes, and {file: {algorithm: checksum}} of what is read.
+
+    Raises DataError where a file is missing or not what it should be; the content's images and labels raise it where
+    they meet damage or another count.
+    """
+    name, split = settings["archive"], settings["split"]
+    if name not in READERS:
+        raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(READERS)}.")
+    files = tuple(folder / file for file in catalogue.files_of(name, split))
+    checksums = {file.name: verified(file) for file in files}
+    return READERS[name](Wanted(files, split, settings["size"], settings["count"], scratch)), checksums
+
+
+# --- one function per archive -----------------------------------------------------------------------------------
+
+
+def cifar(wanted: Wanted) -> Content:
+    """CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
+    return whole(wanted.size, *cifar_pickles(wanted.files[0], wanted.split, wanted.count))
+
+
+def svhn(wanted: Wanted) -> Content:
+    """SVHN's cropped digits; `held_out` is its test split."""
+    return whole(wanted.size, *svhn_mat(wanted.files[0], wanted.count))
+
+
+def places365_small(wanted: Wanted) -> Content:
+    """Places365-Standard at 256 pixels, averaged down; `held_out` is its validation split.
+
+    The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
+    """
+    return streamed(tar_pictures(wanted.files[0], "*", wanted.count), area, wanted.size)
+
+
+def celebahq(wanted: Wanted) -> Content:
+    """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it."""
+    return streamed(zip_pictures(wanted.files[0], "*", wanted.count), lanczos, wanted.size)
+
+
+def afhq_v1_cat(wanted: Wanted) -> Content:
+    """The cats of AFHQ at 512 pixels, resized as the authors' script does; `held_out` is its validation split."""
+    pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[wanted.split]
+    return streamed(zip_pictures(wanted.files[0], pattern, wanted.count), lanczos, wanted.size)
+
+
+def lsun_church(wanted: Wanted) -> Content:
+    """LSUN's churches from outside, as the authors' script crops them, in the order of their keys."""
+    size, numbers = wanted.size, np.arange(wanted.count)
+
+    def images(start: int, workers: int) -> Iterator[Images]:
+        with lmdb_pictures(wanted.files[0], wanted.count, wanted.scratch) as pictures:
+            yield from made(pictures, numbers, partial(unnumbered, lsun, size), start, workers)
+
+    return Content(len(numbers), (size, size, 3), images, lambda: (np.zeros_like(numbers), ["church_outdoor"]))
+
+
+def fashion_mnist(wanted: Wanted) -> Content:
+    """All of Fashion-MNIST, grey, padded as the embedded part of it is; `held_out` is its test split."""
+    size, (images, labels) = wanted.size, map(read_idx, wanted.files)
+    check_count(wanted.files[0], len(images), wanted.count)
+    if images.ndim != 3 or labels.shape != (wanted.count,) or labels.max() >= len(FASHION_CLASSES):
+        raise bad(wanted.files[1], f"its labels, of shape {labels.shape}, are not those of the images, of 10 classes")
+
+    def pictures(start: int, _: int) -> Iterator[Images]:
+        return (padded(image, size)[None] for image in images[start:])
+
+    return Content(wanted.count, (size, size, 1), pictures, lambda: (labels.astype(np.int64), FASHION_CLASSES))
+
+
+def imagenet32(wanted: Wanted) -> Content:
+    """ImageNet at 32 pixels, by its own numbering of the 1,000 classes; `held_out` is its validation set."""
+    labels: list[Labels] = []
+
+    def images(start: int, _: int) -> Iterator[Images]:
+        done = 0
+        for batch, numbers in imagenet32_zips(wanted.files[0], wanted.count):
+            labels.append(numbers)
+            yield batch[max(0, start - done) :]
+            done += len(batch)
+
+    classes = [str(number) for number in range(1, 1001)]
+    return Content(wanted.count, (32, 32, 3), images, lambda: (np.concatenate(labels), classes))
+
+
+def random_images_300k(wanted: Wanted) -> Content:
+    images = npy_images(wanted.files[0], wanted.count)
+    return whole(wanted.size, images, np.zeros(wanted.count, np.int64), ["300K Random Images"])
+
+
+READERS: dict[str, Callable[[Wanted], Content]] = {
+    "cifar10": cifar,
+    "cifar100": cifar,
+    "svhn": svhn,
+    "places365_small": places365_small,
+    "celebahq": celebahq,
+    "afhq_v1_cat": afhq_v1_cat,
+    "lsun_church": lsun_church,
+    "imagenet32": imagenet32,
+    "random_images_300k": random_images_300k,
+    "fashion_mnist": fashion_mnist,
+}
+
+# --- 80 Million Tiny Images, for those who hold them ------------------------------------------------------------
+
+TINY_IMAGES = 79_302_017
+TINY_BLOCK = 1024  # images that are in memory at once
+
+
+def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[str, dict[str, str]]]:
+    """`n` images of tiny_images.bin, drawn without replacement, as `content`; by the lists none is of CIFAR or near it.
+
+    In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training.
+    """
+    paths = [folder / file for name in ("tiny_images", "tiny_images_exclusions") for file in catalogue.files_of(name)]
+    checksums = {path.name: verified(path) for path in reversed(paths)}  # the small ones first
+    excluded = excluded_ids({paths[1]: 1, paths[2]: 0}, TINY_IMAGES)
+    n, seed = settings["n"], settings["seed"]
+    chosen = np.random.default_rng(seed).choice(TINY_IMAGES, n, replace=False)
+
+    def images(start: int, _: int) -> Iterator[Images]:
+        for place in range(start, n, TINY_BLOCK):
+            numbers = chosen[place : min(place + TINY_BLOCK, n)]
+            yield tiny_images_bin(paths[0], numbers, excluded, seed, TINY_IMAGES)
+
+    return Content(n, (32, 32, 3), images, lambda: (np.zeros(n, np.int64), ["Tiny Images"])), checksums
+
+
+# --- shared -----------------------------------------------------------------------------------------------------
+
+
+def whole(size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
+    """A set that fits in memory in its own size (SVHN has 0.2 GB); in another one, resized as torchvision's Resize."""
+    if images.shape[1:3] == (size, size):
+        return Content(len(images), images.shape[1:], lambda start, _: [images[start:]], lambda: (labels, classes))
+
+    def resized(start: int, _: int) -> Iterator[Images]:
+        return (squash(Image.fromarray(image), size)[None] for image in images[start:])
+
+    return Content(len(images), (size, size, 3), resized, lambda: (labels, classes))
+
+
+def streamed(pictures: Pictures, how: Callable[[Image.Image, int], Images], size: int) -> Content:
+    """A set that need not fit in memory: pictures, each of which `how` makes (size, size, 3).
+
+    What does stay in memory is the archive's index: 0.15 GB for Places365's 1.8 million names and offsets.
+    Labels are the folders of the archive, as in torchvision's ImageFolder.
+    """
+    numbers = np.arange(len(pictures.entries))
+    images = partial(made, pictures, numbers, partial(unnumbered, how, size))
+    return Content(len(numbers), (size, size, 3), images, lambda: folder_labels(pictures.entries))
+
+
+def unnumbered(how: Callable[[Image.Image, int], Images], size: int, picture: Image.Image, _: int) -> Images:
+    """What `parallel.made` makes of a picture where its number does not matter; (size, size, 3)."""
+    return how(picture, size)

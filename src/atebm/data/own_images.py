@@ -1,0 +1,385 @@
+"""Images of one's own as p_data: a scale of the workflow whose only run is trained on a folder of them.
+
+`atebm own` looks at the folder and writes workflow/scales/<name>.yaml; the workflow does the rest, as for every scale.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from PIL import Image
+
+from ..config.load import load, scales
+from ..config.schema import Config
+from ..pipeline.plan import Plan
+from ..utils.errors import ConfigError, DataError, shown
+from ..utils.files import write_text
+from .folder import contents, digest, found_in
+from .pictures import Notes, opened, unreadable
+from .subsets import draw
+from .walk import walk
+
+LEAST = 100  # images of one's own, and of a p_0 of one's own
+MOST_HELD_OUT = 200
+OURS = "# Written by `atebm own`"  # how such a scale file begins
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NO_NAMES = ("nan", "inf", "infinity")  # which --config takes for numbers
+SIZES = (8, 16, 32, 64)  # that network `small` takes, and a CPU can train
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of images that was looked at."""
+
+    path: str  # absolute, or in the checkout
+    files: int
+    bytes: int
+    sha256: str
+    channels: int  # 1 where all are grey
+    sizes: tuple[tuple[str, int], ...]  # "640x480" and how many have it, the most frequent first
+
+    def entry(self, channels: int, size: int) -> str:
+        return (
+            f"reader: folder, folder: {quoted(self.path)}, files: {self.files}, bytes: {self.bytes}, "
+            f"sha256: {quoted(self.sha256)}, channels: {channels}, size: {size}"
+        )
+
+
+# What breaks a line in YAML, or must not stand in it as it is, and what JSON leaves as it is.
+ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+def quoted(text: str) -> str:
+    """A YAML string on one line, whatever is in it."""
+    return ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at a folder has found, for the scale and to be said."""
+
+    found: Folder
+    contents: tuple[str, ...]  # sha256 of each image file, in the order that sets are drawn from
+    notes: tuple[str, ...]  # what was left out or changed
+
+
+def looked_at(folder: Path, root: Path) -> Look:
+    """Read every image of a folder once.
+
+    Raises DataError where there is no folder, where its name is no text, where it has fewer than LEAST images, and,
+    naming them, where some cannot be read.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {shown(folder)}: name one with at least {LEAST} image files.")
+    here = folder.resolve()
+    path = str(here.relative_to(root.resolve()) if here.is_relative_to(root.resolve()) else here)
+    if not is_text(path):
+        raise DataError(f"{shown(path)}: the name is not UTF-8, which a scale file is: rename the folder.")
+    inside, bad, notes, sizes, channels = walk(folder), [], Notes(), Counter[str](), 1
+    notes.left += inside.lines()
+    files = inside.files
+    if len(files) < LEAST:
+        raise DataError(
+            f"{shown(folder)} has {len(files)} image files: at least {LEAST} are wanted, and 500 do better. "
+            f"{'; '.join([inside.taken, *inside.lines()])}."
+        )
+    for file in files:
+        try:
+            picture, changes = opened(file)
+        except DataError as error:
+            bad.append(str(error))
+            continue
+        for change in changes:
+            notes.add(change, file)
+        sizes[f"{picture.width}x{picture.height}"] += 1
+        if channels == 1 and not is_grey(picture):
+            channels = 3
+    if bad:
+        raise DataError(f"{shown(folder)}: {unreadable(bad, len(files))}")
+    now, each = found_in(folder), contents(folder)
+    found = Folder(path, now.files, now.bytes, digest(folder, each), channels, tuple(sizes.most_common()))
+    return Look(found, tuple(each.values()), tuple(notes.lines()))
+
+
+def is_text(name: str) -> bool:
+    """Whether a name of a file is UTF-8."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def is_grey(picture: Image.Image) -> bool:
+    """Whether all pixels of an "L" or "RGB" picture are grey; of the latter by a reduced copy."""
+    if picture.mode == "L":
+        return True
+    small = picture.copy()
+    small.thumbnail((64, 64))
+    red, green, blue = (band.tobytes() for band in small.split())
+    return red == green == blue
+
+
+@dataclass(frozen=True)
+class Own:
+    """What was written, and of what."""
+
+    name: str
+    file: str
+    images: Folder
+    p_0: Folder | None
+    channels: int
+    size: int
+    held_out: int
+    config: Config
+    warnings: tuple[str, ...]  # what is odd about the images, and what of them was left out or changed
+
+
+def write_scale(
+    folder: Path, name: str, root: Path, p_0: Path | None = None, size: int = 32, replace: bool = False
+) -> Own:
+    """Look at a folder of images and write workflow/scales/<name>.yaml, which trains on them.
+
+    About a tenth of the images is held out: no training sees it. p_0 are crops of embedded photographs, or the images
+    of a folder of one's own. Images are grey where all in both folders are, else in colour. Raises ConfigError for a
+    name that cannot be one or is taken, and DataError as `looked_at`, and where p_0 has the same images as p_data.
+    """
+    check_name(name, root, replace)
+    if size not in SIZES or not isinstance(size, int):
+        raise ConfigError(f"--size {size}: images can have {', '.join(map(str, SIZES))} pixels a side.")
+    own, other = looked_at(folder, root), None if p_0 is None else looked_at(p_0, root)
+    images, others = own.found, None if other is None else other.found
+    held_out = min(MOST_HELD_OUT, images.files // 10)
+    odd = copies(own, images.files - held_out) + (shared(own, other) if other else [])
+    channels = max(images.channels, others.channels if others else 1)
+    write_text(root / scale_path(name), scale_text(name, images, others, channels, size, held_out))
+    config, _ = load(root, [f"scale={name}"])
+    notes = (*odd, *own.notes, *(other.notes if other else ()))
+    return Own(name, scale_path(name), images, others, channels, size, held_out, config, notes)
+
+
+def copies(own: Look, trained: int) -> list[str]:
+    """What is said of files with the same content: how many images there are, and whether training sees held-out ones.
+
+    `trained` is how many of them, first in the order of the sets, are trained on.
+    """
+    different = len(set(own.contents))
+    if different == len(own.contents):
+        return []
+    order = draw(len(own.contents), len(own.contents), 0)  # as in the scale, whose sets have seed 0
+    seen = {own.contents[number] for number in order[:trained]}
+    leaked = sum(own.contents[number] in seen for number in order[trained:])
+    said = [
+        f"{own.found.path} has {different} different images in {own.found.files} files: the others are copies, byte by "
+        "byte. Remove them, since some count more often than others."
+    ]
+    if leaked:
+        said.append(f"{leaked} of {len(order) - trained} held-out images are copies of some that are trained on.")
+    return said
+
+
+def shared(own: Look, other: Look) -> list[str]:
+    """What is said of images that are in p_data and in p_0. Raises DataError where all are in both."""
+    both = set(own.contents) & set(other.contents)
+    if both == set(own.contents) == set(other.contents):
+        raise DataError(
+            f"--p0 {shown(other.found.path)} has the same images as {shown(own.found.path)}: p_0 must be other images "
+            "than those to learn. Leave --p0 out, or name a folder of images of anything else."
+        )
+    if not both:
+        return []
+    return [f"{len(both)} images are in p_0, too: no energy is low and high for one image. Take them out of p_0."]
+
+
+def scale_path(name: str) -> str:
+    return f"workflow/scales/{name}.yaml"
+
+
+def check_name(name: str, root: Path, replace: bool) -> None:
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"--name {name!r}: a name is of small letters, digits and _, at most 40, and begins with a letter."
+        )
+    if name in NO_NAMES or yaml.safe_load(name) != name:
+        raise ConfigError(f"--name {name}: YAML and Snakemake read it as a value and not as a name: choose another.")
+    config, _ = load(root)
+    for section in ("sets", "tasks", "runs", "samplers"):
+        if name in getattr(config, section):
+            raise ConfigError(f"--name {name}: {section} of config.yaml have one of this name: choose another.")
+    if name not in scales(root):
+        return
+    if not (root / scale_path(name)).read_text(encoding="utf-8").startswith(OURS):
+        raise ConfigError(
+            f"--name {name}: there is a scale of this name that `atebm own` did not write: choose another."
+        )
+    if not replace:
+        raise ConfigError(
+            f"--name {name}: {scale_path(name)} is there already: choose another name, or let --replace write it anew "
+            "(what was trained for it stays in work/ until `atebm prune`)."
+        )
+
+
+def said(own: Own) -> dict[str, Any]:
+    """What was done, and what comes next, as JSON."""
+    return {
+        "name": own.name,
+        "file": own.file,
+        "p_data": asdict(own.images),
+        "p_0": asdict(own.p_0) if own.p_0 else None,
+        "channels": own.channels,
+        "size": own.size,
+        "trained_on": own.images.files - own.held_out,
+        "held_out": own.held_out,
+        "run": f"atebm warm snakemake --cores all --config scale={own.name}",
+        "picture": Plan(own.config).overviews[0].files[0],
+        "warnings": list(own.warnings),
+        "score": f"atebm score --run {own.name} -C scale={own.name} IMAGES...",
+    }
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """Of what `said` says."""
+    for role in ("p_data", "p_0"):
+        if images := found[role]:
+            sizes = ", ".join(f"{count} of {size}" for size, count in images["sizes"][:3])
+            more = f", and {len(images['sizes']) - 3} other sizes" if len(images["sizes"]) > 3 else ""
+            kind = "grey" if images["channels"] == 1 else "in colour"
+            yield f"{role}: {shown(images['path'])}, {images['files']} images {kind}: {sizes}{more}"
+            oblong = [size for size, _ in images["sizes"] if len(set(size.split("x"))) > 1]
+            if oblong:
+                yield f"Those that are no squares, such as {oblong[0]}, are stretched; crop them before if you mind."
+    how = f"{found['size']}x{found['size']} {'grey' if found['channels'] == 1 else 'colour'}"
+    yield f"{found['file']}: trained on {found['trained_on']}, {found['held_out']} held out, {how}"
+    yield ""
+    yield "Next, to train, sample, score and draw (a few minutes on 2 CPU cores):"
+    yield f"  {found['run']}"
+    yield f"Then look at {found['picture']}, and score other images:"
+    yield f"  {found['score']}"
+
+
+def scale_text(name: str, images: Folder, p_0: Folder | None, channels: int, size: int, held_out: int) -> str:
+    """The scale file: scale demo's recipe, for these images."""
+    crops = "photographs" if channels == 1 else "colour_photographs"
+    train = images.files - held_out
+    batch = 64
+    ratio = (size / 16) * channels**0.5  # of lengths of image vectors to those of 16x16 grey images
+    mean, std = ", ".join(["0.4"] * channels), ", ".join(["0.35"] * channels)
+    values = {
+        "ours": OURS,
+        "name": name,
+        "source": f"{images.files} images of {quoted(images.path)}",
+        "title": quoted(name.replace("_", " ").strip()),
+        "size": size,
+        "channels": channels,
+        "own": images.entry(channels, size),
+        "train": train,
+        "held_out": held_out,
+        "crops": crops,
+        "p_0": "others" if p_0 else "photographs",
+        "validation": "others_validation" if p_0 else "photographs_validation",
+        "sources": "others_sources" if p_0 else "photographs_test",
+        "others": others_text(p_0, channels, size) if p_0 else "",
+        "n": min(250, p_0.files // 4) if p_0 else 250,
+        "mean": mean,
+        "std": std,
+        "batch": batch,
+        "epochs_per_K": f"{12 * batch / train:.4g}",
+        "step": f"{0.5 * ratio:.3g}",
+        "in_step": f"{0.25 * ratio:.3g}",
+        "radius": f"{ratio:.3g}",
+        "detected": min(100, held_out),
+        "crop_min": max(48, size),
+    }
+    return TEMPLATE.format(**values)
+
+
+def others_text(p_0: Folder, channels: int, size: int) -> str:
+    part = p_0.files // 4
+    return (
+        f"  others: &others {{ {p_0.entry(channels, size)}, n: {p_0.files - 2 * part} }}\n"
+        f"  others_validation: {{ <<: *others, skip: {p_0.files - 2 * part}, n: {part} }}\n"
+        f"  others_sources: {{ <<: *others, skip: {p_0.files - part}, n: {part} }}\n"
+    )
+
+
+TEMPLATE = """{ours} for {source}.
+# snakemake --cores all --config scale={name}
+# What is not said here is as in config.yaml. Yours to change: whatever depends on a changed line is computed anew.
+
+own: {name}
+
+sets:
+  {name}: &own {{ {own}, n: {train} }}
+  {name}_held_out: {{ <<: *own, skip: {train}, n: {held_out} }} # no training sees them
+{others}  # Crops of photographs inside Python packages, kept apart by photograph
+  photographs: &crops
+    reader: {crops}
+    photographs:
+      [astronaut, camera, cell, china, hubble_deep_field, immunohistochemistry, moon, motorcycle, page, retina, text]
+    n: 8000
+    seed: 0
+    size: {size}
+    crop_min: {crop_min}
+    crop_max: 300
+    min_std: 16
+  photographs_held_out: {{ <<: *crops, n: 1000, seed: 3 }} # to measure the extractor
+  photographs_validation: {{ <<: *crops, photographs: [chelsea, clock, grace_hopper], n: 250, seed: 1 }}
+  photographs_test: {{ <<: *crops, photographs: [coffee, flower, rocket, coins], n: 500, seed: 2 }}
+  textures: {{ <<: *crops, photographs: [brick, grass, gravel], n: 200, seed: 4 }}
+  noise: {{ reader: noise, n: 200, seed: 0, size: {size}, channels: {channels} }}
+
+tasks:
+  {name}:
+    title: {title}
+    p_data: {name}
+    held_out: {name}_held_out
+    p_0: {p_0}
+    validation_sources: {validation}
+    sources: {sources}
+    out_of_distribution: {{ photographs: photographs_test, textures: textures, noise: noise }}
+    also_at: null
+
+runs:
+  {name}:
+    like: cifar10
+    task: {name}
+    network: &network {{ name: small, width: 8, mean: [{mean}], std: [{std}] }}
+    schedule: {{ K_max: 16, epochs_per_K: {epochs_per_K}, iterations: 540, auc_advance: null }} # 12 iterations per K
+    step_size: {step} # grows with the side, and with the square root of the channels
+    in_attack: {{ steps: 2, step_size: {in_step}, eps: null }}
+    batch_size: {batch}
+    average: 0.98
+    r1: 0
+    augment: {{ p_data: {{ name: none }}, p_0: {{ name: none }} }}
+    monitor: {{ every: 90, start: 360, n: {n}, steps: [14, 16, 18, 20, 22, 24, 28], step_size: {step} }}
+
+samplers:
+  {name}: {{ like: cifar10, steps: selected, step_size: {step}, n: {n}, batch_size: 125 }}
+
+extractors:
+  crops: # chooses among checkpoints and steps: which photograph does a crop come from
+    kind: classifier
+    network: {{ name: small, width: 16, mean: [{mean}], std: [{std}] }}
+    p_data: photographs
+    held_out: photographs_held_out
+    seed: 0
+    epochs: 2
+    batch_size: 64
+    lr: 5.0e-3
+    augment: {{ name: none }}
+    min_accuracy: 0.3
+
+metrics: {{ extractor: crops, n: {n} }}
+
+detection:
+  {name}:
+    like: cifar10
+    in_distribution: held_out
+    n: {detected}
+    batch_size: 100
+    radius: {radius}
+    auto_pgd: {{ steps: 20, restarts: 1 }}
+    pgd: {{ steps: 20, step_sizes: [0.2] }}
+    square: {{ queries: 50 }}
+"""

@@ -1,0 +1,144 @@
+"""The `attack` step: logits of a model on images in and out of distribution, clean and attacked, in shards."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..attacks.auto_pgd import auto_pgd_restarted, spheres
+from ..attacks.pgd import Logit, norms, pgd
+from ..attacks.square import draws, square
+from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
+from ..data.stored import Stored, cuts, dealt, to_float
+from ..data.subsets import draw
+from ..device.out_of_memory import halving
+from ..device.select import device_name
+from ..models.folding import frozen
+from ..models.weights import load_model
+from ..pipeline.job import Job
+from ..utils.errors import ResultError
+from ..utils.files import atomic
+from ..utils.progress import progress
+
+KEPT = 8  # images of each set whose worst case is kept, to be looked at
+TOLERANCE = 1e-5  # of the radius, for rounding: found 3e-6 where images have 196,608 pixels
+MODELS = ("model", "surrogate")  # roles of parents that are no sets
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some of the images of a set that an attack step looks at."""
+
+    role: str  # of the set: in distribution, or a row of a table
+    positions: slice  # among those drawn
+    numbers: np.ndarray  # of the images, in the set
+
+
+def batches(job: Job) -> list[Batch]:
+    """All images that were drawn of each set, in batches: of attacked ones, all restarts together fill one."""
+    settings, found = job.settings, []
+    for role in roles(job):
+        stored = Stored(job.parent(role))
+        numbers = draw(len(stored), settings["n"], settings["seed"])
+        restarts = 1 if role in (IN, HELD_OUT) else settings["auto_pgd"]["restarts"]
+        size = max(1, settings["batch_size"] // restarts)
+        found += [Batch(role, part, numbers[part]) for part in cuts(len(numbers), size)]
+    return found
+
+
+def roles(job: Job) -> list[str]:
+    """The sets of an attack step: in-distribution ones first."""
+    parents = [role for role in job.spec["parents"] if role not in MODELS]
+    return sorted(parents, key=lambda role: (role not in (IN, HELD_OUT), role))
+
+
+def attack_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
+    """Logits of shard "i-of-k" as .npz: a column each, and the first worst cases of each set, (k, H, W, C) in [0, 1].
+
+    Raises ResultError where an attack left its ball or the range of pixels.
+    """
+    model = load_model(job, device)
+    f = load_model(job, device, "surrogate") if "surrogate" in job.spec["parents"] else model
+    mine, settings = dealt(batches(job), shard), job.settings
+    columns, images = [], []
+    with frozen(model), frozen(f), progress(f"attack {job.spec['name']}", len(mine)) as report:
+        for done, batch in enumerate(mine, start=1):
+            x = to_float(Stored(job.parent(batch.role), device)[torch.from_numpy(batch.numbers)])
+            for table, worst in scored(model, f, x, batch, settings):
+                columns.append(table)
+                images.append(worst.permute(0, 2, 3, 1).cpu().numpy())
+            report(done)
+    whole = {name: np.concatenate([table[name] for table in columns]) for name in columns[0]} if columns else {}
+    kept = {"images": np.concatenate(images)} if images else {}
+    with atomic(out) as temporary:
+        np.savez(temporary, allow_pickle=False, device=np.array(device_name(device)), **whole, **kept)
+
+
+def scored(
+    model: Logit, f: Logit, x: Tensor, batch: Batch, settings: dict[str, Any]
+) -> Iterator[tuple[dict[str, np.ndarray], Tensor]]:
+    """For each radius (none in distribution): the columns of a batch, and the worst cases that are kept of it."""
+    attacked = batch.role not in (IN, HELD_OUT)
+    clean = value(model, x)
+    fixed = {"row": np.array([batch.role] * len(x)), "image": batch.numbers}
+    for radius in settings["radii"] if attacked else [0.0]:
+        found = attacked_images(f, x, radius, settings, batch.numbers) if attacked else {}
+        values = dict.fromkeys(names(settings), clean) | {name: value(model, images) for name, images in found.items()}
+        together = torch.stack([clean, *values.values()])
+        winner = together.nan_to_num(nan=torch.inf).argmax(0)
+        worst = torch.stack([x, *found.values()])[winner, torch.arange(len(x), device=x.device)]
+        distance = norms(worst - x).flatten()
+        guard(found, x, radius)
+        columns = {CLEAN: clean, **values, WORST: together.max(0).values, "distance": distance}
+        numbers = {name: column.cpu().numpy() for name, column in columns.items()}
+        first = attacked and radius == settings["radii"][0]
+        count = max(0, KEPT - batch.positions.start) if first else 0
+        yield {**fixed, "radius": np.full(len(x), radius), **numbers}, worst[:count]
+
+
+def names(settings: dict[str, Any]) -> list[str]:
+    """The attacks that there are, as columns are named."""
+    found = [PUBLISHED]
+    if settings["pgd"]:
+        found += [f"pgd_{share:g}" for share in settings["pgd"]["step_sizes"]]
+    return [*found, "square"] if settings["square"] else found
+
+
+def attacked_images(
+    f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: np.ndarray
+) -> dict[str, Tensor]:
+    """`attacks` of as many images at once as fit into memory."""
+
+    def work(rows: slice) -> list[Tensor]:
+        return list(attacks(f, x[rows], radius, settings, numbers[rows].tolist()).values())
+
+    return dict(zip(names(settings), halving(work, slice(0, len(x))), strict=True))
+
+
+def attacks(f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: list[int]) -> dict[str, Tensor]:
+    """Each attack's images (b, C, H, W) from images x of those numbers in their set."""
+    how, pgds, squares, seed = (settings[key] for key in ("auto_pgd", "pgd", "square", "seed"))
+    starts = spheres(x, radius, how["restarts"], seed, numbers)
+    found = {PUBLISHED: auto_pgd_restarted(f, x, starts, radius, how["steps"])}
+    for share in pgds["step_sizes"] if pgds else ():
+        found[f"pgd_{share:g}"] = pgd(f, x, pgds["steps"], share * radius, eps=radius)
+    if squares:
+        found["square"] = square(f, x, radius, draws(x, squares["queries"], seed, numbers))
+    return found
+
+
+@torch.inference_mode()
+def value(model: Logit, x: Tensor) -> Tensor:
+    return model(x)
+
+
+def guard(found: dict[str, Tensor], x: Tensor, radius: float) -> None:
+    """Raise ResultError where images are farther than `radius` from x, or outside [0, 1]."""
+    for name, images in found.items():
+        far, low, high = norms(images.double() - x.double()).max(), images.min(), images.max()
+        if far > radius * (1 + TOLERANCE) or low < 0 or high > 1:
+            raise ResultError(f"attack {name} went {far:.8g} far, beyond {radius:g}, or to pixels [{low:g}, {high:g}].")

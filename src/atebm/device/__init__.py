@@ -1,0 +1,1 @@
+"""The device that work runs on: its choice, memory, precision and CUDA graphs."""

@@ -1,0 +1,79 @@
+"""The device that computes, and what a measurement of time was made on."""
+
+import platform
+from pathlib import Path
+
+import torch
+
+from ..utils.errors import ConfigError
+from .malloc import keep_memory
+
+
+def pick(device: str) -> torch.device:
+    """The device of a name; `auto` takes a GPU where there is one. On it products are float32 until a run says else."""
+    from .gpus import take_gpu
+    from .precision import set_precision
+
+    if device in ("auto", "cuda"):
+        take_gpu()
+    set_precision("fp32")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if device == "cpu":
+        keep_memory()
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ConfigError(f"there is no device {device!r}; choose auto, cpu, cuda or mps.") from None
+    if found.type not in ("cpu", "cuda", "mps"):
+        raise ConfigError(f"device {device}: nothing is computed there; choose auto, cpu, cuda or mps.")
+    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not here[found.type]:
+        raise ConfigError(
+            f"device {device}: PyTorch finds no GPU here; --device cpu works everywhere, and --config device=cpu in a "
+            "workflow."
+        )
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device {device}: PyTorch finds {torch.cuda.device_count()} GPUs here, numbered from 0.")
+    return found
+
+
+def device_name(device: torch.device) -> str:
+    """What a record says that its numbers were computed on: "cpu", or the GPU's name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def described(device: torch.device) -> str:
+    """The GPU's name, or the CPU's."""
+    if device.type == "cuda":
+        return device_name(device)
+    return cpu_facts().get("model name", platform.processor() or platform.machine())
+
+
+def layout(device: torch.device, precision: str) -> torch.memory_format:
+    """How images and weights lie in memory where convolutions are fastest: channels last, but for cuDNN's in fp32.
+
+    On an H100 a PGD step in fp32 takes channels last 1.09 (the 256x256 network) to 1.14 times (ResNet50, batch 500) as
+    long as with planes apart; in TF32 and bf16 it takes 0.8 to 0.95 times as long. CPUs want channels last too.
+    """
+    planes = device.type == "cuda" and precision == "fp32"
+    return torch.contiguous_format if planes else torch.channels_last
+
+
+def way(device: torch.device, precision: str, compiled: bool) -> str:
+    """How models are trained on a device, for logs: what was fastest on its kind when measured (benchmarks/growth.md).
+
+    Nothing here is for a user to choose: a job has one thread, since two such jobs beside each other beat one of two.
+    """
+    threads = torch.get_num_threads()
+    how = ["whole iterations as CUDA graphs" if device.type == "cuda" else f"{threads} thread{'s' * (threads > 1)}"]
+    how += ["channels last"] if layout(device, precision) is torch.channels_last else ["channels first"]
+    how += ["BatchNorm and pooling folded into convolutions", precision]
+    return f"on {device.type} ({described(device)}): {', '.join(how)}{', compiled' if compiled else ''}"
+
+
+def cpu_facts() -> dict[str, str]:
+    """What Linux says of the CPU; empty elsewhere."""
+    file = Path("/proc/cpuinfo")
+    lines = (line.split(":", 1) for line in file.read_text().splitlines() if ":" in line) if file.exists() else ()
+    return {key.strip(): value.strip() for key, value in lines}

@@ -1,0 +1,25 @@
+"""Features of samples at several sampler lengths, from one ascent."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from ..attacks.pgd import Logit, trajectory
+from ..data.stored import to_bytes, to_float
+from ..device.out_of_memory import halving
+from .features import Extractor, extract
+
+BATCH = 250  # images a forward pass
+
+
+def on_the_way(
+    f: Logit, extractor: Extractor, sources: Tensor, steps: Sequence[int], step_size: float
+) -> list[np.ndarray]:
+    """What the extractor sees in the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps."""
+
+    def work(rows: slice) -> list[np.ndarray]:
+        ascent = trajectory(f, to_float(sources[rows]), steps, step_size)
+        return [extract(extractor, to_bytes(x).split(extractor.batch))[0] for _, x in ascent]
+
+    return halving(work, slice(0, len(sources)))

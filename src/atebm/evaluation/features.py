@@ -1,0 +1,123 @@
+"""What an extractor sees in images."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data.stored import Stored, resized, to_float
+from ..models.energy import Classifier
+from ..models.weights import load_weights
+from ..pipeline.job import Job, record_of
+from ..utils import npy
+from ..utils.errors import ResultError
+from ..utils.files import atomic, room
+from ..utils.progress import progress
+
+Features = NDArray[np.float32]  # (N, d)
+
+
+class Extractor(NamedTuple):
+    """Inception, or the classifier that stands in for it."""
+
+    see: Callable[[Tensor], tuple[Tensor, Tensor]]  # uint8 (b, C, H, W) to features (b, d) and logits (b, classes)
+    batch: int  # images a forward pass
+
+
+def load_extractor(folder: Path, device: torch.device) -> Extractor:
+    """The extractor of an `extractor` step."""
+    record = record_of(folder)
+    if record["kind"] == "inception":
+        from .inception import load_inception
+
+        inception = load_inception(folder / "model.safetensors", device)
+        # Of whatever size, an image is 299 x 299 pixels to it, and 5.5 MB in its widest layer: on a CPU, 50 at once
+        # take 2.6 GB in all, 10 take 1.1 GB in the same time.
+        batch = 10 if device.type == "cpu" else 250
+        return Extractor(lambda images: inception(in_colour(images)), batch)
+    model = Classifier(record["network"], record["shape"], len(record["classes"]))
+    return of_classifier(load_weights(model, folder / "model.safetensors").on(device))
+
+
+def of_classifier(model: Classifier) -> Extractor:
+    def see(images: Tensor) -> tuple[Tensor, Tensor]:
+        features = model.features(to_float(images))
+        return features, model.head(features)
+
+    return Extractor(see, 250)
+
+
+def in_colour(images: Tensor) -> Tensor:
+    """(b, 3, H, W) of grey or coloured images."""
+    return images.expand(-1, 3, -1, -1)
+
+
+@torch.inference_mode()
+def views(extractor: Extractor, images: Iterable[Tensor]) -> Iterator[tuple[Features, Features]]:
+    """Features (b, d) and logits (b, classes) of each batch of uint8 images (b, C, H, W) on the extractor's device."""
+    for batch in images:
+        features, logits = extractor.see(batch)
+        yield features.cpu().numpy(), logits.cpu().numpy()
+
+
+def extract(extractor: Extractor, images: Iterable[Tensor]) -> tuple[Features, Features]:
+    """Features (N, d) and logits (N, classes) of all batches together."""
+    features, logits = zip(*views(extractor, images), strict=True)
+    return np.concatenate(features), np.concatenate(logits)
+
+
+def shrunk(size: int | None, shape: list[int] | None) -> Callable[[Tensor], Tensor]:
+    """How images are shrunk to `size` pixels a side before an extractor sees them.
+
+    Where it sees images of one `shape` (C, H, W) only, they are enlarged to it again; Inception enlarges them itself.
+    """
+
+    def shrink(images: Tensor) -> Tensor:
+        if size is None:
+            return images
+        images = resized(images, size, "area")
+        return resized(images, shape[1], "bilinear") if shape else images
+
+    return shrink
+
+
+def write_features(job: Job, device: torch.device) -> None:
+    """The `features` step: features.npy and logits.npy of a set or of samples, of which one batch is in memory.
+
+    Raises ResultError where they are not finite, since no distance could be computed from them.
+    """
+    extractor = load_extractor(job.parent("extractor"), device)
+    seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
+    images = Stored(job.parent("images"), device, job.settings["n"])
+    shrink = shrunk(job.settings["size"], seen.get("shape"))
+    with ExitStack() as stack:
+        paths = [stack.enter_context(atomic(job.folder / name)) for name in ("features.npy", "logits.npy")]
+        files = [stack.enter_context(path.open("wb")) for path in paths]
+        report, done = stack.enter_context(progress(f"features of {job.spec['name']}", len(images))), 0
+        for parts in views(extractor, map(shrink, images.batches(extractor.batch))):
+            for file, part in zip(files, parts, strict=True):
+                if file.tell() == 0:
+                    stack.enter_context(room(job.folder / "features.npy", len(images) * part[0].nbytes))
+                    npy.begin(file, part.dtype, (len(images), part.shape[1]))
+                if not np.isfinite(part).all():
+                    raise ResultError(
+                        f"features of {job.spec['name']}: those of images {done} to {done + len(part) - 1} are not "
+                        "finite. Does `python -m atebm verify` find the extractor altered? If not, try --device cpu."
+                    )
+                npy.append(file, part)
+            done += len(parts[0])
+            report(done)
+    described = ("set", "run", "seed", "checkpoint", "sampler", "steps", "step_size")
+    job.finish(
+        {
+            "images": {key: of[key] for key in described if key in of} | {"size": job.settings["size"]},
+            "extractor": {key: seen[key] for key in ("extractor", "kind", "classes", "archive") if key in seen}
+            | {"sha256": seen["files"]["model.safetensors"]},
+            "n": len(images),
+        }
+    )

@@ -1,0 +1,52 @@
+"""Inception-v3 of 2015-12-05, the network behind FID and IS, as torch-fidelity rebuilt it with TF1's resizing."""
+
+import io
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..archives.catalogue import ARCHIVES, find
+from ..archives.verify import verified
+from ..models.released import read
+from ..models.tensors import load_tensors
+from ..models.weights import save_weights
+from ..pipeline.job import Job
+from ..utils.errors import DataError
+
+LAYERS = ["2048", "logits_unbiased"]  # what FID and IS are computed on by the code of their authors
+
+
+def write_inception(job: Job, archives: Path = ARCHIVES) -> None:
+    """The `extractor` step of kind inception: the network's weights, from the archive of that name.
+
+    Raises DataError where the archive is missing, another file, or does not fit the network; downloads nothing.
+    """
+    (source,) = find("inception")
+    path = archives / source.file
+    checksums = verified(path)
+    weights = read(path)
+    try:
+        network(weights)
+    except RuntimeError as error:  # names or shapes
+        raise DataError(f"{path} does not fit Inception: {' '.join(str(error).split())}") from None
+    save_weights(weights, job.folder / "model.safetensors")
+    classes = [str(number) for number in range(len(weights["fc.weight"]))]  # the file does not name them
+    archive = {"file": source.file, **checksums}
+    job.finish({"extractor": job.spec["name"], "kind": "inception", "archive": archive, "classes": classes})
+
+
+def load_inception(path: Path, device: torch.device) -> nn.Module:
+    """uint8 (b, 3, H, W) to 2,048 features and 1,008 logits, from the .safetensors of an `extractor` step."""
+    return network(load_tensors(path)).to(device)
+
+
+def network(weights: dict[str, Tensor]) -> nn.Module:
+    """torch-fidelity's Inception with these weights. Raises RuntimeError where they don't fit."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    # It would download a file, or unpickle one with all that this may run: so it gets tensors that we have read.
+    file = io.BytesIO()
+    torch.save(weights, file)
+    file.seek(0)
+    return FeatureExtractorInceptionV3("inception-v3-compat", LAYERS, file)

@@ -1,0 +1,163 @@
+"""The `metric` step: one number with its interval, and all that is needed to judge it."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..archives.catalogue import ARCHIVES, find
+from ..archives.members import reading
+from ..pipeline.job import Job, record_of
+from ..utils.errors import ResultError
+from ..utils.npy import Rows
+from .agreement import agreement_in_words
+from .frechet import Gaussian, frechet_distance
+from .inception_score import split_scores
+from .intervals import t_half_width
+
+
+def write_metric(job: Job) -> None:
+    """Score a `features` step and write metric.json. Raises ResultError where it has less than `n` images."""
+    settings, features = job.settings, job.parent("features")
+    record = record_of(features)
+    if record["n"] < settings["n"]:
+        raise ResultError(f"{job.spec['name']} wants {settings['n']} images, {features.name} has {record['n']}.")
+    standin = record["extractor"]["kind"] != "inception"
+    result = METRICS[settings["metric"]](job, standin)
+    job.finish(
+        {
+            **result,
+            "metric": settings["metric"],
+            "n_samples": settings["n"],
+            "images": record["images"],
+            "extractor": record["extractor"],
+            "standin": standin,
+        }
+    )
+
+
+def frechet(job: Job, standin: bool) -> dict[str, Any]:
+    """Distance to the reference at N; half of a 95 % interval from disjoint blocks of images; distance at N/2.
+
+    A Frechet distance of few images is biased upwards, and a bootstrap of it more so. Hence the interval only takes
+    its width from the blocks: t(0.975) * s / sqrt(blocks), s the standard deviation of the blocks' distances.
+    """
+    n = job.settings["n"]
+    features = Rows.of(job.parent("features") / "features.npy", n)
+    reference_features = Rows.of(job.parent("reference") / "features.npy")
+    reference = Gaussian.of(reference_features)
+    blocks = [frechet_distance(Gaussian.of(block), reference) for block in features.split(job.settings["blocks"])]
+    return {
+        "name": "Frechet distance (stand-in)" if standin else f"FID of {n:,}",
+        "value": frechet_distance(Gaussian.of(features), reference),
+        "ci95": t_half_width(blocks),
+        "value_at_half": frechet_distance(Gaussian.of(features.first(n // 2)), reference),
+        "blocks": blocks,
+        "n_reference": len(reference_features),
+        "reference": record_of(job.parent("reference"))["images"],
+    }
+
+
+def inception_score(job: Job, standin: bool) -> dict[str, Any]:
+    """Mean over splits, with the 95 % t-interval's half-width over the same splits."""
+    scores = split_scores(load_first(job.parent("features") / "logits.npy", job.settings["n"]), job.settings["splits"])
+    return {
+        "name": "inception-style score (stand-in)" if standin else "IS",
+        "value": float(scores.mean()),
+        "ci95": t_half_width(scores.tolist()),
+        "splits": scores.tolist(),
+    }
+
+
+def class_shares(job: Job, standin: bool) -> dict[str, Any]:
+    """The smallest share of a class among the extractor's predictions: does the sampler miss a class?"""
+    logits = load_first(job.parent("features") / "logits.npy", job.settings["n"])
+    classes = record_of(job.parent("features"))["extractor"]["classes"]
+    shares = np.bincount(logits.argmax(1), minlength=len(classes)) / len(logits)
+    return {
+        "name": "smallest class share",
+        "value": float(shares.min()),
+        "shares": dict(zip(classes, shares.tolist(), strict=True)),
+    }
+
+
+def kid(job: Job, standin: bool) -> dict[str, Any]:
+    """The kernel distance to the reference (Binkowski et al. 2018), by torch-fidelity's protocol and code.
+
+    The mean over random subsets of both sides; without bias, so comparable at any N. Subsets overlap, the more the
+    fewer images there are, so their spread says little: as for the Frechet distance, the interval takes its width from
+    disjoint blocks of images, which share the number of subsets.
+    """
+    from torch_fidelity.defaults import DEFAULTS
+
+    features = load_first(job.parent("features") / "features.npy", job.settings["n"])
+    reference = np.load(job.parent("reference") / "features.npy", mmap_mode="c")
+    parts = np.array_split(features, job.settings["blocks"])
+    subsets, size = DEFAULTS["kid_subsets"], min(DEFAULTS["kid_subset_size"], len(parts[-1]), len(reference))
+    blocks = [kernel_distance(part, reference, math.ceil(subsets / len(parts)), size) for part in parts]
+    return {
+        "name": "kernel distance (stand-in)" if standin else "KID",
+        "value": kernel_distance(features, reference, subsets, size),
+        "ci95": t_half_width(blocks),
+        "blocks": blocks,
+        "subset_size": size,
+        "n_reference": len(reference),
+        "reference": record_of(job.parent("reference"))["images"],
+    }
+
+
+def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32], subsets: int, size: int) -> float:
+    """KID of features (N, d) and (M, d): the mean over `subsets` random subsets of `size` of each."""
+    import torch
+    from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
+
+    tensors = (torch.from_numpy(features) for features in (a, b))
+    found = kid_features_to_metric(*tensors, kid_subsets=subsets, kid_subset_size=size, verbose=False)
+    return float(found[KEY_METRIC_KID_MEAN])
+
+
+def agreement(job: Job, standin: bool) -> dict[str, Any]:
+    """Frechet distance between our features of a set and published statistics of it, and whether it is `within`
+    max_distance: the log warns where it is not.
+
+    Another preparation of the images, another resizing or other weights show here. Raises DataError where the
+    statistics are missing or damaged.
+    """
+    from ..archives.verify import verified  # imports every reader, and jobs that draw have no lmdb
+    from ..data.readers.arrays import npz_arrays
+
+    (source,) = find(job.settings["archive"])
+    path = ARCHIVES / source.file
+    checksums = verified(path)
+    ours = Gaussian.of(Rows.of(job.parent("features") / "features.npy"))
+    d = len(ours.mean)
+    with reading(path, "mu or sigma"):
+        published = Gaussian(*npz_arrays(path, {"mu": (d,), "sigma": (d, d)}))
+        if not (np.isfinite(published.mean).all() and np.isfinite(published.covariance).all()):
+            raise ValueError("numbers that are not finite")
+    distance, most = frechet_distance(ours, published), job.settings["max_distance"]
+    found = {
+        "name": "distance to published statistics",
+        "value": distance,
+        "max_distance": most,
+        "within": distance < most,
+        "archive": {source.file: checksums},
+    }
+    said = agreement_in_words(found | {"images": record_of(job.parent("features"))["images"]})
+    print(said if found["within"] else f"warning: {said}", flush=True)
+    return found
+
+
+METRICS = {
+    "frechet": frechet,
+    "inception_score": inception_score,
+    "class_shares": class_shares,
+    "kid": kid,
+    "agreement": agreement,
+}
+
+
+def load_first(path: Path, n: int) -> NDArray[np.float32]:
+    return np.load(path, mmap_mode="c")[:n]  # never written to, but torch wants arrays that could be

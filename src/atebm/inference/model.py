@@ -1,0 +1,231 @@
+"""The method from Python: load a run that was trained here, and score, sample, attack; or train on images of one's own.
+
+import atebm
+
+model = atebm.load("cifar10", root="checkout")
+model.energy(["a.png", "b.png"])     # low where an image is like the data
+model.sample(["a.png", "b.png"])     # PGD uphill on f, uint8 (n, H, W, C)
+"""
+
+import inspect
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..attacks.auto_pgd import auto_pgd_restarted, spheres
+from ..attacks.pgd import pgd
+from ..config.load import load as load_config
+from ..data.own_images import write_scale
+from ..data.pictures import Notes
+from ..data.stored import cuts, to_bytes, to_float
+from ..device.select import pick
+from ..models.energy import Detector
+from ..models.folding import frozen
+from ..pipeline.job import record_of
+from ..pipeline.plan import Plan
+from ..sampling.ascent import BATCH
+from ..utils.bounds import MOST_PROCESSES, MOST_RESTARTS, MOST_SEED, MOST_STEPS, length, whole
+from ..utils.errors import DataError, ResultError
+from .apply import load as load_detector
+from .apply import usual
+from .score import found, in_distribution, percentiles, read_all
+
+Images = Sequence[str | Path] | str | Path | NDArray[Any] | Tensor
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained run. Images are given as
+
+    - paths of image files, or of folders of them: made grey or RGB as the run's data, and stretched to its size; what
+      was changed or left out is a UserWarning;
+    - uint8 (n, H, W, C), an array or a tensor, as `sample` returns them;
+    - floats (n, C, H, W) in [0, 1], likewise. Arrays may be views of others, such as `image[..., ::-1]`.
+
+    All methods raise DataError for no images, for images of another type, shape or range, for files that cannot be
+    read, and for numbers out of their range.
+    """
+
+    run: str
+    detector: Detector  # f as a torch module: (n, C, H, W) in [0, 1] to (n,)
+    shape: tuple[int, int, int]  # of an image, (C, H, W)
+    device: torch.device
+    plan: Plan
+    root: Path
+
+    def energy(self, images: Images) -> NDArray[np.float32]:
+        """E = -f (n,), low where images are like the run's data (Eq. 1)."""
+        x = self.floats(images)
+        with frozen(self.detector), torch.inference_mode():
+            return np.concatenate([-self.detector(x[part]).cpu().numpy() for part in cuts(len(x), BATCH)])
+
+    def score(self, images: Images) -> NDArray[np.float64]:
+        """The share in percent (n,) of in-distribution images with a higher energy; near 0: out of distribution.
+
+        In distribution are the images that `detection` names for the run's task. Raises ConfigError where there is no
+        entry for it, or where they are not prepared.
+        """
+        return percentiles(self._usual, self.energy(images))
+
+    @cached_property
+    def _usual(self) -> NDArray[np.float32]:
+        with frozen(self.detector):
+            return in_distribution(self.plan, self.run, self.detector, self.root, self.device)
+
+    def sample(self, images: Images, steps: int | None = None, step_size: float | None = None) -> NDArray[np.uint8]:
+        """PGD from source images uphill on f (Eq. 8): uint8 (n, H, W, C), as `atebm apply sample` writes them.
+
+        Steps, and their size in [0, 1] pixel units, are by default those of the run's sampler.
+        """
+        usual_steps, usual_size = usual(self.plan, self.run, "sampling", self.root)
+        steps = usual_steps if steps is None else whole("steps", steps, 1, MOST_STEPS)
+        step_size = usual_size if step_size is None else length("step_size", step_size)
+        x = self.floats(images)
+        with frozen(self.detector):
+            ends = [pgd(self.detector, x[part], steps, step_size) for part in cuts(len(x), BATCH)]
+        return to_bytes(torch.cat(ends), "round").permute(0, 2, 3, 1).cpu().numpy()
+
+    def attack(
+        self,
+        images: Images,
+        radius: float,
+        method: str = "auto_pgd",
+        *,
+        steps: int = 100,
+        restarts: int = 1,
+        step_size: float | None = None,
+        seed: int = 0,
+    ) -> Tensor:
+        """Images (n, C, H, W) in [0, 1] with a higher f in the L2 ball of that radius: a worst case of detection.
+
+        `auto_pgd` is that of Tables 4 and S8, from random points of the sphere; `pgd` is Eq. 7 from the image itself,
+        by steps of `step_size`, by default a fifth of the radius. Both stay in [0, 1].
+        """
+        if method not in ("auto_pgd", "pgd"):
+            raise DataError(f"there is no attack {method!r}; choose auto_pgd or pgd.")
+        radius, steps = length("radius", radius), whole("steps", steps, 1, MOST_STEPS)
+        restarts, seed = whole("restarts", restarts, 1, MOST_RESTARTS), whole("seed", seed, 0, MOST_SEED)
+        step_size = radius / 5 if step_size is None else length("step_size", step_size)
+        x, found = self.floats(images), []
+        with frozen(self.detector):
+            for part in cuts(len(x), BATCH):
+                if method == "pgd":
+                    found.append(pgd(self.detector, x[part], steps, step_size, eps=radius))
+                    continue
+                starts = spheres(x[part], radius, restarts, seed, list(range(len(x))[part]))
+                found.append(auto_pgd_restarted(self.detector, x[part], starts, radius, steps))
+        return torch.cat(found)
+
+    def floats(self, images: Images) -> Tensor:
+        """Images as float32 (n, C, H, W) in [0, 1] on the model's device."""
+        if not isinstance(images, np.ndarray | Tensor):
+            return self._of_files(images)
+        given = tensor(images)
+        in_bytes = given.dtype == torch.uint8
+        wanted = (*self.shape[1:], self.shape[0]) if in_bytes else self.shape
+        if given.ndim != 4 or tuple(given.shape[1:]) != tuple(wanted) or not len(given):
+            raise DataError(
+                f"images of shape {tuple(given.shape)}: run {self.run} wants uint8 (n, H, W, C) or floats "
+                f"(n, C, H, W), n >= 1, (C, H, W) being {self.shape}."
+            )
+        if in_bytes:
+            return to_float(given.permute(0, 3, 1, 2).to(self.device))
+        if not given.is_floating_point() or not (given.min() >= 0 and given.max() <= 1):
+            raise DataError("images as numbers are uint8 in 0 .. 255, or floats in [0, 1]: divide by 255.")
+        return given.to(self.device, torch.float32).contiguous(memory_format=torch.channels_last)
+
+    def _of_files(self, images: Sequence[str | Path] | str | Path) -> Tensor:
+        """Images of files; what was changed or left out is warned of."""
+        try:
+            paths = [Path(image) for image in ([images] if isinstance(images, str | Path) else images)]
+        except TypeError:
+            raise DataError(
+                f"images are paths, an array or a tensor, and no {type(images).__name__} of anything else: numpy.stack "
+                "joins arrays."
+            ) from None
+        notes, (channels, side, _) = Notes(), self.shape
+        stored = read_all(found(paths, notes), channels, side, notes)
+        warn(notes.surprises())
+        return to_float(stored.to(self.device))
+
+
+def warn(said: Iterable[str]) -> None:
+    """Warn of each, as of the line that called this package."""
+    level, frame = 1, inspect.currentframe()
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
+        level, frame = level + 1, frame.f_back
+    for line in said:
+        warnings.warn(line, stacklevel=level)
+
+
+def tensor(images: NDArray[Any] | Tensor) -> Tensor:
+    """A tensor of numbers that nobody else changes or differentiates: uint8 as it is, floats of any kind and layout.
+
+    Raises DataError for other types.
+    """
+    if isinstance(images, Tensor):
+        return images.detach() if images.layout == torch.strided else images.detach().to_dense()
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise DataError(
+            f"images of type {images.dtype}: as numbers they are uint8 in 0 .. 255, or floats in [0, 1]: divide by 255."
+        )
+    # a copy: PyTorch takes neither negative strides nor foreign byte orders, and warns of arrays that cannot be written
+    return torch.from_numpy(np.array(images, np.uint8 if images.dtype == np.uint8 else np.float64, order="C"))
+
+
+def load(
+    run: str, root: str | Path = ".", scale: str | None = None, *, config: Sequence[str] = (), device: str = "auto"
+) -> Model:
+    """The selected checkpoint of a run's first seed, in the checkout `root`.
+
+    `scale` and `config` are as Snakemake's `--config scale=... ...`; by default those of config.yaml. Raises
+    ConfigError for an unknown run, one that is not trained yet, and a folder that is no checkout.
+    """
+    root = Path(root)
+    overrides = [*config, *([f"scale={scale}"] if scale else [])]
+    plan = Plan(load_config(root, overrides)[0], overrides)
+    where = pick(device)
+    detector = load_detector(plan, run, root, where)
+    channels, height, width = record_of(root / plan.train(run, plan.config.seed).folder)["shape"]
+    return Model(run, detector, (channels, height, width), where, plan, root)
+
+
+def train(
+    folder: str | Path,
+    name: str,
+    root: str | Path = ".",
+    *,
+    p_0: str | Path | None = None,
+    size: int = 32,
+    replace: bool = False,
+    config: Sequence[str] = (),
+    cores: int | None = None,
+    device: str = "auto",
+) -> Model:
+    """Train on a folder of images of one's own: what `atebm own` and then `snakemake --config scale=NAME` do.
+
+    Writes workflow/scales/<name>.yaml in the checkout `root`, and runs the workflow there, on all cores by default; its
+    messages go to standard error, and what is odd about the images is a UserWarning. `config` are further `--config`
+    settings. Raises ConfigError and DataError as `own.write_scale`, and ResultError where the workflow fails.
+    """
+    root = Path(root).resolve()
+    how_many = "all" if cores is None else str(whole("cores", cores, 1, MOST_PROCESSES))
+    own = write_scale(Path(folder), str(name), root, None if p_0 is None else Path(p_0), size, replace)
+    warn(own.warnings)
+    wanted = [*config, f"scale={name}"]
+    snakemake = ["snakemake", "--cores", how_many, "--config", *wanted, "--quiet", "reason"]
+    command = [sys.executable, "-m", "atebm", "warm", sys.executable, "-m", *snakemake]
+    if subprocess.run(command, cwd=root, stdout=sys.stderr, check=False).returncode:
+        again = Plan(own.config, wanted).command()
+        raise ResultError(f"the workflow failed; what it said is above. To go on where it stopped, in {root}: {again}")
+    return load(name, root, config=wanted, device=device)

@@ -1,0 +1,1 @@
+"""Tools for the checkout itself: doctor, documentation, conda environments."""

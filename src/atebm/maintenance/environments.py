@@ -1,0 +1,87 @@
+"""Conda environments, written from the pins in requirements.lock: one place says which version of a package is used.
+
+A job's environment names what its modules import and what is called by name; conda adds what those depend on. The
+Snakefile itself is parsed in the driver's.
+"""
+
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ..utils.errors import ConfigError
+from ..utils.files import of_checkout, write_text
+
+PYTHON = "3.11"
+
+# manifest computes without torch but in its environment, and imports report/: hence matplotlib with those of every job.
+# pillow writes matplotlib's PNGs: their bytes depend on its version too.
+EVERY_JOB = ("numpy", "scipy", "pandas", "pydantic", "pyyaml", "typer", "matplotlib", "pillow")
+COMPUTING = ("torch", "torchvision", "torch-fidelity", "safetensors", "lmdb", "rich", "scikit-image", "scikit-learn")
+FETCHING = ("pydantic", "pyyaml", "typer", "requests", "urllib3", "rich")
+DRAWING = ("tabulate", "nbformat", "papermill", "nbconvert", "ipykernel", "jinja2", "markupsafe", "rocrate")
+DRIVING = ("jupyter", "dvc", "dvc-s3", "pytest", "snakemake")
+
+# File, below the repository's root -> what the environment is for, and its packages by their names on PyPI.
+ENVIRONMENTS = {
+    "environment.yml": (
+        "The driver's environment: everything, to run Snakemake, DVC, Jupyter and the tests in.",
+        EVERY_JOB + COMPUTING + DRAWING + DRIVING,
+    ),
+    "workflow/envs/torch.yaml": ("Jobs that compute.", EVERY_JOB + COMPUTING),
+    "workflow/envs/fetch.yaml": ("Jobs that download: no numpy.", FETCHING),
+    "workflow/envs/report.yaml": ("Jobs that draw: no torch.", EVERY_JOB + DRAWING),
+}
+CONDA_NAMES = {"torch": "pytorch"}  # packages of another name on conda-forge
+FROM_PYPI = ("snakemake", "torch-fidelity")  # Snakemake is on the channel bioconda only
+
+
+def environments(lock: str) -> dict[str, str]:
+    """Path below the repository's root -> YAML, for all environments; `lock` is the text of requirements.lock.
+
+    Raises ConfigError where the lock pins no version of a package that an environment needs.
+    """
+    pins = pinned(lock)
+    for path, (_, packages) in ENVIRONMENTS.items():
+        for package in packages:
+            if package not in pins:
+                raise ConfigError(f"requirements.lock pins no version of {package}, which {path} needs: add one.")
+    return {path: document(path, purpose, packages, pins) for path, (purpose, packages) in ENVIRONMENTS.items()}
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """Package, by its normalised name -> version; a line without an exact version counts as none."""
+    lines = (line.partition("#")[0].strip() for line in lock.splitlines())
+    requirements = [Requirement(line) for line in lines if line]
+    return {
+        canonicalize_name(requirement.name): pin.version
+        for requirement in requirements
+        for pin in requirement.specifier
+        if pin.operator == "=="
+    }
+
+
+def document(path: str, purpose: str, packages: tuple[str, ...], pins: dict[str, str]) -> str:
+    conda = [f"{CONDA_NAMES.get(name, name)} ={pins[name]}" for name in packages if name not in FROM_PYPI]
+    pip = [f"{name}=={pins[name]}" for name in packages if name in FROM_PYPI]
+    return "\n".join(
+        [
+            f"# {purpose}",
+            "# Generated from requirements.lock by `make environments`; do not edit.",
+            *(["name: atebm"] if path == "environment.yml" else []),
+            "channels: [conda-forge, nodefaults]",
+            "dependencies:",
+            f"  - python ={PYTHON}",
+            *(f"  - {line}" for line in conda),
+            *(["  - pip", "  - pip:"] if pip else []),
+            *(f"      - {line}" for line in pip),
+            "",
+        ]
+    )
+
+
+def write_environments(root: Path) -> None:
+    """Write them all in the checkout at `root`, from its requirements.lock."""
+    lock = of_checkout(root / "requirements.lock")
+    for path, text in environments(lock).items():
+        write_text(root / path, text)

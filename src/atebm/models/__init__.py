@@ -1,0 +1,1 @@
+"""Networks, their weights, and the energy that a network defines."""

@@ -1,0 +1,128 @@
+"""Networks by name. Normalisation and "logit 0" live here, so that all other code sees raw [0, 1] pixels and f(x)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from ..device.select import layout
+from ..utils.errors import ConfigError, DataError
+from .discriminator256 import Discriminator256
+from .resnet50 import ResNet50
+from .small import SmallNet
+
+NETWORKS = {"small": SmallNet, "resnet50": ResNet50, "discriminator256": Discriminator256}
+
+
+class Classifier(nn.Module):
+    """A network with its input normalisation: (B, C, H, W) pixels in [0, 1] to (B, outputs) logits."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, settings: dict[str, Any], shape: Sequence[int], outputs: int):
+        super().__init__()
+        channels, size = shape[0], shape[1]
+        options = {key: value for key, value in settings.items() if key not in ("name", "mean", "std")}
+        if settings["name"] not in NETWORKS:
+            built = ", ".join(NETWORKS)
+            raise ConfigError(f"network {settings['name']} is not built in this version, which has: {built}.")
+        if not len(settings["mean"]) == len(settings["std"]) == channels:
+            raise ConfigError(
+                f"network {settings['name']}: mean and std want one value for each of {channels} channels."
+            )
+        self.register_buffer("mean", torch.tensor(settings["mean"]).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(settings["std"]).view(1, -1, 1, 1))
+        self.network = NETWORKS[settings["name"]](channels, size, outputs, **options)
+        self.layout = torch.contiguous_format
+
+    def on(self, device: torch.device, precision: str = "fp32") -> Self:
+        """This model on a device, in the memory layout that convolutions of that precision are fastest in there."""
+        self.layout = layout(device, precision)
+        return self.to(device).to(memory_format=self.layout)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Penultimate features, (B, d)."""
+        return self.network.features(((x - self.mean) / self.std).contiguous(memory_format=self.layout))
+
+    def head(self, features: Tensor) -> Tensor:
+        return self.network.head(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+
+class Energy(Classifier):
+    """f(x), the negative energy (Eq. 1): (B, C, H, W) pixels in [0, 1] to (B,) logits; D(x) = sigmoid(f(x)) (Eq. 5)."""
+
+    def __init__(self, settings: dict[str, Any], shape: Sequence[int]):
+        super().__init__(settings, shape, outputs=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)[:, 0].to(x.dtype)  # under autocast too
+
+
+class Confidence(Classifier):
+    """A K-way classifier as a detector, as OE and RATIO are: (B, C, H, W) pixels in [0, 1] to (B,) logits of the
+    confidence, log(p / (1 - p)) with p the largest class probability.
+
+    It orders images as p does, but does not saturate where p rounds to 1, so that gradients reach an attack.
+    """
+
+    def __init__(self, settings: dict[str, Any], shape: Sequence[int], classes: int):
+        super().__init__(settings, shape, outputs=classes)
+        self.classes = classes
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Of all classes, (B, K)."""
+        return super().forward(x).to(x.dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return confidence(self.logits(x))
+
+
+Detector = Energy | Confidence  # what is learnt to score images
+
+
+def confidence(logits: Tensor) -> Tensor:
+    """Class logits (B, K), K >= 2, to the logit of the largest probability, (B,)."""
+    largest, others = logits.max(1), torch.ones_like(logits, dtype=torch.bool)
+    others.scatter_(1, largest.indices[:, None], False)
+    return largest.values - logits.masked_fill(~others, -torch.inf).logsumexp(1)
+
+
+def model_of(record: Mapping[str, Any]) -> Detector:
+    """The model that a training's record describes, with fresh weights."""
+    if record.get("classes"):
+        return Confidence(record["network"], record["shape"], record["classes"])
+    return Energy(record["network"], record["shape"])
+
+
+def load_logit_0(energy: Energy, weights: Mapping[str, Tensor]) -> Energy:
+    """`energy` with the weights of a Classifier of the same network, its logit 0 as f.
+
+    `weights` is the classifier's state dict; of its head, weight (n, d) and bias (n,), only row 0 is kept: the authors
+    start f as the class-0 logit of a network pre-trained on ImageNet, and to the other rows no gradient ever flows.
+    Raises DataError for tensors that are missing, superfluous or of another shape, and for another normalisation, under
+    which the classifier's logit would not be f.
+    """
+    heads = ("network.head.weight", "network.head.bias")
+    kept = {name: tensor[:1] if name in heads else tensor for name, tensor in weights.items()}
+    own = energy.state_dict()
+    for name in sorted(own.keys() ^ kept.keys()):
+        raise DataError(f"weights of a classifier: {name} is {'missing' if name in own else 'not of this network'}.")
+    for name, tensor in own.items():
+        if kept[name].shape != tensor.shape:
+            raise DataError(
+                f"weights of a classifier: {name} has shape {tuple(weights[name].shape)}, but the network wants "
+                f"{tuple(tensor.shape)}."
+            )
+    for name in ("mean", "std"):
+        if not torch.equal(kept[name].to(own[name]), own[name]):
+            raise DataError(
+                f"weights of a classifier: it normalises its input with {name} {kept[name].flatten().tolist()}, "
+                f"the network here with {own[name].flatten().tolist()}."
+            )
+    energy.load_state_dict(kept)
+    return energy

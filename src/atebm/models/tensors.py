@@ -1,0 +1,176 @@
+"""Files of tensors that PyTorch or safetensors wrote, looked through before their libraries read them.
+
+PyTorch's own reader with weights_only runs no code, but believes what a file says: of a tensor's size, of the length of
+what is packed, of how many numbers a storage has. Nothing here is executed, and nothing becomes larger than the file.
+"""
+
+import io
+import math
+import zipfile
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import IO, Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ..archives.members import check_apart, open_zip
+from ..utils.errors import DataError
+from ..utils.unpickling import Data
+
+ZIP = b"PK\x03\x04"  # what a file of torch.save begins with; that of PyTorch before 1.6 is several pickles and bytes
+PICKLES = 5  # of that one: a magic number, its version, the machine's sizes, the contents, and the storages' names
+MOST_HEADER = 2**24  # bytes that say which tensors a .safetensors has; of our networks they take 0.03 MB
+BYTES = {  # of a number
+    "ByteStorage": 1,
+    "CharStorage": 1,
+    "BoolStorage": 1,
+    "ShortStorage": 2,
+    "HalfStorage": 2,
+    "BFloat16Storage": 2,
+    "IntStorage": 4,
+    "FloatStorage": 4,
+    "LongStorage": 8,
+    "DoubleStorage": 8,
+}
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors. Raises DataError for a file that is none."""
+    try:
+        with path.open("rb") as file:
+            if int.from_bytes(file.read(8), "little") > MOST_HEADER:
+                raise ValueError("its header is too long")
+        return load_file(path)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # safetensors has an error of its own
+        raise DataError(f"{path} holds no tensors that can be read ({' '.join(str(error).split())}).") from None
+
+
+def load_pickled(file: IO[bytes], path: Path, device: torch.device) -> Any:
+    """What torch.save wrote to a file that lies at `path`: tensors in plain containers. Nothing in it is executed.
+
+    Raises whatever a damaged file makes torch and pickle raise, and UnpicklingError for more than that.
+    """
+    if file.read(len(ZIP)) == ZIP:
+        check_zip(file, path)
+    else:
+        # from memory: of a file on the disk torch asks tarfile first whether it is a tar, and that may never answer
+        file = file if isinstance(file, io.BytesIO) else io.BytesIO(path.read_bytes())
+        check_pickles(file)
+    file.seek(0)
+    return torch.load(file, map_location=device, weights_only=True)
+
+
+def check_zip(file: IO[bytes], path: Path) -> None:
+    """Raise an error unless all in a zip of torch.save is as long as it says."""
+    with open_zip(path, file) as archive:
+        members = {member.filename: member for member in archive.infolist()}
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+                raise UnpicklingError(f"member {member.filename!r} is packed")
+        check_apart(archive, path)
+        (contents,) = [name for name in members if name.endswith("/data.pkl")]
+        folder = contents.removesuffix("data.pkl") + "data/"
+        if len(members) < len(archive.infolist()):
+            raise UnpicklingError("two members of one name")
+        sizes = {name.removeprefix(folder): member.file_size for name, member in members.items()}
+        with archive.open(contents) as stream:
+            Checkpoint(stream, members[contents].file_size, sizes).load()
+
+
+def check_pickles(file: IO[bytes]) -> None:
+    """Raise an error unless the pickles of an old file of torch.save name no more numbers than it has bytes for."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    for _ in range(PICKLES):
+        Checkpoint(file, size - file.tell(), None).load()
+
+
+class Part:
+    """What stands for an object that a checkpoint names: it is checked, and then forgotten."""
+
+    def __setstate__(self, state: Any) -> None:
+        raise UnpicklingError(f"a state of {type(self).__name__} does not belong there")
+
+
+class Kind(Part):
+    """A type of storages, by the bytes of its numbers."""
+
+    def __init__(self, width: int):
+        self.width = width
+
+
+class Storage(Part):
+    def __init__(self, numbers: int):
+        self.numbers = numbers
+
+
+class Stated(Part):
+    """A tensor. It may not state more numbers than its storage has: with a stride of 0 they would cost nothing yet."""
+
+    def __init__(self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any):
+        numbers = [offset, *size, *stride]
+        if not isinstance(storage, Storage) or not all(type(number) is int and number >= 0 for number in numbers):
+            raise UnpicklingError("a tensor without a storage or a size")
+        if math.prod(size) > storage.numbers:
+            raise UnpicklingError(f"a tensor of {math.prod(size)} numbers in a storage of {storage.numbers}")
+
+
+class Parameter(Part):
+    def __init__(self, tensor: Any, *_: Any):
+        if not isinstance(tensor, Stated):
+            raise UnpicklingError("a parameter without a tensor")
+
+
+class Size(Part):
+    def __init__(self, sides: Any):
+        if not all(type(side) is int for side in sides):
+            raise UnpicklingError("a size of more than whole numbers")
+
+
+class Ordered(dict[Any, Any]):
+    """An OrderedDict that gets what is in it one by one, so that its keys are looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __setstate__(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise UnpicklingError("a state of OrderedDict that is no dict")
+
+
+PARTS = {
+    ("collections", "OrderedDict"): Ordered,
+    ("torch._utils", "_rebuild_tensor_v2"): Stated,
+    ("torch._utils", "_rebuild_parameter"): Parameter,
+    ("torch", "Size"): Size,
+    **{("torch", name): Kind(width) for name, width in BYTES.items()},
+}
+
+
+class Checkpoint(Data):
+    """Reads a pickle of torch.save; `sizes` are the bytes of its storages by name, None where they follow it."""
+
+    def __init__(self, file: IO[bytes], size: int, sizes: dict[str, int] | None):
+        super().__init__(file, size, PARTS)
+        self.sizes, self.left = sizes, size
+        self.stated: dict[str, int] = {}
+
+    def persistent_load(self, pid: Any) -> Storage:
+        """A storage: ("storage", its kind, its name, its device, how many numbers it has)."""
+        match pid:
+            case ("storage", Kind(width=width), str(key), str(), int(numbers)) if self.sizes is not None:
+                known = self.sizes.get(key, -1) == width * numbers
+            case ("storage", Kind(width=width), str(key), str(), int(numbers), None) if self.sizes is None:
+                if key not in self.stated:
+                    self.stated[key] = width * numbers
+                    self.left -= width * numbers
+                known = self.stated[key] == width * numbers >= 0 and self.left >= 0
+            case _:
+                raise UnpicklingError("an object that lies elsewhere")
+        if not known:
+            raise UnpicklingError(f"storage {key[:20]!r} has not the {numbers} numbers that it states")
+        return Storage(numbers)

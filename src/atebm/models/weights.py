@@ -1,0 +1,43 @@
+"""Weights of models: .safetensors files, whole or absent."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from ..pipeline.job import Job, record_of
+from ..utils.files import atomic
+from .energy import Detector, model_of
+from .tensors import load_tensors
+
+
+def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
+    with atomic(path) as temporary:
+        # not by save_file, which tells of a full disk in an error of its own
+        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in weights.items()}))
+
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def load_weights(model: Model, path: Path) -> Model:
+    """`model` with the weights of a .safetensors file, ready for inference. Missing or extra tensors raise."""
+    model.load_state_dict(load_tensors(path))
+    return model.eval().requires_grad_(False)
+
+
+def size_of(model: nn.Module) -> int:
+    """Bytes of a model's weights and buffers."""
+    return sum(tensor.nbytes for tensor in model.state_dict().values())
+
+
+def load_model(job: Job, device: torch.device, role: str = "model") -> Detector:
+    """What the `train` step that is a parent has learnt, with the weights of the checkpoint that the job names."""
+    return load_checkpoint(job.parent(role), job.settings["checkpoint"], device)
+
+
+def load_checkpoint(folder: Path, checkpoint: str, device: torch.device) -> Detector:
+    """What a `train` step has learnt by its `best` or `last` checkpoint."""
+    return load_weights(model_of(record_of(folder)), folder / f"{checkpoint}.safetensors").on(device)

@@ -1,0 +1,37 @@
+"""What each stage of dvc.yaml depends on: the steps that it computes, by their ids, and what its renderings show.
+
+DVC compares these small files. So a stage runs again when there is something else to compute or to draw, and neither
+code nor configuration that changes nothing of that makes it stale.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ..utils.files import write_if_changed
+from ..utils.hashing import canonical
+from .kinds import MODELS, NUMBERS
+from .plan import Plan, ancestors
+from .staleness import MANIFEST, SITE, renderings
+
+
+def write_stages(plan: Plan, root: Path) -> None:
+    """Write work/plan/train.json, evaluate.json and report.json, unless they are there with the same contents."""
+    for stage, contents in stages(plan, root).items():
+        write_if_changed(root / f"work/plan/{stage}.json", canonical(contents))
+
+
+def stages(plan: Plan, root: Path) -> dict[str, Any]:
+    """Return what each stage depends on, as JSON."""
+    drawn = renderings(plan, root)
+    shown = {name: drawn[name][key] for name, key in ((MANIFEST, "plans"), (SITE, "showing")) if name in drawn}
+    return {
+        "train": steps(plan, MODELS),
+        "evaluate": steps(plan, NUMBERS),
+        "report": shown or steps(plan, ("overview",)),  # of your own images nothing is drawn
+    }
+
+
+def steps(plan: Plan, kinds: tuple[str, ...]) -> list[str]:
+    """Return the folders of the steps of some kinds, and of all that they are computed from."""
+    wanted = [step for (kind, _), step in plan.steps.items() if kind in kinds]
+    return sorted(step.folder for step in ancestors(wanted).values())

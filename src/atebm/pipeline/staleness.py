@@ -1,0 +1,177 @@
+"""Which renderings in results/ are those of the present plan.
+
+Contents decide, not ages: a clone, a checkout or a `dvc pull` scrambles mtimes, and Snakemake's own records don't
+travel. With every rendering lies the plan that it was drawn from, results/plans/<id>.json; where that is not the
+present one, or the numbers it was drawn from are not here, the artifact is stale.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ..utils.files import write_if_changed
+from ..utils.hashing import canonical, sha256
+from .artifacts import ON_REQUEST
+from .closure import PLUMBING, closure
+from .plan import Plan, Step
+from .seal import page_record
+from .settings import SETTINGS
+
+MANIFEST, SITE = "manifest", "site"
+# States of a rendering.
+DRAWN = "drawn"  # from the present plan, and the numbers that it shows are here
+ELSEWHERE = "drawn elsewhere"  # from the present plan, but its numbers are not in work/: as in a clone
+STALE, TO_DRAW = "stale", "to draw"
+DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
+SHOWING = ("src/atebm/publish/*.j2", "src/atebm/publish/*.css", "src/atebm/publish/*.js")  # the page, beside its code
+PAGE_CODE = PLUMBING | {"report/__init__.py"}  # of the functions that draw, the page says only where they stand
+
+
+def request(plan: Plan, root: Path) -> set[str]:
+    """Write what each rendering is asked to show, work/specs/artifact/<id>.json; returns the names of the stale ones.
+
+    The request of a stale one is new at each call, in content and age, so that Snakemake can't take it for a known one.
+    """
+    wanted = renderings(plan, root)
+    outdated = {name for name, state in states_of(wanted, plan, root).items() if state != DRAWN}
+    for name, contents in wanted.items():
+        asked = time.time_ns() if name in outdated else 0
+        wish: dict[str, Any] = {"asked": asked, "plan": contents}
+        if name == MANIFEST:
+            wish["driving"] = versions(DRIVING)
+        write_if_changed(root / request_file(name), canonical(wish))
+    return outdated
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Of those packages that are installed."""
+    found = {package: next(iter(metadata.distributions(name=package)), None) for package in packages}
+    return {package: distribution.version for package, distribution in found.items() if distribution}
+
+
+def request_file(name: str) -> str:
+    return f"work/specs/artifact/{name}.json"
+
+
+def stale(plan: Plan, root: Path) -> set[str]:
+    """Return the names of the artifacts, "manifest" and "site", that are not here as the plan wants them."""
+    return {name for name, state in states(plan, root).items() if state != DRAWN}
+
+
+def states(plan: Plan, root: Path) -> dict[str, str]:
+    """Return the state of each artifact of the plan, and of "manifest" and "site" where it has some."""
+    return states_of(renderings(plan, root), plan, root)
+
+
+def states_of(wanted: dict[str, dict[str, Any]], plan: Plan, root: Path) -> dict[str, str]:
+    """Return the states beside `wanted`, the plan's `renderings`, which take a tenth of a second to find."""
+    found: dict[str, str] = {}
+    for name in plan.artifacts:
+        here = all((root / step.record).exists() for step in drawn_steps(plan, name, root))
+        found[name] = state_of(drawn_from(root, name), wanted[name], DRAWN if here else ELSEWHERE)
+    if wanted:
+        usual = {found[name] for name in plan.usual}
+        best = DRAWN if usual == {DRAWN} else ELSEWHERE if usual <= {DRAWN, ELSEWHERE} else STALE
+        found[MANIFEST] = state_of(drawn_from(root, MANIFEST), wanted[MANIFEST], best)
+        best = found[MANIFEST] if shows_the_manifest(root) else STALE
+        found[SITE] = state_of(drawn_from(root, SITE), wanted[SITE], best)
+    return found
+
+
+def state_of(drawn: dict[str, Any] | None, wanted: dict[str, Any], best: str) -> str:
+    """Return the state of a rendering by the plan that it was drawn from; `best` where that is the wanted one."""
+    return TO_DRAW if drawn is None else best if drawn == wanted else STALE
+
+
+def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
+    """Return the steps that an artifact must be drawn from; none where the numbers that it took from them are kept.
+
+    These are results/numbers/<id>.csv, and beside it, as .json, the steps that they were computed from.
+    """
+    steps = plan.artifacts[artifact]
+    facts = root / f"results/numbers/{artifact}.json"
+    try:
+        kept = json.loads(facts.read_text(encoding="utf-8"))
+        same = kept["needs"] == sorted({step.folder for step in steps}) and kept["scale"] == plan.config.scale
+    except (OSError, ValueError, KeyError, TypeError):
+        return steps
+    return [] if same and facts.with_suffix(".csv").exists() else steps
+
+
+def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
+    """All that decides how each artifact looks; as "manifest" the digests of these, as "site" what the page shows."""
+    tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
+    sets = {name: plan.config.title_of(name) for task in plan.config.tasks.values() for name in task.sets}
+    artifacts = {
+        name: {
+            "artifact": name,
+            "title": plan.title(name),
+            "scale": plan.config.scale,
+            "tasks": tasks,
+            "sets": sets,
+            "needs": sorted({step.folder for step in steps}),
+            **({"settings": SETTINGS[name](plan)} if name in SETTINGS else {}),
+            "drawing": digests_of({root / f"notebooks/{name}.ipynb", *code(f"report.{name}", root)}, root),
+        }
+        for name, steps in plan.artifacts.items()
+    }
+    if not artifacts:  # of one's own images none is drawn
+        return {}
+    templates = {path for glob in SHOWING for path in root.glob(glob)}
+    digests = {name: hashlib.sha256(canonical(artifacts[name]).encode()).hexdigest() for name in plan.usual}
+    page = {
+        "plans": digests,
+        "claims": {name: digest(root / f"results/plans/{name}.json") for name in ON_REQUEST},
+        "claims_present": all(drawn_from(root, name) == artifacts.get(name) for name in ON_REQUEST),
+        "scales": {
+            path.parent.name: sha256(path)
+            for path in sorted(root.glob("results/scales/*/manifest.json"))
+            if path.parent.name != plan.config.scale
+        },
+        "showing": digests_of(templates | code("publish.page", root, PAGE_CODE), root),
+    }
+    return {**artifacts, MANIFEST: {"plans": digests}, SITE: page}
+
+
+def code(name: str, root: Path, without: frozenset[str] = PLUMBING) -> set[Path]:
+    """Return the modules behind a function or module of a checkout, and the published tables that they name."""
+    modules = closure(name, root / "src/atebm", without)
+    source = "".join(path.read_text(encoding="utf-8") for path in modules)
+    return modules | {path for path in root.glob("data/published/*.csv") if f'"{path.stem}"' in source}
+
+
+def digests_of(paths: Iterable[Path], root: Path) -> dict[str, str]:
+    """Return the sha256 of each file, by its path in the checkout."""
+    return {str(path.relative_to(root)): sha256(path) for path in sorted(paths)}
+
+
+def digest(path: Path) -> str | None:
+    return sha256(path) if path.exists() else None
+
+
+def shows_the_manifest(root: Path) -> bool:
+    """Whether the page was made from the results/manifest.json that is here, and its own pictures are, too."""
+    page = page_record(root) or {}
+    try:
+        manifest = json.loads((root / "results/manifest.json").read_text(encoding="utf-8"))
+        return page["manifest"] == manifest["seal"] and all(
+            (root / "results" / name).exists() for name in page["files"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def drawn_from(root: Path, name: str) -> dict[str, Any] | None:
+    """The plan that a rendering in results/ was drawn from; None where there is none, or none that can be read."""
+    if name == SITE:
+        return (page_record(root) or {}).get("plan")
+    path = root / ("results/manifest.json" if name == MANIFEST else f"results/plans/{name}.json")
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+        return {"plans": contents["plans"]} if name == MANIFEST else contents
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,190 @@
+"""Why a number is what it is: number, file, spec, the line of the configuration, the place in the paper."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..config.base import Section
+from ..config.origins import Origin, Origins
+from ..config.schema import Config
+from ..pipeline.artifacts import ARTIFACTS, target
+from ..pipeline.plan import Plan, Step
+from ..pipeline.settings import SETTINGS
+from ..pipeline.staleness import DRAWN, ELSEWHERE, STALE, TO_DRAW, states
+from ..utils.errors import ConfigError
+
+# What a step of each kind computes, by the paper.
+COMPUTES = {
+    "data": "a data set (Sec. 5; supplement 3, datasets)",
+    "index": "an index of a data set's image files (Sec. 5; supplement 3, datasets)",
+    "extractor": "the features behind FID and IS (supplement 3, evaluation metrics)",
+    "pretrain": "pretraining of D as a classifier (Sec. 4.4, regularization; supplement 3, training)",
+    "toy": "Algorithm 1 in 2D (Sec. 4.2, Fig. 1)",
+    "minimax": "Algorithm 3 in 2D (supplement 2, Fig. S1)",
+    "train": "binary adversarial training (Algorithm 2; Eqs. 8 and 11)",
+    "sample": "PGD from source images (Eq. 8; Table S4)",
+    "ascent": "PGD from any images, and what is seen on the way (Fig. 7; Figs. S11-S20)",
+    "features": "the extractor's view of images (supplement 3, evaluation metrics)",
+    "metric": "one number (supplement 3, evaluation metrics)",
+    "neighbours": "nearest training and held-out images of samples (Figs. S3 and S8-S10)",
+    "attack": "logits, clean and attacked by Auto-PGD and others (Sec. 5.2; Tables 4 and S8)",
+    "detection": "AUROC of out-of-distribution detection (Sec. 5.2; supplement 3, evaluation metrics)",
+    "network": "the layers of the 256x256 network (Table S2)",
+    "timing": "seconds to draw samples on this machine (Table S6)",
+    "overview": "a picture of samples, and detection by the same model, of images of one's own (Sec. 5)",
+    "check": "the numbers behind Table 1 (Sec. 4.3; Eqs. 2, 3, 8, 11 and 14)",
+}
+
+
+def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, Any]:
+    """As JSON: an artifact (`table2`), or the steps of an id (`train/cifar10-1a2b3c4d`, or without kind) or a name.
+
+    Raises ConfigError for what the plan does not know.
+    """
+    if what in plan.artifacts:
+        return {"what": what, "artifact": artifact(what, plan, root), "steps": behind(what, plan, origins, root)}
+    steps = [step for step in plan.known.values() if what in (step.name, step.id, f"{step.kind}/{step.id}")]
+    if not steps:
+        raise ConfigError(
+            f"the plan of scale {plan.config.scale} has no {what!r}: name an artifact ({', '.join(ARTIFACTS)}), a step "
+            "or a run, as `atebm status` lists them."
+        )
+    return {
+        "what": what,
+        "artifact": None,
+        "steps": [step_facts(step, plan.config, origins, root) for step in steps],
+    }
+
+
+def artifact(name: str, plan: Plan, root: Path) -> dict[str, Any]:
+    """Of an artifact: its title, file and state, and the number of each step that it is drawn from."""
+    return {
+        "title": plan.title(name),
+        "file": target(name),
+        "state": states(plan, root)[name],
+        "notebook": f"notebooks/{name}.ipynb",
+        "shows_settings": name in SETTINGS,
+        "numbers": [
+            {"number": numbers(step, root), "record": step.record, "spec": step.spec_file}
+            for step in plan.artifacts[name]
+        ],
+    }
+
+
+def behind(name: str, plan: Plan, origins: Origins, root: Path) -> list[dict[str, Any]]:
+    seen = {step.id: step for need in plan.artifacts[name] for step in need.ancestry()}
+    return [step_facts(step, plan.config, origins, root) for step in seen.values()]
+
+
+def numbers(step: Step, root: Path) -> str:
+    """What a step contributes: its value where it has one."""
+    path = root / step.record
+    if not path.exists():
+        return f"not computed yet: {step.name}"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if "value" not in record:
+        return step.name
+    interval = f" +- {record['ci95']:.4g}" if "ci95" in record else ""
+    seed = f", seed {record['images']['seed']}" if "seed" in record["images"] else ""
+    return f"{record['value']:.4g}{interval}  {record['name']} of {step.name}{seed}"
+
+
+def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict[str, Any]:
+    """Of a step: what it computes, its parents, and each setting with its line and its place in the paper."""
+    settings = []
+    for path, value in leaves(step.settings):
+        origin, where = source(step, path, config, origins)
+        settings.append({"key": ".".join(path), "value": value, "origin": origin, "paper": where})
+    return {
+        "step": f"{step.kind}/{step.id}",
+        "computed": (root / step.record).exists(),
+        "computes": COMPUTES[step.kind],
+        "spec": step.spec_file,
+        "parents": {role: f"{parent.kind}/{parent.id}" for role, parent in step.parents.items()},
+        "settings": settings,
+    }
+
+
+IN_WORDS = {
+    DRAWN: "drawn from the present plan",
+    ELSEWHERE: "drawn from the present plan, but its numbers are not in work/",
+    STALE: "drawn from another plan than the present one",
+    TO_DRAW: "not drawn yet",
+}
+
+
+# --- for people -------------------------------------------------------------------------------------------------------
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """Of what `explain` found."""
+    if found["artifact"] is None:
+        for step in found["steps"]:
+            yield from step_lines(step)
+        return
+    drawn, name = found["artifact"], found["what"]
+    yield drawn["title"]
+    yield f"{drawn['file']}: {IN_WORDS[drawn['state']]}, by {drawn['notebook']} and report.{name}"
+    if drawn["shows_settings"]:
+        yield f"It shows keys of the configuration that {name} of src/atebm/pipeline/settings.py selects."
+    if not drawn["numbers"]:
+        return
+    yield ""
+    for row in drawn["numbers"]:
+        yield row["number"]
+        yield f"    <- {row['record']} <- {row['spec']}"
+    yield ""
+    yield "The steps behind it, each with its settings, where they stand, and the paper:"
+    for step in found["steps"]:
+        yield ""
+        yield from step_lines(step)
+
+
+def step_lines(step: dict[str, Any]) -> Iterator[str]:
+    state = "" if step["computed"] else "  (not computed yet)"
+    yield f"{step['step']}{state}: {step['computes']}"
+    rows = [("spec", step["spec"], "")] + [(f"parent {role}", parent, "") for role, parent in step["parents"].items()]
+    rows += [(s["key"], json.dumps(s["value"]), f"{s['origin']}  [{s['paper']}]") for s in step["settings"]]
+    width = max(len(name) for name, _, _ in rows)
+    middle = min(40, max(len(value) for _, value, _ in rows))
+    for name, value, rest in rows:
+        yield f"  {name:{width}}  {value:{middle}}  {rest}".rstrip()
+
+
+def leaves(settings: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def source(step: Step, path: tuple[str, ...], config: Config, origins: Origins) -> tuple[str, str]:
+    """The line that a setting of a step comes from, and where the paper states it."""
+    for full in ((*step.section, *path), path):  # `seed` and its like stand at the top
+        origin = origins.get(full) or above(full, origins)
+        if origin is not None:
+            return f"{origin}", paper(config, full)
+    return "src/atebm/pipeline/artifacts.py", "the artifact's choice"
+
+
+def above(path: tuple[str, ...], origins: Origins) -> Origin | None:
+    """The line of a value that is given as a whole, such as `in_attack: null`."""
+    return next((origins[path[:n]] for n in range(len(path) - 1, 1, -1) if path[:n] in origins), None)
+
+
+def paper(config: Config, path: tuple[str, ...]) -> str:
+    """Where the paper states the setting at `path`: the field's own source, else its section's."""
+    holder: Any = config
+    where = Config.paper.where
+    for key in path:
+        if isinstance(holder, dict):
+            holder = holder.get(key)
+            continue
+        if not isinstance(holder, Section):
+            break
+        own = [note.where for note in type(holder).model_fields[key].metadata if isinstance(note, type(Config.paper))]
+        where = own[0] if own else type(holder).paper.where
+        holder = getattr(holder, key)
+    return where

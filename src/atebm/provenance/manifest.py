@@ -1,0 +1,126 @@
+"""results/manifest.json: what the results were made with and from."""
+
+import json
+import platform
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..pipeline.job import record_of
+from ..report.needs import Needs
+from ..utils.files import write_text
+from ..utils.hashing import sealed, sha256
+
+COMPUTING = ("torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "pillow", "scikit-image", "scikit-learn")
+
+
+def write_manifest(results: Path, request: Path) -> None:
+    """Versions, commit, and for every artifact its steps: digest, sha256 of each file, parents, device, seconds.
+
+    `request` is work/specs/artifact/manifest.json, beside the requests of the artifacts. Seconds of steps that another
+    machine computed (a `dvc pull`) are taken over from the manifest that was here.
+    """
+    asked = json.loads(request.read_text())
+    plans = asked["plan"]["plans"]
+    artifacts = {name: Needs.read(str(request.with_name(f"{name}.json"))) for name in plans}
+    summary = [results / "metrics.json", *sorted((results / "training").glob("*.csv"))]
+    contents = manifest_of(results, artifacts, plans, asked["driving"], summary)
+    write_text(results / "manifest.json", sealed(contents))
+
+
+def manifest_of(
+    results: Path, artifacts: dict[str, Needs], plans: dict[str, str], driving: dict[str, str], summary: list[Path]
+) -> dict[str, Any]:
+    """What results/manifest.json says of some artifacts; `plans` are the digests of what they were asked to show,
+    `driving` versions of packages that a job cannot see, `summary` files in results/ that are of no artifact."""
+    steps: dict[str, Any] = {}
+    for needs in artifacts.values():
+        for folder in needs.folders:
+            collect(folder, steps)
+    take_over_seconds(steps, results / "manifest.json")
+    return {
+        "commit": commit(),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "packages": {package: version(package) for package in COMPUTING} | driving,
+        "scale": next(iter(artifacts.values())).scale,
+        "artifacts": {
+            name: {
+                "title": needs.contents["title"],
+                "steps": needs.contents["needs"],
+                "files": rendered_files(results, name),
+            }
+            for name, needs in artifacts.items()
+        },
+        "plans": plans,
+        "summary": {str(path.relative_to(results)): sha256(path) for path in summary},
+        "steps": dict(sorted(steps.items())),
+    }
+
+
+def collect(folder: Path, steps: dict[str, Any]) -> None:
+    """Add a step and its ancestors to `steps`, by "kind/id"."""
+    work, record = folder.parents[1], record_of(folder)
+    if record["step"] in steps:
+        return
+    spec = json.loads((work / "specs" / f"{record['step']}.json").read_text())
+    steps[record["step"]] = {
+        "settings": spec["settings"],
+        "files": record["files"],
+        "parents": record["parents"],
+        "device": record.get("device"),
+        "seconds": seconds(work.parent / "logs" / record["step"]),
+    }
+    for parent in record["parents"].values():
+        collect(work / parent["step"], steps)
+
+
+def seconds(log: Path) -> float | None:
+    """Wall-clock seconds of a step by Snakemake's benchmark files (all shards); None where it was not run here."""
+    files = sorted(log.parent.glob(f"{log.name}*.tsv"))
+    return round(sum(float(pd.read_csv(file, sep="\t")["s"].iloc[0]) for file in files), 2) if files else None
+
+
+def take_over_seconds(steps: dict[str, Any], previous: Path) -> None:
+    known = json.loads(previous.read_text())["steps"] if previous.exists() else {}
+    for step, entry in steps.items():
+        if entry["seconds"] is None and step in known and known[step]["files"] == entry["files"]:
+            entry["seconds"] = known[step]["seconds"]
+
+
+def rendered_files(results: Path, artifact: str) -> dict[str, str]:
+    folders = (results, results / "notebooks", results / "plans")
+    paths = sorted(path for folder in folders for path in folder.glob(f"{artifact}.*"))
+    return {str(path.relative_to(results)): sha256(path) for path in paths}
+
+
+def commit() -> str | None:
+    """Return the checkout's commit, "-dirty" where a tracked file outside results/ differs; None where there is none.
+
+    A checkout that was unpacked inside another repository has none: its files are not that one's.
+    """
+    if git("rev-parse", "--show-prefix"):  # the way from a repository's top to here
+        return None
+    head = git("rev-parse", "--short", "HEAD")
+    changed = git(
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+        "--",
+        ".",
+        ":(exclude)results",
+        ":(exclude)ro-crate-metadata.json",
+    )
+    return f"{head}-dirty" if head and changed else head
+
+
+def git(*arguments: str) -> str | None:
+    """What git prints; None outside a checkout, for an empty answer, and on a machine without git."""
+    if shutil.which("git") is None:
+        return None
+    answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or None

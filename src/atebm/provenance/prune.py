@@ -1,0 +1,73 @@
+"""Steps in work/ that no plan names any more."""
+
+import fcntl
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..pipeline.kinds import FILES
+from ..pipeline.plan import Plan
+from ..utils.files import bytes_in
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A step that no plan names, and all that there is of it."""
+
+    step: str  # kind/id
+    paths: list[Path]
+    bytes: int
+
+
+def leftovers(plans: Iterable[Plan], root: Path) -> list[Leftover]:
+    """Steps in work/ that none of `plans` names; those that a process is computing right now are left out."""
+    named = {key for plan in plans for key in plan.known}
+    found = {
+        (kind, path.name.removesuffix(".json"))
+        for kind in FILES
+        for place in (f"work/{kind}", f"work/specs/{kind}", f"work/checkpoints/{kind}")
+        for path in (root / place).glob("*-????????*")
+    }
+    return [
+        Leftover(f"{kind}/{id}", paths, sum(bytes_in(path) for path in paths))
+        for kind, id in sorted(found - named)
+        if (paths := paths_of(kind, id, root)) and not any(is_held(path) for path in paths if path.suffix == ".lock")
+    ]
+
+
+def paths_of(kind: str, id: str, root: Path) -> list[Path]:
+    places = ("work/{}/{}", "work/specs/{}/{}.json", "work/checkpoints/{}/{}")
+    paths = [root / place.format(kind, id) for place in places]
+    patterns = (f"work/locks/{kind}/{id}.*lock", f"logs/{kind}/{id}.*")
+    return [path for path in paths if path.exists()] + [path for glob in patterns for path in sorted(root.glob(glob))]
+
+
+def is_held(lock: Path) -> bool:
+    with lock.open("a") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def remove(found: Iterable[Leftover]) -> None:
+    for leftover in found:
+        for path in leftover.paths:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def summary(found: list[Leftover], removed: bool) -> dict[str, Any]:
+    """Leftovers, and whether they were removed, as JSON."""
+    steps = [{"step": leftover.step, "bytes": leftover.bytes} for leftover in found]
+    return {"steps": steps, "bytes": sum(leftover.bytes for leftover in found), "removed": removed}
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """Of a summary."""
+    for row in found["steps"]:
+        yield f"{row['bytes'] / 1e6:10.1f} MB  {row['step']}"
+    what = "removed." if found["removed"] else "that no plan names; --yes removes them."
+    yield f"{len(found['steps'])} steps, {found['bytes'] / 1e6:.1f} MB, {what}"

@@ -1,0 +1,394 @@
+"""ro-crate-metadata.json: the results, and the run that made them, as a Workflow Run RO-Crate.
+
+The crate is the checkout, not results/ alone, since a crate holds the workflow and the inputs that it describes. It
+follows the profiles Process, Workflow and Provenance Run Crate 0.5 and Workflow RO-Crate 1.0, on RO-Crate 1.1. What it
+says is read from results/manifest.json and from files of the checkout, never from a clock or of the machine, so that
+equal results have a crate of equal bytes. What those do not know is left out: by whom and when the workflow was run.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ..archives.catalogue import Source, files_of, find, sources
+from ..pipeline.artifacts import ARTIFACTS
+from ..pipeline.kinds import FILES
+from ..pipeline.seal import PAGE
+from ..pipeline.staleness import MANIFEST, SITE
+from ..provenance.verify import results_findings
+from ..utils.errors import ResultError
+from ..utils.files import of_checkout, write_text
+from ..utils.hashing import canonical, sha256
+
+if TYPE_CHECKING:
+    from rocrate.rocrate import ROCrate
+
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+}
+# What the context of RO-Crate 1.1 does not have; the address of the profiles' own is not read, so that none is needed.
+TERMS = {
+    "sha256": "https://w3id.org/ro/terms/workflow-run#sha256",
+    "resourceUsage": "https://w3id.org/ro/terms/workflow-run#resourceUsage",
+}
+BIOSCHEMAS = "https://bioschemas.org/profiles/{}/1.0-RELEASE"
+BENCHMARK = "https://snakemake.readthedocs.io/en/stable/snakefiles/rules.html#benchmark-rules"  # seconds, wall clock
+SECOND = "http://qudt.org/vocab/unit/SEC"
+CRATE_FILE = "ro-crate-metadata.json"
+WORKFLOW = "workflow/Snakefile"
+CONFIGURATION = "config.yaml"
+PARAMETERS = {"configuration": CONFIGURATION, "manifest": "results/manifest.json"}  # that are files
+DESCRIBED = (  # files with their sha256; of everything else that it lists, the crate says no more than that it is there
+    "results/manifest.json",
+    "results/index.html",
+    "CITATION.cff",
+    "data/sources.yaml",
+    "data/embedded/*.csv",
+    "data/embedded/fashion-mnist/SHA256SUMS",
+)
+TEXTS = ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")
+FASHION = "data/embedded/fashion-mnist"
+# Not by the `mimetypes` of the machine, which know more or less.
+FORMATS = {
+    ".cff": "application/yaml",
+    ".csv": "text/csv",
+    ".gif": "image/gif",
+    ".gz": "application/gzip",
+    ".html": "text/html",
+    ".ipynb": "application/x-ipynb+json",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".png": "image/png",
+    ".py": "text/x-python",
+    ".svg": "image/svg+xml",
+    ".yaml": "application/yaml",
+}
+
+Entities = list[dict[str, str]]  # references, {"@id": ...}
+
+
+def write_crate(root: Path) -> None:
+    """Write ro-crate-metadata.json of the checkout at `root`, once results/ are complete.
+
+    Raises ConfigError where `root` is no checkout, and ResultError where there is no results/manifest.json, or a file
+    that it answers for is missing or altered.
+    """
+    manifest = root / "results/manifest.json"
+    of_checkout(root / "config.yaml")
+    if not manifest.exists():
+        raise ResultError("there is no results/manifest.json yet, of which the crate is: snakemake --cores all")
+    if findings := list(results_findings(manifest, root)):
+        raise ResultError(f"{CRATE_FILE} would describe results/ that are not whole. {findings[0]}")
+    write_text(root / CRATE_FILE, canonical(crate_of(root).metadata.generate()))
+
+
+def crate_of(root: Path) -> "ROCrate":
+    from rocrate.rocrate import ROCrate
+
+    citation = yaml.safe_load(of_checkout(root / "CITATION.cff"))
+    manifest = json.loads(of_checkout(root / "results/manifest.json"))
+    crate = ROCrate(version="1.1")
+    crate.metadata.extra_terms.update(TERMS)
+    add_files(crate, root, manifest)
+    add_workflow(crate, manifest, citation)
+    actions = [*steps(crate, root, manifest), *renderings(crate, manifest)]
+    add_run(crate, manifest, actions)
+    add_root(crate, manifest, citation, actions)
+    return crate
+
+
+def add(crate: "ROCrate", id: str, type: str | list[str], **properties: Any) -> dict[str, str]:
+    """Add an entity that is no file of the crate; returns a reference to it."""
+    from rocrate.model.contextentity import ContextEntity
+
+    crate.add(ContextEntity(crate, id, properties={"@type": type, **compact(properties)}))
+    return {"@id": id}
+
+
+def compact(properties: dict[str, Any]) -> dict[str, Any]:
+    """Without what is None or empty, and a list of one as that one: as RO-Crate wants its JSON."""
+    known = {key: value for key, value in properties.items() if value not in (None, [], "")}
+    return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in known.items()}
+
+
+def refer(ids: Any) -> Entities:
+    return [{"@id": id} for id in ids]
+
+
+# --- the files --------------------------------------------------------------------------------------------------------
+
+
+def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
+    """All files of the crate but the workflow itself."""
+    made_from = {name: sha256(root / name) for name in described(root)}
+    for name, digest in made_from.items():
+        add_file(crate, root, name, sha256=digest)
+    for name in [*TEXTS, *configured(root, manifest["scale"]), *drawing(root)]:
+        if name not in made_from:
+            add_file(crate, root, name)
+    crate.add_dataset(dest_path="src/atebm", properties={"name": "src/atebm", "description": "all Python of the run"})
+    licence = {"@id": f"{FASHION}/LICENSE"}
+    (terms,) = {source.terms for source in find("fashion_mnist")}
+    add_file(crate, root, licence["@id"], name=f"licence of Fashion-MNIST: {terms}")
+    for name, digest in fashion(root).items():
+        add_file(crate, root, name, sha256=digest, license=licence)
+    for artifact, entry in manifest["artifacts"].items():
+        about = " ".join((ARTIFACTS[artifact].__doc__ or "").split())
+        for file, digest in entry["files"].items():
+            add_result(crate, root, file, digest, about)
+    for file, digest in manifest["summary"].items():
+        add_result(crate, root, file, digest, "what DVC compares between commits")
+    crate.get("README.md")["about"] = {"@id": "./"}
+    for name, path in PARAMETERS.items():
+        crate.get(path)["exampleOfWork"] = {"@id": f"#parameter-{name}"}
+
+
+def fashion(root: Path) -> dict[str, str]:
+    """The embedded images of Fashion-MNIST: file -> sha256."""
+    lines = (root / FASHION / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    return {f"{FASHION}/{file}": digest for digest, file in map(str.split, lines)}
+
+
+def described(root: Path) -> list[str]:
+    """The files that freshness watches: the crate's content follows from them."""
+    return [str(path.relative_to(root)) for pattern in DESCRIBED for path in sorted(root.glob(pattern))]
+
+
+def configured(root: Path, scale: str) -> list[str]:
+    """The files beside the Snakefile that say what is run."""
+    parts = ("workflow/rules/*.smk", "workflow/envs/*.yaml")
+    found = [str(path.relative_to(root)) for part in parts for path in sorted(root.glob(part))]
+    return [CONFIGURATION, f"workflow/scales/{scale}.yaml", *found]
+
+
+def drawing(root: Path) -> list[str]:
+    parts = ("notebooks/*.ipynb", "data/published/*.csv")
+    return [str(path.relative_to(root)) for part in parts for path in sorted(root.glob(part))]
+
+
+def add_file(crate: "ROCrate", root: Path, path: str, **properties: Any) -> None:
+    if not (root / path).is_file():
+        raise ResultError(
+            f"{path} is missing, which the crate describes: restore it, or draw results/ anew: snakemake --cores all"
+        )
+    known = {"name": path, "encodingFormat": FORMATS.get(Path(path).suffix, "text/plain")}
+    crate.add_file(dest_path=path, properties=compact(known | properties))
+
+
+def add_result(crate: "ROCrate", root: Path, file: str, digest: str, about: str) -> None:
+    name = f"results/{file}"
+    size = str((root / name).stat().st_size) if (root / name).is_file() else ""  # add_file refuses it
+    add_file(crate, root, name, sha256=digest, contentSize=size, description=about)
+
+
+# --- the workflow -----------------------------------------------------------------------------------------------------
+
+
+def add_workflow(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str, Any]) -> None:
+    """The Snakefile, what it is run with, a tool per verb of `python -m atebm`, and a step per tool."""
+    engine = manifest["packages"].get("snakemake")
+    verbs = tools_of(manifest)
+    for verb in verbs:
+        name = f"python -m atebm {verb}"
+        add(crate, tool(verb)["@id"], "SoftwareApplication", name=name, softwareVersion=citation["version"])
+        position = str(verbs.index(verb) + 1)
+        add(crate, f"#step-{verb}", "HowToStep", name=verb, position=position, workExample=tool(verb))
+    packages = {"python": manifest["python"], **manifest["packages"]}
+    for package, version in packages.items():
+        url = "https://www.python.org/" if package == "python" else f"https://pypi.org/project/{package}/"
+        add(crate, f"#{package}", "SoftwareApplication", name=package, softwareVersion=version, url=url)
+    scale = add_parameter(crate, "scale", "Text", "#scale")
+    configuration, made = (add_parameter(crate, name, "File", path) for name, path in PARAMETERS.items())
+    add(crate, "#scale", "PropertyValue", name="scale", value=manifest["scale"], exampleOfWork=scale)
+    properties = {
+        "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+        "name": citation["title"],
+        "encodingFormat": "text/plain",
+        "version": manifest["commit"] or citation["version"],
+        "conformsTo": {"@id": BIOSCHEMAS.format("ComputationalWorkflow")},
+        "input": [scale, configuration],
+        "output": made,
+        "hasPart": [tool(verb) for verb in verbs],
+        "step": refer(f"#step-{verb}" for verb in verbs),
+        "softwareRequirements": refer(f"#{package}" for package in packages),
+    }
+    crate.add_workflow(dest_path=WORKFLOW, main=True, lang="snakemake", lang_version=engine, properties=properties)
+
+
+def add_parameter(crate: "ROCrate", name: str, type: str, example: str) -> dict[str, str]:
+    """Something that the workflow takes or gives, with what it was in this run."""
+    properties = {"additionalType": type, "workExample": {"@id": example}}
+    properties["conformsTo"] = {"@id": BIOSCHEMAS.format("FormalParameter")}
+    return add(crate, f"#parameter-{name}", "FormalParameter", name=name, **properties)
+
+
+def tools_of(manifest: dict[str, Any]) -> list[str]:
+    """The verbs that made something of these results, in the order of a run."""
+    kinds = {step.partition("/")[0] for step in manifest["steps"]}
+    return [*(kind for kind in FILES if kind in kinds), "render", MANIFEST, SITE]
+
+
+def tool(verb: str) -> dict[str, str]:
+    return {"@id": f"#atebm-{verb}"}
+
+
+# --- what was done ----------------------------------------------------------------------------------------------------
+
+
+def steps(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> Iterator[str]:
+    """An action per step, with its seconds and its device; yields their ids.
+
+    What a step left in work/ is no part of the crate and named only, each file with its sha256.
+    """
+    for step, entry in manifest["steps"].items():
+        verb = step.partition("/")[0]
+        used = [left(parent["step"]) for parent in entry["parents"].values()]
+        used += [read_from(crate, source) for source in archives(entry["settings"])]
+        used += embedded(crate, root, entry["settings"])
+        if entry["device"]:
+            used.append(device(crate, entry["device"]))
+        files = [f"{name} sha256:{digest}" for name, digest in entry["files"].items()]
+        add(crate, left(step)["@id"], "CreativeWork", name=f"work/{step}", identifier=files)
+        usage = None
+        if entry["seconds"] is not None:
+            properties = {"name": "seconds", "propertyID": BENCHMARK, "unitCode": SECOND, "value": entry["seconds"]}
+            usage = add(crate, f"#seconds/{step}", "PropertyValue", **properties)
+        yield act(crate, step, verb, used, [left(step)], resourceUsage=usage)
+
+
+def left(step: str) -> dict[str, str]:
+    """What a step left in its folder."""
+    return {"@id": f"#work/{step}"}
+
+
+def device(crate: "ROCrate", name: str) -> dict[str, str]:
+    known = {"@id": f"#device-{name}"}
+    return known if crate.get(known["@id"]) else add(crate, known["@id"], "PropertyValue", name="device", value=name)
+
+
+def archives(settings: dict[str, Any]) -> list[Source]:
+    """The files of public archives that a step with these settings reads."""
+    if settings.get("reader") == "tiny_images":
+        names = [*files_of("tiny_images"), *files_of("tiny_images_exclusions")]
+    elif settings.get("kind") == "inception":
+        names = [*files_of("inception")]
+    elif "archive" in settings:
+        names = [*files_of(settings["archive"], settings.get("split"))]
+    else:
+        names = []
+    released = [source for source in sources() if source.sha256 and source.sha256 == settings.get("weights")]
+    return [*(source for name in names for source in find(name)), *released]
+
+
+def read_from(crate: "ROCrate", source: Source) -> dict[str, str]:
+    """A file of a public archive, under its publisher's terms; no part of the crate."""
+    known = {"@id": f"#archive/{source.file}"}
+    if crate.get(known["@id"]):
+        return known
+    properties = {"license": source.terms, "contentUrl": source.url, "sha256": source.sha256}
+    md5 = f"md5:{source.md5}" if source.md5 else None
+    return add(crate, known["@id"], "CreativeWork", name=source.title, identifier=md5, **properties)
+
+
+def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities:
+    """What a step with these settings reads of data/embedded/, or of a package that a table in there names."""
+    match settings.get("reader"):
+        case "fashion_mnist":
+            return refer(fashion(root))
+        case "photographs":
+            wanted = settings["photographs"]
+        case "digits":
+            wanted = ["digits"]
+        case _:
+            return []
+    with (root / f"data/embedded/{settings['reader']}.csv").open(newline="", encoding="utf-8") as file:
+        return [packaged(crate, settings["reader"], row) for row in csv.DictReader(file) if row["name"] in wanted]
+
+
+def packaged(crate: "ROCrate", kind: str, row: dict[str, str]) -> dict[str, str]:
+    """A file that a package brings along, under the licence that the package states; no part of the crate."""
+    known = {"@id": f"#{kind}/{row['name']}"}
+    if crate.get(known["@id"]):
+        return known
+    place = f"{row['file']} of {row['distribution']} {row['version']}"
+    properties = {"name": row["name"], "description": place, "license": row["licence"], "sha256": row["sha256"]}
+    return add(crate, known["@id"], "CreativeWork", **properties)
+
+
+def renderings(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[str]:
+    """An action per artifact, and those of the manifest and of the page; yields their ids."""
+    for artifact, entry in manifest["artifacts"].items():
+        used = [*map(left, (folder.removeprefix("work/") for folder in entry["steps"]))]
+        used += refer([f"notebooks/{artifact}.ipynb"])
+        made = refer(f"results/{file}" for file in entry["files"])
+        yield act(crate, f"render/{artifact}", "render", used, made, what=entry["title"])
+    summary = ["results/manifest.json", *(f"results/{file}" for file in manifest["summary"])]
+    plans = refer(f"results/plans/{artifact}.json" for artifact in manifest["artifacts"])
+    yield act(crate, MANIFEST, MANIFEST, plans, refer(summary))
+    yield act(crate, SITE, SITE, refer(["results/manifest.json"]), refer([PAGE]))
+
+
+def act(
+    crate: "ROCrate", name: str, verb: str, used: Entities, made: Entities, what: str = "", **properties: Any
+) -> str:
+    """Add a run of a tool; returns its id."""
+    properties |= {"name": what or name, "description": f"python -m atebm {verb}, for {what or name}"}
+    add(crate, f"#{name}", "CreateAction", instrument=tool(verb), object=used, result=made, **properties)
+    return f"#{name}"
+
+
+def add_run(crate: "ROCrate", manifest: dict[str, Any], actions: list[str]) -> None:
+    """The run as a whole: its inputs, its results, and its engine, which ran the tools step by step."""
+    from rocrate.utils import as_list
+
+    inputs = [CONFIGURATION, f"workflow/scales/{manifest['scale']}.yaml", "#scale"]
+    used = {entity.id for id in actions for entity in as_list(crate.get(id).get("object", []))}
+    inputs += [entity.id for entity in crate.get_entities() if entity.get("license") and entity.id in used]  # data
+    files = [file for entry in manifest["artifacts"].values() for file in entry["files"]] + [*manifest["summary"]]
+    results = [f"results/{file}" for file in (*files, "manifest.json", "index.html")]
+    name = f"Snakemake, scale {manifest['scale']}"
+    properties = {"object": refer(inputs), "result": refer(results), "description": "snakemake --cores all"}
+    add(crate, "#run", "CreateAction", name=name, instrument={"@id": WORKFLOW}, **properties)
+    controls = []
+    for verb in tools_of(manifest):
+        mine = [id for id in actions if crate.get(id)["instrument"].id == tool(verb)["@id"]]
+        step = {"@id": f"#step-{verb}"}
+        controls.append(add(crate, f"#control-{verb}", "ControlAction", name=verb, instrument=step, object=refer(mine)))
+    engine = {"@id": "#snakemake"}
+    orchestrated: dict[str, Any] = {"instrument": engine, "object": controls, "result": {"@id": "#run"}}
+    add(crate, "#orchestration", "OrganizeAction", name="orchestration by Snakemake", **orchestrated)
+
+
+# --- the crate --------------------------------------------------------------------------------------------------------
+
+
+def add_root(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str, Any], actions: list[str]) -> None:
+    paper = citation["preferred-citation"]
+    authors = [f"{author['given-names']} {author['family-names']}" for author in paper["authors"]]
+    arxiv = next(entry["value"] for entry in paper["identifiers"] if entry["value"].startswith("arXiv:"))
+    url = f"https://arxiv.org/abs/{arxiv.removeprefix('arXiv:')}"
+    licence = f"https://spdx.org/licenses/{citation['license']}"
+    developers = [add(crate, "#developers", "Organization", name=author["name"]) for author in citation["authors"]]
+    for profile, name in PROFILES.items():
+        if not crate.get(profile):
+            add(crate, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
+    root = {
+        "name": citation["title"],
+        "description": f"Every figure and table of the paper at scale {manifest['scale']}, and what made them.",
+        "datePublished": citation["date-released"].isoformat(),
+        "license": add(crate, licence, "CreativeWork", name=citation["license"], url=licence),
+        "author": developers,
+        "publisher": developers,
+        "citation": add(crate, url, "ScholarlyArticle", name=paper["title"], author=authors),
+        "conformsTo": refer(PROFILES),
+        "mentions": refer(["#run", "#orchestration", *actions]),
+    }
+    for key, value in compact(root).items():
+        crate.root_dataset[key] = value

@@ -1,0 +1,130 @@
+"""Running an artifact's notebook, so that two runs leave the same bytes."""
+
+import json
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+from html import escape
+from pathlib import Path
+
+import nbformat
+from jupyter_client.manager import AsyncKernelManager
+
+from ..utils.errors import ResultError
+from ..utils.files import sweep, write_text
+from ..utils.hashing import canonical
+from ..utils.locks import locked
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+# Instead of Jupyter's own style sheets, which are 0.28 MB a page.
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 84em; margin: 2em auto; padding: 0 1em; }
+.anchor-link { display: none; }
+img { max-width: 100%; height: auto; }
+table { border-collapse: collapse; font-size: 0.85em; }
+th, td { padding: 0.25em 0.6em; border-bottom: 1px solid #ccc; text-align: left; vertical-align: top; }
+"""
+
+
+class Kernel(AsyncKernelManager):
+    """IPython's kernel, started as all jobs are, so that `atebm warm` serves it too."""
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        return [sys.executable, "-m", "atebm", "kernel", "-f", self.connection_file, *(extra_arguments or [])]
+
+
+def serve_cells(arguments: list[str]) -> None:
+    """Be that kernel for as long as the process lives that wants it.
+
+    IPython's own watch looks at its parent, which for a fork of `atebm warm` is another process.
+    """
+    from ipykernel.kernelapp import IPKernelApp
+
+    def watch(process: int) -> None:
+        with suppress(ProcessLookupError):
+            while True:
+                os.kill(process, 0)  # a question, no signal
+                time.sleep(1)
+        os._exit(1)
+
+    wanted_by = int(os.environ["JPY_PARENT_PID"])  # set by KernelManager
+    threading.Thread(target=watch, args=[wanted_by], daemon=True).start()
+    IPKernelApp.launch_instance(arguments)
+
+
+def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
+    """Execute `notebook` with papermill for the plan in `request`; it draws `out` and the files beside it.
+
+    Leaves notebooks/<id>.ipynb and .html beside `out`, and last plans/<id>.json, the plan that all of it was drawn
+    from. `executed` keeps the notebook as papermill left it, also when a cell fails. Raises ResultError when another
+    workflow changes the request meanwhile.
+    """
+    import papermill
+
+    artifact, results = request.stem, out.parent
+    plan = plan_in(request)
+    for folder in (results, results / "notebooks", executed.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    with locked(request.parents[2] / "locks" / "render" / f"{artifact}.lock"):
+        for folder in (results, results / "notebooks", results / "plans"):
+            sweep(folder, f"{artifact}.")
+        parameters = {"plan": str(request), "out": str(out)}
+        papermill.execute_notebook(
+            notebook,
+            executed,
+            parameters,
+            kernel_name="python3",
+            kernel_manager_class=Kernel,
+            cwd=".",
+            progress_bar=False,
+            log_output=True,
+        )
+        title = json.loads(plan)["title"]
+        write_text(results / f"notebooks/{artifact}.ipynb", nbformat.writes(normalised(executed, title)))
+        write_text(results / f"notebooks/{artifact}.html", as_html(results / f"notebooks/{artifact}.ipynb", title))
+        if plan_in(request) != plan:
+            raise ResultError(f"the plan of {artifact} changed while it was drawn: run the same command again.")
+        write_text(results / f"plans/{artifact}.json", plan)
+
+
+def plan_in(request: Path) -> str:
+    return canonical(json.loads(request.read_text(encoding="utf-8"))["plan"])
+
+
+def normalised(source: Path, title: str) -> nbformat.NotebookNode:
+    """Return an executed notebook without papermill's timings and random cell ids.
+
+    Its heading becomes `title`, which names the data of the scale where the notebook names the paper's.
+    """
+    notebook = nbformat.read(source, as_version=4)
+    _, *below = notebook.cells[0]["source"].splitlines()
+    notebook.cells[0]["source"] = "\n".join([f"# {title}", *below])
+    notebook.metadata.pop("papermill", None)
+    for index, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{index:03d}"
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+    return notebook
+
+
+def as_html(notebook: Path, title: str) -> str:
+    """Return a page for readers: no code, and nothing that is fetched from elsewhere."""
+    from nbconvert import HTMLExporter
+
+    hidden = {"exclude_input": True, "exclude_input_prompt": True, "exclude_output_prompt": True}
+    body, _ = HTMLExporter(template_name="basic", **hidden).from_filename(str(notebook))
+    return PAGE.format(title=escape(title), style=STYLE, body=body)

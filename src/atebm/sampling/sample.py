@@ -1,0 +1,88 @@
+"""The `sample` step: PGD from source images, in shards whose number changes no byte (supplement Table 4)."""
+
+import math
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..attacks.pgd import pgd
+from ..data.stored import Stored, cuts, dealt, to_bytes, to_float
+from ..device.out_of_memory import halving
+from ..device.select import device_name
+from ..models.energy import Detector
+from ..models.folding import frozen
+from ..models.weights import load_model
+from ..pipeline.job import Job
+from ..utils import npy
+from ..utils.files import atomic, room
+from ..utils.progress import progress
+from .gather import PATH_COLUMNS, steps_of
+
+
+def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
+    """Samples of shard "i-of-k" as .npz: images (n, H, W, C) uint8, and per image logit_source, logit_sample, moved.
+
+    One batch of images is in memory.
+    """
+    settings = job.settings
+    sources = Stored(job.parent("sources"), device, settings["n"])
+    mine = dealt(cuts(len(sources), settings["batch_size"]), shard)
+    model = load_model(job, device)
+    steps = steps_of(job)
+    channels, height, width = sources.shape
+    number = sum(rows.stop - rows.start for rows in mine)
+    paths = np.empty((number, len(PATH_COLUMNS)), np.float32)  # whole: many small arrays leave holes among large ones
+    made = 0
+    with ExitStack() as stack:
+        stack.enter_context(room(out, number * channels * height * width))
+        archive = stack.enter_context(ZipFile(stack.enter_context(atomic(out)), "w"))
+        report = stack.enter_context(progress(f"sample {job.spec['name']}, {steps} steps", len(mine)))
+        stack.enter_context(frozen(model))
+        with archive.open("images.npy", "w", force_zip64=True) as file:
+            npy.begin(file, np.uint8, (number, height, width, channels))
+            for done, rows in enumerate(mine, start=1):
+                images, path = halving(partial(sampled, model, sources, steps, settings), rows)
+                npy.append(file, images)
+                paths[made : made + len(path)] = path
+                made += len(path)
+                report(done)
+        columns = dict(zip(PATH_COLUMNS, paths.T, strict=True))
+        npy.add(archive, columns | {"device": np.array(device_name(device))})
+
+
+def sampled(
+    model: Detector, sources: Stored, steps: int, settings: dict[str, Any], rows: slice
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`ascend` of a batch of sources."""
+    start = blurred(to_float(sources[rows]), settings["blur"])
+    return ascend(model, start, steps, settings["step_size"], settings["quantise"])
+
+
+def blurred(x: Tensor, sigma: float) -> Tensor:
+    """Images (b, C, H, W) under a Gaussian blur of that standard deviation in pixels (Fig. S5); 0: none.
+
+    Cut off beyond 3 sigma; what lies outside the image is its mirror image.
+    """
+    if not sigma:
+        return x
+    from torchvision.transforms.v2.functional import gaussian_blur  # here: it takes a second
+
+    side = 2 * math.ceil(3 * sigma) + 1
+    return gaussian_blur(x, [side, side], [sigma, sigma])
+
+
+def ascend(
+    model: Detector, start: Tensor, steps: int, step_size: float, quantise: str
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Samples (b, H, W, C) of one batch of sources (b, C, H, W), and their PATH_COLUMNS (b, 3)."""
+    x = pgd(model, start, steps, step_size)
+    with torch.inference_mode():
+        path = torch.stack([model(start), model(x), (x - start).flatten(1).norm(dim=1)], 1)
+    return to_bytes(x, quantise).permute(0, 2, 3, 1).cpu().numpy(), path.cpu().numpy()

@@ -1,0 +1,120 @@
+"""Files that are whole or absent: written under a temporary name, then renamed."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import ConfigError, DataError
+
+
+def repository() -> Path:
+    """The checkout that this code is part of; of a package that was installed, the folder that a command runs in."""
+    own = Path(__file__).resolve().parents[3]
+    return own if (own / "config.yaml").exists() else Path()
+
+
+def of_checkout(path: Path) -> str:
+    """Return the text of a file that every checkout has. Raises ConfigError where it is missing, or not UTF-8."""
+    try:
+        return text_of(path)
+    except FileNotFoundError:
+        raise ConfigError(f"there is no {path} here: run this in the folder of the checkout.") from None
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file that people write. Raises ConfigError where it is not UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a byte order mark
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8: save the file in the encoding UTF-8.") from None
+
+
+def bytes_in(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder and below; 0 where there is none."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it doesn't."""
+    with passing(path) as temporary:
+        yield temporary
+        temporary.replace(path)
+
+
+@contextmanager
+def passing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; what is there when the block ends, however it ends, vanishes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = beside(path)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """The temporary name of a file until it is whole, with the same suffix: writers such as numpy look at it."""
+    return path.with_name(f".{os.getpid()}.{path.name}")
+
+
+def sweep(folder: Path, name: str) -> None:
+    """Remove what killed processes left of `atomic` files whose names begin with `name`."""
+    for leftover in folder.glob(f".[0-9]*.{name}*"):
+        leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def room(path: Path, size: int | None, then: str = "", there: int = 0) -> Iterator[None]:
+    """For a block that writes `path`, of `size` bytes in all (None: nobody knows), `there` of which the disk has.
+
+    Raises DataError, which says that `then` happens, where the disk has not the others, before there is work to lose;
+    and where it fills up meanwhile.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    needs = f"{path.name} needs {f'{size:,} bytes' if size else 'a size that its server does not tell'}."
+    again = f"{needs} Make room and repeat the command. {then}".rstrip()
+    free = shutil.disk_usage(path.parent).free
+    if size and free < size - there:
+        raise DataError(f"the disk of {path.parent} has {free:,} bytes left: {again}")
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DataError(f"the disk of {path.parent} is full: {again}") from None
+
+
+def assure_writable(folder: Path) -> None:
+    """Raise OSError, of the folder's name, where no file can be made in `folder`: before there is work to lose."""
+    try:
+        with passing(folder / "probe") as temporary:
+            temporary.touch()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+def markers(part: str) -> tuple[str, str]:
+    """What a generated part of a Markdown file stands between."""
+    return f"<!-- {part}: begin (make docs) -->", f"<!-- {part}: end -->"
+
+
+def write_between(path: Path, part: str, new: str) -> None:
+    """Replace what stands between the markers of `part`."""
+    begin, end = markers(part)
+    before, rest = of_checkout(path).split(begin)
+    write_if_changed(path, f"{before}{begin}\n{new}\n{end}{rest.split(end)[1]}")

@@ -1,0 +1,41 @@
+"""Locks between processes."""
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` for the block; waits, and says for whom, while another process holds it.
+
+    The lock is the kernel's and ends with its process, however that ends. It is a POSIX one, which NFS knows too; on a
+    file system without locks the block runs unprotected, with a warning.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            _lock(file, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+            print(f"warning: {path}: this file system has no locks; never run two workflows here at once.", flush=True)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def _lock(file: IO[str], path: Path) -> None:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        file.seek(0)
+        print(f"waiting for {path.stem}: {file.read() or 'another process'} is computing it. Let it finish or end it;")
+        print("a training then goes on from its last checkpoint.", flush=True)
+        fcntl.lockf(file, fcntl.LOCK_EX)
