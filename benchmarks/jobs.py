@@ -32,8 +32,9 @@ from turns import Findings, in_turns, options_of, preamble, quartiles, ratios
 from atebm.cli.fork_server import SERVER, serving
 from atebm.config.messages import resolve
 from atebm.pipeline import artifacts
-from atebm.pipeline.plan import Plan, Step
+from atebm.pipeline.plan import Plan
 from atebm.pipeline.staleness import request
+from atebm.pipeline.step import Step
 
 ROOT = Path(__file__).resolve().parents[1]
 HELP_SECONDS = 0.4  # at most, of what the project wants

@@ -28,7 +28,8 @@ from atebm.cli.fork_server import SERVER
 from atebm.config.messages import resolve
 from atebm.config.schema import Config
 from atebm.pipeline.job import Job
-from atebm.pipeline.plan import Plan, Step
+from atebm.pipeline.plan import Plan
+from atebm.pipeline.step import Step
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SECRET = "hunter2-of-the-tests"

@@ -40,7 +40,7 @@ from atebm.config.sets import ImageSet
 from atebm.data.index import write_index
 from atebm.data.prepare import write_set
 from atebm.pipeline.job import Job
-from atebm.pipeline.plan import Step
+from atebm.pipeline.step import Step
 from atebm.utils.errors import DataError
 
 CIFAR, CELEBA, PLACES, IMAGENET = (

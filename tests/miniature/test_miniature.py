@@ -22,7 +22,8 @@ from conftest import REPOSITORY, checkout
 from miniatures import GIVEN, INCEPTION, STATISTICS, Server, build_archives, miniature_sources, served
 
 from atebm.config.load import load
-from atebm.pipeline.plan import Plan, Step, ancestors
+from atebm.pipeline.plan import Plan
+from atebm.pipeline.step import Step, ancestors
 from atebm.report.tabulating import HERE
 from atebm.utils.hashing import sha256
 

@@ -28,7 +28,7 @@ from atebm.archives import catalogue
 from atebm.config.sets import Archive, TinyImages
 from atebm.data import archive_sets, prepare
 from atebm.pipeline.job import Job
-from atebm.pipeline.plan import Step
+from atebm.pipeline.step import Step
 from atebm.utils.errors import DataError
 
 

@@ -15,7 +15,8 @@ from atebm.evaluation.features import write_features
 from atebm.evaluation.metrics import write_metric
 from atebm.evaluation.neighbours import nearest, write_neighbours
 from atebm.pipeline.job import Job, record_of
-from atebm.pipeline.plan import Plan, Step
+from atebm.pipeline.plan import Plan
+from atebm.pipeline.step import Step
 from atebm.report.ascents import gain
 from atebm.report.needs import Needs
 from atebm.report.neighbours import compared, ratios

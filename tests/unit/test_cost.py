@@ -43,7 +43,8 @@ from atebm.evaluation.neighbours import write_neighbours
 from atebm.maintenance.docs import expectation
 from atebm.models.released import read
 from atebm.pipeline.job import Job
-from atebm.pipeline.plan import Plan, Step
+from atebm.pipeline.plan import Plan
+from atebm.pipeline.step import Step
 from atebm.sampling.ascent import write_ascent
 from atebm.sampling.gather import gather
 from atebm.sampling.sample import sample_shard

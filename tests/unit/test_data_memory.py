@@ -10,7 +10,7 @@ import pytest
 from archive_builders import encoded
 from conftest import write_specs
 
-from atebm.pipeline.plan import Step
+from atebm.pipeline.step import Step
 
 CLASSES, EACH, DRAWN, WORKERS = 60, 1000, 600, 2
 

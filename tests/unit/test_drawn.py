@@ -18,7 +18,7 @@ from atebm.data.index import write_index
 from atebm.data.prepare import write_set
 from atebm.data.subsets import draw
 from atebm.pipeline.job import Job, record_of
-from atebm.pipeline.plan import Step
+from atebm.pipeline.step import Step
 from atebm.utils.errors import ConfigError, DataError
 from atebm.utils.random import generator
 

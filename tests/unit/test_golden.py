@@ -35,7 +35,7 @@ from atebm.evaluation.neighbours import write_neighbours
 from atebm.models.layer_table import write_network
 from atebm.pipeline.job import Job
 from atebm.pipeline.kinds import FILES, REVISION
-from atebm.pipeline.plan import Step
+from atebm.pipeline.step import Step
 from atebm.report.overview import write_overview
 from atebm.sampling.ascent import write_ascent
 from atebm.sampling.gather import gather

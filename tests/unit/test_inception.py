@@ -21,7 +21,8 @@ from atebm.evaluation.inception import write_inception
 from atebm.evaluation.inception_score import split_scores
 from atebm.evaluation.metrics import agreement_in_words, kernel_distance, write_metric
 from atebm.pipeline.job import Job
-from atebm.pipeline.plan import Plan, Step
+from atebm.pipeline.plan import Plan
+from atebm.pipeline.step import Step
 from atebm.utils.errors import DataError
 from atebm.utils.hashing import canonical, sha256
 

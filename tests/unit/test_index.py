@@ -16,7 +16,7 @@ from torchvision.datasets import ImageFolder
 from atebm.config.sets import ImageIndex
 from atebm.data.index import write_index
 from atebm.pipeline.job import Job
-from atebm.pipeline.plan import Step
+from atebm.pipeline.step import Step
 from atebm.utils.errors import DataError
 
 

@@ -19,7 +19,7 @@ from atebm.data.parallel import made
 from atebm.data.readers import images
 from atebm.data.readers.transforms import area
 from atebm.pipeline.job import Job
-from atebm.pipeline.plan import Step
+from atebm.pipeline.step import Step
 from atebm.utils.errors import DataError
 
 N = 200  # pictures: a part for each of four workers

@@ -7,9 +7,8 @@ import sys
 import pytest
 from conftest import planned
 
-from atebm.pipeline import plan as plan_module
 from atebm.pipeline.artifacts import ARTIFACTS
-from atebm.pipeline.kinds import FILES
+from atebm.pipeline.kinds import FILES, REVISION
 from atebm.utils.errors import ConfigError
 
 
@@ -109,7 +108,7 @@ def test_no_two_steps_of_one_seed_have_the_same_name():
 
 def test_a_revision_reaches_what_is_downstream(monkeypatch):
     before = planned("demo")
-    monkeypatch.setitem(plan_module.REVISION, "sample", plan_module.REVISION["sample"] + 1)
+    monkeypatch.setitem(REVISION, "sample", REVISION["sample"] + 1)
     new = {kind for kind, id in planned("demo").steps.keys() - before.steps.keys()}
     assert new == {"sample", "features", "metric", "neighbours"}
 

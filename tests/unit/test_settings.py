@@ -19,9 +19,10 @@ from atebm.models.energy import Energy
 from atebm.models.layer_table import write_network
 from atebm.models.weights import save_weights
 from atebm.pipeline.job import Job, record_of
-from atebm.pipeline.plan import Plan, Step
+from atebm.pipeline.plan import Plan
 from atebm.pipeline.settings import SETTINGS
 from atebm.pipeline.staleness import renderings
+from atebm.pipeline.step import Step
 from atebm.provenance.explain import explain, lines
 from atebm.report.hyperparameters import thousands
 from atebm.sampling import timing

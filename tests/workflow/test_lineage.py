@@ -18,7 +18,8 @@ from atebm.config.base import Paper, Section
 from atebm.config.load import load
 from atebm.pipeline.artifacts import USUAL
 from atebm.pipeline.kinds import FILES
-from atebm.pipeline.plan import Plan, ancestors
+from atebm.pipeline.plan import Plan
+from atebm.pipeline.step import ancestors
 from atebm.provenance.prune import leftovers
 from atebm.provenance.snapshot import snapshot
 from atebm.provenance.verify import verify

@@ -27,8 +27,10 @@ from atebm.cli.fork_server import SERVER
 from atebm.config.load import load
 from atebm.pipeline import plan as plan_module
 from atebm.pipeline.artifacts import ARTIFACTS, is_table
-from atebm.pipeline.plan import Plan, Step
+from atebm.pipeline.kinds import REVISION
+from atebm.pipeline.plan import Plan
 from atebm.pipeline.staleness import renderings, stale
+from atebm.pipeline.step import Step
 from atebm.utils.hashing import canonical
 
 # What the scenarios run: a figure of its own, two artifacts that share steps, and a table of settings. The others would
@@ -267,7 +269,7 @@ def assert_fresh(folder: Path, config: tuple[str, ...]) -> None:
 
 def expected(step: Step) -> str:
     parents = {role: expected(parent) for role, parent in step.parents.items()}
-    return value_of(step.kind, step.settings, plan_module.REVISION[step.kind], parents)
+    return value_of(step.kind, step.settings, REVISION[step.kind], parents)
 
 
 @contextmanager
@@ -280,7 +282,7 @@ def changed(folder: Path, row: Row) -> Iterator[None]:
                 assert originals[name].count(old), f"{old!r} does not stand in {name}"
                 (folder / name).write_text(originals[name].replace(old, new, 1))
             for kind, revision in row.revision.items():
-                patch.setitem(plan_module.REVISION, kind, revision)
+                patch.setitem(REVISION, kind, revision)
             yield
     finally:
         for name, text in originals.items():

@@ -8,7 +8,8 @@ from math import prod
 
 from ..config.roles import HELD_OUT, IN
 from ..detection.attack_step import KEPT, MODELS
-from ..pipeline.plan import Plan, Step
+from ..pipeline.plan import Plan
+from ..pipeline.step import Step
 from ..training.loop import LOG_EVERY
 from ..training.schedule import iterations_per_K, total_iterations
 from .flops import Facts, facts

@@ -28,7 +28,8 @@ from ..config.sets import (
 )
 from ..detection.attack_step import MODELS
 from ..evaluation.along import BATCH
-from ..pipeline.plan import Plan, Step
+from ..pipeline.plan import Plan
+from ..pipeline.step import Step
 from ..training.schedule import WINDOW, iterations_per_K, total_iterations
 from ..utils.hashing import canonical
 

@@ -10,7 +10,8 @@ import torch
 
 from ..archives.catalogue import ARCHIVES, find
 from ..device.select import described
-from ..pipeline.plan import Plan, Step, ancestors
+from ..pipeline.plan import Plan
+from ..pipeline.step import Step, ancestors
 from .disk import size
 from .flops import facts
 from .passes import Passes, extractor, passes, products

@@ -17,7 +17,8 @@ from ..models.energy import Detector
 from ..models.folding import frozen
 from ..models.weights import load_checkpoint
 from ..pipeline.job import record_of
-from ..pipeline.plan import Plan, Step
+from ..pipeline.plan import Plan
+from ..pipeline.step import Step
 from ..utils.errors import ConfigError, DataError, shown
 
 BATCH = 100  # images a forward pass

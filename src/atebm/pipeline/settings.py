@@ -4,15 +4,11 @@ It stands in an artifact's request beside its steps. So such a table waits for n
 exactly those tables stale that show it. Everything here is JSON, since requests are compared with what was read back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .plan import Plan
 from .tasks import PAPER_TASKS, STABILITY
-
-if TYPE_CHECKING:
-    from .plan import Plan
 
 HYPERPARAMETERS = {
     "batch_size",

@@ -10,8 +10,9 @@ from typing import Any
 from ..utils.files import write_if_changed
 from ..utils.hashing import canonical
 from .kinds import MODELS, NUMBERS
-from .plan import Plan, ancestors
+from .plan import Plan
 from .staleness import MANIFEST, SITE, renderings
+from .step import ancestors
 
 
 def write_stages(plan: Plan, root: Path) -> None:

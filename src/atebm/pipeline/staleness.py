@@ -17,9 +17,10 @@ from ..utils.files import write_if_changed
 from ..utils.hashing import canonical, sha256
 from .artifacts import ON_REQUEST
 from .closure import PLUMBING, closure
-from .plan import Plan, Step
+from .plan import Plan
 from .seal import page_record
 from .settings import SETTINGS
+from .step import Step
 
 MANIFEST, SITE = "manifest", "site"
 # States of a rendering.

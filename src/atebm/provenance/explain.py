@@ -9,9 +9,10 @@ from ..config.base import Section
 from ..config.origins import Origin, Origins
 from ..config.schema import Config
 from ..pipeline.artifacts import ARTIFACTS, target
-from ..pipeline.plan import Plan, Step
+from ..pipeline.plan import Plan
 from ..pipeline.settings import SETTINGS
 from ..pipeline.staleness import DRAWN, ELSEWHERE, STALE, TO_DRAW, states
+from ..pipeline.step import Step
 from ..utils.errors import ConfigError
 
 # What a step of each kind computes, by the paper.

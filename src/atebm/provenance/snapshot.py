@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..pipeline.plan import Plan, ancestors
+from ..pipeline.plan import Plan
 from ..pipeline.staleness import DRIVING, MANIFEST, renderings, request_file, stale, versions
+from ..pipeline.step import ancestors
 from ..utils.errors import ConfigError, ResultError
 from ..utils.files import room, write_text
 from ..utils.hashing import sealed, sha256

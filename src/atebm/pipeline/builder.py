@@ -1,0 +1,266 @@
+"""Steps by science: `build.train("cifar10", 0)`, `build.metric("frechet", sample, "cifar10")`.
+
+This module must stay cheap to import (no torch, no numpy): the Snakefile is parsed again for every cluster job.
+"""
+
+from typing import Any
+
+from ..archives.catalogue import files_of
+from ..archives.releases import releases
+from ..config.evaluation import Inception
+from ..config.roles import HELD_OUT, IN
+from ..config.schema import Config
+from ..config.sets import Archive, Drawn, ImageIndex, ImageSet, OfClasses, Task, TinyImages
+from ..config.training import Pretraining, Run
+from ..utils.errors import ConfigError, DataError
+from .step import Step
+
+OVERVIEW = 40  # samples that are shown
+
+
+class StepBuilder:
+    """Makes steps of a configuration."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.seeds = range(config.seed, config.seed + config.seeds)
+
+    def task(self, run: str) -> Task:
+        """Return the task of a run."""
+        return self.config.tasks[self.config.runs[run].task]
+
+    def data(self, name: str) -> Step:
+        """A set: its images as an array or, of kind `index`, where each of them lies."""
+        spec = self.config.sets[name]
+        kind = "index" if isinstance(spec, ImageIndex) else "data"
+        parents = {"of": self.data(spec.of)} if isinstance(spec, Drawn | OfClasses) else {}
+        return Step(kind, name, spec.model_dump(), parents, ("sets", name), archives_of(spec))
+
+    def extractor(self) -> Step:
+        name = self.config.metrics.extractor
+        settings = self.config.extractors[name].model_dump(exclude={"published"})
+        roles: tuple[str, ...] = ("p_data", "held_out")
+        parents = {role: self.data(settings[role]) for role in roles if role in settings}
+        archives = archive_files("inception") if settings["kind"] == "inception" else ()
+        return Step("extractor", name, settings, parents, ("extractors", name), archives)
+
+    def pretrain(self, name: str) -> Step:
+        spec = self.config.pretrainings[name]
+        if spec.weights != "trained":
+            return adopted("pretrain", name, spec, ("pretrainings", name))
+        # without a size where there is none, as before there were sizes: no digest moved when they came
+        settings = spec.model_dump(exclude={"weights"} | ({"size"} if spec.size is None else set()))
+        parents = {role: self.data(settings[role]) for role in ("p_data", "held_out")}
+        return Step("pretrain", name, settings, parents, ("pretrainings", name))
+
+    def toy(self, activation: str, seeds: int | None = None) -> Step:
+        settings = self.config.toy.model_dump(exclude={"activations"})
+        settings |= {
+            "activation": activation,
+            "seed": self.config.seed,
+            "seeds": self.config.toy.seeds if seeds is None else seeds,
+        }
+        return Step("toy", activation, settings, section=("toy",))
+
+    def minimax(self, seeds: int | None = None) -> Step:
+        settings = {**self.config.minimax.model_dump(), "seed": self.config.seed}
+        settings["seeds"] = self.config.minimax.seeds if seeds is None else seeds
+        return Step("minimax", self.config.minimax.activation, settings, section=("minimax",))
+
+    def train(self, run: str, seed: int) -> Step:
+        spec, task = self.config.runs[run], self.task(run)
+        if spec.weights != "trained":
+            return adopted("train", run, spec, ("runs", run), seed=seed)
+        parents = {"p_data": self.data(task.p_data), "p_0": self.data(task.p_0)}
+        if spec.monitor is not None:
+            parents |= {"validation_sources": self.data(task.validation_sources), "extractor": self.extractor()}
+            parents["reference"] = self.features(self.data(task.p_data))
+        if spec.init is not None:
+            parents["init"] = self.pretrain(spec.init)
+        settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
+        return Step("train", run, settings, parents, ("runs", run))
+
+    def sample(self, sampler: str, seed: int, checkpoint: str) -> Step:
+        """Samples of the checkpoint that is `best` on validation sources, or of the `last` one.
+
+        `sampler` is an entry of samplers; most are those of the run of their name. One that says the same as its run's
+        is that one, so that nothing is sampled twice.
+        """
+        if sampler not in self.config.samplers:
+            raise ConfigError(f"config.yaml: {sampler} has no entry in samplers.")
+        spec = self.config.samplers[sampler]
+        run = spec.run or sampler
+        settings = spec.model_dump(exclude={"run"})
+        if run in self.config.samplers and settings == self.config.samplers[run].model_dump(exclude={"run"}):
+            sampler = run
+        parents = {"model": self.train(run, seed), "sources": self.data(self.task(run).sources)}
+        settings["checkpoint"] = checkpoint
+        return Step("sample", f"{sampler}.{checkpoint}", settings, parents, ("samplers", sampler))
+
+    def ascent(self, name: str, seed: int) -> Step:
+        """PGD with the selected checkpoint of a run, from the images that an entry of `ascents` names."""
+        spec = self.config.ascents[name]
+        task = self.task(spec.run)
+        images = self.data(getattr(self.config.tasks[spec.task] if spec.task else task, spec.images))
+        settings = {"checkpoint": "best", **spec.model_dump(exclude={"run", "others", "task", "images"})}
+        parents = {"model": self.train(spec.run, seed), "images": images}
+        parents |= {f"model_{number}": self.train(run, seed) for number, run in enumerate(spec.others, start=2)}
+        if spec.distances:
+            settings["blocks"] = enough(spec.distances, self.config.metrics.blocks, images)
+            parents |= {"extractor": self.extractor(), "reference": self.features(self.data(task.p_data))}
+        return Step("ascent", name, settings, parents, ("ascents", name))
+
+    def neighbours(self, sampler: str, seed: int) -> Step:
+        """The training and held-out images that are nearest to a sampler's samples, in pixels and in features."""
+        sample = self.sample(sampler, seed, "best")
+        task, n = self.task(sample.parents["model"].name), self.config.metrics.n
+        sets = {"train": self.data(task.p_data)}
+        if task.held_out != task.p_data:
+            sets["held_out"] = self.data(task.held_out)
+        parents = {"samples": sample, "samples_features": self.features(sample, n)}
+        for role, images in sets.items():
+            count = None if role == "train" else min(n, self.config.sets[images.name].images)  # as for distances
+            parents |= {role: images, f"{role}_features": self.features(images, count)}
+        return Step("neighbours", sample.name, self.config.neighbours.model_dump(), parents, ("neighbours",))
+
+    def features(self, images: Step, n: int | None = None, size: int | None = None) -> Step:
+        """The extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
+
+        Shrunk to `size` pixels a side before, where it is given.
+        """
+        parents = {"images": images, "extractor": self.extractor()}
+        name = f"{images.name}.{size}px" if size else images.name
+        return Step("features", name, {"n": n, "size": size}, parents, ("metrics",))
+
+    def agreement(self, name: str) -> list[Step]:
+        """How far the features of a set are from statistics of it that others published; nothing where nobody did.
+
+        No step waits for it: neither a large distance nor statistics that cannot be had may stop a training.
+        """
+        extractor = self.config.extractors[self.config.metrics.extractor]
+        if not isinstance(extractor, Inception) or name not in extractor.published:
+            return []
+        published, features = extractor.published[name], self.features(self.data(name))
+        settings = {"metric": "agreement", "n": self.config.sets[name].images, **published.model_dump()}
+        section, archives = ("extractors", self.config.metrics.extractor), archive_files(published.archive)
+        label = f"{features.name}.to_{published.archive}"
+        return [Step("metric", f"{label}.agreement", settings, {"features": features}, section, archives)]
+
+    def metric(self, name: str, images: Step, reference: str, size: int | None = None) -> Step:
+        """One number on `metrics.n` images, or on all where `images` is a set that has fewer.
+
+        Both sides are shrunk to `size` pixels a side before, where it is given.
+        """
+        metrics = self.config.metrics
+        n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
+        settings: dict[str, Any] = {"metric": name, "n": n}
+        features = self.features(images, n, size)
+        parents, label = {"features": features}, features.name
+        if name in ("frechet", "kid"):
+            settings["blocks"] = enough(n, metrics.blocks, images)
+            parents["reference"] = self.features(self.data(reference), size=size)
+            if images.kind == "data":  # a set is scored against several others
+                label = f"{label}.to_{reference}"
+        if name == "inception_score":
+            settings["splits"] = metrics.splits
+        return Step("metric", f"{label}.{name}", settings, parents, ("metrics",))
+
+    def quality(self, sampler: str, seed: int) -> Step:
+        """The distance to p_data of a sampler's samples of the selected checkpoint."""
+        sample = self.sample(sampler, seed, "best")
+        return self.metric("frechet", sample, self.task(sample.parents["model"].name).p_data)
+
+    def attack(self, run: str, seed: int, variant: str = "", *, other_seed: int | None = None, **changes: Any) -> Step:
+        """Logits of a run's model on images in and out of distribution: clean, and after the attacks of its task.
+
+        A variant has `changes` of the attacks' settings, and its own name. With `other_seed`, the attacks climb the
+        logit of the run with that seed instead, and the model scores what they find (transfer).
+        """
+        name, task = self.config.runs[run].task, self.task(run)
+        if name not in self.config.detection:
+            raise ConfigError(f"config.yaml: {name}, the task of {run}, has no entry in detection.")
+        spec = self.config.detection[name]
+        settings = spec.model_dump(exclude={"in_distribution", "radius", "radii", "steps"})
+        settings |= {"checkpoint": "best", "radii": [spec.radius], **changes}
+        parents = {"model": self.train(run, seed), IN: self.data(getattr(task, spec.in_distribution))}
+        if spec.in_distribution != "held_out" and task.held_out != task.p_data:
+            parents[HELD_OUT] = self.data(task.held_out)
+        parents |= {row: self.data(images) for row, images in task.out_of_distribution.items()}
+        if other_seed is not None:
+            parents["surrogate"] = self.train(run, other_seed)
+        return Step("attack", f"{run}.{variant}".rstrip("."), settings, parents, ("detection", name))
+
+    def detection(self, attack: Step) -> Step:
+        """How well the logits of an attack step tell each of its sets from in-distribution images."""
+        return Step("detection", attack.name, {}, {"attack": attack}, ("detection",))
+
+    def worst_case(self, run: str, seed: int) -> Step:
+        """Detection with a run's model, clean and under all attacks at the radius of its task."""
+        return self.detection(self.attack(run, seed))
+
+    def sweeps(self, run: str, seed: int) -> list[Step]:
+        """The same by Auto-PGD alone at other radii, and with other numbers of steps."""
+        spec = self.config.detection[self.config.runs[run].task]
+        alone: dict[str, Any] = {"pgd": None, "square": None}
+        variants: dict[str, dict[str, Any]] = {"radii": {"radii": list(spec.radii)}}
+        variants |= {f"{n}_steps": {"auto_pgd": {**spec.auto_pgd.model_dump(), "steps": n}} for n in spec.steps}
+        return [self.detection(self.attack(run, seed, name, **alone, **own)) for name, own in variants.items()]
+
+    def network(self, stem: int) -> Step:
+        """The 256x256 network on RGB images with one output; no run need have it."""
+        settings = {"channels": 3, "size": 256, "stem": stem}
+        return Step("network", f"discriminator256_stem{stem}", settings)
+
+    def timing(self, run: str) -> Step:
+        """Wall-clock time of sampling with the run's first model, its sampler's step size and sources."""
+        step_size = self.config.samplers[run].step_size
+        settings = {**self.config.timing.model_dump(), "checkpoint": "best", "step_size": step_size}
+        parents = {"model": self.train(run, self.config.seed), "sources": self.data(self.task(run).sources)}
+        return Step("timing", run, settings, parents, ("timing",))
+
+    def check(self, run: str) -> Step:
+        """The numbers behind Table 1, on images and with the attack of a run, without training it."""
+        spec, task = self.config.runs[run], self.task(run)
+        settings: dict[str, Any] = {"seed": self.config.seed, "step_size": spec.step_size, "K": spec.schedule.K_max}
+        settings |= {"mean": spec.network.mean, "std": spec.network.std}
+        parents = {"p_data": self.data(task.p_data), "p_0": self.data(task.p_0)}
+        return Step("check", run, settings, parents, ("runs", run))
+
+    def overview(self, run: str, seed: int) -> Step:
+        """A picture of samples over their sources and of held-out images, and how well the run's model detects."""
+        sample = self.sample(run, seed, "best")
+        task = self.task(sample.parents["model"].name)
+        parents = {"samples": sample, "sources": sample.parents["sources"], "held_out": self.data(task.held_out)}
+        parents["detection"] = self.worst_case(sample.parents["model"].name, seed)
+        return Step("overview", run, {"n": min(OVERVIEW, sample.settings["n"])}, parents)
+
+
+def enough(n: int, blocks: int, images: Step) -> int:
+    """`blocks`, if n images are at least two for each of them: fewer have no covariance."""
+    if n < 2 * blocks:
+        raise ConfigError(f"config.yaml: metrics.blocks = {blocks} want {2 * blocks} images, {images.name} has {n}.")
+    return blocks
+
+
+def archives_of(spec: ImageSet) -> tuple[str, ...]:
+    """Files of data/archives/ that a set is made from."""
+    if isinstance(spec, TinyImages):
+        return archive_files("tiny_images") + archive_files("tiny_images_exclusions")
+    return archive_files(spec.archive, spec.split) if isinstance(spec, Archive | ImageIndex) else ()
+
+
+def archive_files(archive: str, split: str | None = None) -> tuple[str, ...]:
+    """As files_of, but an archive or split that there is not is a mistake in config.yaml."""
+    try:
+        return files_of(archive, split)
+    except DataError as error:
+        raise ConfigError(f"config.yaml: {error}") from None
+
+
+def adopted(kind: str, name: str, spec: Run | Pretraining, section: tuple[str, ...], **settings: Any) -> Step:
+    """A step that takes the place of a training: its weights are a checkpoint's that import-weights has read."""
+    digest = releases().get(name, {}).get("sha256") if spec.weights == "released" else spec.weights
+    if digest is None:
+        known = ", ".join(releases())
+        raise ConfigError(f"config.yaml: {'.'.join(section)}.weights: none were released; there are some of {known}.")
+    return Step(kind, name, {**settings, "weights": digest, "network": spec.network.model_dump()}, section=section)

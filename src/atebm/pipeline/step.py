@@ -1,0 +1,88 @@
+"""A step: one computation of one kind, defined by its spec and named by its digest.
+
+A digest covers the step's own settings and its parents' digests, so a path such as
+`work/train/cifar10-1a2b3c4d/` can only ever hold one content: nothing is overwritten,
+nothing goes stale, and a changed key gives new paths exactly downstream of it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..archives.catalogue import ARCHIVES, unpacked
+from ..utils.files import write_if_changed
+from ..utils.hashing import canonical
+from .kinds import FILES, REVISION
+
+
+@dataclass(frozen=True)
+class Step:
+    """One computation of one kind; equal digests mean equal results."""
+
+    kind: str
+    name: str
+    settings: dict[str, Any]
+    parents: dict[str, "Step"] = field(default_factory=dict)
+    section: tuple[str, ...] = ()  # of config.yaml, that the settings come from; no part of the digest
+    archives: tuple[str, ...] = ()  # files of data/archives/ that it reads; for an index, first that of the images
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """Everything that defines the step, as JSON."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "revision": REVISION[self.kind],
+            "settings": self.settings,
+            "parents": {role: f"{parent.kind}/{parent.id}" for role, parent in self.parents.items()},
+        }
+
+    @cached_property
+    def id(self) -> str:
+        return f"{self.name}-{hashlib.sha256(canonical(self.spec).encode()).hexdigest()[:8]}"
+
+    @property
+    def folder(self) -> str:
+        return f"work/{self.kind}/{self.id}"
+
+    @property
+    def files(self) -> list[str]:
+        return [f"{self.folder}/{name}" for name in FILES[self.kind]]
+
+    @property
+    def record(self) -> str:
+        """The file that is written last."""
+        return self.files[-1]
+
+    @property
+    def spec_file(self) -> str:
+        return f"work/specs/{self.kind}/{self.id}.json"
+
+    def parent_files(self) -> list[str]:
+        """All that the step's parents left."""
+        return [file for parent in self.parents.values() for file in parent.files]
+
+    def missing_archives(self, folder: Path = ARCHIVES) -> list[Path]:
+        """What computing the step reads of `folder`, its own or what a parent is an index of, and is not there."""
+        indices = [step for step in (self, *self.parents.values()) if step.kind == "index"]
+        indexed = {index.archives[0] for index in indices}
+        paths = [folder / file for file in dict.fromkeys((*self.archives, *indexed))]
+        return [path for path in paths if not (path.exists() or (path.name in indexed and unpacked(path)))]
+
+    def ancestry(self) -> Iterator["Step"]:
+        for parent in self.parents.values():
+            yield from parent.ancestry()
+        yield self
+
+
+def ancestors(steps: Iterable[Step]) -> dict[tuple[str, str], Step]:
+    """Steps and all that they are computed from, by kind and id."""
+    return {(step.kind, step.id): step for needed in steps for step in needed.ancestry()}
+
+
+def write_specs(steps: Iterable[Step], root: Path) -> None:
+    for step in steps:
+        write_if_changed(root / step.spec_file, canonical(step.spec))
