@@ -9,11 +9,11 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 SRC = Path(workflow.basedir).parent / "src"
 sys.path.insert(0, str(SRC))
-from atebm.pipeline.artifacts import is_table
+from atebm.pipeline.artifacts import ARTIFACTS
 from atebm.config.messages import resolve
 from atebm.data.folder import changed
 from atebm.utils.errors import UserError, sentence
-from atebm.pipeline.staleness import MANIFEST, SITE, drawn_steps, request, request_file
+from atebm.pipeline.staleness import MANIFEST, PAGE, SITE, drawn_steps, provenance, request, request_file
 from atebm.config.origins import BASE
 from atebm.config.load import base
 from atebm.config.load import own
@@ -22,8 +22,6 @@ from atebm.config.load import written
 from atebm.pipeline.kinds import FILES, MODELS, NUMBERS
 from atebm.maintenance.place import unfit
 from atebm.pipeline.plan import Plan
-from atebm.publish import COMPARED, IMAGES
-from atebm.pipeline.seal import PAGE
 
 
 def of_ours(ask, *about):
@@ -83,8 +81,8 @@ wildcard_constraints:
     shard=r"\d+-of-\d+",
     file=r"[\w-][\w.-]*",
     artifact="|".join(PLAN.artifacts),
-    table="|".join(filter(is_table, PLAN.artifacts)),
-    figure="|".join(artifact for artifact in PLAN.artifacts if not is_table(artifact)),
+    table="|".join(name for name in PLAN.artifacts if ARTIFACTS[name].is_table),
+    figure="|".join(name for name in PLAN.artifacts if not ARTIFACTS[name].is_table),
 
 
 async def as_it_is(dag, job, files):
@@ -177,24 +175,26 @@ def everything():
     if PLAN.overviews:
         return [file for step in PLAN.overviews for file in step.files]
     renderings = [file for artifact in PLAN.usual for file in rendered(artifact)]
-    return [*renderings, "results/manifest.json", PAGE]
+    return [*renderings, "results/manifest.json", PAGE, provenance(SITE)]
+
+
+SHOWN_AS_IMAGES = ("ascent", "data", "sample")  # kinds of step that leave what the page compares
 
 
 def shown_on_the_page(wildcards):
     """The input function of the page: the manifest, which comes after all it shows, and images that it alone shows."""
-    steps = [step for artifact in PLAN.usual if artifact in COMPARED for step in PLAN.artifacts[artifact]]
+    steps = [step for artifact in PLAN.usual if ARTIFACTS[artifact].compares for step in PLAN.artifacts[artifact]]
     return {
         "manifest": unless_stale(SITE, "results/manifest.json"),
         "request": unless_stale(SITE, request_file(SITE)),
-        "images": [ancient(file) for step in steps if step.kind in IMAGES for file in step.files],
+        "images": [ancient(file) for step in steps if step.kind in SHOWN_AS_IMAGES for file in step.files],
     }
 
 
 def rendered(artifact):
     """What a reader gets of an artifact."""
-    suffixes = ("csv", "md") if is_table(artifact) else ("png", "svg", "csv")
     notebooks = [f"results/notebooks/{artifact}.{suffix}" for suffix in ("ipynb", "html")]
-    return [f"results/{artifact}.{suffix}" for suffix in suffixes] + notebooks
+    return [f"results/{artifact}.{suffix}" for suffix in ARTIFACTS[artifact].suffixes] + notebooks
 
 
 def title(wildcards):

@@ -13,7 +13,7 @@ rule render_table:
             category="Tables",
             labels=shown("notebook"),
         ),
-        plan="results/plans/{table}.json",
+        provenance="results/provenance/{table}.json",
     log:
         notebook="logs/render/{table}.ipynb",  # a log survives a failing cell, an output would not
         text="logs/render/{table}.log",
@@ -43,7 +43,7 @@ use rule render_table as render_figure with:
             category="Figures",
             labels=shown("notebook"),
         ),
-        plan="results/plans/{figure}.json",
+        provenance="results/provenance/{figure}.json",
     log:
         notebook="logs/render/{figure}.ipynb",
         text="logs/render/{figure}.log",
@@ -51,7 +51,7 @@ use rule render_table as render_figure with:
 
 rule manifest:
     input:
-        [unless_stale(MANIFEST, f"results/plans/{artifact}.json") for artifact in PLAN.usual],
+        [unless_stale(MANIFEST, provenance(artifact)) for artifact in PLAN.usual],
         request=unless_stale(MANIFEST, request_file(MANIFEST)),
     output:
         "results/manifest.json",
@@ -72,6 +72,7 @@ rule site:
         unpack(shown_on_the_page),
     output:
         PAGE,
+        provenance(SITE),
     log:
         "logs/render/site.log",
     conda:

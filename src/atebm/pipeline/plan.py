@@ -4,15 +4,18 @@ import shlex
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..config.evaluation import Inception
 from ..config.schema import Config
 from ..utils.errors import ConfigError
-from .artifacts import ARTIFACTS, ON_REQUEST, titled
+from .artifacts import ARTIFACTS, ON_REQUEST
 from .builder import StepBuilder
 from .kinds import FILES
 from .naming import labelled
-from .step import Step, ancestors, write_specs
+from .needs import Needs
+from .step import Step, ancestors, unique, write_specs
+from .tasks import PAPER_TASKS
 
 
 class Plan(StepBuilder):
@@ -23,7 +26,8 @@ class Plan(StepBuilder):
         super().__init__(config)
         self.overrides = tuple(overrides)
         drawn = {} if config.own else ARTIFACTS
-        self.artifacts: dict[str, list[Step]] = {name: needs(self) for name, needs in drawn.items()}
+        self.needs: dict[str, Needs] = {name: artifact.needs(self) for name, artifact in drawn.items()}
+        self.artifacts = {name: unique(needs.values()) for name, needs in self.needs.items()}
         self.usual = [name for name in self.artifacts if name not in ON_REQUEST]
         self.overviews = [self.overview(config.own, config.seed)] if config.own else []
         self.steps = ancestors([*self.overviews, *(step for name in self.usual for step in self.artifacts[name])])
@@ -73,7 +77,7 @@ class Plan(StepBuilder):
 
     def title(self, artifact: str) -> str:
         """Return an artifact's number and title, which names the data that this scale really has."""
-        return titled(artifact, self.words)
+        return ARTIFACTS[artifact].titled(self.words)
 
     def shards(self) -> list[str]:
         """Wildcards of the sampling jobs; each says which part of how many it is."""
@@ -86,6 +90,11 @@ class Plan(StepBuilder):
     def of_kinds(self, *kinds: str) -> list[str]:
         """Return the files of the steps of some kinds."""
         return [file for (kind, _), step in self.steps.items() if kind in kinds for file in step.files]
+
+    def settings(self, artifact: str) -> dict[str, Any]:
+        """Return what an artifact shows of the configuration; nothing where it shows none."""
+        select, tasks = ARTIFACTS[artifact].settings, {run for run, _ in self.trainings()}
+        return {"settings": select(self, sorted(tasks.intersection(PAPER_TASKS)))} if select else {}
 
     def write(self, root: Path) -> None:
         """A spec per known step, at work/specs/<kind>/<id>.json; and a folder per kind, since DVC wants its outs there.

@@ -1,7 +1,7 @@
 """Which renderings in results/ are those of the present plan.
 
 Contents decide, not ages: a clone, a checkout or a `dvc pull` scrambles mtimes, and Snakemake's own records don't
-travel. With every rendering lies the plan that it was drawn from, results/plans/<id>.json; where that is not the
+travel. With every rendering lies the request that it was drawn for, results/provenance/<id>.json; where that is not the
 present one, or the numbers it was drawn from are not here, the artifact is stale.
 """
 
@@ -14,22 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from ..utils.files import write_if_changed
-from ..utils.hashing import canonical, sha256
-from .artifacts import ON_REQUEST
+from ..utils.hashing import canonical, is_sealed, sha256
+from .artifacts import ARTIFACTS, ON_REQUEST
 from .closure import PLUMBING, closure
 from .plan import Plan
-from .seal import page_record
-from .settings import SETTINGS
 from .step import Step
 
 MANIFEST, SITE = "manifest", "site"
+PAGE = "results/index.html"
 # States of a rendering.
 DRAWN = "drawn"  # from the present plan, and the numbers that it shows are here
 ELSEWHERE = "drawn elsewhere"  # from the present plan, but its numbers are not in work/: as in a clone
 STALE, TO_DRAW = "stale", "to draw"
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
 SHOWING = ("src/atebm/publish/*.j2", "src/atebm/publish/*.css", "src/atebm/publish/*.js")  # the page, beside its code
-PAGE_CODE = PLUMBING | {"report/__init__.py"}  # of the functions that draw, the page says only where they stand
+WRITERS = {True: "report.tabulating.write_table", False: "report.drawing.write_figure"}  # by whether it is a table
 
 
 def request(plan: Plan, root: Path) -> set[str]:
@@ -41,7 +40,7 @@ def request(plan: Plan, root: Path) -> set[str]:
     outdated = {name for name, state in states_of(wanted, plan, root).items() if state != DRAWN}
     for name, contents in wanted.items():
         asked = time.time_ns() if name in outdated else 0
-        wish: dict[str, Any] = {"asked": asked, "plan": contents}
+        wish: dict[str, Any] = {"asked": asked, "request": contents}
         if name == MANIFEST:
             wish["driving"] = versions(DRIVING)
         write_if_changed(root / request_file(name), canonical(wish))
@@ -114,28 +113,35 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
             "scale": plan.config.scale,
             "tasks": tasks,
             "sets": sets,
-            "needs": sorted({step.folder for step in steps}),
-            **({"settings": SETTINGS[name](plan)} if name in SETTINGS else {}),
-            "drawing": digests_of({root / f"notebooks/{name}.ipynb", *code(f"report.{name}", root)}, root),
+            "needs": {role: step.folder for role, step in needs.items()},
+            **plan.settings(name),
+            "draws": ARTIFACTS[name].draws,
+            "drawing": digests_of({root / f"notebooks/{name}.ipynb", *drawing(name, root)}, root),
         }
-        for name, steps in plan.artifacts.items()
+        for name, needs in plan.needs.items()
     }
-    if not artifacts:  # of one's own images none is drawn
+    if not artifacts:  # of images of users none is drawn
         return {}
     templates = {path for glob in SHOWING for path in root.glob(glob)}
     digests = {name: hashlib.sha256(canonical(artifacts[name]).encode()).hexdigest() for name in plan.usual}
     page = {
-        "plans": digests,
-        "claims": {name: digest(root / f"results/plans/{name}.json") for name in ON_REQUEST},
+        "requests": digests,
+        "claims": {name: digest(root / provenance(name)) for name in ON_REQUEST},
         "claims_present": all(drawn_from(root, name) == artifacts.get(name) for name in ON_REQUEST),
         "scales": {
             path.parent.name: sha256(path)
             for path in sorted(root.glob("results/scales/*/manifest.json"))
             if path.parent.name != plan.config.scale
         },
-        "showing": digests_of(templates | code("publish.page", root, PAGE_CODE), root),
+        "showing": digests_of(templates | code("publish.page", root), root),
     }
-    return {**artifacts, MANIFEST: {"plans": digests}, SITE: page}
+    return {**artifacts, MANIFEST: {"requests": digests}, SITE: page}
+
+
+def drawing(name: str, root: Path) -> set[Path]:
+    """Return the files that decide how an artifact looks: of the function that draws it, and of what writes it."""
+    artifact = ARTIFACTS[name]
+    return code(f"report.{artifact.draws}", root) | code(WRITERS[artifact.is_table], root)
 
 
 def code(name: str, root: Path, without: frozenset[str] = PLUMBING) -> set[Path]:
@@ -154,11 +160,25 @@ def digest(path: Path) -> str | None:
     return sha256(path) if path.exists() else None
 
 
+def provenance(name: str) -> str:
+    """Return the file that says what a rendering was drawn from."""
+    return "results/manifest.json" if name == MANIFEST else f"results/provenance/{name}.json"
+
+
+def page_record(root: Path) -> dict[str, Any] | None:
+    """Return what the page of a checkout was made from; None where there is no such record, or an altered one."""
+    try:
+        text = (root / provenance(SITE)).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    return json.loads(text) if is_sealed(text) else None
+
+
 def shows_the_manifest(root: Path) -> bool:
-    """Whether the page was made from the results/manifest.json that is here, and its own pictures are, too."""
+    """Return whether the page was made from the results/manifest.json that is here, and all its files are, too."""
     page = page_record(root) or {}
     try:
-        manifest = json.loads((root / "results/manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads((root / provenance(MANIFEST)).read_text(encoding="utf-8"))
         return page["manifest"] == manifest["seal"] and all(
             (root / "results" / name).exists() for name in page["files"]
         )
@@ -167,12 +187,9 @@ def shows_the_manifest(root: Path) -> bool:
 
 
 def drawn_from(root: Path, name: str) -> dict[str, Any] | None:
-    """The plan that a rendering in results/ was drawn from; None where there is none, or none that can be read."""
-    if name == SITE:
-        return (page_record(root) or {}).get("plan")
-    path = root / ("results/manifest.json" if name == MANIFEST else f"results/plans/{name}.json")
+    """Return the request that a rendering was drawn for; None where there is none, or none that can be read."""
     try:
-        contents = json.loads(path.read_text(encoding="utf-8"))
-        return {"plans": contents["plans"]} if name == MANIFEST else contents
+        contents = json.loads((root / provenance(name)).read_text(encoding="utf-8"))
+        return {"requests": contents["requests"]} if name == MANIFEST else contents["request"]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -78,6 +78,11 @@ class Step:
         yield self
 
 
+def unique(steps: Iterable[Step]) -> list[Step]:
+    """Return each of some steps once, in their order."""
+    return list({step.folder: step for step in steps}.values())
+
+
 def ancestors(steps: Iterable[Step]) -> dict[tuple[str, str], Step]:
     """Steps and all that they are computed from, by kind and id."""
     return {(step.kind, step.id): step for needed in steps for step in needed.ancestry()}

@@ -10,7 +10,6 @@ from ..config.origins import Origin, Origins
 from ..config.schema import Config
 from ..pipeline.artifacts import ARTIFACTS, target
 from ..pipeline.plan import Plan
-from ..pipeline.settings import SETTINGS
 from ..pipeline.staleness import DRAWN, ELSEWHERE, STALE, TO_DRAW, states
 from ..pipeline.step import Step
 from ..utils.errors import ConfigError
@@ -65,7 +64,8 @@ def artifact(name: str, plan: Plan, root: Path) -> dict[str, Any]:
         "file": target(name),
         "state": states(plan, root)[name],
         "notebook": f"notebooks/{name}.ipynb",
-        "shows_settings": name in SETTINGS,
+        "draws": ARTIFACTS[name].draws,
+        "shows_settings": select.__name__ if (select := ARTIFACTS[name].settings) else None,
         "numbers": [
             {"number": numbers(step, root), "record": step.record, "spec": step.spec_file}
             for step in plan.artifacts[name]
@@ -124,11 +124,11 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         for step in found["steps"]:
             yield from step_lines(step)
         return
-    drawn, name = found["artifact"], found["what"]
+    drawn = found["artifact"]
     yield drawn["title"]
-    yield f"{drawn['file']}: {IN_WORDS[drawn['state']]}, by {drawn['notebook']} and report.{name}"
+    yield f"{drawn['file']}: {IN_WORDS[drawn['state']]}, by {drawn['notebook']} and report.{drawn['draws']}"
     if drawn["shows_settings"]:
-        yield f"It shows keys of the configuration that {name} of src/atebm/pipeline/settings.py selects."
+        yield f"It shows keys that {drawn['shows_settings']} of src/atebm/pipeline/table_settings.py selects."
     if not drawn["numbers"]:
         return
     yield ""
@@ -167,7 +167,7 @@ def source(step: Step, path: tuple[str, ...], config: Config, origins: Origins) 
         origin = origins.get(full) or above(full, origins)
         if origin is not None:
             return f"{origin}", paper(config, full)
-    return "src/atebm/pipeline/artifacts.py", "the artifact's choice"
+    return "src/atebm/pipeline/needs.py", "the artifact's choice"
 
 
 def above(path: tuple[str, ...], origins: Origins) -> Origin | None:

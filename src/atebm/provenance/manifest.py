@@ -25,22 +25,25 @@ def write_manifest(results: Path, request: Path) -> None:
     machine computed (a `dvc pull`) are taken over from the manifest that was here.
     """
     asked = json.loads(request.read_text())
-    plans = asked["plan"]["plans"]
-    artifacts = {name: Needs.read(str(request.with_name(f"{name}.json"))) for name in plans}
+    requests = asked["request"]["requests"]
+    artifacts = {name: Needs.read(request.with_name(f"{name}.json")) for name in requests}
     summary = [results / "metrics.json", *sorted((results / "training").glob("*.csv"))]
-    contents = manifest_of(results, artifacts, plans, asked["driving"], summary)
+    contents = manifest_of(results, artifacts, requests, asked["driving"], summary)
     write_text(results / "manifest.json", sealed(contents))
 
 
 def manifest_of(
-    results: Path, artifacts: dict[str, Needs], plans: dict[str, str], driving: dict[str, str], summary: list[Path]
+    results: Path, artifacts: dict[str, Needs], requests: dict[str, str], driving: dict[str, str], summary: list[Path]
 ) -> dict[str, Any]:
-    """What results/manifest.json says of some artifacts; `plans` are the digests of what they were asked to show,
-    `driving` versions of packages that a job cannot see, `summary` files in results/ that are of no artifact."""
+    """Return what results/manifest.json says of some artifacts.
+
+    `requests` are the digests of what they were asked to show, `driving` versions of packages that a job cannot see,
+    and `summary` files in results/ that are of no artifact.
+    """
     steps: dict[str, Any] = {}
     for needs in artifacts.values():
-        for folder in needs.folders:
-            collect(folder, steps)
+        for result in needs.results.values():
+            collect(result.folder, steps)
     take_over_seconds(steps, results / "manifest.json")
     return {
         "commit": commit(),
@@ -50,13 +53,13 @@ def manifest_of(
         "scale": next(iter(artifacts.values())).scale,
         "artifacts": {
             name: {
-                "title": needs.contents["title"],
-                "steps": needs.contents["needs"],
+                "title": needs.request["title"],
+                "steps": sorted(set(needs.request["needs"].values())),
                 "files": rendered_files(results, name),
             }
             for name, needs in artifacts.items()
         },
-        "plans": plans,
+        "requests": requests,
         "summary": {str(path.relative_to(results)): sha256(path) for path in summary},
         "steps": dict(sorted(steps.items())),
     }
@@ -93,7 +96,7 @@ def take_over_seconds(steps: dict[str, Any], previous: Path) -> None:
 
 
 def rendered_files(results: Path, artifact: str) -> dict[str, str]:
-    folders = (results, results / "notebooks", results / "plans")
+    folders = (results, results / "notebooks", results / "provenance")
     paths = sorted(path for folder in folders for path in folder.glob(f"{artifact}.*"))
     return {str(path.relative_to(results)): sha256(path) for path in paths}
 
@@ -124,3 +127,19 @@ def git(*arguments: str) -> str | None:
         return None
     answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     return answer.stdout.strip() or None
+
+
+def minutes(manifest: dict[str, Any], artifact: str) -> float:
+    """Return the minutes of computation of all steps behind an artifact, as if run one after the other."""
+    return sum(manifest["steps"][step]["seconds"] or 0 for step in ancestry(manifest, artifact)) / 60
+
+
+def ancestry(manifest: dict[str, Any], artifact: str) -> set[str]:
+    """Return all steps behind an artifact, "kind/id"."""
+    todo, seen = list(manifest["artifacts"][artifact]["steps"]), set()
+    while todo:
+        step = todo.pop().removeprefix("work/")
+        if step not in seen:
+            seen.add(step)
+            todo += [parent["step"] for parent in manifest["steps"][step]["parents"].values()]
+    return seen

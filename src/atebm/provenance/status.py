@@ -6,8 +6,7 @@ from typing import Any
 
 from ..pipeline.kinds import FILES
 from ..pipeline.plan import Plan
-from ..pipeline.seal import PAGE
-from ..pipeline.staleness import DRAWN, ELSEWHERE, MANIFEST, SITE, states
+from ..pipeline.staleness import DRAWN, ELSEWHERE, MANIFEST, PAGE, SITE, states
 from ..utils.files import bytes_in
 
 ABOUT_ALL = {MANIFEST: "results/manifest.json", SITE: PAGE}

@@ -20,12 +20,12 @@ ROWS = 200  # of a training curve: enough to look at, small enough for git
 
 def write_summary(results: Path, request: Path) -> None:
     """Write both for all artifacts of the plan that `request`, work/specs/artifact/manifest.json, names."""
-    plans = json.loads(request.read_text())["plan"]["plans"]
-    needs = [Needs.read(str(request.with_name(f"{name}.json"))) for name in plans]
-    records = [record for need in needs for record in need.records("metric")]
+    names = json.loads(request.read_text())["request"]["requests"]
+    results_of = [result for name in names for result in Needs.read(request.with_name(f"{name}.json")).results.values()]
+    records = [result.record for result in results_of if result.folder.parent.name == "metric"]
     write_text(results / "metrics.json", canonical(metrics(records)))
     curves = set()
-    for folder in sorted(trained([folder for need in needs for folder in need.folders])):
+    for folder in sorted(trained([result.folder for result in results_of])):
         record, log = record_of(folder), pd.read_csv(folder / "log.csv")
         rows = np.unique(np.linspace(0, len(log) - 1, min(ROWS, len(log))).astype(int))
         curve = results / f"training/{record['run']}.{record['seed']}.csv"

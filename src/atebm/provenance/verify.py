@@ -11,8 +11,16 @@ from ..pipeline.artifacts import ON_REQUEST
 from ..pipeline.job import record_file
 from ..pipeline.kinds import FILES
 from ..pipeline.plan import Plan
-from ..pipeline.seal import PAGE, page_record
-from ..pipeline.staleness import digest, drawn_from, renderings, shows_the_manifest
+from ..pipeline.staleness import (
+    PAGE,
+    SITE,
+    digest,
+    drawn_from,
+    page_record,
+    provenance,
+    renderings,
+    shows_the_manifest,
+)
 from ..utils.hashing import is_sealed, sha256
 from ..utils.progress import progress
 
@@ -96,17 +104,17 @@ def results_findings(manifest: Path, root: Path) -> Iterator[str]:
 
 
 def page_findings(root: Path) -> tuple[list[str], int]:
-    """What is wrong with results/index.html, by the record that it carries, and how many files that answers for."""
+    """Return what is wrong with results/index.html, by its record, and how many files that answers for."""
     remedy = f"remove {PAGE} and {AGAIN}"
     if not (root / PAGE).exists():
         return [f"missing  {PAGE}: {AGAIN}"], 0
     if (page := page_record(root)) is None:
-        return [f"altered  {PAGE}: not as it was written; {remedy}"], 0
+        return [f"altered  {provenance(SITE)}: not as it was written; {remedy}"], 0
     findings = files_findings(page["files"], root, remedy)
     if not findings and not shows_the_manifest(root):
         findings.append(f"stale    {PAGE}: made from another results/manifest.json; {AGAIN}")
     board = page.get("board", {})
-    if page["plan"].get("claims") == {name: digest(root / f"results/plans/{name}.json") for name in ON_REQUEST}:
+    if page["request"].get("claims") == {name: digest(root / provenance(name)) for name in ON_REQUEST}:
         findings += files_findings(board, root, f"remove results/claims.csv and {AGAIN}")
     return findings, len(page["files"]) + len(board)
 

@@ -17,8 +17,7 @@ import yaml
 from ..archives.catalogue import Source, files_of, find, sources
 from ..pipeline.artifacts import ARTIFACTS
 from ..pipeline.kinds import FILES
-from ..pipeline.seal import PAGE
-from ..pipeline.staleness import MANIFEST, SITE
+from ..pipeline.staleness import MANIFEST, PAGE, SITE
 from ..provenance.verify import results_findings
 from ..utils.errors import ResultError
 from ..utils.files import of_checkout, write_text
@@ -140,7 +139,7 @@ def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
     for name, digest in fashion(root).items():
         add_file(crate, root, name, sha256=digest, license=licence)
     for artifact, entry in manifest["artifacts"].items():
-        about = " ".join((ARTIFACTS[artifact].__doc__ or "").split())
+        about = ARTIFACTS[artifact].title
         for file, digest in entry["files"].items():
             add_result(crate, root, file, digest, about)
     for file, digest in manifest["summary"].items():
@@ -330,8 +329,8 @@ def renderings(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[str]:
         made = refer(f"results/{file}" for file in entry["files"])
         yield act(crate, f"render/{artifact}", "render", used, made, what=entry["title"])
     summary = ["results/manifest.json", *(f"results/{file}" for file in manifest["summary"])]
-    plans = refer(f"results/plans/{artifact}.json" for artifact in manifest["artifacts"])
-    yield act(crate, MANIFEST, MANIFEST, plans, refer(summary))
+    requests = refer(f"results/provenance/{artifact}.json" for artifact in manifest["artifacts"])
+    yield act(crate, MANIFEST, MANIFEST, requests, refer(summary))
     yield act(crate, SITE, SITE, refer(["results/manifest.json"]), refer([PAGE]))
 
 

@@ -13,13 +13,12 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
-from .. import report
-from ..maintenance.docs import HEADLINES, ancestry, minutes
-from ..pipeline.artifacts import ARTIFACTS, is_table, target
-from ..pipeline.seal import sealed_page
+from ..pipeline.artifacts import ARTIFACTS, target
+from ..pipeline.staleness import SITE, provenance
+from ..provenance.manifest import ancestry, minutes
 from ..report.needs import Needs
 from ..utils.files import write_text
-from ..utils.hashing import sha256
+from ..utils.hashing import sealed, sha256
 from .board import claims_in, tally
 from .pictures import Pair, pairs_in, write_pictures
 from .tables import Table, inline, of_markdown, of_numbers
@@ -68,24 +67,23 @@ class Artifact:
 
 
 def write_site(results: Path, request: Path) -> None:
-    """Write index.html and site/ for the artifacts that `request`, work/specs/artifact/site.json, names.
+    """Write index.html, site/ and their record for the artifacts that `request`, work/specs/artifact/site.json, names.
 
     Reads results/, results/scales/, and what steps left in work/ for images before and after an ascent.
     """
-    plan = json.loads(request.read_text(encoding="utf-8"))["plan"]
-    pictures = write_pictures(
-        results, {name: Needs.read(str(request.with_name(f"{name}.json"))) for name in plan["plans"]}
-    )
-    page = page_of(results, plan["claims_present"])
+    asked = json.loads(request.read_text(encoding="utf-8"))["request"]
+    needs = {name: Needs.read(request.with_name(f"{name}.json")) for name in asked["requests"]}
+    pictures = write_pictures(results, needs)
+    write_text(results / "index.html", page_of(results, asked["claims_present"]))
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
     board = (board_made(results) or {"files": []})["files"]  # which no manifest answers for
     made = {
-        "plan": plan,
+        "request": asked,
         "manifest": manifest["seal"],
-        "files": {name: sha256(results / name) for name in pictures},
+        "files": {name: sha256(results / name) for name in ("index.html", *pictures)},
         "board": {name: sha256(results / name) for name in board},
     }
-    write_text(results / "index.html", sealed_page(page, made))
+    write_text(results.parent / provenance(SITE), sealed(made))
 
 
 def page_of(results: Path, claims_present: bool = True) -> str:
@@ -135,10 +133,10 @@ def text(name: str) -> str:
 def artifact(name: str, results: Path, manifest: dict[str, Any], folder: str) -> Artifact:
     """What lies in `results` of an artifact; `folder` leads there from the page, "" or "scales/fashion/"."""
     label, _, title = manifest["artifacts"][name]["title"].partition(": ")
-    headline, ours = HEADLINES.get(name, ("", lambda _: ""))
+    words = words_of(results, name)
     conditions, table = "", None
     others = () if folder else manifest["artifacts"].keys() - {name}  # what its words may link to
-    if is_table(name):
+    if ARTIFACTS[name].is_table:
         conditions, table = of_markdown(results / f"{name}.md", others)
     else:
         table = of_numbers(results / f"{name}.csv", MOST_ROWS)
@@ -152,8 +150,8 @@ def artifact(name: str, results: Path, manifest: dict[str, Any], folder: str) ->
         intro=inline(intro(results / f"notebooks/{name}.ipynb"), others),
         conditions=inline(conditions, others),
         standin=manifest["scale"] != "paper",
-        published=headline if any(letter.isdigit() for letter in headline) else "",  # not "picture"
-        measured=ours(results),
+        published=words["published"],
+        measured=words["headline"],
         picture=sized(results, f"{name}.png", folder),
         vector=f"{folder}{name}.svg" if "svg" in suffixes else None,
         still=sized(results, still, folder) if animated else None,
@@ -193,8 +191,8 @@ def made(name: str, results: Path, manifest: dict[str, Any], folder: str) -> dic
         "seeds": sorted(seeds),
         "devices": sorted({entry["device"] for entry in entries if entry["device"]}),
         "commit": manifest["artifacts"][name].get("made_with", manifest)["commit"],
-        "plan": f"{folder}plans/{name}.json",
-        "digest": manifest["plans"][name],
+        "provenance": f"{folder}provenance/{name}.json",
+        "digest": manifest["requests"][name],
         "notebooks": [path for path in notebooks if (results / path.removeprefix(folder)).exists()],
         "code": code(name),
     }
@@ -202,10 +200,10 @@ def made(name: str, results: Path, manifest: dict[str, Any], folder: str) -> dic
 
 def board_made(results: Path) -> dict[str, Any] | None:
     """Of the claims board, which is drawn on request and no part of the manifest."""
-    path = results / "plans/claims.json"
+    path = results / "provenance/claims.json"
     if not path.exists():
         return None
-    needs = json.loads(path.read_text(encoding="utf-8"))["needs"]
+    needs = json.loads(path.read_text(encoding="utf-8"))["request"]["needs"]
     files = [
         name
         for name in (
@@ -222,9 +220,15 @@ def board_made(results: Path) -> dict[str, Any] | None:
 
 
 def code(name: str) -> list[tuple[str, str]]:
-    """Return file, relative to the page, and name of the functions that say what an artifact needs and draw it."""
-    functions = (ARTIFACTS[name], getattr(report, name))
-    return [(f"../src/{function.__module__.replace('.', '/')}.py", function.__name__) for function in functions]
+    """Return file, relative to the page, and name of what declares an artifact, and of the function that draws it."""
+    module, _, function = ARTIFACTS[name].draws.partition(".")
+    return [("../src/atebm/pipeline/artifacts.py", name), (f"../src/atebm/report/{module}.py", function)]
+
+
+def words_of(results: Path, name: str) -> dict[str, str]:
+    """Return what is said of an artifact: caption, headline, and what the paper reports."""
+    contents = json.loads((results / f"provenance/{name}.json").read_text(encoding="utf-8"))
+    return {word: contents[word] for word in ("caption", "headline", "published")}
 
 
 def group_of(name: str) -> str | None:

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..pipeline.job import record_of
-from ..report.needs import Needs
+from ..pipeline.artifacts import ARTIFACTS
+from ..report.needs import Needs, Result
 from ..utils.files import atomic, write_text
 from ..utils.hashing import canonical
-from . import CLIMBED, SAMPLED
 
 FOLDER, PAIRS = "site", "site/pairs.json"
 COLUMNS, ROWS = 8, 3  # of a grid
@@ -64,23 +63,26 @@ def write_pictures(results: Path, needs: Mapping[str, Needs]) -> list[str]:
 
 
 def pairs_of(name: str, needs: Needs) -> list[tuple[Pair, list[np.ndarray]]]:
-    """What can be compared in an artifact, with its two grids, uint8 (H, W, C)."""
-    found = []
-    if name in SAMPLED:
-        for folder in needs.folder("sample"):
-            sources = folder.parents[1] / needs.spec(folder)["parents"]["sources"]
-            images = [np.load(path / "images.npy", mmap_mode="r")[: COLUMNS * ROWS] for path in (sources, folder)]
-            found.append(compared(SAMPLED[name], needs.name(record_of(folder)["run"]), folder, images))
-    if name in CLIMBED:
-        for folder in needs.folder("ascent"):
-            frames = np.load(folder / "frames.npy", mmap_mode="r")[: COLUMNS * ROWS]
-            found.append(compared(CLIMBED[name], climbed(needs, folder), folder, [frames[:, 0], frames[:, -1]]))
+    """Return what can be compared in an artifact, with its two grids, uint8 (H, W, C)."""
+    words, found = ARTIFACTS[name].compares, []
+    if words is None:
+        return []
+    sources = needs.under("sources")
+    for sampler, sample in needs.under("samples").items():
+        if sampler in sources:
+            images = [result.images[: COLUMNS * ROWS] for result in (sources[sampler], sample)]
+            found.append(pair_of(words, needs.name(sample.record["run"]), sample, images))
+    for ascent in needs.under("ascent").values():
+        frames = ascent.array("frames.npy")[: COLUMNS * ROWS]
+        found.append(pair_of(words, climbed(needs, ascent), ascent, [frames[:, 0], frames[:, -1]]))
     return found
 
 
-def compared(
-    names: tuple[str, str], title: str, folder: Path, images: list[np.ndarray]
+def pair_of(
+    names: tuple[str, str], title: str, after: Result, images: list[np.ndarray]
 ) -> tuple[Pair, list[np.ndarray]]:
+    """Return a pair of images before and after, and its grids."""
+    folder = after.folder
     kind, label = folder.parent.name, folder.name.rpartition("-")[0]
     grids = [grid(part, COLUMNS) for part in images]
     height, width = grids[0].shape[:2]
@@ -89,9 +91,9 @@ def compared(
     return Pair(title, *names, f"{kind}/{folder.name}", len(images[0]), width, height, small, file), grids
 
 
-def climbed(needs: Needs, folder: Path) -> str:
-    """What an ascent shows: of what set, by whose model."""
-    record = record_of(folder)
+def climbed(needs: Needs, ascent: Result) -> str:
+    """Say what an ascent shows: of what set, by whose model."""
+    record = ascent.record
     start, task = record["start"]["name"], needs.name(record["run"])
     if start in ("noisy", "occluded"):
         return f"{task}: {'denoising' if start == 'noisy' else 'inpainting'}"

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from .drawing import STYLES, canvas, line, saved, title
-from .needs import Needs
-from .records import WINDOW, checks, extractor_of, gaps, interval, of
+from .drawing import STYLES, canvas, line
+from .drawn import Drawn
+from .needs import Needs, Result
+from .records import WINDOW, evaluations, extractor_of, gaps, interval
 
 FIG3 = ("cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest")
 GROWN = 1  # a gap between logits below this one is far from an overflow
@@ -21,32 +22,25 @@ GROWN = 1  # a gap between logits below this one is far from an overflow
 # --- Figs. 2 and 5: in the course of training ---------------------------------------------------------------------
 
 
-def fig2(plan: str, out: str) -> pd.DataFrame:
-    """Draw Fig. 2, distances in the course of training with and without R1 and pre-training, to `out` (.png), .svg and
-    .csv; return the frame of `checks`."""
-    needs = Needs.read(plan)
-    frame = checks(needs)
+def fig2(needs: Needs) -> Drawn:
+    """Draw Fig. 2, distances in the course of training with and without R1 and pre-training."""
     labels = {
-        run: f"R1 {spec['settings']['r1']:g}, {'pre-trained' if 'init' in spec['parents'] else 'from scratch'}"
-        for run, spec in needs.trainings().items()
+        run: f"R1 {training.settings['r1']:g}, {'from scratch' if from_scratch(training) else 'pre-trained'}"
+        for run, training in trained(needs).items()
     }
-    frame.insert(1, "label", frame["run"].map(labels))
+    frame = labelled(evaluations(needs), labels)
     figure = canvas(8, 4.6)
     axis = figure.subplots()
     draw_curves(axis, frame, "iteration", labels)
     axis.set(xlabel="iteration", ylabel=distance_name(needs))
     axis.legend(fontsize=9)
-    title(figure, caption_of_curves(needs, "celebahq256", frame))
-    return saved(figure, frame, out)
+    return Drawn(frame, caption_of_curves(needs, "celebahq256", frame), headline_of_curves(frame), figure=figure)
 
 
-def fig5(plan: str, out: str) -> pd.DataFrame:
-    """Draw Fig. 5, progressive training and fixed K against iterations and against their cost, to `out` (.png), .svg
-    and .csv; return the frame of `checks`."""
-    needs = Needs.read(plan)
-    frame = checks(needs)
-    labels = {run: of_schedule(spec["settings"]["schedule"]) for run, spec in needs.trainings().items()}
-    frame.insert(1, "label", frame["run"].map(labels))
+def fig5(needs: Needs) -> Drawn:
+    """Draw Fig. 5, progressive training and fixed K against iterations and against their cost."""
+    labels = {run: of_schedule(training.settings["schedule"]) for run, training in trained(needs).items()}
+    frame = labelled(evaluations(needs), labels)
     figure = canvas(11, 4.6)
     axes = figure.subplots(1, 2, sharey=True)
     draw_curves(axes[0], frame, "iteration", labels)
@@ -54,8 +48,34 @@ def fig5(plan: str, out: str) -> pd.DataFrame:
     axes[0].set(xlabel="iteration", ylabel=distance_name(needs))
     axes[1].set(xlabel="gradient steps of all attacks, each of one batch")
     axes[0].legend(fontsize=9)
-    title(figure, caption_of_curves(needs, "cifar10", frame))
-    return saved(figure, frame, out)
+    return Drawn(frame, caption_of_curves(needs, "cifar10", frame), headline_of_curves(frame), figure=figure)
+
+
+def trained(needs: Needs) -> dict[str, Result]:
+    """Return one training of each run that was trained here, by run; those of one run differ by their seed alone."""
+    return {run: found[0] for run, found in needs.runs("train").items() if not found[0].is_imported}
+
+
+def from_scratch(training: Result) -> bool:
+    """Return whether a training started from random weights."""
+    return "init" not in training.record["parents"]
+
+
+def labelled(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
+    """Return a frame of runs with a column of their labels."""
+    frame.insert(1, "label", frame["run"].map(labels))
+    return frame
+
+
+def headline_of_curves(frame: pd.DataFrame) -> str:
+    """Say each run's mean distance at the checkpoint that is kept."""
+    return f"distance on validation sources: {by_label(frame[frame['kept']])}"
+
+
+def by_label(frame: pd.DataFrame) -> str:
+    """Return each run's mean distance, by its label."""
+    means = frame.groupby("label", sort=False)["distance"].mean()
+    return "; ".join(f"{label} {mean:.4g}" for label, mean in means.items())
 
 
 def draw_curves(axis: Axes, frame: pd.DataFrame, x: str, labels: Mapping[str, str]) -> None:
@@ -79,10 +99,9 @@ def of_schedule(schedule: Mapping[str, Any]) -> str:
 
 
 def distance_name(needs: Needs) -> str:
-    """What the monitors of the trainings measured."""
-    (extractor,) = needs.records("extractor")
-    n = {spec["settings"]["monitor"]["n"] for spec in needs.trainings().values() if spec["settings"].get("monitor")}
-    name = "FID" if extractor["kind"] == "inception" else "Frechet distance (stand-in)"
+    """Return what the monitors of the trainings measured."""
+    n = {training.settings["monitor"]["n"] for training in trained(needs).values() if training.settings["monitor"]}
+    name = "FID" if needs["extractor"].record["kind"] == "inception" else "Frechet distance (stand-in)"
     return f"{name} of {'/'.join(map(str, sorted(n)))} samples"
 
 
@@ -98,16 +117,14 @@ def caption_of_curves(needs: Needs, task: str, frame: pd.DataFrame) -> str:
 # --- Figs. 3 and 4: samples of trained models ---------------------------------------------------------------------
 
 
-def fig3(plan: str, out: str) -> pd.DataFrame:
-    """Draw Fig. 3, the distances of samples with three p_0, to `out` (.png), .svg and .csv; return the frame of
-    `qualities`."""
-    needs = Needs.read(plan)
+def fig3(needs: Needs) -> Drawn:
+    """Draw Fig. 3, the distances of samples of models that were trained with three p_0."""
     frame = qualities(needs)
     frame.insert(1, "label", [f"p_0: {needs.p_0(run)}" for run in frame["run"]])
     figure = canvas(8, 3)
     axis = figure.subplots()
     for y, run in enumerate(FIG3):
-        records = of(needs.records("metric"), run=run)
+        records = needs.records(f"distance/{run}")
         distance, half = mean(record["value"] for record in records), interval(records)
         axis.barh(y, distance, xerr=half, color=STYLES[y]["color"], alpha=0.75, height=0.6, capsize=4)
         axis.plot([record["value"] for record in records], [y] * len(records), "k.", markersize=5)
@@ -117,8 +134,8 @@ def fig3(plan: str, out: str) -> pd.DataFrame:
     axis.set_xlim(right=1.15 * axis.get_xlim()[1])  # room for the numbers
     axis.set(xlabel=measure(needs))
     axis.grid(alpha=0.3, axis="x")
-    title(figure, f"{needs.introduction('cifar10')}\n{of_samples(needs)} {of_lengths(frame)}")
-    return saved(figure, frame, out)
+    caption = f"{needs.introduction('cifar10')}\n{of_samples(needs)} {of_lengths(frame)}"
+    return Drawn(frame, caption, f"distance: {by_label(frame)}", figure=figure)
 
 
 def of_lengths(frame: pd.DataFrame) -> str:
@@ -130,15 +147,13 @@ def of_lengths(frame: pd.DataFrame) -> str:
     return f"Each by the length that training chose for it ({each}), where the paper has one sampler for all."
 
 
-def fig4(plan: str, out: str) -> pd.DataFrame:
-    """Draw Fig. 4, the distances of samples with fixed K, to `out` (.png), .svg and .csv; return the frame of
-    `qualities`."""
-    needs = Needs.read(plan)
+def fig4(needs: Needs) -> Drawn:
+    """Draw Fig. 4, the distances of samples of models that were trained with fixed K (Algorithm 1)."""
     frame = qualities(needs)
     frame.insert(1, "label", "K = " + frame["K"])
     frame = frame.sort_values(["K", "seed"], key=pd.to_numeric, ignore_index=True)
-    of_K = {spec["settings"]["schedule"]["K_max"]: run for run, spec in needs.trainings().items()}
-    groups = {K: of(needs.records("metric"), run=of_K[K]) for K in sorted(of_K)}
+    of_K = {training.settings["schedule"]["K_max"]: run for run, training in trained(needs).items()}
+    groups = {K: needs.records(f"distance/{of_K[K]}") for K in sorted(of_K)}
     means = [mean(record["value"] for record in records) for records in groups.values()]
     figure = canvas(7, 4.2)
     axis = figure.subplots()
@@ -148,27 +163,25 @@ def fig4(plan: str, out: str) -> pd.DataFrame:
     axis.set(xlabel="K, steps of the PGD attack in training", ylabel=measure(needs), xticks=list(groups))
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
-    title(figure, f"{needs.introduction('cifar10')}\nAlgorithm 1, K fixed. {of_samples(needs)} {of_lengths(frame)}")
-    return saved(figure, frame, out)
+    caption = f"{needs.introduction('cifar10')}\nAlgorithm 1, K fixed. {of_samples(needs)} {of_lengths(frame)}"
+    return Drawn(frame, caption, f"distance: {by_label(frame)}", figure=figure)
 
 
 def qualities(needs: Needs) -> pd.DataFrame:
-    """One row per run and seed: its K, what its training cost, and the distance of its samples, with its interval."""
-    trained = {(record["run"], record["seed"]): record for record in needs.records("train")}
-    specs = needs.trainings()
-    rows = []
-    for record in needs.records("metric"):
-        images = record["images"]
-        run, seed = images["run"], images["seed"]
+    """Return a row per run and seed: its K, what its training cost, and the distance of its samples."""
+    here, rows = trained(needs), []
+    for role, result in needs.under("distance").items():
+        run, seed = role.split("/")
+        record, training = result.record, needs[f"train/{role}"].record
         rows.append(
             {
                 "run": run,
-                "K": of_schedule(specs[run]["settings"]["schedule"]).removeprefix("K = ") if run in specs else "",
-                "seed": seed,
-                "iterations": trained[run, seed]["iterations"],
-                "gradient_steps": trained[run, seed]["gradient_steps"],
-                "sampler_steps": images["steps"],
-                "step_size": images["step_size"],
+                "K": of_schedule(here[run].settings["schedule"]).removeprefix("K = ") if run in here else "",
+                "seed": int(seed),
+                "iterations": training["iterations"],
+                "gradient_steps": training["gradient_steps"],
+                "sampler_steps": record["images"]["steps"],
+                "step_size": record["images"]["step_size"],
                 "distance": record["value"],
                 "ci95": record["ci95"],
                 "metric": record["name"],
@@ -180,13 +193,14 @@ def qualities(needs: Needs) -> pd.DataFrame:
 
 
 def measure(needs: Needs) -> str:
-    """What the numbers of samples are."""
-    record = needs.records("metric")[0]
+    """Return what the numbers of samples are."""
+    record = needs.records("distance")[0]
     return f"{record['name']} of {record['n_samples']} samples"
 
 
 def of_samples(needs: Needs) -> str:
-    seeds = {record["images"]["seed"] for record in needs.records("metric")}
+    """Say, for a caption, of which seeds the samples are, and what the bars are."""
+    seeds = {record["images"]["seed"] for record in needs.records("distance")}
     spread = f"mean of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {min(seeds)}, interval from blocks of images"
     return f"Samples from the same source images; {spread}; bars: 95 % intervals."
 
@@ -194,21 +208,36 @@ def of_samples(needs: Needs) -> str:
 # --- Sec. 5.3 -----------------------------------------------------------------------------------------------------
 
 
-def stability(plan: str, out: str) -> pd.DataFrame:
-    """Draw the gap between logits of data and of contrastive samples (Sec. 5.3) to `out` (.png), .svg and .csv.
+def stability(needs: Needs) -> Drawn:
+    """Draw the gap between logits of data and of contrastive samples (Sec. 5.3).
 
-    Returns the frame: a row per run, seed and logged iteration, with the gap of that batch and the median gap of the
-    batches logged in the last WINDOW iterations; numbers that overflowed are inf or empty.
+    The frame has a row per run, seed and logged iteration, with the gap of that batch and the median gap of the batches
+    logged in the last WINDOW iterations; numbers that overflowed are inf or empty.
     """
-    needs = Needs.read(plan)
-    frame = pd.concat([gaps(needs, folder) for folder in needs.folder("train")], ignore_index=True)
+    frame = pd.concat(map(gaps, needs.under("train").values()), ignore_index=True)
     columns = ["lr", "objective", "contrastive", "seed", "iteration"]
     frame = frame.sort_values(columns, ascending=[False, False, False, True, True], ignore_index=True)
-    figure = draw_stability(frame, f"{needs.introduction('cifar10')} {of_batches(needs, frame)}")
-    return saved(figure, frame, out)
+    return Drawn(
+        frame,
+        f"{needs.introduction('cifar10')} {of_batches(needs, frame)}",
+        stability_headline(frame),
+        "LR 1e-6: Eq. 2 overflows, Eq. 11 does not",
+        figure=draw_stability(frame),
+    )
 
 
-def draw_stability(frame: pd.DataFrame, caption: str) -> Figure:
+def stability_headline(frame: pd.DataFrame) -> str:
+    """Say each run's median gap at its end, over seeds, or that numbers overflowed."""
+    last = frame.groupby(["lr", "objective", "contrastive", "seed"], sort=False).last()
+    parts = [
+        f"LR {lr:g}, {objective} with {attack}: "
+        f"{'overflow' if rows['overflowed'].any() else format(rows[f'median_gap_{WINDOW}'].median(), '.3g')}"
+        for (lr, objective, attack), rows in last.groupby(["lr", "objective", "contrastive"], sort=False)
+    ]
+    return f"median gap after {frame['iteration'].max()} iterations, K = {frame['K'].max()}: {'; '.join(parts)}"
+
+
+def draw_stability(frame: pd.DataFrame) -> Figure:
     """Draw the median gap of `stability` against the iteration, a line per run, on a scale that is linear around 0."""
     median = f"median_gap_{WINDOW}"
     figure = canvas(9, 5.2)
@@ -224,7 +253,6 @@ def draw_stability(frame: pd.DataFrame, caption: str) -> Figure:
     axis.set(xlabel="iteration", ylabel=f"{gap},\nmedian of {WINDOW} iterations")
     axis.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    title(figure, caption)
     return figure
 
 
@@ -243,7 +271,7 @@ def of_batches(needs: Needs, frame: pd.DataFrame) -> str:
     band = f"Mean and range over {len(seeds)} seeds" if len(seeds) > 1 else f"Seed {seeds[0]}"
     least, most = frame["K"].min(), frame["K"].max()
     words = [f"{band}; {f'K = {most}' if least == most else f'K from {least} to {most}'}."]
-    if any(spec["settings"]["in_attack"] for spec in needs.trainings().values()):
+    if any(training.settings["in_attack"] for training in trained(needs).values()):
         words.append("Images of p_data are attacked downhill before each update, a step that Eq. 2 does not have.")
     words += [
         f"At LR {lr:g} the gap under Eq. 2 with PGD was still below {GROWN} after {mine['iteration'].max()} "

@@ -11,22 +11,21 @@ from ..utils.files import atomic, write_text
 from ..utils.hashing import canonical
 from .captions import STANDIN
 from .detection import rows_of
+from .drawn import Drawn
 from .needs import Needs
 from .records import extractor_of
 from .registry import Claim, Evidence, claims_of_detection, claims_of_generation
-from .tabulating import write_table
 from .verdicts import LEAST_SEEDS, BySeed, counted, decided, fragile
 
 
-def claims(plan: str, out: str) -> pd.DataFrame:
-    """Decide every claim and write the board to `out` (.csv) and .md; return the frame, a row per claim.
+def claims(needs: Needs) -> Drawn:
+    """Decide every claim, and return the board, a row per claim.
 
-    Effects per seed are computed from the steps where these are here, and then kept as numbers/claims.csv beside `out`;
+    Effects per seed are computed from the steps where these are here, and then kept as results/numbers/claims.csv;
     elsewhere they are read from there. `verdict` is empty where fewer than LEAST_SEEDS seeds were run, `fragile` says
     why a verdict hangs by a thread, and `caveat` what else to know of a test.
     """
-    needs, numbers = Needs.read(plan), Path(out).parent / "numbers"
-    board = claims_of(needs)
+    board, numbers = claims_of(needs), needs.kept
     kept = effects_of(needs, board, numbers)
     effects = by_claim(board, numbers / "claims.csv")
     level, tests = needs.settings["level"], [claim.test for claim in board]
@@ -38,8 +37,8 @@ def claims(plan: str, out: str) -> pd.DataFrame:
     frame = pd.concat([described(needs, board, effects, kept["iterations"]), decisions], axis=1)
     frame["verdict"] = frame["verdict"].where(frame["verdict"] != "", frame.pop("shown_only"))
     frame["scale"] = needs.scale
-    write_table(frame, board_shown(frame), Path(out), caption(needs, board, frame, kept, before is not None))
-    return frame
+    words = caption(needs, board, frame, kept, before is not None)
+    return Drawn(frame, words, counted(frame), shown=board_shown(frame))
 
 
 def claims_of(needs: Needs) -> list[Claim]:
@@ -60,7 +59,7 @@ def effects_of(needs: Needs, board: list[Claim], numbers: Path) -> dict[str, Any
     here already may name another file, `earlier`: effects of the same seeds as an earlier state of the code had them.
     """
     facts = numbers / "claims.json"
-    if not all(folder.exists() for folder in needs.folders):
+    if not all(result.folder.exists() for result in needs.results.values()):
         return json.loads(facts.read_text(encoding="utf-8"))
     evidence = Evidence(needs)
     frames = [
@@ -69,11 +68,11 @@ def effects_of(needs: Needs, board: list[Claim], numbers: Path) -> dict[str, Any
     numbers.mkdir(exist_ok=True)
     with atomic(numbers / "claims.csv") as temporary:
         pd.concat(frames)[["id", "seed", "effect"]].to_csv(temporary, index=False)
-    metric = needs.records("metric")[0]
-    iterations = [r["iterations"] for r in needs.records("train") if r["run"] == STABILITY[2]]
+    metric = needs.records("distance")[0]
+    iterations = [record["iterations"] for record in needs.records(f"train/{STABILITY[2]}")]
     contents = {
         "scale": needs.scale,
-        "needs": needs.contents["needs"],
+        "needs": sorted(set(needs.request["needs"].values())),
         "measure": metric["name"],
         "extractor": extractor_of(metric),
         "standin": metric["standin"],

@@ -1,12 +1,11 @@
 """Out-of-distribution detection: what tables, figures and claims of it are all drawn from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from ..pipeline.job import record_of
-from .needs import Needs
+from .needs import Needs, Result
 from .published import published
 from .records import WINDOW, gaps
 
@@ -32,15 +31,15 @@ def rows_of(needs: Needs) -> dict[str, str]:
     return {row: labels[row] for row in sorted(labels, key=lambda row: theirs.index(row) if row in theirs else 99)}
 
 
-def detections(needs: Needs) -> pd.DataFrame:
-    """All rows of all detection steps, with the run, the seed, and how Auto-PGD was run."""
+def detections(results: Iterable[Result]) -> pd.DataFrame:
+    """Return all rows of some detection steps, with the run, the seed, and how Auto-PGD was run."""
     frames = []
-    for folder in needs.folder("detection"):
-        record = record_of(folder)
+    for result in results:
+        record = result.record
         how = record["settings"]
         own = {"run": record["run"], "seed": record["seed"], "steps": how["auto_pgd"]["steps"]}
         own |= {"all_attacks": how["square"] is not None, "transferred": "surrogate" in record}
-        frames.append(pd.read_csv(folder / "detection.csv").assign(**own))
+        frames.append(result.table("detection.csv").assign(**own))
     frame = pd.concat(frames, ignore_index=True)
     measures = ("auroc", "low", "high", "aupr", "fpr95")  # absent where nothing was finite
     return frame.reindex(columns=list(dict.fromkeys([*frame, *measures])))
@@ -48,11 +47,9 @@ def detections(needs: Needs) -> pd.DataFrame:
 
 def langevin_gaps(needs: Needs) -> list[float]:
     """Return the gap between logits at the end of each training by Langevin dynamics, inf after an overflow."""
-    folders = [folder for folder in needs.folder("train") if record_of(folder)["run"] == LANGEVIN]
-    return [
-        np.inf if record_of(folder)["diverged"] else gaps(needs, folder)[f"median_gap_{WINDOW}"].iloc[-1]
-        for folder in folders
-    ]
+    trainings = needs.under(f"train/{LANGEVIN}").values()
+    ends = ((training, gaps(training)[f"median_gap_{WINDOW}"].iloc[-1]) for training in trainings)
+    return [np.inf if training.record["diverged"] else gap for training, gap in ends]
 
 
 def diverged(needs: Needs) -> str:

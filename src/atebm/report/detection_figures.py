@@ -1,34 +1,48 @@
 """What Table 4 rests on, in pictures: AUROC against the radius, logits, and images under attack."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
-from ..pipeline.job import record_of
 from .detection import LABELS, LANGEVIN, budget, detections, diverged, rows_of
-from .drawing import STYLES, canvas, draw_strips, saved, title
-from .needs import Needs
+from .drawing import STYLES, canvas, draw_strips
+from .drawn import Drawn
+from .needs import Needs, Result
 
 # --- OOD curves -------------------------------------------------------------------------------------------------------
 
 
-def ood_curves(plan: str, out: str) -> pd.DataFrame:
-    """Draw the AUROC of each detector against the radius of Auto-PGD, a panel per set, to `out` (.png), .svg and .csv.
+def ood_curves(needs: Needs) -> Drawn:
+    """Draw the AUROC of each detector against the radius of Auto-PGD, a panel per set.
 
-    Returns the frame: a row per run, set and radius, 0 for clean images, with the interval by resampling images.
+    A row per run, set and radius, 0 for clean images, with the interval by resampling images.
     """
-    needs = Needs.read(plan)
-    found = detections(needs)
+    results = [*needs.under("detection").values(), *needs.under("radii").values()]
+    found = detections(results)
     frame = found[found["attack"].isin([CLEAN, PUBLISHED]) & (found["in"] == IN)]
     frame = frame.drop_duplicates(["run", "row", "radius"]).sort_values(["run", "row", "radius"], ignore_index=True)
     frame = frame[["run", "row", "set", "radius", "auroc", "low", "high", "n_in", "n_out", "seed"]]
     frame.insert(1, "label", frame["run"].map(LABELS))
-    rows, radii = rows_of(needs), sorted(frame["radius"].unique())
-    auto = record_of(needs.folder("detection")[0])["settings"]["auto_pgd"]
+    rows = rows_of(needs)
+    figure = draw_curves(needs, frame, rows)
+    caption = (
+        f"In distribution: {needs.introduction('cifar10')}\nAuto-PGD with "
+        f"{budget(results[0].record['settings']['auto_pgd'])}, {of_seed(frame)}; bands: 95 % intervals by resampling "
+        "images."
+    )
+    means = frame[frame["run"] == "cifar10_ood"].groupby("radius")["auroc"].mean()
+    parts = ", ".join(f"{auroc:.3f} at {radius:g}" for radius, auroc in means.items())
+    headline = f"mean over sets, adversarial training: {parts}"
+    return Drawn(with_labels(frame, rows), caption, headline, figure=figure)
+
+
+def draw_curves(needs: Needs, frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
+    """Draw a panel per set, with a line and the band of its intervals per run."""
+    radii = sorted(frame["radius"].unique())
     figure = canvas(11, 7)
     axes = figure.subplots(2, -(-len(rows) // 2), sharex=True, sharey=True)
     for axis, (row, name) in zip(axes.flat, rows.items(), strict=False):
@@ -47,12 +61,7 @@ def ood_curves(plan: str, out: str) -> pd.DataFrame:
         axis.set_ylabel("AUROC")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    title(
-        figure,
-        f"In distribution: {needs.introduction('cifar10')}\nAuto-PGD with {budget(auto)}, {of_seed(frame)}; bands: 95 "
-        "% intervals by resampling images.",
-    )
-    return saved(figure, with_labels(frame, rows), out)
+    return figure
 
 
 def with_labels(frame: pd.DataFrame, rows: Mapping[str, str]) -> pd.DataFrame:
@@ -61,20 +70,30 @@ def with_labels(frame: pd.DataFrame, rows: Mapping[str, str]) -> pd.DataFrame:
 
 
 def of_seed(frame: pd.DataFrame) -> str:
+    """Say which seeds a frame is of."""
     return f"seed {', '.join(map(str, sorted(set(frame['seed']))))}"
 
 
 # --- OOD scores and images --------------------------------------------------------------------------------------------
 
 
-def ood_scores(plan: str, out: str) -> pd.DataFrame:
-    """Draw histograms of logits, a row of panels per model and a panel per set, to `out` (.png), .svg and .csv.
+def ood_scores(needs: Needs) -> Drawn:
+    """Draw histograms of logits, a row of panels per model and a panel per set.
 
-    Returns the frame behind it: a row per model and image, clean and in the worst case of all attacks.
+    A row per model and image, clean and in the worst case of all attacks.
     """
-    needs = Needs.read(plan)
     rows = rows_of(needs)
-    frame = pd.concat([scores(folder) for folder in needs.folder("attack")], ignore_index=True)
+    frame = pd.concat(map(scores, needs.under("attack").values()), ignore_index=True)
+    caption = (
+        f"In distribution: {needs.introduction('cifar10')}\nAttacked: worst of all attacks, {of_radius(frame)}; "
+        f"{of_seed(frame)}."
+    )
+    headline = f"{len(frame)} logits of {frame['run'].nunique()} models"
+    return Drawn(with_labels(frame, rows), caption, headline, figure=draw_histograms(frame, rows))
+
+
+def draw_histograms(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
+    """Draw the histograms of `ood_scores`."""
     figure = canvas(12, 5.6)
     runs = [run for run in LABELS if run in set(frame["run"])]
     axes = figure.subplots(len(runs), len(rows), squeeze=False)
@@ -93,18 +112,12 @@ def ood_scores(plan: str, out: str) -> pd.DataFrame:
         axis.set_xlabel("logit f", fontsize=9)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    title(
-        figure,
-        f"In distribution: {needs.introduction('cifar10')}\nAttacked: worst of all attacks, {of_radius(frame)}; "
-        f"{of_seed(frame)}.",
-    )
-    return saved(figure, with_labels(frame, rows), out)
+    return figure
 
 
-def scores(folder: Path) -> pd.DataFrame:
-    """Logits of an attack step, with its run and seed."""
-    record = record_of(folder)
-    frame = pd.read_csv(folder / "scores.csv")
+def scores(attack: Result) -> pd.DataFrame:
+    """Return the logits of an attack step, with its run and seed."""
+    record, frame = attack.record, attack.table("scores.csv")
     frame.insert(0, "run", record["run"])
     frame.insert(1, "label", LABELS[record["run"]])
     frame.insert(2, "seed", record["seed"])
@@ -112,42 +125,43 @@ def scores(folder: Path) -> pd.DataFrame:
 
 
 def of_radius(frame: pd.DataFrame) -> str:
+    """Say the radius of the attack."""
     return f"radius {frame['radius'].max():g}"
 
 
-def ood_attacked(plan: str, out: str) -> pd.DataFrame:
-    """Draw the first images of each set, clean and as the worst attacks on two models leave them, to `out` (.png), .svg
-    and .csv; return the frame, a row per model and image, with its logits and how far it was moved."""
-    needs = Needs.read(plan)
-    sets = {record_of(folder)["set"]: folder for folder in needs.folder("data")}
+def ood_attacked(needs: Needs) -> Drawn:
+    """Draw the first images of each set, clean and as the worst attacks on two models leave them.
+
+    A row per model and image, with its logits and how far it was moved.
+    """
     rows = rows_of(needs)
-    folders = {record_of(folder)["run"]: folder for folder in needs.folder("attack")}
-    kept = {run: kept_of(folders[run]) for run in LABELS if run in folders}
+    attacks = needs.under("attack")
+    kept = {run: kept_of(attacks[run]) for run in LABELS if run in attacks}
     frame = pd.concat([frame for frame, _ in kept.values()], ignore_index=True)
     figure = canvas(9, 2.1 * len(rows))
-    of_row = needs.task("cifar10")["out_of_distribution"]
     for axis, (row, label) in zip(np.atleast_1d(figure.subplots(len(rows), 1)), rows.items(), strict=True):
         first = next(iter(kept.values()))[0]
         numbers = first.loc[first["row"] == row, "image"].to_numpy()
-        strips = {"clean": np.load(sets[of_row[row]] / "images.npy", mmap_mode="r")[numbers]}
+        strips = {"clean": needs[f"images/{row}"].images[numbers]}
         for run, (mine, images) in kept.items():
             here = mine["row"] == row
             moved = f"{mine.loc[here, CLEAN].mean():.1f} to {mine.loc[here, WORST].mean():.1f}"
             strips[f"{LABELS[run]}\nf from {moved}"] = np.round(255 * images[here]).astype(np.uint8)
         draw_strips(axis, strips)
         axis.set_title(label, fontsize=10)
-    title(
-        figure,
+    caption = (
         f"The models learnt: {needs.introduction('cifar10')}\nThe first images of each set, and what the strongest "
-        f"attack on each model makes of them, {of_radius(frame)}, {of_seed(frame)}; f: mean logit of these.",
+        f"attack on each model makes of them, {of_radius(frame)}, {of_seed(frame)}; f: mean logit of these."
     )
-    return saved(figure, with_labels(frame, rows), out)
+    rises = (frame[WORST] - frame[CLEAN]).groupby(frame["label"]).mean()
+    headline = f"f rises by {', '.join(f'{rise:.1f} ({label})' for label, rise in rises.items())}"
+    return Drawn(with_labels(frame, rows), caption, headline, figure=figure)
 
 
-def kept_of(folder: Path) -> tuple[pd.DataFrame, np.ndarray]:
-    """Of an attack step, the images whose worst case was kept: their scores, and these, floats (k, H, W, C)."""
-    images = np.load(folder / "images.npy")
-    frame = scores(folder)
-    first = frame[~frame["row"].isin([IN, HELD_OUT]) & (frame["radius"] == record_of(folder)["settings"]["radii"][0])]
+def kept_of(attack: Result) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the scores of those images of an attack whose worst case was kept, and these, floats (k, H, W, C)."""
+    images, frame = attack.array("images.npy"), scores(attack)
+    radius = attack.record["settings"]["radii"][0]
+    first = frame[~frame["row"].isin([IN, HELD_OUT]) & (frame["radius"] == radius)]
     each = len(images) // first["row"].nunique()
     return first.groupby("row", sort=False).head(each).reset_index(drop=True), images

@@ -1,7 +1,6 @@
 """Out-of-distribution detection, clean and in the worst case: Tables 4 and S8."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -10,11 +9,10 @@ import pandas as pd
 
 from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
 from ..evaluation.intervals import t_half_width
-from ..pipeline.job import record_of
 from .detection import APPROACHES, LABELS, budget, detections, diverged, langevin_gaps, rows_of
+from .drawn import Drawn
 from .needs import Needs
 from .published import published
-from .tabulating import write_table
 
 # Settings of the tables, the last one beyond the paper, and the attack of each.
 SETTINGS = {"Standard": CLEAN, "Worst-case": PUBLISHED, "Worst case of all attacks": WORST}
@@ -24,14 +22,13 @@ TASKS = {"CelebA-HQ 256": "celebahq256", "AFHQ-CAT 256": "afhqcat256", "LSUN-Chu
 # --- Table 4 --------------------------------------------------------------------------------------------------------
 
 
-def table4(plan: str, out: str) -> pd.DataFrame:
-    """Write Table 4, published AUROC, in percent, beside that of detectors trained here, clean and in the worst case.
+def table4(needs: Needs) -> Drawn:
+    """Return Table 4, published AUROC, in percent, beside that of detectors trained here, clean and in the worst case.
 
     One row per setting, set and approach. Measured columns hold the mean over seeds, and a 95 % interval: of the mean
-    over seeds where there are several, else by resampling images. Writes `out` (.csv) and the same as .md.
+    over seeds where there are several, else by resampling images.
     """
-    needs = Needs.read(plan)
-    found, whose = detections(needs), weights_of(needs)
+    found, whose = detections(needs.under("detection").values()), weights_of(needs)
     frame = (
         pd.DataFrame(
             {
@@ -54,8 +51,18 @@ def table4(plan: str, out: str) -> pd.DataFrame:
     here = {approach: (LABELS.get(run or "", approach), approach) for approach, run in reversed(APPROACHES.items())}
     here["EBM by Langevin dynamics"] = ("EBM by Langevin dynamics" + diverged(needs), "")
     shown = beside(frame, here, needs.is_standin("cifar10"))
-    write_table(frame, shown, Path(out), table4_caption(needs, frame))
-    return frame
+    paper = published("table4").query("setting == 'Worst-case'").replace("N/A", "")
+    theirs = f"worst case: Ours {', '.join(paper['Ours'])}; RATIO {', '.join(paper['RATIO'])}"
+    return Drawn(frame, table4_caption(needs, frame), headline(frame), theirs, shown=shown)
+
+
+def headline(frame: pd.DataFrame) -> str:
+    """Say the AUROCs of each approach in the worst case, by Auto-PGD, over its sets."""
+    worst = frame[(frame["setting"] == "Worst-case") & (frame["measured_auroc"] != "")]
+    parts = [
+        f"{approach} {', '.join(mine)}" for approach, mine in worst.groupby("approach", sort=False)["measured_auroc"]
+    ]
+    return f"worst case: {'; '.join(parts)}"
 
 
 def table4_caption(needs: Needs, frame: pd.DataFrame) -> str:
@@ -75,7 +82,7 @@ def table4_caption(needs: Needs, frame: pd.DataFrame) -> str:
 
 def weights_of(needs: Needs) -> dict[str, str]:
     """Return whose weights each run's models have."""
-    return {record["run"]: needs.weights(record) for record in needs.records("detection")}
+    return {run: trainings[0].weights for run, trainings in needs.runs("train").items()}
 
 
 def imported(frame: pd.DataFrame) -> list[str]:
@@ -86,13 +93,13 @@ def imported(frame: pd.DataFrame) -> list[str]:
 
 
 def losses(needs: Needs) -> str:
-    """How far the plain classifiers were trained."""
+    """Say how far the plain classifiers were trained."""
     ends = []
-    for folder in needs.folder("train"):
-        record = record_of(folder)
-        log = pd.read_csv(folder / "log.csv")
-        if record["run"].startswith("cifar10_ood_plain") and not log.empty:  # as that of a very short run is
-            ends.append((record["iterations"], log["loss"].tail(5).mean()))
+    for run, trainings in needs.runs("train").items():
+        for training in trainings:
+            log = training.table("log.csv")
+            if run.startswith("cifar10_ood_plain") and not log.empty:  # as that of a very short run is
+                ends.append((training.record["iterations"], log["loss"].tail(5).mean()))
     parts = [f"{loss:.2g} after {iterations} iterations" for iterations, loss in sorted(ends)]
     return f"The binary classifier's loss is {', '.join(parts)} (mean of the last 5 batches logged)."
 
@@ -110,14 +117,13 @@ def langevin(needs: Needs) -> str:
 # --- Table S8 -------------------------------------------------------------------------------------------------------
 
 
-def tableS8(plan: str, out: str) -> pd.DataFrame:
-    """Write Table S8, published AUROC beside that of the three generative models, clean and in the worst case.
+def tableS8(needs: Needs) -> Drawn:
+    """Return Table S8, published AUROC beside that of the three generative models, clean and in the worst case.
 
     Columns are those of Table 4, for each task; `measured_auroc_held_out` is against real images that the model never
-    saw, where the paper takes training images. Writes `out` (.csv) and the same as .md.
+    saw, where the paper takes training images.
     """
-    needs = Needs.read(plan)
-    found, whose = detections(needs), weights_of(needs)
+    found, whose = detections(needs.under("detection").values()), weights_of(needs)
     labels = needs.rows(*TASKS.values())
     rows = []
     for setting, attack in SETTINGS.items():
@@ -135,8 +141,9 @@ def tableS8(plan: str, out: str) -> pd.DataFrame:
     standin = any(map(needs.is_standin, TASKS.values()))
     names = {needs.name(run): (f"model of {needs.name(run)}", f"model of {title}") for title, run in TASKS.items()}
     shown = beside(frame, names, standin)
-    write_table(frame, shown, Path(out), tableS8_caption(needs, frame))
-    return frame
+    paper = published("tableS8").query("setting == 'Worst-case'").replace("N/A", "")
+    theirs = "; ".join(f"{task} {', '.join(filter(None, paper[task]))}" for task in TASKS)
+    return Drawn(frame, tableS8_caption(needs, frame), headline(frame), f"worst case: {theirs}", shown=shown)
 
 
 def tableS8_caption(needs: Needs, frame: pd.DataFrame) -> str:
@@ -224,8 +231,8 @@ def beside(frame: pd.DataFrame, approaches: Mapping[str, tuple[str, str]], stand
 
 
 def protocol(needs: Needs) -> str:
-    record = record_of(needs.folder("detection")[0])
-    how = record["settings"]
+    """Say how the worst cases were found."""
+    how = needs.records("detection")[0]["settings"]
     radius, auto, pgd, square = (how[key] for key in ("radii", "auto_pgd", "pgd", "square"))
     return (
         f"Worst-case: each out-of-distribution image is moved in its L2 ball of radius {radius[0]:g} to where the "

@@ -17,7 +17,8 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from PIL import Image
 
 from ..utils.files import atomic
-from ..utils.pictures import strip
+from ..utils.pictures import animate, strip
+from .drawn import Drawn
 
 DPI = 110  # 12 inches fill a notebook's width, and results/ stay small enough for git
 SVG_DPI = 80  # of rasterised parts
@@ -60,11 +61,18 @@ def balanced(text: str, width: int) -> str:
     return next(fill(text, narrow) for narrow in range(1, width + 1) if len(wrap(text, narrow)) == least)
 
 
-def saved(figure: Figure, frame: pd.DataFrame, out: str) -> pd.DataFrame:
-    """Write a figure and the numbers behind it; return the numbers."""
-    save(figure, Path(out))
-    write_numbers(frame, Path(out))
-    return frame
+def write_figure(drawn: Drawn, out: Path) -> None:
+    """Write a figure under its caption as `out` (.png) and .svg, the numbers behind it as .csv, an animation as .gif.
+
+    Raises ValueError where nothing was drawn.
+    """
+    if drawn.figure is None:
+        raise ValueError(f"{out.stem} is drawn as neither a figure nor a table.")
+    title(drawn.figure, drawn.caption)
+    save(drawn.figure, out)
+    write_numbers(drawn.frame, out)
+    if drawn.animation is not None:
+        animate(drawn.animation, out.with_suffix(".gif"))
 
 
 def save(figure: Figure, out: Path) -> None:

@@ -1,33 +1,29 @@
 """The tables of settings, architecture and cost: published beside what is here."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..pipeline.job import record_of
 from ..pipeline.tasks import PAPER_TASKS
+from .drawn import Drawn
 from .needs import Needs
 from .published import published
-from .tabulating import scientific, write_table
+from .tabulating import scientific
 
 DIFFERS = "A cell holds the published value; where ours is another: published → **ours**."
 
 
 def beside(paper: str, ours: str) -> str:
-    """A cell of two values: one where they agree, as marked by DIFFERS where not."""
+    """Return a cell of two values: one where they agree, as marked by DIFFERS where not."""
     return ours if paper in ("", ours) else f"{paper} → **{ours}**"
 
 
-def tableS2(plan: str, out: str) -> pd.DataFrame:
-    """Table S2: the layers of the network with the authors' stem and with the published one, beside the paper's.
+def tableS2(needs: Needs) -> Drawn:
+    """Return Table S2: the layers of the network with the authors' stem and with the published one, a row each.
 
-    Writes `out` (.csv) and .md; returns the frame, a row per layer. Raises ValueError where the network has not as many
-    layers as the paper lists.
+    Raises ValueError where the network has not as many layers as the paper lists.
     """
-    needs = Needs.read(plan)
-    stems = {record_of(folder)["stem"]: folder for folder in needs.folder("network")}
-    ours, theirs = (pd.read_csv(stems[stem] / "layers.csv", dtype={"output_shape": str}) for stem in (3, 1))
+    ours, theirs = (needs[f"stem/{side}"].table("layers.csv").astype({"output_shape": str}) for side in (3, 1))
     paper = published("tableS2")
     if not len(ours) == len(theirs) == len(paper):
         raise ValueError(f"the network has {len(ours)} layers, Table S2 {len(paper)}.")
@@ -40,7 +36,7 @@ def tableS2(plan: str, out: str) -> pd.DataFrame:
             for name, title in columns.items()
         }
     )
-    totals = {stem: record_of(folder)["parameters"] for stem, folder in stems.items()}
+    totals = {side: needs[f"stem/{side}"].record["parameters"] for side in (3, 1)}
     for stem, column in ((3, "parameters"), (1, "stem1_parameters")):
         shown[f"parameters, {stem}x{stem} stem"] = [f"{count:,}" for count in frame[column]]
     shown.loc[len(shown)] = ["all", "", "", *(f"{totals[stem]:,}" for stem in (3, 1))]
@@ -50,17 +46,16 @@ def tableS2(plan: str, out: str) -> pd.DataFrame:
         "the authors' code, whose released weights fit no other; the last column is with the published 1x1 stem. "
         f"Networks of the tasks at scale {needs.scale}: {networks}."
     )
-    write_table(frame, shown, Path(out), caption)
-    return frame
+    headline = f"{frame['layer'][0]} stem, {frame['parameters'].sum():,} parameters"
+    return Drawn(frame, caption, headline, f"{paper['layer'][0]} stem", shown=shown)
 
 
-def tableS3(plan: str, out: str) -> pd.DataFrame:
-    """Table S3: hyperparameters of each task's run, published beside configured.
+def tableS3(needs: Needs) -> Drawn:
+    """Return Table S3: hyperparameters of each task's run, published beside configured.
 
-    Writes `out` (.csv), a row per setting and task, and .md, a column per task; returns the frame. The last rows are
-    settings that the paper's table does not have.
+    The frame has a row per setting and task, the page a column per task. The last rows are settings that the paper's
+    table does not have.
     """
-    needs = Needs.read(plan)
     runs, paper = needs.settings["runs"], published("tableS3").set_index("setting")
     rows = [
         {
@@ -79,12 +74,12 @@ def tableS3(plan: str, out: str) -> pd.DataFrame:
     printed = shown["setting"].isin(paper.index)
     shown["setting"] = shown["setting"].where(printed, shown["setting"] + " (not in Table S3)")
     caption = f"Table S3 beside the configuration of scale {needs.scale}. {DIFFERS} {trained_here(needs)}"
-    write_table(frame, shown, Path(out), caption)
-    return frame
+    headline = f"{frame['differs'].sum()} of {(frame['published'] != '').sum()} settings differ"
+    return Drawn(frame, caption, headline, f"{len(PAPER_TASKS)} tasks", shown=shown)
 
 
 def hyperparameters(run: dict[str, Any]) -> dict[str, str]:
-    """A run of config.yaml in the words and number formats of Table S3, then what that table leaves out."""
+    """Return a run of config.yaml in the words and formats of Table S3, then what that table leaves out."""
     schedule, optimizer, attack = run["schedule"], run["optimizer"], run["in_attack"]
     names = {"adam": "Adam", "sgd": "SGD"}
     first, last = schedule["K_start"], schedule["K_max"]
@@ -108,14 +103,14 @@ def hyperparameters(run: dict[str, Any]) -> dict[str, str]:
 
 
 def thousands(iterations: int | None) -> str:
-    """172000 as the paper prints it, 172K."""
+    """Return 172000 as the paper prints it, 172K."""
     if iterations is None:
         return "by epochs"
     return f"{iterations / 1000:g}K" if iterations >= 1000 else str(iterations)
 
 
 def trained_here(needs: Needs) -> str:
-    """Which of the paper's tasks have a trained model behind the results of this scale."""
+    """Say which of the paper's tasks have a trained model behind the results of this scale."""
     titles = [needs.name(task) for task in needs.settings["trained"]]
     if len(titles) == len(PAPER_TASKS):
         return "All of these tasks are trained at this scale."
@@ -125,9 +120,8 @@ def trained_here(needs: Needs) -> str:
     )
 
 
-def tableS4(plan: str, out: str) -> pd.DataFrame:
-    """Table S4: how samples are generated, published beside configured. Writes `out` (.csv) and .md."""
-    needs = Needs.read(plan)
+def tableS4(needs: Needs) -> Drawn:
+    """Return Table S4: how samples are generated, published beside configured."""
     rows = [
         {
             "published_task": needs.task(task)["title"],
@@ -139,8 +133,8 @@ def tableS4(plan: str, out: str) -> pd.DataFrame:
         }
         for task, entry in needs.settings["tasks"].items()
     ]
-    paper = published("tableS4").add_prefix("published_")
-    frame = paper.merge(pd.DataFrame(rows), on="published_task", validate="one_to_one")
+    paper = published("tableS4")
+    frame = paper.add_prefix("published_").merge(pd.DataFrame(rows), on="published_task", validate="one_to_one")
     shown = pd.DataFrame({"task": frame["task"]})
     shown["p_0 of the paper, published"] = frame["published_p_0"]
     shown["source images here"] = frame["sources"]
@@ -150,31 +144,35 @@ def tableS4(plan: str, out: str) -> pd.DataFrame:
     caption = (
         f"Table S4 beside the configuration of scale {needs.scale}. {DIFFERS} {selected(needs)} {trained_here(needs)}"
     )
-    write_table(frame, shown, Path(out), caption)
-    return frame
+    first, theirs = frame.iloc[0], paper.iloc[0]
+    return Drawn(
+        frame,
+        caption,
+        f"{first['task']}: {first['steps']} steps of {first['step_size']}",
+        f"{theirs['task']}: {theirs['steps']} steps of {theirs['step_size']}",
+        shown=shown,
+    )
 
 
 def length(needs: Needs, task: str, steps: int | str) -> str:
     """Return the number of steps of a task's sampler; where training selects it, what it selected."""
     if steps != "selected":
         return str(steps)
-    return str(next(record["steps"] for record in needs.records("sample") if record["run"] == task))
+    return str(needs[f"samples/{task}"].record["steps"])
 
 
 def selected(needs: Needs) -> str:
     """Say among which numbers of steps training selected those that are shown, and which lie at the edge of these."""
     words = []
-    for folder in needs.folder("sample"):
-        record = record_of(folder)
-        offered = needs.spec(needs.model(folder))["settings"]["monitor"]["steps"]
-        edge = ", the edge" if record["steps"] in (min(offered), max(offered)) else ""
-        words.append(f"{needs.name(record['run'])} {record['steps']} of {min(offered)} to {max(offered)}{edge}")
+    for run, sample in needs.under("samples").items():
+        offered, steps = needs[f"model/{run}"].settings["monitor"]["steps"], sample.record["steps"]
+        edge = ", the edge" if steps in (min(offered), max(offered)) else ""
+        words.append(f"{needs.name(run)} {steps} of {min(offered)} to {max(offered)}{edge}")
     return f"Training selected the number of steps on validation sources: {'; '.join(words)}." if words else ""
 
 
-def tableS5(plan: str, out: str) -> pd.DataFrame:
-    """Table S5: update steps, ours published beside configured, and other methods'. Writes `out` (.csv) and .md."""
-    needs = Needs.read(plan)
+def tableS5(needs: Needs) -> Drawn:
+    """Return Table S5: update steps, ours published beside configured, and other methods'."""
     ours, names = {}, {}
     for task, phases in needs.settings["tasks"].items():
         for phase, steps in phases.items():
@@ -191,17 +189,19 @@ def tableS5(plan: str, out: str) -> pd.DataFrame:
         f"training: the last K. {selected(needs)} PCD: a persistent sampling chain. {trained_here(needs)}"
     )
     frame = frame.rename(columns={"Ours": "Ours, published", "task": "published_task"})
-    write_table(frame.assign(task=frame["published_task"].map(names)), shown, Path(out), caption)
-    return frame
+    frame = frame.assign(task=frame["published_task"].map(names))
+    headline = "; ".join(f"{row.task}: {row.here}" for row in frame.head(2).itertuples())
+    theirs = dict(zip(frame["published_task"], frame["Ours, published"], strict=True))
+    paper = "; ".join(f"{task}: {steps}" for task, steps in list(theirs.items())[:2])
+    return Drawn(frame, caption, headline, paper, shown=shown)
 
 
-def tableS6(plan: str, out: str) -> pd.DataFrame:
-    """Table S6: published times beside what was measured here. Writes `out` (.csv) and .md; returns the frame."""
-    needs = Needs.read(plan)
-    (timing,) = needs.records("timing")
+def tableS6(needs: Needs) -> Drawn:
+    """Return Table S6: published times beside what was measured here."""
+    timing = needs["timing"].record
     lower, upper = timing["quartiles_seconds"]
     threads = "" if timing["device"] != "cpu" else f", {timing['threads']} thread" + "s" * (timing["threads"] > 1)
-    frame = published("tableS6")
+    paper = published("tableS6")
     ours = {
         "model": f"AT-EBM on {needs.name('cifar10')}, measured here",
         "steps": str(timing["steps"]),
@@ -214,7 +214,7 @@ def tableS6(plan: str, out: str) -> pd.DataFrame:
         "images": "x".join(map(str, timing["shape"])),
         "scale": needs.scale,
     }
-    frame = pd.concat([frame, pd.DataFrame([ours])], ignore_index=True).astype(object).fillna("")
+    frame = pd.concat([paper, pd.DataFrame([ours])], ignore_index=True).astype(object).fillna("")
     shown = frame[["model", "steps", "time", "quartiles_seconds", "samples_per_second", "network", "images", "device"]]
     shown = shown.set_axis(
         ["model", "steps", "wall-clock time", "quartiles, s", "samples/s", "network", "images (C x H x W)", "device"],
@@ -227,5 +227,6 @@ def tableS6(plan: str, out: str) -> pd.DataFrame:
         "where these are not the paper's, its time does not compare with the published ones. A time is no function of "
         "the settings: measured again, it has other digits."
     )
-    write_table(frame, shown, Path(out), caption)
-    return frame
+    headline = f"{ours['time']}, {ours['device']} ({ours['network']} network, {ours['images']} images)"
+    theirs = paper.set_index("model").loc["Ours"]
+    return Drawn(frame, caption, headline, f"{theirs['time']}, {theirs['device']}", shown=shown)

@@ -3,28 +3,25 @@
 import re
 from collections.abc import Iterable
 from itertools import pairwise
-from pathlib import Path
 
 import pandas as pd
 
 from ..config.roles import CLEAN, IN, PUBLISHED, WORST
 from .detection import detections, rows_of
+from .drawn import Drawn
 from .needs import Needs
-from .tabulating import write_table
 
 MARGIN = 0.005  # of the AUROC, by which a stronger attack may find less: half of a point
 DEFEATED = 0.05  # an AUROC that says that a detector is
 
 
-def ood_masking(plan: str, out: str) -> pd.DataFrame:
+def ood_masking(needs: Needs) -> Drawn:
     """Put the attack on `cifar10_ood` to checks that masked gradients would fail: a row per check and set.
 
     AUROC is in percent, of Auto-PGD where no other attack is named. The largest radius was raised after a first run, in
     which 4 did not defeat the detector on noise; all else was stated before it.
-    Writes `out` (.csv) and the same as .md.
     """
-    needs = Needs.read(plan)
-    found = detections(needs)
+    found = detections(needs.results.values())
     found = found[found["in"] == IN]
     rows = [
         {"check": check, "dataset": label, "auroc": said, "met": "yes" if met else "no", "scale": needs.scale}
@@ -41,12 +38,13 @@ def ood_masking(plan: str, out: str) -> pd.DataFrame:
         f"{(frame['met'] == 'yes').sum()} of {len(frame)} checks are met.",
         f"{tied.sum()} of them compare 100.0 with 100.0 and could not fail." if tied.any() else "",
     ]
-    write_table(frame, frame[["check", "dataset", "auroc", "met"]], Path(out), " ".join(filter(None, words)))
-    return frame
+    shown = frame[["check", "dataset", "auroc", "met"]]
+    headline = f"{(frame['met'] == 'yes').sum()} of {len(frame)} checks met"
+    return Drawn(frame, " ".join(filter(None, words)), headline, shown=shown)
 
 
 def checks(found: pd.DataFrame) -> Iterable[tuple[str, str, bool]]:
-    """Of one set: what is checked, the AUROCs, and whether it is met."""
+    """Yield what is checked of one set, the AUROCs, and whether it is met."""
     whitebox = found[~found["transferred"]]
     steps = whitebox["steps"].max()
     full = whitebox[(whitebox["steps"] == steps) & whitebox["attack"].isin([CLEAN, PUBLISHED])]
@@ -76,5 +74,5 @@ def series(values: pd.Series, word: str) -> str:
 
 
 def falls(values: pd.Series) -> bool:
-    """Whether no value is above the one before, but by MARGIN."""
+    """Return whether no value is above the one before, but by MARGIN."""
     return all(after <= before + MARGIN for before, after in pairwise(values))

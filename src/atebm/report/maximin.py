@@ -1,24 +1,18 @@
 """The figures of the 2D simulation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..pipeline.job import record_of
-from .drawing import canvas, save, write_numbers
+from .drawing import canvas
+from .drawn import Drawn
 from .needs import Needs
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.contour import QuadContourSet
-    from matplotlib.figure import Figure
 
 PANELS = (
     ("1a", "uniform", "initial"),
@@ -34,33 +28,32 @@ LEVELS = np.concatenate([0.5 - OFFSETS[::-1], 0.5 + OFFSETS])
 P_0_COLOUR, P_DATA_COLOUR = "#d7191c", "#1f4fd8"  # red and blue as in the paper, apart in lightness too
 
 
-def fig1(plan: str, out: str) -> pd.DataFrame:
-    """Draw Fig. 1 (Sec. 4.2) to `out` (.png), its .svg beside it, and the measures behind it as .csv; return those.
+def fig1(needs: Needs) -> Drawn:
+    """Draw Fig. 1 (Sec. 4.2): D of Algorithm 1 in 2D, before and after.
 
-    The ReLU networks of one seed are drawn, chosen by the rule of `toy.simulate`; the .csv holds all of them.
+    The ReLU networks of one seed are drawn, chosen by the rule of `maximin.simulate`; the frame holds all of them.
     """
-    needs = Needs.read(plan)
-    folders = {record_of(folder)["activation"]: folder for folder in needs.folder("toy")}
-    frames = {activation: pd.read_csv(folder / "toy.csv") for activation, folder in folders.items()}
-    drawn = "relu" if "relu" in folders else min(folders)
-    caption = f"Algorithm 1 in 2D at scale {needs.scale}: D before and after, {drawn} network"
-    with np.load(folders[drawn] / "fields.npz") as fields:
-        save(draw_fig1(frames[drawn], fields, caption), Path(out))
+    frames = {activation: result.table("toy.csv") for activation, result in needs.results.items()}
+    drawn = "relu" if "relu" in frames else min(frames)
+    fields, mine = needs[drawn].arrays("fields.npz"), frames[drawn]
+    caption = (
+        f"Algorithm 1 in 2D at scale {needs.scale}: D before and after, {drawn} network, seed {int(fields['seed'])} of "
+        f"{mine['seed'].min()} to {mine['seed'].max()} (the first with the median number of initial maxima)"
+    )
     frame = pd.concat([frames[activation] for activation in sorted(frames)], ignore_index=True)
-    write_numbers(frame, Path(out))
-    return frame
+    medians = mine[mine["state"] == "final"].groupby("setting")[["reach", "local_maxima"]].median()
+    parts = [f"{setting} p_0: {row.reach:.2f}, {row.local_maxima:.0f}" for setting, row in medians.iterrows()][::-1]
+    headline = f"median reach and local maxima, {'; '.join(parts)}"
+    return Drawn(frame, caption, headline, figure=draw_fig1(mine, fields))
 
 
-def draw_fig1(frame: pd.DataFrame, fields: Mapping[str, np.ndarray], caption: str) -> Figure:
+def draw_fig1(frame: pd.DataFrame, fields: Mapping[str, np.ndarray]) -> Figure:
     """Draw D before and after Algorithm 1 in four panels: 1a, 1b with uniform p_0; 2a, 2b with corner p_0 (Fig. 1).
 
-    `frame` (measures) and `fields` (arrays of one seed) are what `toy.simulate` returns for one activation.
+    `frame` (measures) and `fields` (arrays of one seed) are what `maximin.simulate` returns for one activation.
     """
-    seed = int(fields["seed"])
-    shown = frame[frame["seed"] == seed].set_index(["setting", "state"])
+    shown = frame[frame["seed"] == int(fields["seed"])].set_index(["setting", "state"])
     figure = canvas(12, 4.2)
-    of_seeds = f"seed {seed} of {frame['seed'].min()} to {frame['seed'].max()}"
-    figure.suptitle(f"{caption}, {of_seeds} (the first with the median number of initial maxima)", fontsize=9)
     axes = figure.subplots(1, 4, sharex=True, sharey=True)
     for axis, (label, setting, state) in zip(axes, PANELS, strict=True):
         prefix = f"{setting}.{state}."
@@ -76,7 +69,7 @@ def draw_fig1(frame: pd.DataFrame, fields: Mapping[str, np.ndarray], caption: st
 
 
 def draw_field(axis: Axes, panel: Mapping[str, np.ndarray]) -> QuadContourSet:
-    """Draw one panel of Fig. 1 (arrays as `toy.picture` names them) and return its filled contours of D."""
+    """Draw one panel of Fig. 1 (arrays as `maximin.picture` names them) and return its filled contours of D."""
     fine, coarse = np.linspace(-1, 1, len(panel["d"])), np.linspace(-1, 1, len(panel["gradient"]))
     colours = colormaps["PuOr_r"](np.linspace(0.2, 0.8, len(LEVELS) + 1))  # its dark ends would hide the points
     contours = axis.contourf(fine, fine, panel["d"], LEVELS, colors=colours, extend="both")

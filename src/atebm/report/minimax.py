@@ -1,61 +1,66 @@
 """The figure of the minimax game in 2D."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from ..pipeline.job import record_of
-from .drawing import canvas, save, write_numbers
+from .drawing import canvas
+from .drawn import Drawn
 from .maximin import LEVELS, draw_field, fig1_handles
 from .needs import Needs
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SETTINGS = {"uniform": ("#0072b2", "o"), "corner": ("#d55e00", "s")}  # Okabe and Ito's blue and vermilion
 ROWS = tuple(SETTINGS)  # of the fields, from above
 Arrays = Mapping[str, np.ndarray]
 
 
-def figS1(plan: str, out: str) -> pd.DataFrame:
-    """Draw Fig. S1 (supplement 2) to `out` (.png), its .svg beside it, and the measures as .csv; return those.
+def figS1(needs: Needs) -> Drawn:
+    """Draw Fig. S1 (supplement 2): Algorithm 3 in 2D, beside D of Algorithm 1.
 
     One row per algorithm x setting x seed; what Algorithm 1's step does not measure is empty. Which seed is drawn is
-    the rule of `minimax.simulate`, for Algorithm 1 that of `toy.simulate`.
+    the rule of `minimax.simulate`, for Algorithm 1 that of `maximin.simulate`.
     """
-    needs = Needs.read(plan)
-    (played,), (maximin,) = needs.folder("minimax"), needs.folder("toy")
-    record, curve = record_of(played), pd.read_csv(played / "energy.csv")
-    algorithm3, toy = pd.read_csv(played / "minimax.csv"), pd.read_csv(maximin / "toy.csv")
+    played, maximin = needs["minimax"], needs["maximin"]
+    record, fields = played.record, played.arrays("fields.npz")
+    algorithm3, toy = played.table("minimax.csv"), maximin.table("toy.csv")
     algorithm1 = toy[toy["state"] == "final"][["setting", "seed", "d_on_support", "d_off_support_max", "u"]]
     frame = pd.concat([algorithm3.assign(algorithm=3), algorithm1.assign(algorithm=1)], ignore_index=True)
     frame.insert(0, "algorithm", frame.pop("algorithm"))
-    with np.load(played / "fields.npz") as fields, np.load(maximin / "fields.npz") as fields1:
-        save(draw_figS1(frame, curve, fields, fields1, record, needs.scale), Path(out))
-    write_numbers(frame, Path(out))
-    return frame
+    caption = (
+        f"Algorithm 3 (minimax) in 2D at scale {needs.scale}, {record['activation']} network, {record['m']:,} "
+        f"particles, seed {int(fields['seed'])} of {frame['seed'].min()} to {frame['seed'].max()} (median share of D > "
+        "1/2, corner)"
+    )
+    figure = draw_figS1(frame, played.table("energy.csv"), fields, maximin.arrays("fields.npz"), record)
+    return Drawn(frame, caption, figS1_headline(algorithm3), figure=figure)
+
+
+def figS1_headline(frame: pd.DataFrame) -> str:
+    """Say how near the particles of Algorithm 3 come to p_data, and what is left of D off its support."""
+    fall = frame["energy_initial"] / frame["energy_final"]
+    rejected = [int((frame[name] <= 0.05).sum()) for name in ("p_value", "p_value_shifted")]
+    above = frame.groupby("setting")["d_above_half"].median()
+    return (
+        f"energy distance falls at least {fall.min():.0f}-fold; two-sample test rejects {rejected[0]} of {len(frame)}, "
+        f"shifted by 0.25 std {rejected[1]}; share off support with D > 1/2, median, uniform p_0 "
+        f"{above['uniform']:.2f}, corner p_0 {above['corner']:.2f}"
+    )
 
 
 def draw_figS1(
-    frame: pd.DataFrame, curve: pd.DataFrame, fields: Arrays, fields1: Arrays, record: dict[str, Any], scale: str
+    frame: pd.DataFrame, curve: pd.DataFrame, fields: Arrays, fields1: Arrays, record: dict[str, Any]
 ) -> Figure:
     """Draw Algorithm 3's D and particles at four times beside Algorithm 1's last D, a row a setting; measures below.
 
-    `fields` (with `record`) and `fields1` are the arrays of one seed that `minimax.simulate` and `toy.simulate` return.
+    `fields` (with `record`) and `fields1` are the arrays of one seed that `minimax.simulate` and `maximin.simulate`
+    return.
     """
     figure = canvas(12, 8.4)
-    seed, moves = int(fields["seed"]), fields["moves"].tolist()
-    figure.suptitle(
-        f"Algorithm 3 (minimax) in 2D at scale {scale}, {record['activation']} network, {record['m']:,} particles, "
-        f"seed {seed} of {frame['seed'].min()} to {frame['seed'].max()} (median share of D > 1/2, corner)",
-        fontsize=10,
-    )
+    moves = fields["moves"].tolist()
     grid = figure.add_gridspec(3, len(moves) + 1, height_ratios=(1, 1, 0.95))
     first: Axes | None = None
     axes: list[Axes] = []

@@ -1,44 +1,121 @@
-"""What an artifact is drawn from, as its request, work/specs/artifact/<id>.json, lists it."""
+"""What an artifact is drawn from: the results of steps by their roles, and the words of a scale."""
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from ..pipeline.job import record_of
 from ..pipeline.naming import labelled
 
 
 @dataclass(frozen=True)
-class Needs:
-    """The plan of an artifact, with its folders resolved: notebooks run from any working directory."""
+class Result:
+    """What a step left in its folder work/<kind>/<id>/."""
 
-    contents: dict[str, Any]
-    folders: list[Path]  # work/<kind>/<id> of every step
-    root: Path = Path()  # the checkout
+    folder: Path
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """Return the record, which the step wrote last."""
+        return record_of(self.folder)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Return the settings of the step's spec."""
+        spec = self.folder.parents[1] / "specs" / self.folder.parent.name / f"{self.folder.name}.json"
+        return json.loads(spec.read_text(encoding="utf-8"))["settings"]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a .csv file."""
+        return pd.read_csv(self.folder / name)
+
+    def array(self, name: str) -> np.ndarray:
+        """Return a .npy file, mapped."""
+        return np.load(self.folder / name, mmap_mode="r")
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Return the arrays of an .npz file by name."""
+        with np.load(self.folder / name) as file:
+            return dict(file)
+
+    @property
+    def images(self) -> np.ndarray:
+        """Return the images of a set or of samples, uint8 (N, H, W, C), mapped."""
+        return self.array("images.npy")
+
+    @property
+    def is_imported(self) -> bool:
+        """Return whether a model's weights were not trained here."""
+        return "weights" in self.settings
+
+    @property
+    def weights(self) -> str:
+        """Say whose weights a model has: "trained here", or which imported file, and whether the authors'."""
+        released = self.record.get("released")
+        if released is None:
+            return "trained here"
+        owner = "the authors', verified" if released["verified"] else "imported, not verified"
+        return f"{owner} ({released['file']}, sha256 {released['sha256'][:12]})"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The request of an artifact, with the results that it names; notebooks run from any working directory."""
+
+    request: dict[str, Any]
+    results: dict[str, Result]  # by role, "train/cifar10/0"
+    kept: Path = Path()  # the folder of numbers that are kept in git, results/numbers/
 
     @classmethod
-    def read(cls, plan: str) -> "Needs":
-        path = Path(plan).resolve()
-        contents = json.loads(path.read_text())["plan"]
-        root = path.parents[3]
-        return cls(contents, [root / folder for folder in contents["needs"]], root)
+    def read(cls, request: Path, kept: Path = Path()) -> "Needs":
+        """Return what the request at work/specs/artifact/<id>.json names."""
+        path = request.resolve()
+        contents = json.loads(path.read_text(encoding="utf-8"))["request"]
+        roles, root = sorted(contents["needs"], key=by_number), path.parents[3]
+        return cls(contents, {role: Result(root / contents["needs"][role]) for role in roles}, kept)
+
+    def __getitem__(self, role: str) -> Result:
+        return self.results[role]
+
+    def under(self, prefix: str) -> dict[str, Result]:
+        """Return the results whose roles begin with `prefix` and a slash, by the rest: "cifar10/0" under "train"."""
+        start = f"{prefix}/"
+        return {role.removeprefix(start): found for role, found in self.results.items() if role.startswith(start)}
+
+    def records(self, prefix: str) -> list[dict[str, Any]]:
+        """Return the records of the results under `prefix`."""
+        return [result.record for result in self.under(prefix).values()]
+
+    def runs(self, prefix: str) -> dict[str, list[Result]]:
+        """Return the results under `prefix`, "<run>/<seed>", by run."""
+        by_run: dict[str, list[Result]] = {}
+        for role, result in self.under(prefix).items():
+            by_run.setdefault(role.rpartition("/")[0], []).append(result)
+        return by_run
+
+    # --- words --------------------------------------------------------------------------------------------------------
 
     @property
     def scale(self) -> str:
-        return self.contents["scale"]
+        return self.request["scale"]
 
     @property
-    def work(self) -> Path:
-        return self.root / "work"
+    def settings(self) -> dict[str, Any]:
+        """Return what the artifact shows of the configuration, as pipeline/table_settings.py selects it."""
+        return self.request["settings"]
 
     def task(self, name: str) -> dict[str, Any]:
         """Return a task of config.yaml: its title, and the sets around it."""
-        return self.contents["tasks"][name]
+        return self.request["tasks"][name]
 
     def set_title(self, name: str) -> str:
         """Return what the images of a set are, in words."""
-        return self.contents["sets"][name]
+        return self.request["sets"][name]
 
     def data(self, task: str) -> str:
         """Return what a task's p_data really is, "tops of Fashion-MNIST 16x16"."""
@@ -50,7 +127,7 @@ class Needs:
 
     def name_of(self, image_set: str) -> str:
         """Return the name of a set: that of the task whose p_data it is, if there is one."""
-        tasks = [task for task, spec in self.contents["tasks"].items() if spec["p_data"] == image_set]
+        tasks = [task for task, spec in self.request["tasks"].items() if spec["p_data"] == image_set]
         return self.name(tasks[0]) if tasks else self.set_title(image_set)
 
     def p_0(self, task: str) -> str:
@@ -78,46 +155,7 @@ class Needs:
             for row, images in self.task(task)["out_of_distribution"].items()
         }
 
-    def spec(self, folder: Path) -> dict[str, Any]:
-        """The settings and parents of the step in a folder work/<kind>/<id>/."""
-        spec = folder.parents[1] / "specs" / folder.parent.name / f"{folder.name}.json"
-        return json.loads(spec.read_text())
 
-    def model(self, folder: Path) -> Path:
-        """Return the folder of the `train` step that a step's images or logits come from.
-
-        Raises ValueError where the step has none among its ancestors.
-        """
-        if folder.parent.name == "train":
-            return folder
-        for parent in self.spec(folder)["parents"].values():
-            try:
-                return self.model(folder.parents[1] / parent)
-            except ValueError:
-                continue
-        raise ValueError(f"{folder.name} comes from no training.")
-
-    def weights(self, record: dict[str, Any]) -> str:
-        """Say whose weights are behind a record: "trained here", or which imported file, and whether the authors'."""
-        released = record_of(self.model(self.work / record["step"])).get("released")
-        if released is None:
-            return "trained here"
-        owner = "the authors', verified" if released["verified"] else "imported, not verified"
-        return f"{owner} ({released['file']}, sha256 {released['sha256'][:12]})"
-
-    def trainings(self) -> dict[str, dict[str, Any]]:
-        """Specs of what was trained here, by run; those of one run differ by their seed alone."""
-        specs = {record_of(folder)["run"]: self.spec(folder) for folder in self.folder("train")}
-        return {run: spec for run, spec in specs.items() if "weights" not in spec["settings"]}
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the artifact shows of the configuration, as settings.py selects it."""
-        return self.contents["settings"]
-
-    def folder(self, kind: str) -> list[Path]:
-        """Folders of the steps of one kind."""
-        return [folder for folder in self.folders if folder.parent.name == kind]
-
-    def records(self, kind: str) -> list[dict[str, Any]]:
-        return [record_of(folder) for folder in self.folder(kind)]
+def by_number(role: str) -> list[tuple[int, str]]:
+    """Return a key that sorts roles as people do: seed 2 before seed 10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in role.split("/")]

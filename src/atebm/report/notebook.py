@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
@@ -16,6 +17,7 @@ from ..utils.errors import ResultError
 from ..utils.files import sweep, write_text
 from ..utils.hashing import canonical
 from ..utils.locks import locked
+from .draw import words_file
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -67,22 +69,22 @@ def serve_cells(arguments: list[str]) -> None:
 
 
 def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
-    """Execute `notebook` with papermill for the plan in `request`; it draws `out` and the files beside it.
+    """Execute `notebook` with papermill for a request; it draws `out` and the files beside it.
 
-    Leaves notebooks/<id>.ipynb and .html beside `out`, and last plans/<id>.json, the plan that all of it was drawn
-    from. `executed` keeps the notebook as papermill left it, also when a cell fails. Raises ResultError when another
-    workflow changes the request meanwhile.
+    Leaves notebooks/<id>.ipynb and .html beside `out`, and last provenance/<id>.json: the request that all of it was
+    drawn for, and its words. `executed` keeps the notebook as papermill left it, also when a cell fails. Raises
+    ResultError when another workflow changes the request meanwhile.
     """
     import papermill
 
     artifact, results = request.stem, out.parent
-    plan = plan_in(request)
+    contents = contents_of(request)
     for folder in (results, results / "notebooks", executed.parent):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(request.parents[2] / "locks" / "render" / f"{artifact}.lock"):
-        for folder in (results, results / "notebooks", results / "plans"):
+        for folder in (results, results / "notebooks", results / "provenance"):
             sweep(folder, f"{artifact}.")
-        parameters = {"plan": str(request), "out": str(out)}
+        parameters = {"request": str(request), "out": str(out)}
         papermill.execute_notebook(
             notebook,
             executed,
@@ -93,16 +95,19 @@ def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
             progress_bar=False,
             log_output=True,
         )
-        title = json.loads(plan)["title"]
+        title = contents["title"]
         write_text(results / f"notebooks/{artifact}.ipynb", nbformat.writes(normalised(executed, title)))
         write_text(results / f"notebooks/{artifact}.html", as_html(results / f"notebooks/{artifact}.ipynb", title))
-        if plan_in(request) != plan:
-            raise ResultError(f"the plan of {artifact} changed while it was drawn: run the same command again.")
-        write_text(results / f"plans/{artifact}.json", plan)
+        if contents_of(request) != contents:
+            raise ResultError(f"the request of {artifact} changed while it was drawn: run the same command again.")
+        words = json.loads(words_file(request).read_text(encoding="utf-8"))
+        write_text(results / f"provenance/{artifact}.json", canonical({"request": contents, **words}))
 
 
-def plan_in(request: Path) -> str:
-    return canonical(json.loads(request.read_text(encoding="utf-8"))["plan"])
+def contents_of(request: Path) -> dict[str, Any]:
+    """Return what a request asks for, without when it was asked."""
+    contents: dict[str, Any] = json.loads(request.read_text(encoding="utf-8"))["request"]
+    return contents
 
 
 def normalised(source: Path, title: str) -> nbformat.NotebookNode:

@@ -12,11 +12,10 @@ from math import inf, log
 import pandas as pd
 
 from ..config.roles import CLEAN, IN, WORST
-from ..pipeline.job import record_of
 from ..pipeline.tasks import STABILITY
 from .detection import detections
 from .needs import Needs
-from .records import WINDOW, checks, gaps
+from .records import WINDOW, evaluations, gaps
 from .tabulating import scientific
 from .verdicts import BySeed, Criterion, least
 
@@ -39,7 +38,7 @@ class Evidence:
     @cached_property
     def distances(self) -> pd.DataFrame:
         """Return distances of samples, a row per seed and a column per sampler."""
-        rows = [record["images"] | {"distance": record["value"]} for record in self.needs.records("metric")]
+        rows = [record["images"] | {"distance": record["value"]} for record in self.needs.records("distance")]
         return pd.DataFrame(rows).pivot(index="seed", columns="sampler", values="distance")
 
     @cached_property
@@ -49,7 +48,7 @@ class Evidence:
         A column per run. Training has arrived when the distance on validation sources is NEAR times that which the
         largest fixed K ends with.
         """
-        frame = checks(self.needs)
+        frame = evaluations(self.needs)
         ends = frame[frame["run"] == "cifar10_K_max"].groupby("seed")["distance"].last()
         arrived = frame[frame["distance"] <= NEAR * frame["seed"].map(ends)]
         first, budget = (rows.groupby(["seed", "run"])["gradient_steps"] for rows in (arrived, frame))
@@ -58,15 +57,15 @@ class Evidence:
     @cached_property
     def gaps(self) -> pd.DataFrame:
         """Return gaps between logits at the end (Sec. 5.3), inf after overflow; a row per seed, a column per run."""
-        folders = [folder for folder in self.needs.folder("train") if record_of(folder)["run"] in STABILITY]
-        last = pd.concat(gaps(self.needs, folder).tail(1) for folder in folders)
+        trainings = [training for run in STABILITY for training in self.needs.under(f"train/{run}").values()]
+        last = pd.concat(gaps(training).tail(1) for training in trainings)
         gap = last[f"median_gap_{WINDOW}"].where(~last["overflowed"].astype(bool), inf)
         return last.assign(gap=gap).pivot(index="seed", columns="run", values="gap")
 
     @cached_property
     def auroc(self) -> pd.DataFrame:
         """Return AUROCs; a row per seed, a column per run, row of Table 4, and attack."""
-        found = detections(self.needs)
+        found = detections(self.needs.under("detection").values())
         found = found[found["all_attacks"] & (found["in"] == IN)]
         return found.pivot(index="seed", columns=["run", "row", "attack"], values="auroc")
 
@@ -77,17 +76,13 @@ class Evidence:
 
     def maximin(self, measure: str) -> pd.DataFrame:
         """Return a measure at the end of Algorithm 1 in 2D: a row per seed, a column per p_0."""
-        (folder,) = self.needs.folder("toy")
-        return (
-            pd.read_csv(folder / "toy.csv")
-            .query("state == 'final'")
-            .pivot(index="seed", columns="setting", values=measure)
-        )
+        frame = self.needs["maximin"].table("toy.csv").query("state == 'final'")
+        return frame.pivot(index="seed", columns="setting", values=measure)
 
     def minimax(self, measure: str) -> pd.DataFrame:
         """Return a measure at the end of Algorithm 3 in 2D: a row per seed, a column per p_0."""
-        (folder,) = self.needs.folder("minimax")
-        return pd.read_csv(folder / "minimax.csv").pivot(index="seed", columns="setting", values=measure)
+        frame = self.needs["minimax"].table("minimax.csv")
+        return frame.pivot(index="seed", columns="setting", values=measure)
 
     def ratio(self, above: str, below: str) -> BySeed:
         """Return the distance by one sampler over that by another."""

@@ -1,22 +1,19 @@
 """The tables of theory, each line with the numbers behind it."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..pipeline.job import record_of
+from .drawn import Drawn
 from .needs import Needs
 from .published import published
-from .tabulating import write_table
 
 
-def table1(plan: str, out: str) -> pd.DataFrame:
-    """Table 1 with the check behind each line, in words and in full. Writes `out` (.csv) and .md; returns the frame."""
-    needs = Needs.read(plan)
-    (check,) = needs.records("check")
+def table1(needs: Needs) -> Drawn:
+    """Return Table 1 with the check behind each line, in words and in full."""
+    check = needs["check"].record
     frame = published("table1").add_prefix("published_")
     frame["check"] = [gradient_line(check), contrastive_line(check), p_0_line(check, needs)]
     frame["numbers"] = [json.dumps(check[part]) for part in ("gradient", "contrastive_data", "p_0")]
@@ -29,8 +26,11 @@ def table1(plan: str, out: str) -> pd.DataFrame:
     formulas = (slice(0, 1), ["published_ebms", "published_binary_at"])
     shown.loc[formulas] = "`" + shown.loc[formulas] + "`"
     shown = shown.set_axis(["", "EBMs, published", "binary AT, published", "checked here"], axis=1)
-    write_table(frame, shown, Path(out), caption)
-    return frame
+    gradient = check["gradient"]
+    headline = (
+        f"Eq. 11's gradient is Eq. 14 to {gradient['eq14_difference']:.0e}, Eq. 2's to {gradient['eq2_difference']:.0e}"
+    )
+    return Drawn(frame, caption, headline, "theory", shown=shown)
 
 
 def gradient_line(check: dict[str, Any]) -> str:
@@ -76,14 +76,13 @@ MEASURED = (
 P_0 = ("uniform", "corner")
 
 
-def tableS1(plan: str, out: str) -> pd.DataFrame:
-    """Table S1: what the two games end in, by the theory and in 2D. Writes `out` (.csv) and .md; returns the frame.
+def tableS1(needs: Needs) -> Drawn:
+    """Return Table S1: what the two games end in, by the theory and in 2D.
 
     A row per measure; cells hold median, least and greatest value over seeds.
     """
-    needs = Needs.read(plan)
-    (played,), (toy,) = needs.folder("minimax"), needs.folder("toy")
-    minimax, maximin = pd.read_csv(played / "minimax.csv"), pd.read_csv(toy / "toy.csv").query("state == 'final'")
+    minimax = needs["minimax"].table("minimax.csv")
+    maximin = needs["maximin"].table("toy.csv").query("state == 'final'")
     games = {
         "minimax": minimax.assign(fall=minimax["energy_initial"] / minimax["energy_final"]),
         # U = E log D(x) + E log(1 - D(x*)), Eq. 12, with D as if constant on each
@@ -95,8 +94,14 @@ def tableS1(plan: str, out: str) -> pd.DataFrame:
         for p_0 in P_0:
             of_p_0 = values[values["setting"] == p_0]
             frame[f"{game}_{p_0}"] = [over_seeds(of_p_0, column, digits) for *_, column, digits in MEASURED]
-    write_table(frame, tableS1_shown(frame), Path(out), tableS1_caption(needs, record_of(played), games))
-    return frame
+    u = frame.set_index("measured").loc["U"]
+    return Drawn(
+        frame,
+        tableS1_caption(needs, games),
+        f"median [range], uniform p_0: minimax {u['minimax_uniform']}, maximin {u['maximin_uniform']}",
+        "U = -log 4 = -1.3863",
+        shown=tableS1_shown(frame),
+    )
 
 
 def over_seeds(frame: pd.DataFrame, column: str, digits: str) -> str:
@@ -115,7 +120,9 @@ def tableS1_shown(frame: pd.DataFrame) -> pd.DataFrame:
     return shown.set_axis(["", "minimax (GANs), theory", "maximin (ours), theory", "measured", *games], axis=1)
 
 
-def tableS1_caption(needs: Needs, record: dict[str, Any], games: dict[str, pd.DataFrame]) -> str:
+def tableS1_caption(needs: Needs, games: dict[str, pd.DataFrame]) -> str:
+    """Say which games were played, and what the cells hold."""
+    record = needs["minimax"].record
     minimax, maximin = (games[game]["seed"].nunique() for game in ("minimax", "maximin"))
     return (
         f"Table S1 and the simulation in 2D at scale {needs.scale}: Algorithm 3 plays the minimax game ({minimax} "

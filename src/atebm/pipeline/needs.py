@@ -1,0 +1,229 @@
+"""What artifacts are drawn from: steps by their role, "train/cifar10/0"; drawing functions find them by these names."""
+
+from collections.abc import Iterable
+
+from .builder import StepBuilder
+from .step import Step
+from .tasks import PAPER_TASKS, STABILITY, TASKS_256
+
+Needs = dict[str, Step]  # by role
+
+TRANSLATIONS = ("afhqcat256_from_celebahq256", "celebahq256_from_afhqcat256", "church256_from_afhqcat256")
+DETECTORS = (
+    "cifar10_ood",
+    "cifar10_ood_plain",
+    "cifar10_ood_plain_long",
+    "cifar10_ood_oe",
+    "cifar10_ood_ratio",
+    "cifar10_max_likelihood_langevin",
+)
+WITH_AND_WITHOUT = DETECTORS[:2]  # adversarial training, at equal iterations
+PRETRAINED_OR_NOT = ("celebahq256", "celebahq256_r1_0", "celebahq256_scratch", "celebahq256_scratch_r1_0")
+UNSTABLE_OR_NOT = tuple(  # of Sec. 5.3
+    f"cifar10_{way}"
+    for way in (
+        "max_likelihood",
+        "max_likelihood_langevin",
+        "binary_at",
+        "max_likelihood_small_lr",
+        "binary_at_small_lr",
+    )
+)
+EQUAL_PRODUCTS = tuple(  # of steps and step size
+    f"{run}_{way}" for run in ("cifar10", "celebahq256") for way in ("small_steps", "middle_steps", "large_steps")
+)
+
+
+def trainings(build: StepBuilder, *runs: str) -> Needs:
+    """Return the trainings of some runs: "train/<run>/<seed>"."""
+    return {f"train/{run}/{seed}": build.train(run, seed) for run in runs for seed in build.seeds}
+
+
+def curves(build: StepBuilder, *runs: str) -> Needs:
+    """Return what a figure of distances on validation sources in the course of training needs."""
+    return trainings(build, *runs) | {"extractor": build.extractor()}
+
+
+def qualities(build: StepBuilder, *runs: str) -> Needs:
+    """Return what a figure of distances of samples needs: "distance/<run>/<seed>", and their trainings."""
+    distances = {f"distance/{run}/{seed}": build.quality(run, seed) for run in runs for seed in build.seeds}
+    return trainings(build, *runs) | distances
+
+
+def sampled(build: StepBuilder, *samplers: str) -> Needs:
+    """Return samples of the first seed, their sources and models: "samples/<sampler>", "sources/<sampler>"."""
+    needs: Needs = {}
+    for sampler in samplers:
+        sample = build.sample(sampler, build.config.seed, "best")
+        needs |= {f"samples/{sampler}": sample, f"sources/{sampler}": sample.parents["sources"]}
+        needs |= {f"model/{sampler}": sample.parents["model"]}
+    return needs
+
+
+def uncurated(build: StepBuilder, sampler: str) -> Needs:
+    """Return what a grid of samples needs: these, their sources, and their distance to p_data."""
+    return sampled(build, sampler) | {f"distance/{sampler}": build.quality(sampler, build.config.seed)}
+
+
+def neighbours(build: StepBuilder, run: str) -> Needs:
+    """Return what a figure of nearest neighbours needs."""
+    search = build.neighbours(run, build.config.seed)
+    return {"neighbours": search, "samples": search.parents["samples"], "p_data": search.parents["train"]}
+
+
+def ascents(build: StepBuilder, *names: str) -> Needs:
+    """Return ascents of the first seed, their models, and the extractor of their distances: "ascent/<name>"."""
+    steps = {name: build.ascent(name, build.config.seed) for name in names}
+    models = {f"model/{name}": step.parents["model"] for name, step in steps.items()}
+    needs = {f"ascent/{name}": step for name, step in steps.items()} | models
+    if any("extractor" in step.parents for step in steps.values()):  # of distances
+        needs["extractor"] = build.extractor()
+    return needs
+
+
+def restored(build: StepBuilder, run: str) -> Needs:
+    """Return denoising and inpainting with a run, and the undamaged images."""
+    needs = ascents(build, f"{run}_denoising", f"{run}_inpainting")
+    return needs | {f"undamaged/{run}": needs[f"ascent/{run}_denoising"].parents["images"]}
+
+
+def selecting(build: StepBuilder, runs: Iterable[str]) -> Needs:
+    """Return samples of the first seed whose number of steps training selects, which is known after it only."""
+    selected = [run for run in runs if build.config.samplers[run].steps == "selected"]
+    steps = {run: build.sample(run, build.config.seed, "best") for run in selected}
+    models = {f"model/{run}": step.parents["model"] for run, step in steps.items()}
+    return {f"samples/{run}": step for run, step in steps.items()} | models
+
+
+def scored(build: StepBuilder, row: str, sampler: str, checkpoint: str, metrics: Iterable[str]) -> Needs:
+    """Return what a measured row of samples needs, by seed: its metrics, samples and models."""
+    needs: Needs = {}
+    for seed in build.seeds:
+        sample = build.sample(sampler, seed, checkpoint)
+        p_data = build.task(sample.parents["model"].name).p_data
+        needs |= {f"metric/{row}/{name}/{seed}": build.metric(name, sample, p_data) for name in metrics}
+        needs |= {f"samples/{row}/{seed}": sample, f"model/{row}/{seed}": sample.parents["model"]}
+    return needs
+
+
+def games(build: StepBuilder) -> Needs:
+    """Return the two games in the plane, with the same activation."""
+    return {"minimax": build.minimax(), "maximin": build.toy(build.config.minimax.activation)}
+
+
+def figS2(build: StepBuilder) -> Needs:
+    """Return samples, their sources, what the extractor sees in them, and the way of some of them."""
+    needs = sampled(build, "cifar10")
+    features = build.features(needs["samples/cifar10"], build.config.metrics.n)
+    return needs | {"features": features, "motion": build.ascent("cifar10_trajectory", build.config.seed)}
+
+
+def table2(build: StepBuilder) -> Needs:
+    """Return the metrics of samples of the best and the last checkpoint, of sources, and of held-out images."""
+    task = build.task("cifar10")
+    # the classifier knows the classes of p_data, Inception does not
+    genuine = build.config.extractors[build.config.metrics.extractor].kind == "inception"
+    names = ("frechet", "inception_score", "kid" if genuine else "class_shares")
+    kept = ("best", "last") if build.config.runs["cifar10"].weights == "trained" else ("best",)  # one file was released
+    needs: Needs = {}
+    for checkpoint in kept:
+        needs |= scored(build, checkpoint, "cifar10", checkpoint, names)
+    for row, images in (("sources", task.sources), ("held_out", task.held_out)):
+        needs |= {f"metric/{row}/{name}": build.metric(name, build.data(images), task.p_data) for name in names}
+    return needs | {f"agreement/{step.name}": step for step in build.agreement(task.p_data)}
+
+
+def table3(build: StepBuilder) -> Needs:
+    """Return the distances of each task's samples, sources and held-out images, and those of shrunk ones."""
+    needs: Needs = {}
+    for run in TASKS_256:
+        task = build.task(run)
+        needs |= scored(build, f"{run}/samples", run, "best", ("frechet",))
+        real = {"sources": task.sources}
+        if task.held_out != task.p_data:  # the paper trains on all of CelebA-HQ
+            real["held_out"] = task.held_out
+        for row, images in real.items():
+            needs[f"metric/{run}/{row}/frechet"] = build.metric("frechet", build.data(images), task.p_data)
+            if task.also_at:
+                shrunk = build.metric("frechet", build.data(images), task.p_data, task.also_at)
+                needs[f"shrunk/{run}/{row}/frechet"] = shrunk
+        if task.also_at:
+            for seed in build.seeds:
+                sample = build.sample(run, seed, "best")
+                shrunk = build.metric("frechet", sample, task.p_data, task.also_at)
+                needs[f"shrunk/{run}/samples/frechet/{seed}"] = shrunk
+    return needs
+
+
+def detections(build: StepBuilder, *runs: str) -> Needs:
+    """Return detection under all attacks by each run and seed, "detection/<run>/<seed>", and their trainings."""
+    steps = {f"detection/{run}/{seed}": build.worst_case(run, seed) for run in runs for seed in build.seeds}
+    return steps | trainings(build, *runs)
+
+
+def tableS7(build: StepBuilder) -> Needs:
+    """Return the distances of the samplers of equal product of steps and step size."""
+    needs: Needs = {}
+    for sampler in EQUAL_PRODUCTS:
+        run = build.config.samplers[sampler].run or sampler
+        needs |= scored(build, f"{run}/{sampler}", sampler, "best", ("frechet",))
+    return needs
+
+
+def ood_curves(build: StepBuilder) -> Needs:
+    """Return detection under all attacks, and by Auto-PGD alone at several radii."""
+    seed = build.config.seed
+    needs: Needs = {}
+    for run in DETECTORS:
+        radii, *_ = build.sweeps(run, seed)
+        needs |= {f"detection/{run}/{seed}": build.worst_case(run, seed), f"radii/{run}/{seed}": radii}
+    diverging = "cifar10_max_likelihood_langevin"  # whether it diverged
+    return needs | {f"train/{diverging}/{seed}": build.train(diverging, seed)}
+
+
+def attacks(build: StepBuilder) -> Needs:
+    """Return the attacks on models with and without adversarial training: "attack/<run>"."""
+    return {f"attack/{run}": build.attack(run, build.config.seed) for run in WITH_AND_WITHOUT}
+
+
+def ood_attacked(build: StepBuilder) -> Needs:
+    """Return the attacks on two models, and the clean images."""
+    sets = build.task("cifar10_ood").out_of_distribution
+    return attacks(build) | {f"images/{row}": build.data(name) for row, name in sets.items()}
+
+
+def ood_masking(build: StepBuilder) -> Needs:
+    """Return detection under all attacks, by other budgets, and under what another seed's gradients find."""
+    run, seed = "cifar10_ood", build.config.seed
+    transferred = build.attack(run, seed, "transfer", other_seed=seed + 1, pgd=None, square=None)
+    sweeps = {f"sweep/{step.name}": step for step in build.sweeps(run, seed)}
+    return {"all_attacks": build.worst_case(run, seed), **sweeps, "transfer": build.detection(transferred)}
+
+
+def picture_checks(build: StepBuilder) -> Needs:
+    """Return restorations, translations, distances of ordinary samples, and nearest neighbours."""
+    seed = build.config.seed
+    needs = restored(build, "celebahq256") | restored(build, "afhqcat256") | ascents(build, *TRANSLATIONS)
+    needs |= {f"distance/{run}": build.quality(run, seed) for run in TASKS_256}  # how far ordinary samples are
+    return needs | {f"neighbours/{run}": build.neighbours(run, seed) for run in PAPER_TASKS}
+
+
+def claims(build: StepBuilder) -> Needs:
+    """Return what the claims board is decided on, for each of its seeds."""
+    seeds = range(build.config.seed, build.config.seed + build.config.claims.seeds)
+    samplers = [*PRETRAINED_OR_NOT, *EQUAL_PRODUCTS, "celebahq256_blurred", "celebahq256_short", "celebahq256_long"]
+    samplers += ["cifar10", "cifar10_p0_narrowest", "cifar10_K_one", "cifar10_K_max"]
+    needs: Needs = {}
+    for seed in seeds:  # seed by seed, so that a board of more seeds is at first one of fewer
+        needs |= {f"distance/{sampler}/{seed}": build.quality(sampler, seed) for sampler in samplers}
+        needs |= {f"train/{run}/{seed}": build.train(run, seed) for run in ("cifar10", "cifar10_K_max", *STABILITY)}
+        for run in ("cifar10_ood", "cifar10_ood_plain", "cifar10_ood_oe"):
+            needs[f"detection/{run}/{seed}"] = build.worst_case(run, seed)
+    activation = build.config.minimax.activation
+    return needs | {"maximin": build.toy(activation, len(seeds)), "minimax": build.minimax(len(seeds))}
+
+
+def figS17(build: StepBuilder) -> Needs:
+    """Return the ascent of the sum of two models' f, and samples of each alone."""
+    alone = {f"samples/{run}": build.sample(run, build.config.seed, "best") for run in ("celebahq256", "afhqcat256")}
+    return ascents(build, "celebahq256_and_afhqcat256") | alone

@@ -1,0 +1,36 @@
+"""Drawing an artifact: from its request to its files."""
+
+from importlib import import_module
+from pathlib import Path
+
+from ..utils.files import write_text
+from ..utils.hashing import canonical
+from .drawn import Drawn
+from .needs import Needs
+
+
+def draw(request: str, out: str) -> Drawn:
+    """Draw the artifact that `request`, work/specs/artifact/<id>.json, asks for, and return what was drawn.
+
+    Writes `out`, .png or .csv, and the files beside it, and its words to work/drawn/<id>.json.
+    """
+    path, target = Path(request), Path(out)
+    needs = Needs.read(path, target.parent / "numbers")
+    module, _, function = needs.request["draws"].partition(".")
+    drawn: Drawn = getattr(import_module(f"{__package__}.{module}"), function)(needs)
+    if drawn.shown is None:
+        from .drawing import write_figure
+
+        write_figure(drawn, target)
+    else:
+        from .tabulating import write_table
+
+        write_table(drawn.frame, drawn.shown, target, drawn.caption)
+    words = {"caption": drawn.caption, "headline": drawn.headline, "published": drawn.published}
+    write_text(words_file(path), canonical(words))
+    return drawn
+
+
+def words_file(request: Path) -> Path:
+    """Return where the words of a request's artifact lie until its rendering is whole."""
+    return request.resolve().parents[2] / "drawn" / request.name
