@@ -32,6 +32,8 @@ from turns import Findings, in_turns, options_of, preamble, quartiles, ratios
 from atebm.cli.fork_server import SERVER, serving
 from atebm.config.messages import resolve
 from atebm.pipeline import artifacts
+from atebm.pipeline.artifact import Artifact
+from atebm.pipeline.builder import StepBuilder
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.staleness import request
 from atebm.pipeline.step import Step
@@ -133,11 +135,12 @@ def configuration() -> dict:
 def table(number: int) -> Callable[[Plan], list[Step]]:
     """An artifact on the scale of Table 2: two metrics of six sample sets of each of three runs."""
 
-    def needs(plan: Plan) -> list[Step]:
+    def needs(build: StepBuilder) -> dict[str, Step]:
         runs = [f"cifar10_{(number + i) % RUNS}" for i in range(3)]
-        task = plan.task("cifar10")
-        images = [plan.sample(run, seed, which) for run in runs for seed in plan.seeds for which in ("best", "last")]
-        return [plan.metric(name, step, task.p_data) for step in images for name in ("frechet", "inception_score")]
+        task = build.task("cifar10")
+        images = [build.sample(run, seed, which) for run in runs for seed in build.seeds for which in ("best", "last")]
+        steps = [build.metric(name, step, task.p_data) for step in images for name in ("frechet", "inception_score")]
+        return {step.id: step for step in steps}
 
     return needs
 
@@ -145,7 +148,8 @@ def table(number: int) -> Callable[[Plan], list[Step]]:
 def planning(rounds: int, findings: Findings) -> None:
     """What the Snakefile does of its own before rules are read."""
     artifacts.ARTIFACTS.clear()
-    artifacts.ARTIFACTS.update({f"table{i}": table(i) for i in range(ARTIFACTS)})
+    for i in range(ARTIFACTS):
+        artifacts.ARTIFACTS[f"table{i}"] = Artifact(f"Table {i}", "generation.table2", table(i), is_table=True)
     config, found = configuration(), []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -1,6 +1,7 @@
 """Shared by all tests: the repository, and what a step needs to run outside Snakemake."""
 
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -27,9 +28,11 @@ from atebm.cli import fork_server
 from atebm.cli.fork_server import SERVER
 from atebm.config.messages import resolve
 from atebm.config.schema import Config
+from atebm.pipeline.artifacts import ARTIFACTS
 from atebm.pipeline.job import Job
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.step import Step
+from atebm.utils.files import write_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SECRET = "hunter2-of-the-tests"
@@ -68,7 +71,6 @@ def planned(scale: str, **changes: Any) -> Plan:
 
 def write_specs(root: Path, *steps: Step) -> None:
     """Specs of steps and their ancestors under `root`, as parsing the Snakefile writes them."""
-    from atebm.utils.files import write_text
     from atebm.utils.hashing import canonical
 
     for ancestor in (ancestor for step in steps for ancestor in step.ancestry()):
@@ -331,3 +333,19 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.section("seconds by file")
     for file, spent in seconds.most_common(12):
         terminalreporter.line(f"{spent:6.0f} {file}")
+
+
+def request_for(root: Path, artifact: str, needs: dict[str, str], scale: str = "demo", **more: Any) -> str:
+    """Write the request of an artifact that is drawn from results at `root`, by role, and return its path."""
+    config = typed(scale)
+    contents = {
+        "artifact": artifact,
+        "scale": scale,
+        "draws": ARTIFACTS[artifact].draws,
+        "tasks": {name: task.model_dump() for name, task in config.tasks.items()},
+        "sets": {name: config.title_of(name) for task in config.tasks.values() for name in task.sets},
+        "needs": needs,
+    }
+    path = root / f"work/specs/artifact/{artifact}.json"
+    write_text(path, json.dumps({"request": contents | more}))
+    return str(path)

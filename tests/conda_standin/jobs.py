@@ -51,4 +51,5 @@ def render(request: Path, out: Path) -> None:
         results / f"notebooks/{artifact}.html",
     ):
         write_text(path, f"{path.name} of render\n")
-    write_text(results / f"plans/{artifact}.json", canonical(json.loads(request.read_text())["plan"]))
+    contents = json.loads(request.read_text())["request"]
+    write_text(results / f"provenance/{artifact}.json", canonical({"request": contents}))

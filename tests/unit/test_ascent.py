@@ -18,8 +18,8 @@ from atebm.pipeline.job import Job, record_of
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.step import Step
 from atebm.report.ascents import gain
-from atebm.report.needs import Needs
-from atebm.report.neighbours import compared, ratios
+from atebm.report.needs import Needs, Result
+from atebm.report.neighbours import nearest_of_as_many, ratios
 from atebm.report.picture_checks import nearness
 from atebm.report.trivial import blurred, filled, median, psnr, trivial_gains
 from atebm.sampling.ascent import begin, write_ascent
@@ -252,11 +252,11 @@ def test_samples_that_are_training_images_are_found_out(tmp_path, factor, nearer
     folder.mkdir(parents=True)
     pd.concat(rows).to_csv(folder / "neighbours.csv")
     (folder / "neighbours.json").write_text('{"run": "cifar10"}')
-    needs = Needs({"tasks": {"cifar10": {"title": "CIFAR-10", "p_data": "a"}}, "sets": {"a": "digits"}}, [])
-    (row,) = nearness(needs, folder)
+    needs = Needs({"tasks": {"cifar10": {"title": "CIFAR-10", "p_data": "a"}}, "sets": {"a": "digits"}}, {})
+    (row,) = nearness(needs, Result(folder))
     assert row["value"] == pytest.approx(factor) and row["images"] == 200
     assert ("samples are nearer to training images" in row["comparison"]) is nearer
-    assert ratios(compared(pd.concat(rows))).median() == pytest.approx(factor, rel=0.05)
+    assert ratios(nearest_of_as_many(pd.concat(rows))).median() == pytest.approx(factor, rel=0.05)
 
 
 # --- what trivial filters restore -------------------------------------------------------------------------------------

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import planned
+from conftest import planned, request_for
 
-from atebm import report
 from atebm.config.roles import CLEAN, HELD_OUT, IN, WORST
 from atebm.pipeline.tasks import STABILITY
+from atebm.report import draw
 from atebm.report.registry import Evidence, claims_of_detection, claims_of_generation, spread
 from atebm.report.sign_flip import holm, sign_flip
 from atebm.report.verdicts import Criterion, counted, decided, fragile, sign_test
@@ -195,21 +195,22 @@ GAPS = {"cifar10_max_likelihood": 1e9, "cifar10_binary_at": 17.0, "cifar10_max_l
 
 
 def board_plan(root: Path, distances: dict[str, float] = DISTANCES) -> str:
-    needs = []
+    needs = {}
 
-    def folder(kind: str, name: str, record: dict, **frames: pd.DataFrame) -> None:
+    def folder(role: str, kind: str, name: str, record: dict, **frames: pd.DataFrame) -> None:
         path = root / "work" / kind / name
         path.mkdir(parents=True)
         (path / {"train": "run.json"}.get(kind, f"{kind}.json")).write_text(json.dumps(record))
         for file, frame in frames.items():
             frame.to_csv(path / f"{file}.csv", index=False)
-        needs.append(f"work/{kind}/{name}")
+        needs[role] = f"work/{kind}/{name}"
 
     for seed in SEEDS:
         for sampler, distance in distances.items():
             images = {"run": sampler, "seed": seed, "sampler": sampler}
             record = {"metric": "frechet", "name": "Frechet distance (stand-in)", "images": images, "standin": True}
-            folder("metric", f"{sampler}.{seed}", record | {"value": distance + seed, "extractor": EXTRACTOR})
+            record |= {"value": distance + seed, "extractor": EXTRACTOR}
+            folder(f"distance/{sampler}/{seed}", "metric", f"{sampler}.{seed}", record)
         for run, areas in AREAS.items():
             rows = [
                 {
@@ -225,7 +226,7 @@ def board_plan(root: Path, distances: dict[str, float] = DISTANCES) -> str:
             ]
             how = {"auto_pgd": {"steps": 50}, "square": {}}
             record = {"run": run, "seed": seed, "settings": how}
-            folder("detection", f"{run}.{seed}", record, detection=pd.DataFrame(rows))
+            folder(f"detection/{run}/{seed}", "detection", f"{run}.{seed}", record, detection=pd.DataFrame(rows))
         for run in (*CURVES, *GAPS):
             steps, values = CURVES.get(run, ([], []))
             monitor = {"iteration": range(len(steps)), "gradient_steps": steps, "steps": 8, "distance": values}
@@ -233,31 +234,28 @@ def board_plan(root: Path, distances: dict[str, float] = DISTANCES) -> str:
             log = {"iteration": [100, 400], "K": 4, "logit_data": gap, "logit_contrastive": 0.0}
             record = {"run": run, "seed": seed, "best": {"iteration": 2}, "diverged": run == "cifar10_max_likelihood"}
             record["iterations"] = 400
-            folder("train", f"{run}.{seed}", record, monitor=pd.DataFrame(monitor), log=pd.DataFrame(log))
+            frames = {"monitor": pd.DataFrame(monitor), "log": pd.DataFrame(log)}
+            folder(f"train/{run}/{seed}", "train", f"{run}.{seed}", record, **frames)
             settings = {"objective": "binary_at", "langevin": None, "optimizer": {"lr": 1.0}}
             spec = root / f"work/specs/train/{run}.{seed}.json"
             spec.parent.mkdir(parents=True, exist_ok=True)
             spec.write_text(json.dumps({"settings": settings, "parents": {}}))
     games = [{"seed": seed, "setting": p_0, "u": -1.3863, "d_off_support_max": 0.5} for seed in SEEDS for p_0 in "ab"]
     toy = pd.DataFrame(games).assign(state="final")
-    folder("toy", "relu", {}, toy=pd.concat([toy.assign(state="initial", u=-9.0), toy]))
-    folder("minimax", "relu", {}, minimax=pd.DataFrame(games).assign(d_off_support_max=0.8))
+    folder("maximin", "toy", "relu", {}, toy=pd.concat([toy.assign(state="initial", u=-9.0), toy]))
+    folder("minimax", "minimax", "relu", {}, minimax=pd.DataFrame(games).assign(d_off_support_max=0.8))
     tasks = {name: {"title": name, "p_data": "clothes", "p_0": "crops"} for name in ("cifar10", "celebahq256")}
     tasks["cifar10"]["out_of_distribution"] = dict.fromkeys(ROWS4, "a set")
     sets = {"clothes": "clothes", "crops": "crops of a photograph", "a set": "a set"}
-    plan = {"artifact": "claims", "scale": "smoke", "needs": needs, "tasks": tasks, "sets": sets}
-    path = root / "work/specs/artifact/claims.json"
-    path.parent.mkdir(parents=True)
     stability = {run: {"lr": 1e-6 if "small" in run else 5e-4, "K": 4} for run in GAPS}
     settings = {"level": 0.05, "margin": 0.1, "stability": stability}
-    path.write_text(json.dumps({"plan": plan | {"settings": settings}}))
-    return str(path)
+    return request_for(root, "claims", needs, "smoke", tasks=tasks, sets=sets, settings=settings)
 
 
 @pytest.fixture
 def board(tmp_path) -> pd.DataFrame:
     out = tmp_path / "claims.csv"
-    frame = report.claims(board_plan(tmp_path), str(out))
+    frame = draw(board_plan(tmp_path), str(out)).frame
     assert "stand-in" in out.with_suffix(".md").read_text() and len(pd.read_csv(out)) == len(BOARD)
     return frame.set_index("id")
 
@@ -302,27 +300,27 @@ def test_effects_are_what_the_files_say(board):
 
 def test_a_run_that_never_arrives_costs_all_that_it_took(tmp_path, monkeypatch):
     monkeypatch.setitem(CURVES, "cifar10", ([10, 100, 400], [900.0, 800.0, 700.0]))
-    frame = report.claims(board_plan(tmp_path), str(tmp_path / "claims.csv")).set_index("id")
+    frame = draw(board_plan(tmp_path), str(tmp_path / "claims.csv")).frame.set_index("id")
     assert frame.loc["progressive_cheaper", "effect_by_seed"] == " ".join(["1"] * 6)
 
 
 def test_the_board_is_drawn_from_its_numbers_where_the_steps_are_not(tmp_path):
     """And to the same bytes, but for digits that a .csv cuts off: none."""
     plan, out = board_plan(tmp_path), tmp_path / "claims.csv"
-    report.claims(plan, str(out))
+    draw(plan, str(out))
     first = out.read_bytes()
     shutil.rmtree(tmp_path / "work/metric")
     out.unlink()
-    report.claims(plan, str(out))
+    draw(plan, str(out))
     assert out.read_bytes() == first
     facts = json.loads((tmp_path / "numbers/claims.json").read_text())
-    assert facts["needs"] == json.loads(Path(plan).read_text())["plan"]["needs"]
+    assert facts["needs"] == sorted(json.loads(Path(plan).read_text())["request"]["needs"].values())
     numbers = tmp_path / "numbers/claims.csv"
     earlier = pd.read_csv(numbers)
     earlier.loc[earlier["id"] == "p0_diverse", "effect"] = 0.5
     earlier.to_csv(tmp_path / "numbers/before.csv", index=False)
     (tmp_path / "numbers/claims.json").write_text(json.dumps(facts | {"earlier": "before.csv"}))
-    frame = report.claims(plan, str(out)).set_index("id")
+    frame = draw(plan, str(out)).frame.set_index("id")
     assert frame.loc["p0_diverse", "fragile"] == "", "undecided both times"
 
 

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import REPOSITORY, planned, run, write_specs
+from conftest import REPOSITORY, planned, request_for, run, write_specs
 from PIL import Image
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from atebm import report
 from atebm.config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
 from atebm.data.prepare import write_set
 from atebm.detection.attack_step import KEPT, attack_shard, guard
@@ -21,11 +20,12 @@ from atebm.detection.detection_step import write_detection
 from atebm.detection.gather import gather_scores
 from atebm.inference.score import scored
 from atebm.pipeline.job import Job, record_of
+from atebm.report import draw
 from atebm.report.masking import checks
 from atebm.training.loop import train
 from atebm.utils.errors import ConfigError, DataError, ResultError
 from atebm.utils.files import write_text
-from atebm.utils.hashing import canonical, sealed
+from atebm.utils.hashing import sealed
 
 CPU = torch.device("cpu")
 
@@ -140,10 +140,11 @@ def test_kept_images_are_those_of_the_first_scores(detector):
     """By their model, they have the worst logits."""
     from atebm.models.weights import load_model
     from atebm.report.detection_figures import kept_of
+    from atebm.report.needs import Result
 
     root, plan = detector
     step = plan.attack("cifar10_ood", 0)
-    frame, images = kept_of(attack(root, step))
+    frame, images = kept_of(Result(attack(root, step)))
     model = load_model(Job(root / step.spec_file), CPU)
     with torch.inference_mode():
         logits = model(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy()
@@ -239,30 +240,27 @@ HOW["square"] = {"queries": 30}
 AREAS = {CLEAN: 0.9, PUBLISHED: 0.5, "pgd_0.1": 0.6, "square": 0.8, WORST: 0.4}
 
 
-def detection_of(root: Path, name: str, run: str, seed: int, rows: list[str], areas=AREAS, scale=1.0, **more) -> str:
+def detection_of(root: Path, name: str, run: str, seed: int, rows: list[str], scale=1.0) -> dict[str, str]:
+    """Write a detection step and its training, and return both by role."""
     frame = pd.DataFrame(
         {"row": row, "set": f"set of {row}", "radius": float(attack != CLEAN), "attack": attack, "in": role}
         | {"auroc": area * scale, "low": area * scale - 0.1, "high": area * scale + 0.1}
         | {"aupr": 0.7, "fpr95": 0.3, "n_in": 9, "n_out": 9}
         for row in rows
-        for attack, area in areas.items()
+        for attack, area in AREAS.items()
         for role in (IN, HELD_OUT)
     )
-    contents = {"run": run, "seed": seed, "settings": HOW | more.pop("settings", {}), "sets": {}} | more
-    chain = {f"detection/{name}": {"attack": f"attack/{name}"}, f"attack/{name}": {"model": f"train/model-{name}"}}
-    for step, parents in chain.items():
-        write_text(root / f"work/specs/{step}.json", json.dumps({"settings": {}, "parents": parents}))
-    record(root, "train", f"model-{name}", {"run": run, "seed": seed})
-    return record(root, "detection", name, contents, detection=frame)
+    contents = {"run": run, "seed": seed, "settings": HOW, "sets": {}}
+    return {
+        f"detection/{run}/{seed}": record(root, "detection", name, contents, detection=frame),
+        f"train/{run}/{seed}": record(
+            root, "train", f"model-{name}", {"run": run, "seed": seed, "iterations": 9}, log=pd.DataFrame({"loss": []})
+        ),
+    }
 
 
-def drawn(root: Path, artifact: str, needs: list[str], suffix: str = "csv") -> pd.DataFrame:
-    config = planned("demo").config
-    tasks = {name: task.model_dump() for name, task in config.tasks.items()}
-    sets = {name: config.title_of(name) for task in config.tasks.values() for name in task.sets}
-    request = root / f"work/specs/artifact/{artifact}.json"
-    write_text(request, canonical({"plan": {"scale": "demo", "tasks": tasks, "sets": sets, "needs": needs}}))
-    return getattr(report, artifact)(str(request), str(root / f"{artifact}.{suffix}"))
+def drawn(root: Path, artifact: str, needs: dict[str, str]) -> pd.DataFrame:
+    return draw(request_for(root, artifact, needs), str(root / f"{artifact}.csv")).frame
 
 
 ROWS4 = ["SVHN", "CIFAR-100", "ImageNet", "Uniform Noise"]
@@ -270,9 +268,9 @@ DIGITS, TEXTURES = "handwritten digits (for SVHN)", "textures (for CIFAR-100)"
 LABELS4 = [DIGITS, TEXTURES, "crops of 4 other photographs (for ImageNet)", "Uniform Noise"]
 
 
-def trainings(root: Path) -> list[str]:
+def trainings(root: Path) -> dict[str, str]:
     ends = {"cifar10_ood_plain": 500, "cifar10_ood_plain_long": 2000, "cifar10_max_likelihood_langevin": 400}
-    found = []
+    found = {}
     for run_, iterations in ends.items():
         log = {
             "iteration": [20, iterations],
@@ -282,18 +280,17 @@ def trainings(root: Path) -> list[str]:
             "logit_contrastive": 0.0,
         }
         contents = {"run": run_, "seed": 0, "iterations": iterations, "diverged": False}
-        found.append(record(root, "train", run_, contents, log=pd.DataFrame(log)))
+        found[f"train/{run_}/0"] = record(root, "train", run_, contents, log=pd.DataFrame(log))
         settings = {"objective": "max_likelihood", "langevin": {"step_size": 0.01}, "optimizer": {"lr": 1.0}}
         write_text(root / f"work/specs/train/{run_}.json", json.dumps({"settings": settings, "parents": {}}))
     return found
 
 
 def test_table_4_sets_what_was_measured_beside_what_was_published(tmp_path):
-    needs = [
-        *(detection_of(tmp_path, f"ours{seed}", "cifar10_ood", seed, ROWS4, scale=1 - seed / 10) for seed in (0, 1)),
-        *(detection_of(tmp_path, f"oe{seed}", "cifar10_ood_oe", seed, ROWS4, scale=0.5) for seed in (0, 1)),
-        *trainings(tmp_path),
-    ]
+    needs = trainings(tmp_path)
+    for seed in (0, 1):
+        needs |= detection_of(tmp_path, f"ours{seed}", "cifar10_ood", seed, ROWS4, scale=1 - seed / 10)
+        needs |= detection_of(tmp_path, f"oe{seed}", "cifar10_ood_oe", seed, ROWS4, scale=0.5)
     frame = drawn(tmp_path, "table4", needs).set_index(["setting", "dataset", "approach"])
     ours = frame.loc[("Worst-case", DIGITS, "Ours")]
     assert (ours["published_auroc"], ours["measured_auroc"]) == ("83.0", "47.50")  # mean of 50 and 45
@@ -319,7 +316,9 @@ def test_table_4_sets_what_was_measured_beside_what_was_published(tmp_path):
 def test_table_s8_has_held_out_images_beside(tmp_path):
     tasks = planned("demo").config.tasks
     runs = ("celebahq256", "afhqcat256", "church256")
-    needs = [detection_of(tmp_path, name, name, 0, list(tasks[name].out_of_distribution)) for name in runs]
+    needs = {}
+    for name in runs:
+        needs |= detection_of(tmp_path, name, name, 0, list(tasks[name].out_of_distribution))
     frame = drawn(tmp_path, "tableS8", needs).set_index(["setting", "dataset", "approach"])
     footwear = "footwear of Fashion-MNIST 16x16 (for AFHQ-CAT 256)"
     cell = frame.loc[("Worst-case", DIGITS, footwear)]

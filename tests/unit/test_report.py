@@ -9,11 +9,10 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import typed
+from conftest import request_for, typed
 from scipy import stats
 
-from atebm import report
-from atebm.report import ablations, drawing, tabulating
+from atebm.report import ablations, draw, drawing, tabulating
 from atebm.report.notebook import as_html, normalised
 from atebm.report.tabulating import HERE
 
@@ -21,48 +20,46 @@ EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456
 DISTANCES = {0: 80.0, 1: 100.0, 2: 90.0}
 
 
-def lineage(root: Path, metric: str, run: str, seed: int, steps: int | str = "selected", released: bool | None = None):
-    """Write the specs between a metric and the training behind it, and the record of the latter.
+def behind(root: Path, name: str, images: dict, steps: int | str = "selected", released: bool | None = None):
+    """Write what samples and their training left, and return the folders of both.
 
-    `released`: whether its weights are imported ones, and the authors'; None where they were trained.
+    `released`: whether the weights are imported ones, and the authors'; None where they were trained.
     """
-    chain = {
-        f"metric/{metric}": {"parents": {"features": f"features/{metric}"}},
-        f"features/{metric}": {"parents": {"images": f"sample/{metric}"}},
-        f"sample/{metric}": {"parents": {"model": f"train/{run}-{seed}"}, "settings": {"steps": steps}},
-        f"train/{run}-{seed}": {"settings": {"monitor": {"n": 500}} if released is None else {"weights": "ab" * 32}},
+    run, seed = images["run"], images["seed"]
+    settings = {
+        f"sample/{name}": {"steps": steps},
+        f"train/{run}-{seed}": {"monitor": {"n": 500}} if released is None else {"weights": "ab" * 32},
     }
-    for step, spec in chain.items():
+    for step, own in settings.items():
         path = root / f"work/specs/{step}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():  # `trained` has written one
-            path.write_text(json.dumps({"settings": {}, "parents": {}} | spec))
+            path.write_text(json.dumps({"settings": own, "parents": {}}))
     folder = root / f"work/train/{run}-{seed}"
-    if folder.exists():
-        return
-    folder.mkdir(parents=True)
-    imported = {"released": {"file": "model.pth", "sha256": "ab" * 32, "verified": released}}
-    (folder / "run.json").write_text(json.dumps({"run": run, "seed": seed} | ({} if released is None else imported)))
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        imported = {"released": {"file": "model.pth", "sha256": "ab" * 32, "verified": released}}
+        record = {"run": run, "seed": seed} | ({} if released is None else imported)
+        (folder / "run.json").write_text(json.dumps(record))
+    return f"work/sample/{name}", f"work/train/{folder.name}"
 
 
 def plan_file(
     root: Path, seeds: list[int], inception: bool = False, released: bool | None = None, scale: str = "demo"
 ) -> str:
-    """A plan of Table 2 with three metrics per image set, as the workflow leaves them.
+    """A request of Table 2 with three metrics per image set, as the workflow leaves them.
 
     With Inception KID is one of them, and there are fewer held-out images than samples.
     """
-    needs = []
+    needs = {}
 
-    def add(folder_name: str, images: dict, metric: str, **values) -> None:
+    def add(role: str, folder_name: str, images: dict, metric: str, **values) -> None:
         folder = root / "work/metric" / folder_name
         folder.mkdir(parents=True)
         n = 20 if inception and images == {"set": task.held_out} else 50
         shared = {"metric": metric, "images": images, "n_samples": n, "extractor": EXTRACTOR, "standin": not inception}
         (folder / "metric.json").write_text(json.dumps({"step": f"metric/{folder_name}", **shared, **values}))
-        needs.append(f"work/metric/{folder_name}")
-        if "run" in images:
-            lineage(root, folder_name, images["run"], images["seed"], released=released)
+        needs[role] = f"work/metric/{folder_name}"
 
     images = {
         f"{which}{seed}": {"run": "cifar10", "seed": seed, "checkpoint": which}
@@ -72,9 +69,16 @@ def plan_file(
     task = typed(scale).tasks["cifar10"]
     images |= {name: {"set": name} for name in (task.sources, task.held_out)}
     for name, described in images.items():
+        if "run" in described:
+            row, seed = described["checkpoint"], f"/{described['seed']}"
+            sample, model = behind(root, name, described, released=released)
+            needs |= {f"samples/{row}{seed}": sample, f"model/{row}{seed}": model}
+        else:
+            row, seed = "sources" if name == task.sources else "held_out", ""
         distance = DISTANCES[described["seed"]] if "seed" in described else 450.0 if name == task.sources else 2.0
         half = {"value_at_half": distance + 3, "n_reference": 800}
         add(
+            f"metric/{row}/frechet{seed}",
             f"{name}.frechet",
             described,
             "frechet",
@@ -84,6 +88,7 @@ def plan_file(
             **half,
         )
         add(
+            f"metric/{row}/inception_score{seed}",
             f"{name}.is",
             described,
             "inception_score",
@@ -92,26 +97,17 @@ def plan_file(
             ci95=0.1,
         )
         if inception:
-            add(f"{name}.kid", described, "kid", name="KID", value=distance / 1000, ci95=0.001)
+            kid = {"name": "KID", "value": distance / 1000, "ci95": 0.001}
+            add(f"metric/{row}/kid{seed}", f"{name}.kid", described, "kid", **kid)
             continue
         shares = {"bag": 0.03, "shirt": 0.97}
-        add(f"{name}.shares", described, "class_shares", name="smallest class share", value=0.03, shares=shares)
+        rarest = {"name": "smallest class share", "value": 0.03, "shares": shares}
+        add(f"metric/{row}/class_shares{seed}", f"{name}.shares", described, "class_shares", **rarest)
     if inception:
         found = {"name": "distance to published statistics", "value": 0.3, "max_distance": 0.1, "within": False}
-        add("agreement", {"set": task.p_data}, "agreement", **found, archive={"statistics.npz": {}})
-    return request(root, "table2", needs, scale)
-
-
-def request(root: Path, artifact: str, needs: list[str], scale: str = "demo") -> str:
-    """The plan file of an artifact that is drawn from steps that are there."""
-    config = typed(scale)
-    tasks = {name: task.model_dump() for name, task in config.tasks.items()}
-    sets = {name: config.title_of(name) for task in config.tasks.values() for name in task.sets}
-    path = root / f"work/specs/artifact/{artifact}.json"
-    path.parent.mkdir(parents=True)
-    plan = {"artifact": artifact, "scale": scale, "tasks": tasks, "sets": sets, "needs": sorted(needs)}
-    path.write_text(json.dumps({"plan": plan}))
-    return str(path)
+        found |= {"archive": {"statistics.npz": {}}}
+        add("agreement/statistics", "agreement", {"set": task.p_data}, "agreement", **found)
+    return request_for(root, "table2", needs, scale)
 
 
 def row(frame: pd.DataFrame, approach: str) -> pd.Series:
@@ -119,7 +115,7 @@ def row(frame: pd.DataFrame, approach: str) -> pd.Series:
 
 
 def test_one_seed_has_the_metrics_own_interval(tmp_path):
-    frame = report.table2(plan_file(tmp_path, [0]), str(tmp_path / "table2.csv"))
+    frame = draw(plan_file(tmp_path, [0]), str(tmp_path / "table2.csv")).frame
     theirs, ours = row(frame, "Ours"), row(frame, HERE)
     assert (theirs.published_is, theirs.published_fid) == ("9.10", "13.21")
     assert (theirs.measured_distance, ours.published_fid) == ("", ""), "of other data: another row"
@@ -130,7 +126,7 @@ def test_one_seed_has_the_metrics_own_interval(tmp_path):
 
 
 def test_several_seeds_have_mean_spread_and_median_ratio(tmp_path):
-    frame = report.table2(plan_file(tmp_path, [0, 1, 2]), str(tmp_path / "table2.csv"))
+    frame = draw(plan_file(tmp_path, [0, 1, 2]), str(tmp_path / "table2.csv")).frame
     ours = row(frame, HERE)
     values = np.array(list(DISTANCES.values()))
     half_width = stats.t.ppf(0.975, 2) * stats.sem(values)
@@ -142,7 +138,7 @@ def test_several_seeds_have_mean_spread_and_median_ratio(tmp_path):
 
 
 def test_distances_of_different_numbers_of_images_share_no_column(tmp_path):
-    frame = report.table2(plan_file(tmp_path, [0], inception=True), str(tmp_path / "table2.csv"))
+    frame = draw(plan_file(tmp_path, [0], inception=True), str(tmp_path / "table2.csv")).frame
     ours, held_out = row(frame, HERE), row(frame, "held-out real images")
     assert (ours.measured_distance, ours.measured_distance_of_20_images, ours.measured_kid) == ("80", "", "0.08")
     assert (held_out.measured_distance, held_out.measured_distance_of_20_images) == ("", "2")
@@ -154,7 +150,7 @@ def test_distances_of_different_numbers_of_images_share_no_column(tmp_path):
 
 
 def test_on_the_papers_own_data_both_numbers_share_a_row(tmp_path):
-    frame = report.table2(plan_file(tmp_path, [0], inception=True, scale="paper"), str(tmp_path / "table2.csv"))
+    frame = draw(plan_file(tmp_path, [0], inception=True, scale="paper"), str(tmp_path / "table2.csv")).frame
     ours = row(frame, "Ours")
     assert (ours.published_fid, ours.measured_distance, ours.data) == ("13.21", "80", "CIFAR-10")
     assert float(ours.difference) == pytest.approx(80 - 13.21) and HERE not in set(frame["approach"])
@@ -167,7 +163,7 @@ def test_on_the_papers_own_data_both_numbers_share_a_row(tmp_path):
 @pytest.mark.parametrize(("verified", "words"), [(True, "the authors', verified"), (False, "imported, not verified")])
 def test_a_table_of_imported_weights_says_so(tmp_path, verified, words):
     plan = plan_file(tmp_path, [0], inception=True, released=verified, scale="paper")
-    frame = report.table2(plan, str(tmp_path / "table2.csv"))
+    frame = draw(plan, str(tmp_path / "table2.csv")).frame
     assert row(frame, "Ours").weights == f"{words} (model.pth, sha256 abababababab)"
     assert not frame["approach"].str.contains("last iteration").any()
     page = (tmp_path / "table2.md").read_text()
@@ -249,8 +245,16 @@ def test_text_of_others_stays_text_in_tables_and_pages(tmp_path, text):
         assert re.findall(r"\w+", cell) == re.findall(r"\w+", text)
 
 
+def test_a_headline_says_fid_only_of_fid(tmp_path):
+    stand_in = draw(plan_file(tmp_path / "a", [0]), str(tmp_path / "a/table2.csv")).headline
+    data, distance = "Fashion-MNIST 16x16 (for CIFAR-10)", "stand-in distance 80 (source images 450)"
+    assert stand_in == f"{data}: {distance}, not comparable with FID"
+    genuine = draw(plan_file(tmp_path / "b", [0], inception=True), str(tmp_path / "b/table2.csv"))
+    assert genuine.headline == "IS 4, FID 80 (source images 450)" and genuine.published == "IS 9.10, FID 13.21"
+
+
 def test_what_was_not_measured_is_empty(tmp_path):
-    report.table2(plan_file(tmp_path, [0]), str(tmp_path / "table2.csv"))
+    draw(plan_file(tmp_path, [0]), str(tmp_path / "table2.csv"))
     frame = pd.read_csv(tmp_path / "table2.csv", keep_default_na=False, dtype=str)
     measured = [
         column for column in frame if not column.startswith("published") and column not in ("approach", "group")
@@ -280,29 +284,32 @@ def distance(root: Path, name: str, value: float, images: dict, to: str = "", st
         "step": f"metric/{name}",
     }
     (folder / "metric.json").write_text(json.dumps(record))
-    if "run" in images:
-        lineage(root, name, images["run"], images["seed"], images.get("steps", "selected"))
     return f"work/metric/{name}"
 
 
 def of_table3(root: Path, standin: bool = True, church_seeds: tuple[int, ...] = (0,), scale: str = "demo") -> str:
     """Table 3's needs; each task's samples, sources and real images have distances of their own."""
-    needs = []
+    needs = {}
     for run, value in {"celebahq256": 10, "afhqcat256": 20, "church256": 30}.items():
         task = typed(scale).tasks[run]
         p_data = task.p_data
         for size, add in ((None, 0), (task.also_at, 5)) if task.also_at else ((None, 0),):
             for seed in church_seeds if run == "church256" else (0,):
                 images = {"run": run, "seed": seed, "checkpoint": "best", "size": size}
-                needs.append(distance(root, f"{run}{size}{seed}", value + add + seed, images, p_data, standin))
-            for name, far in ((task.sources, 100), (task.held_out, 1)):
+                name, role = f"{run}{size}{seed}", f"{run}/samples"
+                far = distance(root, name, value + add + seed, images, p_data, standin)
+                needs[f"{'shrunk' if size else 'metric'}/{role}/frechet/{seed}"] = far
+                sample, model = behind(root, name, images)
+                needs |= {f"samples/{role}/{seed}": sample, f"model/{role}/{seed}": model}
+            for row, name, far in (("sources", task.sources, 100), ("held_out", task.held_out, 1)):
                 of = {"set": name, "size": size}
-                needs.append(distance(root, f"{name}{size}.to_{p_data}", far + value + add, of, p_data, standin))
-    return request(root, "table3", needs, scale)
+                there = distance(root, f"{name}{size}.to_{p_data}", far + value + add, of, p_data, standin)
+                needs[f"{'shrunk' if size else 'metric'}/{run}/{row}/frechet"] = there
+    return request_for(root, "table3", needs, scale)
 
 
 def test_table3_has_each_number_in_its_own_row(tmp_path):
-    frame = report.table3(of_table3(tmp_path), str(tmp_path / "table3.csv"))
+    frame = draw(of_table3(tmp_path), str(tmp_path / "table3.csv")).frame
     published = pd.read_csv(Path(__file__).parents[2] / "data/published/table3.csv", dtype=str)
     theirs = frame[frame["published_fid"] != ""]
     assert list(zip(theirs["dataset"], theirs["approach"], theirs["published_fid"], strict=True)) == list(
@@ -339,7 +346,7 @@ def test_table3_has_each_number_in_its_own_row(tmp_path):
 
 def test_a_difference_stands_only_where_both_are_fid(tmp_path):
     plan = of_table3(tmp_path, standin=False, church_seeds=(0, 2), scale="paper")
-    frame = report.table3(plan, str(tmp_path / "table3.csv"))
+    frame = draw(plan, str(tmp_path / "table3.csv")).frame
     differences = frame[frame["difference"] != ""].set_index("approach")["difference"].to_dict()
     assert {name: float(value) for name, value in differences.items()} == {
         "Ours": pytest.approx(10 - 17.31),
@@ -353,23 +360,21 @@ def test_a_difference_stands_only_where_both_are_fid(tmp_path):
 
 
 def of_tableS7(root: Path, ways: dict[str, tuple[tuple[int, float], ...]], scale: str) -> str:
-    needs = [
-        distance(
-            root,
-            f"{run}{steps}",
-            steps + (run == "celebahq256"),
-            {"run": run, "seed": 0, "checkpoint": "best", "steps": steps, "step_size": size},
-            standin=scale != "paper",
-        )
-        for run, samplers in ways.items()
-        for steps, size in samplers
-    ]
-    return request(root, "tableS7", needs, scale)
+    needs = {}
+    for run, samplers in ways.items():
+        for steps, size in samplers:
+            images = {"run": run, "seed": 0, "checkpoint": "best", "steps": steps, "step_size": size}
+            name, row = f"{run}{steps}", f"{run}/{run}_{steps}"
+            value = steps + (run == "celebahq256")
+            needs[f"metric/{row}/frechet/0"] = distance(root, name, value, images, standin=scale != "paper")
+            sample, model = behind(root, name, images, steps)
+            needs |= {f"samples/{row}/0": sample, f"model/{row}/0": model}
+    return request_for(root, "tableS7", needs, scale)
 
 
 def test_tableS7_keeps_samplers_of_other_data_apart(tmp_path):
     ways = {"cifar10": ((12, 1.0), (48, 0.25), (24, 0.5)), "celebahq256": ((12, 1.0), (24, 0.5), (48, 0.25))}
-    frame = report.tableS7(of_tableS7(tmp_path, ways, "demo"), str(tmp_path / "tableS7.csv"))
+    frame = draw(of_tableS7(tmp_path, ways, "demo"), str(tmp_path / "tableS7.csv")).frame
     columns = ["sampler", "published_fid", "measured_distance"]
     assert frame[columns].to_numpy().tolist() == [
         ["64 x 0.1", "13.07", ""],
@@ -395,7 +400,7 @@ def test_tableS7_pairs_the_samplers_of_the_papers_data(tmp_path):
         "cifar10": ((64, 0.1), (32, 0.2), (16, 0.4)),
         "celebahq256": ((40, 4.0), (20, 8.0), (10, 16.0)),
     }
-    frame = report.tableS7(of_tableS7(tmp_path, ways, "paper"), str(tmp_path / "tableS7.csv"))
+    frame = draw(of_tableS7(tmp_path, ways, "paper"), str(tmp_path / "tableS7.csv")).frame
     assert frame["measured_distance"].tolist() == ["64", "32", "16", "41", "21", "11"] and len(frame) == 6
 
 
@@ -406,16 +411,16 @@ def trained(root: Path, run: str, seed: int, monitor: str = "", log: str = "", *
     """A training as its step leaves it: record, spec and the two .csv."""
     folder = root / f"work/train/{run}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
+    parents = {"init": {"step": "pretrain/x"}} if settings.pop("init", False) else {}
     best = {"iteration": 40} if monitor else None
     record = {"run": run, "seed": seed, "best": best, "iterations": 60, "gradient_steps": 99, "diverged": "inf" in log}
-    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "run.json").write_text(json.dumps(record | {"parents": parents}))
     (folder / "monitor.csv").write_text(monitor or "iteration\n")
     (folder / "log.csv").write_text(log)
     spec = root / f"work/specs/train/{folder.name}.json"
     spec.parent.mkdir(parents=True, exist_ok=True)
     base = {"r1": 0.1, "monitor": {"n": 500}, "in_attack": None, "schedule": {"K_start": 0, "K_max": 16}}
-    parents = {"init": "pretrain/x"} if settings.pop("init", False) else {}
-    spec.write_text(json.dumps({"settings": base | settings, "parents": parents}))
+    spec.write_text(json.dumps({"settings": base | settings}))
     return f"work/train/{folder.name}"
 
 
@@ -450,14 +455,15 @@ MONITOR = """iteration,gradient_steps,steps,distance
 
 
 def test_fig2_draws_the_best_length_of_each_check_and_the_settings_of_each_run(tmp_path, drawn):
-    needs = [
-        trained(tmp_path, "celebahq256", 0, MONITOR.format(300, 100), init=True),
-        trained(tmp_path, "celebahq256", 1, MONITOR.format(200, 60), init=True),
-        trained(tmp_path, "celebahq256_scratch_r1_0", 0, MONITOR.format(700, 90), r1=0),
-        trained(tmp_path, "celebahq256_r1_0", 0, r1=0, init=True, weights="ab" * 32),  # the authors': no curve
-        stand_in(tmp_path),
-    ]
-    frame = report.fig2(request(tmp_path, "fig2", needs), str(tmp_path / "fig2.png"))
+    scratch, imported = "celebahq256_scratch_r1_0", "celebahq256_r1_0"
+    needs = {
+        "train/celebahq256/0": trained(tmp_path, "celebahq256", 0, MONITOR.format(300, 100), init=True),
+        "train/celebahq256/1": trained(tmp_path, "celebahq256", 1, MONITOR.format(200, 60), init=True),
+        f"train/{scratch}/0": trained(tmp_path, scratch, 0, MONITOR.format(700, 90), r1=0),
+        f"train/{imported}/0": trained(tmp_path, imported, 0, r1=0, init=True, weights="ab" * 32),  # has no curve
+        "extractor": stand_in(tmp_path),
+    }
+    frame = draw(request_for(tmp_path, "fig2", needs), str(tmp_path / "fig2.png")).frame
     mine = frame[(frame["run"] == "celebahq256") & (frame["seed"] == 0)]
     rows = [[20, 12, 300, False], [40, 24, 100, True]]
     assert mine[["iteration", "steps", "distance", "kept"]].to_numpy().tolist() == rows
@@ -474,12 +480,13 @@ def test_fig2_draws_the_best_length_of_each_check_and_the_settings_of_each_run(t
 
 def test_fig5_shows_the_cost_beside_the_iterations(tmp_path, drawn):
     fixed = {"schedule": {"K_start": 16, "K_max": 16}}
-    needs = [
-        trained(tmp_path, "cifar10", 0, MONITOR.format(300, 100)),
-        trained(tmp_path, "cifar10_K_max", 0, MONITOR.format(400, 80).replace(",300,", ",640,"), **fixed),
-        stand_in(tmp_path),
-    ]
-    report.fig5(request(tmp_path, "fig5", needs), str(tmp_path / "fig5.png"))
+    costly = MONITOR.format(400, 80).replace(",300,", ",640,")
+    needs = {
+        "train/cifar10/0": trained(tmp_path, "cifar10", 0, MONITOR.format(300, 100)),
+        "train/cifar10_K_max/0": trained(tmp_path, "cifar10_K_max", 0, costly, **fixed),
+        "extractor": stand_in(tmp_path),
+    }
+    draw(request_for(tmp_path, "fig5", needs), str(tmp_path / "fig5.png"))
     iterations, cost = ({line.get_label(): line.get_xdata().tolist() for line in axis.lines} for axis in drawn[0].axes)
     assert iterations["K = 16"] == [20, 40] and cost["K = 16"] == [100, 640]
     assert cost["K = 0, 1, ..., 16"] == [100, 300]
@@ -487,24 +494,24 @@ def test_fig5_shows_the_cost_beside_the_iterations(tmp_path, drawn):
 
 def test_figs_3_and_4_draw_means_and_each_seed(tmp_path, drawn):
     values = {"cifar10_K_one": (90.0, 110.0), "cifar10_K_max": (40.0, 50.0)}
-    needs = []
+    needs = {}
     for run, distances in values.items():
         K = {"cifar10_K_one": 1, "cifar10_K_max": 16}[run]
         for seed, value in enumerate(distances):
             images = {"run": run, "seed": seed, "checkpoint": "best", "steps": 24, "step_size": 0.5}
-            needs.append(distance(tmp_path, f"{run}.{seed}", value, images))
-            needs.append(trained(tmp_path, run, seed, schedule={"K_start": K, "K_max": K}))
-    frame = report.fig4(request(tmp_path, "fig4", needs), str(tmp_path / "fig4.png"))
+            needs[f"distance/{run}/{seed}"] = distance(tmp_path, f"{run}.{seed}", value, images)
+            needs[f"train/{run}/{seed}"] = trained(tmp_path, run, seed, schedule={"K_start": K, "K_max": K})
+    frame = draw(request_for(tmp_path, "fig4", needs), str(tmp_path / "fig4.png")).frame
     assert frame.groupby("K")["distance"].apply(list).to_dict() == {"1": [90, 110], "16": [40, 50]}
     means = next(line for line in drawn[0].axes[0].lines if line.get_linestyle() == "-")
     assert means.get_xydata().tolist() == [[1, 100], [16, 45]]
 
     other = tmp_path / "fig3"
-    needs = [trained(other, run, 0) for run in ablations.FIG3]
+    needs = {f"train/{run}/0": trained(other, run, 0) for run in ablations.FIG3}
     for place, run in enumerate(ablations.FIG3):
         images = {"run": run, "seed": 0, "checkpoint": "best", "steps": 24, "step_size": 0.5}
-        needs.append(distance(other, run, 100.0 + place, images))
-    frame = report.fig3(request(other, "fig3", needs), str(other / "fig3.png"))
+        needs[f"distance/{run}/0"] = distance(other, run, 100.0 + place, images)
+    frame = draw(request_for(other, "fig3", needs), str(other / "fig3.png")).frame
     bars = [bar.get_width() for bar in drawn[1].axes[0].patches]
     assert bars == [100, 101, 102] == frame.set_index("run").loc[list(ablations.FIG3), "distance"].tolist()
     names = [label.get_text() for label in drawn[1].axes[0].get_yticklabels()]
@@ -525,11 +532,11 @@ def test_stability_states_the_median_of_the_last_100_iterations(tmp_path, drawn)
         "b": (overflow, "max_likelihood", {"step_size": 0.01}, adam),
         "c": (calm, "binary_at", None, small),
     }
-    needs = [
-        trained(tmp_path, run, 0, log=log, objective=objective, langevin=langevin, optimizer=optimizer)
-        for run, (log, objective, langevin, optimizer) in runs.items()
-    ]
-    frame = report.stability(request(tmp_path, "stability", needs), str(tmp_path / "stability.png"))
+    needs = {}
+    for run, (log, objective, langevin, optimizer) in runs.items():
+        settings = {"objective": objective, "langevin": langevin, "optimizer": optimizer}
+        needs[f"train/{run}/0"] = trained(tmp_path, run, 0, log=log, **settings)
+    frame = draw(request_for(tmp_path, "stability", needs), str(tmp_path / "stability.png")).frame
     last = frame.groupby("run").last()
     # iterations 120, 140, ..., 200
     assert last.loc["a", "median_gap_100"] == pytest.approx(1e8) and last.loc["c", "median_gap_100"] == 1
@@ -546,8 +553,8 @@ def test_stability_states_the_median_of_the_last_100_iterations(tmp_path, drawn)
 def test_stability_says_where_nothing_grew(tmp_path, drawn):
     calm = LOG + "".join(f"{i},4,{i},0,0,0,0.01,0\n" for i in range(20, 401, 20))
     settings = {"objective": "max_likelihood", "langevin": None, "optimizer": {"lr": 1e-6}, "in_attack": {"steps": 2}}
-    needs = [trained(tmp_path, "a", 0, log=calm, **settings)]
-    report.stability(request(tmp_path, "stability", needs), str(tmp_path / "stability.png"))
+    needs = {"train/a/0": trained(tmp_path, "a", 0, log=calm, **settings)}
+    draw(request_for(tmp_path, "stability", needs), str(tmp_path / "stability.png"))
     caption = " ".join(drawn[0]._suptitle.get_text().split())
     assert (
         "At LR 1e-06 the gap under Eq. 2 with PGD was still below 1 after 400 iterations" in caption

@@ -13,17 +13,17 @@ import torch.nn.functional as F
 from conftest import REPOSITORY, planned, typed, write_specs
 from torch import nn
 
-from atebm import report
 from atebm.models.discriminator256 import Block, Discriminator256
 from atebm.models.energy import Energy
 from atebm.models.layer_table import write_network
 from atebm.models.weights import save_weights
+from atebm.pipeline.artifacts import ARTIFACTS
 from atebm.pipeline.job import Job, record_of
 from atebm.pipeline.plan import Plan
-from atebm.pipeline.settings import SETTINGS
 from atebm.pipeline.staleness import renderings
 from atebm.pipeline.step import Step
 from atebm.provenance.explain import explain, lines
+from atebm.report import draw
 from atebm.report.hyperparameters import thousands
 from atebm.sampling import timing
 from atebm.training import gradient_check as module
@@ -38,8 +38,8 @@ SMALL = {"name": "small", "width": 4, "mean": [0.3], "std": [0.35]}
 def drawn(root: Path, name: str, plan: Plan) -> tuple[pd.DataFrame, str]:
     """An artifact of `plan` drawn in `root`: its .csv as text, and the page."""
     request = root / f"work/specs/artifact/{name}.json"
-    write_text(request, canonical({"plan": renderings(plan, REPOSITORY)[name]}))
-    getattr(report, name)(str(request), str(root / f"{name}.csv"))
+    write_text(request, canonical({"request": renderings(plan, REPOSITORY)[name]}))
+    draw(str(request), str(root / f"{name}.csv"))
     return pd.read_csv(root / f"{name}.csv", dtype=str, keep_default_na=False), (root / f"{name}.md").read_text()
 
 
@@ -122,7 +122,9 @@ def test_differences_of_a_scale_are_marked(tmp_path):
 def test_of_selected_lengths_the_one_that_was_used_is_shown(tmp_path):
     plan = planned("demo")
     lengths = {"cifar10": 20, "celebahq256": 32, "afhqcat256": 24, "church256": 28}
-    for step in plan.artifacts["tableS4"]:
+    for role, step in plan.needs["tableS4"].items():
+        if not role.startswith("samples/"):
+            continue
         run = step.parents["model"].name
         write_specs(tmp_path, step)
         write_text(tmp_path / step.record, sealed({"run": run, "steps": lengths[run]}))
@@ -156,7 +158,8 @@ def test_a_released_model_was_not_trained_with_these_settings(tmp_path):
 )
 def test_a_changed_key_makes_the_tables_stale_that_show_it(change, stale):
     before, after = (renderings(planned("demo", **changes), REPOSITORY) for changes in ({}, change))
-    assert {name for name in SETTINGS if before[name]["settings"] != after[name]["settings"]} == stale
+    shown = [name for name, artifact in ARTIFACTS.items() if artifact.settings]
+    assert {name for name in shown if before[name]["settings"] != after[name]["settings"]} == stale
 
 
 @pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
@@ -168,7 +171,9 @@ def test_requests_are_equal_to_what_is_read_back(scale):
 
 def test_explain_says_where_a_table_of_settings_comes_from():
     said = list(lines(explain("tableS3", planned("demo"), {}, REPOSITORY)))
-    assert said[0].startswith("Table S3") and said[-1].endswith("tableS3 of src/atebm/pipeline/settings.py selects.")
+    assert said[0].startswith("Table S3") and said[-1].endswith(
+        "hyperparameters of src/atebm/pipeline/table_settings.py selects."
+    )
 
 
 def test_numbers_are_in_the_papers_formats():

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from atebm.pipeline.job import Job, record_of
 from atebm.pipeline.kinds import FILES
-from atebm.pipeline.seal import sealed_page
 from atebm.utils.files import write_text
 from atebm.utils.hashing import canonical, sealed
 
@@ -50,15 +49,15 @@ def step(spec: Path) -> None:
 
 
 def render(request: Path, out: Path) -> None:
-    plan = json.loads(request.read_text())["plan"]
-    values = {need: record_of(Path(need))["value"] for need in plan["needs"]}
+    contents = json.loads(request.read_text())["request"]
+    values = {folder: record_of(Path(folder))["value"] for folder in contents["needs"].values()}
     others = FIGURE if out.suffix == ".png" else TABLE
     notebook = out.parent / "notebooks" / out.stem
     kill(f"render/{out.stem} before")
     for path in (out, *map(out.with_suffix, others), notebook.with_suffix(".ipynb"), notebook.with_suffix(".html")):
-        write_text(path, canonical({"plan": plan, "values": values}))
+        write_text(path, canonical({"request": contents, "values": values}))
         kill(f"render/{out.stem} half")
-    write_text(out.parent / f"plans/{out.stem}.json", canonical(plan))
+    write_text(out.parent / f"provenance/{out.stem}.json", canonical({"request": contents}))
     ran(f"render/{out.stem}")
     kill(f"render/{out.stem} after")
 
@@ -72,8 +71,8 @@ def stages() -> None:
 
 
 def manifest(results: Path, request: Path) -> None:
-    plans = json.loads(request.read_text())["plan"]["plans"]
-    write_text(results / "manifest.json", sealed({"plans": plans, "artifacts": {}, "summary": {}, "steps": {}}))
+    requests = json.loads(request.read_text())["request"]["requests"]
+    write_text(results / "manifest.json", sealed({"requests": requests, "artifacts": {}, "summary": {}, "steps": {}}))
     write_text(results / "metrics.json", canonical({}))
     for record in Path("work/train").glob("*/run.json"):
         spec = Path(f"work/specs/train/{record.parent.name}.json")
@@ -87,8 +86,9 @@ def manifest(results: Path, request: Path) -> None:
 
 def site(results: Path, request: Path) -> None:
     seal = json.loads((results / "manifest.json").read_text())["seal"]
-    made = {"plan": json.loads(request.read_text())["plan"], "manifest": seal, "files": {}}
-    write_text(results / "index.html", sealed_page("a page\n", made))
+    made = {"request": json.loads(request.read_text())["request"], "manifest": seal, "files": {}}
+    write_text(results / "index.html", "a page\n")
+    write_text(results / "provenance/site.json", sealed(made))
     ran("render/site")
 
 

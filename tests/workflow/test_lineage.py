@@ -129,7 +129,7 @@ def locked_by_another(path: Path) -> Iterator[None]:
     """The lock, held by another process: a process never waits for its own."""
     code = """
 import pathlib, sys
-from atebm.files import locked
+from atebm.utils.files import locked
 
 with locked(pathlib.Path(sys.argv[1])):
     input("held")
@@ -181,7 +181,7 @@ def test_a_snapshot_is_replaced_as_a_whole_and_says_what_changed(folder):
 
 def test_single_artifacts_are_put_beside_what_is_kept(folder):
     code, output = atebm(folder, "snapshot", "fig1")
-    files = [f"fig1.{suffix}" for suffix in ("csv", "png", "svg")] + ["notebooks/fig1.ipynb", "plans/fig1.json"]
+    files = [f"fig1.{suffix}" for suffix in ("csv", "png", "svg")] + ["notebooks/fig1.ipynb", "provenance/fig1.json"]
     assert code == 0 and set(copies(folder)) == {*files, "manifest.json"}
     kept = folder / "results/scales/smoke/fig1.csv"
     kept.write_text("as it was once\n")  # what is kept stays
@@ -195,7 +195,7 @@ def test_single_artifacts_are_put_beside_what_is_kept(folder):
     behind = ancestors(step for name in ("fig1", "tableS7", "tableS4") for step in present(folder).artifacts[name])
     assert set(manifest["steps"]) == {f"{kind}/{id}" for kind, id in behind}
     (folder / "results/table2.csv").unlink()
-    (folder / "results/plans/table2.json").unlink()
+    (folder / "results/provenance/table2.json").unlink()
     code, output = atebm(folder, "snapshot", "table2")
     assert code == 1 and "error: table2 is not drawn from the present plan" in output
     code, output = atebm(folder, "snapshot", "table9")

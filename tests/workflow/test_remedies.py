@@ -87,8 +87,8 @@ WANT_SNAKEMAKE: dict[str, Callable[[Plan, Path], str]] = {
 
 
 def stale(plan: Plan, root: Path) -> str:
-    path = root / "results/plans/tableS3.json"
-    write_text(path, canonical({"artifact": "another"}))
+    path = root / "results/provenance/tableS3.json"
+    write_text(path, canonical({"request": {"artifact": "another"}}))
     try:
         (finding,) = stale_renderings(plan, root)
     finally:

@@ -16,7 +16,7 @@ from conftest import checkout, planned, seldom, snakemake
 from PIL import Image
 
 from atebm.cli.fork_server import SERVER
-from atebm.pipeline.artifacts import ARTIFACTS, USUAL, is_table, target
+from atebm.pipeline.artifacts import ARTIFACTS, USUAL, target
 from atebm.publish.crate import crate_of
 from atebm.report.tabulating import HERE
 
@@ -45,7 +45,7 @@ def test_everything_is_there(smoke):
     names = set(results(smoke))
     assert {"results/manifest.json", "results/index.html"} <= names
     for artifact in USUAL:
-        suffixes = ("csv", "md") if is_table(artifact) else ("png", "svg", "csv")
+        suffixes = ARTIFACTS[artifact].suffixes
         assert {f"results/{artifact}.{suffix}" for suffix in suffixes} <= names
         assert {f"results/notebooks/{artifact}.{suffix}" for suffix in ("ipynb", "html")} <= names
     left_over = [path for path in smoke.rglob(".*") if path.name.split(".")[1].isdigit()]
@@ -358,7 +358,7 @@ def test_the_report_is_one_file_with_captions_and_categories(smoke, tmp_path):
         return json.loads(found[1])
 
     shown = {category: set(chain(*files.values())) for category, files in embedded("categories").items()}
-    tables, figures = ([id for id in USUAL if is_table(id) == table] for table in (True, False))
+    tables, figures = ([id for id in USUAL if ARTIFACTS[id].is_table == table] for table in (True, False))
     assert shown == {
         "Tables": {f"results/{file}" for id in tables for file in (f"{id}.csv", f"notebooks/{id}.html")},
         "Figures": {f"results/{file}" for id in figures for file in (f"{id}.png", f"notebooks/{id}.html")},

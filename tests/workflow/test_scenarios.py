@@ -26,7 +26,7 @@ from atebm.archives.fetch import fetch
 from atebm.cli.fork_server import SERVER
 from atebm.config.load import load
 from atebm.pipeline import plan as plan_module
-from atebm.pipeline.artifacts import ARTIFACTS, is_table
+from atebm.pipeline.artifacts import ARTIFACTS
 from atebm.pipeline.kinds import REVISION
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.staleness import renderings, stale
@@ -262,8 +262,8 @@ def assert_fresh(folder: Path, config: tuple[str, ...]) -> None:
     plan = Plan(load(folder, config)[0])
     wanted = renderings(plan, folder)
     for artifact, steps in plan.artifacts.items():
-        shown = canonical({"plan": wanted[artifact], "values": {step.folder: expected(step) for step in steps}})
-        for suffix in ("csv", "md") if is_table(artifact) else ("png", "svg", "csv"):
+        shown = canonical({"request": wanted[artifact], "values": {step.folder: expected(step) for step in steps}})
+        for suffix in ARTIFACTS[artifact].suffixes:
             assert (folder / f"results/{artifact}.{suffix}").read_text() == shown, f"{artifact}.{suffix} is stale"
 
 

@@ -11,9 +11,8 @@ from conftest import REPOSITORY, checkout, planned, snakemake
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from atebm.pipeline.artifacts import ARTIFACTS, ON_REQUEST, USUAL, is_table
+from atebm.pipeline.artifacts import ARTIFACTS, USUAL
 from atebm.pipeline.kinds import FILES
-from atebm.pipeline.settings import SETTINGS
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 
@@ -29,9 +28,9 @@ def test_notebooks_are_thin_stripped_and_parametrised(path):
     assert parameters.metadata.tags == ["parameters"]
     names: dict[str, str] = {}
     exec(parameters.source, names)
-    assert names["plan"] == f"../work/specs/artifact/{path.stem}.json"
+    assert names["request"] == f"../work/specs/artifact/{path.stem}.json"
     assert names["out"].startswith(f"../results/{path.stem}.")
-    assert f"report.{path.stem}(plan, out)" in code[1].source
+    assert "draw(request, out)" in code[1].source
 
 
 def test_the_lock_is_exact_and_names_no_index():
@@ -70,25 +69,25 @@ def test_every_kind_of_step_has_a_rule(tmp_path):
 @pytest.mark.parametrize("scale", ["smoke", "demo", "fashion", "miniature", "paper"])
 def test_every_scale_has_a_plan_of_every_artifact(scale):
     plan = planned(scale)
-    assert all(steps or name in SETTINGS for name, steps in plan.artifacts.items())
+    assert all(steps or ARTIFACTS[name].settings for name, steps in plan.artifacts.items())
 
 
-@pytest.mark.parametrize("artifact", ARTIFACTS)
-def test_every_artifact_is_complete(artifact):
-    """A title, a notebook that draws it, a target, numbers, a line in the artifact table, and a run in miniature."""
-    from atebm import report
-    from atebm.maintenance.docs import HEADLINES
-
-    item, _, what = (ARTIFACTS[artifact].__doc__ or "").partition(": ")
-    assert item and what.strip().endswith(".")
-    assert callable(getattr(report, artifact)) and artifact in report.__all__
-    markdown = nbformat.read(REPOSITORY / f"notebooks/{artifact}.ipynb", as_version=4).cells[0].source
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_every_artifact_is_complete(name):
+    """A title, a notebook, a function that draws it, files, numbers, words, and a run in miniature."""
+    artifact = ARTIFACTS[name]
+    number, _, what = artifact.title.partition(": ")
+    assert number and what
+    module, _, function = artifact.draws.partition(".")
+    assert callable(getattr(import_module(f"atebm.report.{module}"), function))
+    markdown = nbformat.read(REPOSITORY / f"notebooks/{name}.ipynb", as_version=4).cells[0].source
     assert markdown.startswith("# ") and len(markdown.splitlines()) > 2, "no words in the notebook"
-    for suffix in ("csv", "md") if is_table(artifact) else ("csv", "png", "svg"):
-        assert (REPOSITORY / f"results/{artifact}.{suffix}").stat().st_size > 0
-    assert len((REPOSITORY / f"results/{artifact}.csv").read_text().splitlines()) > 1, "no numbers"
-    assert artifact in ON_REQUEST or artifact in HEADLINES
-    assert artifact in planned("miniature").artifacts, "tests/miniature draws all of these"
+    for suffix in artifact.suffixes:
+        assert (REPOSITORY / f"results/{name}.{suffix}").stat().st_size > 0
+    assert len((REPOSITORY / f"results/{name}.csv").read_text().splitlines()) > 1, "no numbers"
+    words = json.loads((REPOSITORY / f"results/provenance/{name}.json").read_text())
+    assert words["caption"] and words["headline"]
+    assert name in planned("miniature").artifacts, "tests/miniature draws all of these"
 
 
 def test_all_of_the_paper_is_drawn():
