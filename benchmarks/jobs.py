@@ -132,7 +132,7 @@ def configuration() -> dict:
     return config
 
 
-def table(number: int) -> Callable[[Plan], list[Step]]:
+def table(number: int) -> Callable[[StepBuilder], dict[str, Step]]:
     """An artifact on the scale of Table 2: two metrics of six sample sets of each of three runs."""
 
     def needs(build: StepBuilder) -> dict[str, Step]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from importlib import metadata
+from importlib import import_module, metadata
 
 import nbformat
 import pytest
