@@ -64,7 +64,10 @@ def keys() -> str:
     words: dict[str, dict[str, str]] = {}
     for module in {model.__module__ for model in models.values()}:
         words |= described(Path(sys.modules[module].__file__ or "").read_text(encoding="utf-8"))
-    return "\n\n".join(table(models[name], specs[name], words.get(name, {})) for name in in_order("Config", specs))
+    for name, model in models.items():  # keys of several sections are described where they are declared
+        bases = [words.get(base.__name__, {}) for base in reversed(model.__mro__)]
+        words[name] = {key: text for described in bases for key, text in described.items()}
+    return "\n\n".join(table(models[name], specs[name], words[name]) for name in in_order("Config", specs))
 
 
 def in_order(first: str, sections: dict[str, Any]) -> list[str]:

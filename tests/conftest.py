@@ -77,6 +77,14 @@ def write_specs(root: Path, *steps: Step) -> None:
         write_text(root / ancestor.spec_file, canonical(ancestor.spec))
 
 
+def made(settings: dict[str, Any], embedded: Path = REPOSITORY / "data/embedded") -> tuple[Any, Any, list[str]]:
+    """Images, labels and names of the labels of a set that is read from data/embedded/, or from nothing."""
+    from atebm.data.content import Places, content_of
+
+    content = content_of(settings, Places(embedded=embedded))
+    return np.concatenate(list(content.images(0, 1))), *content.labels()
+
+
 def checkout(folder: Path) -> Path:
     """A copy of the repository's files in `folder`, without anything computed."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from torchvision.datasets import ImageFolder
 from atebm.archives import catalogue
 from atebm.config.sets import Archive, TinyImages
 from atebm.data import archive_sets, prepare
+from atebm.data.content import Places
 from atebm.pipeline.job import Job
 from atebm.pipeline.step import Step
 from atebm.utils.errors import DataError
@@ -310,7 +311,7 @@ def test_every_archive_of_the_paper_is_prepared(folder):
     for name, settings in typed("paper").sets.items():
         if isinstance(settings, Archive):
             with pytest.raises(DataError, match=r"is missing: .*python -m atebm fetch "):
-                archive_sets.content(settings.model_dump(), folder, folder)
+                archive_sets.content(settings, Places(folder, scratch=folder))
             assert catalogue.find(settings.archive), name
 
 

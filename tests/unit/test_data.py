@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from conftest import REPOSITORY, planned, typed, write_specs
+from conftest import REPOSITORY, made, planned, typed, write_specs
 from PIL import Image
 from scipy import stats
 from torchvision.transforms import v2
 
 from atebm.data import prepare
+from atebm.data.embedded import load_photograph, random_crop
 from atebm.data.stored import batch_indices, resized, to_bytes
 from atebm.pipeline.job import Job, record_of
 from atebm.utils.errors import DataError
@@ -49,7 +50,7 @@ def torchvisions(tmp_path_factory):
 
 
 def test_fashion_mnist_is_what_torchvision_reads(torchvisions):
-    images, labels, classes = prepare.prepare(FASHION)
+    images, labels, classes = made(FASHION)
     assert images.shape == (8000, 16, 16, 1) and images.dtype == np.uint8
     assert np.array_equal(labels, torchvisions.targets[:8000])
     assert [name.lower() for name in classes] == [name.lower().replace("/top", "") for name in torchvisions.classes]
@@ -59,7 +60,7 @@ def test_fashion_mnist_is_what_torchvision_reads(torchvisions):
 
 
 def test_splits_are_disjoint_and_whole(torchvisions):
-    train, held_out = (prepare.prepare({**FASHION, "split": split})[1] for split in ("train", "held_out"))
+    train, held_out = (made({**FASHION, "split": split})[1] for split in ("train", "held_out"))
     assert np.array_equal(np.concatenate([train, held_out]), torchvisions.targets)
 
 
@@ -107,29 +108,27 @@ def test_images_are_shrunk_by_averages_and_enlarged_as_torchvision_does():
 
 
 def test_a_longer_set_begins_with_a_shorter_one():
-    short, long = (prepare.prepare({**CROPS, "n": n}) for n in (10, 40))
+    short, long = (made({**CROPS, "n": n}) for n in (10, 40))
     assert np.array_equal(short[0], long[0][:10]) and np.array_equal(short[1], long[1][:10])
-    other = prepare.prepare({**CROPS, "seed": 1})
+    other = made({**CROPS, "seed": 1})
     assert not np.array_equal(other[0], long[0])
 
 
 def test_crops_come_from_the_labelled_photograph_and_are_not_flat():
     """A set of both photographs holds, for each, the very crops of a set of it alone."""
-    images, labels, names = prepare.prepare(CROPS)
+    images, labels, names = made(CROPS)
     assert names == ["astronaut", "china"] and set(labels) == {0, 1}
     assert images.std(axis=(1, 2, 3)).min() >= 16
-    picture = prepare.load_photograph(REPOSITORY / "data/embedded/photographs.csv", "china")
+    picture = load_photograph(REPOSITORY / "data/embedded/photographs.csv", "china")
     for i in np.flatnonzero(labels == 1)[:3]:
         random = np.random.default_rng([0, i])
         random.integers(2)
-        assert any(
-            np.array_equal(images[i, :, :, 0], prepare.random_crop(picture, random, 16, 48, 300)) for _ in range(50)
-        )
+        assert any(np.array_equal(images[i, :, :, 0], random_crop(picture, random, 16, 48, 300)) for _ in range(50))
 
 
 def test_a_crop_of_a_whole_square_picture_is_its_area_average():
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
-    crop = prepare.random_crop(picture, np.random.default_rng(3), size=16, low=64, high=64)
+    crop = random_crop(picture, np.random.default_rng(3), size=16, low=64, high=64)
     blocks = np.asarray(picture, float).reshape(16, 4, 16, 4).mean(axis=(1, 3))
     assert (
         min(np.abs(crop - blocks).max(), np.abs(crop[:, ::-1] - blocks).max()) <= 1
@@ -151,27 +150,27 @@ def test_a_flipped_byte_is_one_sentence(embedded):
     content[1000] ^= 1
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"t10k-labels.* is damaged .*: restore it with 'git checkout"):
-        prepare.prepare(FASHION, embedded)
+        made(FASHION, embedded)
 
 
 def test_a_missing_file_is_one_sentence(embedded):
     (embedded / "fashion-mnist/t10k-images-idx3-ubyte.gz").unlink()
     with pytest.raises(DataError, match=r"t10k-images.* is missing"):
-        prepare.prepare(FASHION, embedded)
+        made(FASHION, embedded)
 
 
 def test_another_version_of_a_photograph_is_one_sentence(embedded):
     index = embedded / "photographs.csv"
     index.write_text(index.read_text().replace("88431cd9653c", "000000000000"))
     with pytest.raises(DataError, match=r"astronaut.png is damaged .*: pip install --force-reinstall scikit-image=="):
-        prepare.prepare(CROPS, embedded)
+        made(CROPS, embedded)
 
 
 def test_an_unknown_or_flat_photograph_is_one_sentence():
     with pytest.raises(DataError, match="no photograph 'mona_lisa'"):
-        prepare.prepare({**CROPS, "photographs": ("mona_lisa",)})
+        made({**CROPS, "photographs": ("mona_lisa",)})
     with pytest.raises(DataError, match="has no crop of min_std 200"):
-        prepare.prepare({**CROPS, "min_std": 200})
+        made({**CROPS, "min_std": 200})
 
 
 def test_an_epoch_shows_each_image_once_and_drops_the_rest():
@@ -198,17 +197,17 @@ def test_digits_are_scikit_learns():
     from sklearn.datasets import load_digits
 
     theirs = load_digits()
-    images, labels, names = prepare.prepare({"reader": "digits", "size": 8})
+    images, labels, names = made({"reader": "digits", "size": 8})
     assert images.shape == (1797, 8, 8, 1) and images.dtype == np.uint8 and names == list("0123456789")
     np.testing.assert_allclose(images[..., 0] / 255 * 16, theirs.images, atol=0.04)
     assert (labels == theirs.target).all() and labels.dtype == np.int64
-    large, _, _ = prepare.prepare({"reader": "digits", "size": 16})
+    large, _, _ = made({"reader": "digits", "size": 16})
     blocks = large[..., 0].reshape(-1, 8, 2, 8, 2).mean((2, 4))
     assert np.corrcoef(blocks.ravel(), images.ravel())[0, 1] > 0.95
 
 
 def test_noise_has_as_many_channels_as_asked_for():
-    grey, _, _ = prepare.prepare({"reader": "noise", "n": 400, "seed": 0, "size": 8, "channels": 1})
+    grey, _, _ = made({"reader": "noise", "n": 400, "seed": 0, "size": 8, "channels": 1})
     assert grey.shape == (400, 8, 8, 1)
     counts = np.bincount(grey.ravel(), minlength=256)
     assert stats.chisquare(counts).pvalue > 0.001

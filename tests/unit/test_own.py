@@ -14,7 +14,8 @@ from PIL import Image
 from atebm.config.load import load
 from atebm.config.sets import Folder
 from atebm.data import own_images as module
-from atebm.data.folder import changed, difference, digest, found_in, image_files, of_folder, pixels
+from atebm.data.content import Places, content_of
+from atebm.data.folder import changed, difference, digest, found_in, image_files, pixels
 from atebm.data.own_images import lines, looked_at, said, write_scale
 from atebm.pipeline.plan import Plan
 from atebm.utils.errors import ConfigError, DataError
@@ -183,9 +184,7 @@ def test_colour_is_found_and_every_set_has_it(root, tmp_path, colour):
         Image.fromarray(np.full((9, 9, 3), (200, 10, 10), np.uint8)).save(folder / "below/000.png")
     name = "in_colour" if colour else "in_grey"
     config = write_scale(folder, name, root).config
-    from atebm.cost.passes import channels_of
-
-    assert {channels_of(config, images) for images in config.tasks[name].sets} == {3 if colour else 1}
+    assert {config.channels_of(images) for images in config.tasks[name].sets} == {3 if colour else 1}
     assert len(config.runs[name].network.mean) == (3 if colour else 1)
 
 
@@ -220,7 +219,7 @@ def test_odd_names_of_folders_are_kept(root, tmp_path):
 
 def test_every_image_is_in_one_set_as_pillow_reads_it(root, photos):
     write_scale(photos, "read", root, size=8)
-    found = {name: of_folder(settings) for name, settings in sets(root, "read").items()}
+    found = {name: content_of(settings, Places()) for name, settings in sets(root, "read").items()}
     images = {name: np.concatenate(list(content.images(0, 1))) for name, content in found.items()}
     assert {name: content.n for name, content in found.items()} == {"read": 108, "read_held_out": 12}
     expected = []
@@ -260,7 +259,7 @@ def test_a_changed_folder_is_a_sentence(root, tmp_path, how):
         content[-20] ^= 1
         (folder / "001.png").write_bytes(content)
     with pytest.raises(DataError, match="`atebm own` looked at"):
-        of_folder(settings)
+        content_of(settings, Places())
     if how != "other bytes":  # which a plan, that reads no image, cannot see
         (sentence,) = changed(config, root)
         assert f"{found_in(folder).files} images" in sentence and "and had 120" in sentence and "--replace" in sentence
@@ -272,7 +271,7 @@ def test_a_folder_that_is_gone_stops_only_who_reads_it(root, tmp_path):
     folder.rename(tmp_path / "elsewhere")
     assert changed(load(root, ["scale=gone"])[0], root) == []
     with pytest.raises(DataError, match="photos is missing: put it back"):
-        of_folder(settings)
+        content_of(settings, Places())
 
 
 def test_the_digest_sees_names_and_contents(tmp_path):

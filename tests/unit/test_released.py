@@ -15,7 +15,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 
 from atebm.archives.releases import releases
 from atebm.models.energy import Energy
-from atebm.models.released import import_weights, network_of, provenance, read
+from atebm.models.released import import_weights, provenance, read
 from atebm.models.weights import load_weights
 from atebm.utils.errors import ConfigError, DataError
 from atebm.utils.hashing import sha256
@@ -61,7 +61,7 @@ def imported(folder: Path, task: str) -> Energy:
 def test_a_resnet50_is_imported_exactly(resnet, names, tmp_path, capsys):
     file, state = tmp_path / "model.pth", resnet.state_dict()
     torch.save(state if names == "torchvision's" else {"state_dict": renamed(state), "epoch": 3}, file)
-    import_weights(file, "cifar10", tmp_path / "out", REPOSITORY)
+    import_weights(file, "cifar10", *typed("paper").network_of("cifar10"), tmp_path / "out")
     x = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(5))
     # In double precision, all that differs is that the import rounds each folded gamma and beta to float32. Independent
     # roundings by 2^-24 of each parameter p move f by 2^-24 * sqrt(sum (p df/dp)^2), which is 4e-6 here, on any CPU.
@@ -125,7 +125,7 @@ def discriminator(state: dict[str, Tensor], x: Tensor) -> Tensor:
 def test_a_pretrained_discriminator256_keeps_logit_0(tmp_path):
     state, file = discriminator_state(), tmp_path / "ckpt.pth"
     torch.save({"model": {f"module.{name}": tensor for name, tensor in state.items()}, "optimizer": {"lr": 1}}, file)
-    import_weights(file, "imagenet", tmp_path, REPOSITORY)
+    import_weights(file, "imagenet", *typed("paper").network_of("imagenet"), tmp_path)
     x = torch.rand(1, 3, 256, 256, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
     with torch.no_grad():
         wanted = discriminator({name: tensor.double() for name, tensor in state.items()}, x)
@@ -174,14 +174,14 @@ def test_the_table_of_released_files_is_that_of_the_lfs_pointers():
     for digest, size, numbers in pointers.values():
         assert 0 < size - 4 * numbers < 150_000, digest
     assert all(re.fullmatch("[0-9a-f]{64}", row["sha256"]) for row in rows.values())
-    assert all(network_of(typed("paper"), task)[1][0] == 3 for task in rows)  # each can be imported
+    assert all(typed("paper").network_of(task)[1][0] == 3 for task in rows)  # each can be imported
 
 
 def test_a_task_without_a_network_is_named():
     with pytest.raises(
         ConfigError, match="there is no run or pre-training 'imagnet' at scale paper; choose one of afhqcat256, celeba"
     ):
-        network_of(typed("paper"), "imagnet")
+        typed("paper").network_of("imagnet")
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ def test_tensors_that_do_not_fit_are_named_with_both_shapes(resnet, change, sent
     monkeypatch.setattr("atebm.models.released.read", lambda file: state)  # what a file holds is tested above
     (tmp_path / "model.pth").touch()
     with pytest.raises(DataError, match=re.escape(f"model.pth: {sentence}")):
-        import_weights(tmp_path / "model.pth", "cifar10", tmp_path / "out", REPOSITORY)
+        import_weights(tmp_path / "model.pth", "cifar10", *typed("paper").network_of("cifar10"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

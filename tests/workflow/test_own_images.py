@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import checkout, run, snakemake
+from conftest import checkout, made, run, snakemake
 from PIL import Image
 from snakemake.utils import update_config
 
 import atebm
-from atebm.data.prepare import prepare
 from atebm.pipeline.job import record_of
 from atebm.utils.errors import ConfigError, DataError
 
@@ -53,7 +52,7 @@ def shorten(path: Path) -> None:
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
     """120 bags of Fashion-MNIST."""
-    images, labels, classes = prepare({"reader": "fashion_mnist", "split": "train", "held_out": 1, "size": 16})
+    images, labels, classes = made({"reader": "fashion_mnist", "split": "train", "held_out": 1, "size": 16})
     folder = tmp_path_factory.mktemp("bags")
     for number, image in enumerate(images[labels == classes.index("bag")][:120]):
         Image.fromarray(image[..., 0]).save(folder / f"{number:03}.png")

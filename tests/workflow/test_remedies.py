@@ -200,7 +200,7 @@ def test_nothing_is_said_of_weights_that_are_a_web_page(tmp_path, capsys):
     page = tmp_path / "model.pth"
     page.write_text("<!DOCTYPE html><html>quota exceeded</html>")
     with pytest.raises(DataError, match=r"model.pth is a web page, .*: download the file itself again."):
-        import_weights(page, "celebahq256", tmp_path, REPOSITORY)
+        import_weights(page, "celebahq256", *typed("paper").network_of("celebahq256"), tmp_path)
     assert "set weights" not in capsys.readouterr().out
 
 

@@ -69,6 +69,11 @@ def auto_pgd_restarted(f: Logit, x: Tensor, starts: Tensor, eps: float, steps: i
     return found.unflatten(0, (-1, restarts))[torch.arange(len(x), device=x.device), winner]
 
 
+def attack(f: Logit, x: Tensor, eps: float, seed: int, numbers: list[int], *, steps: int, restarts: int) -> Tensor:
+    """Return the images of the highest f over all restarts from `spheres`, (B, ...)."""
+    return auto_pgd_restarted(f, x, spheres(x, eps, restarts, seed, numbers), eps, steps)
+
+
 def spheres(x: Tensor, eps: float, restarts: int, seed: int, numbers: list[int]) -> Tensor:
     """Points in random directions at the distance eps from each image of x, (B, ...): (B, restarts, ...), not clamped.
 

@@ -97,6 +97,11 @@ def pgd(
     return end
 
 
+def attack(f: Logit, x: Tensor, eps: float, _seed: int, _numbers: list[int], *, steps: int, share: float) -> Tensor:
+    """Return the images after `steps` of Eq. 7 from x by `share` of the radius eps. Nothing in it is random."""
+    return pgd(f, x, steps, share * eps, eps=eps)
+
+
 def random_start(x: Tensor, eps: float, generator: torch.Generator) -> Tensor:
     """Points drawn uniformly from the L2 balls of radius eps around the images x, (B, ...), not cut to [0, 1].
 

@@ -40,6 +40,11 @@ def draws(x: Tensor, queries: int, seed: int, numbers: list[int]) -> Draws:
     return Draws(plus_minus[0], torch.stack(corners).to(x.device), plus_minus[1])
 
 
+def attack(f: Logit, x: Tensor, eps: float, seed: int, numbers: list[int], *, queries: int) -> Tensor:
+    """Return the images of the highest f after so many queries, (B, C, H, W)."""
+    return square(f, x, eps, draws(x, queries, seed, numbers))
+
+
 def side(query: int, queries: int, height: int, width: int) -> int:
     """Pixels a side of the window of a query."""
     at = 10_000 * query / queries

@@ -75,11 +75,13 @@ def import_weights(
     out: Annotated[Path, typer.Option(help="the folder for <task>.safetensors and <task>.json")] = Path("data/weights"),
 ) -> None:
     """Turn a checkpoint of the authors into weights of our network; nothing in the file is executed."""
+    from ..config.load import load
     from ..inference.outputs import check_folder
     from ..models.released import import_weights
 
     check_folder(out)
-    import_weights(file, task, out, Path())
+    config, _ = load(Path(), ["scale=paper"])
+    import_weights(file, task, *config.network_of(task), out)
 
 
 @keep("atebm warm snakemake --cores all", context_settings=OTHERS)

@@ -5,7 +5,7 @@ hashed into a step's digest are the resolved types."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -58,6 +58,12 @@ class Variant(Section):
         if not isinstance(values, dict):
             return values
         return {key: value for key, value in values.items() if value is not None or key in cls.model_fields}
+
+
+def variants(union: Any) -> dict[str, type[Any]]:
+    """Return the sections of a union that a key tells apart, each by what that key says: {"small": Small, ...}."""
+    members, field = get_args(union)
+    return {get_args(kind.model_fields[field.discriminator].annotation)[0]: kind for kind in get_args(members)}
 
 
 def sections(base: type[Section]) -> Iterator[type[Section]]:

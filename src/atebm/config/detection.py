@@ -1,33 +1,79 @@
 """Out-of-distribution detection and its attacks."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from .base import Paper, Section
+from .roles import PUBLISHED
 
 
-class AutoPgd(Section):
+class Attack(Section):
+    """What every attack declares: its function, its columns of scores.csv, and what an image costs it."""
+
+    # "module:function", called as function(f, x, eps, seed, numbers, **keywords): images of a higher f in the balls of
+    # radius eps around images x (B, C, H, W) in [0, 1], which have these numbers in their set
+    function: ClassVar[str]
+    few: ClassVar[dict[str, Any]] = {}  # settings for your images, where minutes count; none: those of config.yaml
+
+    @property
+    def copies(self) -> int:
+        """Return how many copies of an image pass the network at once."""
+        return 1
+
+    def columns(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return the columns of the attack of this name, and the keywords of its function for each."""
+        return {name: self.model_dump()}
+
+    def cost(self) -> tuple[int, int]:
+        """Return for how many copies of an image f is computed at a radius: alone, and with its gradient."""
+        raise NotImplementedError
+
+
+class AutoPgd(Attack):
     """Auto-PGD with its published schedule."""
 
     paper = Paper("Table S8; Sec. 5.2")
+    function = "atebm.attacks.auto_pgd:attack"
+    few: ClassVar = {"steps": 20, "restarts": 1}
     steps: PositiveInt
     restarts: PositiveInt
 
+    @property
+    def copies(self) -> int:
+        return self.restarts
 
-class PlainPgd(Section):
+    def cost(self) -> tuple[int, int]:
+        return self.restarts, self.restarts * self.steps
+
+
+class PlainPgd(Attack):
     """The PGD attack of Eq. 7 at several step sizes."""
 
     paper = Paper("ours: a check of Auto-PGD")
+    function = "atebm.attacks.pgd:attack"
+    few: ClassVar = {"steps": 20, "step_sizes": [0.2]}
     steps: PositiveInt
     step_sizes: tuple[PositiveFloat, ...] = Field(min_length=1)  # in units of the radius
 
+    def columns(self, name: str) -> dict[str, dict[str, Any]]:
+        return {f"{name}_{share:g}": {"steps": self.steps, "share": share} for share in self.step_sizes}
 
-class SquareAttack(Section):
+    def cost(self) -> tuple[int, int]:
+        return 0, self.steps * len(self.step_sizes)
+
+
+class SquareAttack(Attack):
     """The gradient-free attack by random squares."""
 
     paper = Paper("ours: a check for masked gradients")
+    function = "atebm.attacks.square:attack"
+    few: ClassVar = {"queries": 50}
     queries: PositiveInt
+
+    def cost(self) -> tuple[int, int]:
+        return 1 + self.queries, 0
 
 
 class Detection(Section):
@@ -48,3 +94,27 @@ class Detection(Section):
     # other radii and, at `radius`, other numbers of steps that Auto-PGD is run with: a stronger attack must find more
     radii: Annotated[tuple[PositiveFloat, ...], Paper("ours")]
     steps: Annotated[tuple[PositiveInt, ...], Paper("ours")]
+
+    @property
+    def others(self) -> dict[str, None]:
+        """Return settings of an `attack` step that leave out all attacks but the published one."""
+        return dict.fromkeys(name for name in ATTACKS if name != PUBLISHED and getattr(self, name))
+
+
+# Fields of Detection that are attacks, in the order in which they are tried.
+ATTACKS: dict[str, type[Attack]] = {
+    name: kind
+    for name, field in Detection.model_fields.items()
+    for kind in (field.annotation, *get_args(field.annotation))  # of one that can be null, its types
+    if isinstance(kind, type) and issubclass(kind, Attack)
+}
+
+
+def attacks_of(settings: Mapping[str, Any]) -> dict[str, Attack]:
+    """Return the attacks that the settings of an `attack` step name, in order."""
+    return {name: kind.model_validate(settings[name]) for name, kind in ATTACKS.items() if settings.get(name)}
+
+
+def columns_of(settings: Mapping[str, Any]) -> list[str]:
+    """Return the columns of scores.csv that these attacks have."""
+    return [column for name, attack in attacks_of(settings).items() for column in attack.columns(name)]

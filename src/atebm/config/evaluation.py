@@ -1,5 +1,6 @@
 """Extractors, metrics, nearest neighbours and claims."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -42,6 +43,32 @@ class Metrics(Section):
     splits: Annotated[int, Field(ge=2), Paper("code of IS's authors; the paper is silent")]  # of the Inception Score
     blocks: Annotated[int, Field(ge=5), Paper("ours")]  # disjoint blocks of sources behind the interval of a distance
     n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is known of a metric before it is computed."""
+
+    function: str  # "module:function", called as function(job, standin) by a `metric` step: what its record says
+    takes: tuple[str, ...] = ()  # keys of Metrics that it is computed with
+    compares: bool = False  # with the features of another set
+    extractors: tuple[str, ...] = ()  # kinds of extractors with which it is computed on samples for Table 2
+
+
+EITHER = ("inception", "classifier")
+METRICS = {
+    "frechet": Metric("atebm.evaluation.metrics:frechet", ("blocks",), compares=True, extractors=EITHER),
+    "inception_score": Metric("atebm.evaluation.metrics:inception_score", ("splits",), extractors=EITHER),
+    # a classifier knows the classes of p_data, Inception does not
+    "class_shares": Metric("atebm.evaluation.metrics:class_shares", extractors=("classifier",)),
+    "kid": Metric("atebm.evaluation.metrics:kid", ("blocks",), compares=True, extractors=("inception",)),
+    "agreement": Metric("atebm.evaluation.metrics:agreement"),  # of a set, by StepBuilder.agreement alone
+}
+
+
+def metrics_of_samples(kind: str) -> list[str]:
+    """Return the names of the metrics of samples in Table 2, where the extractor is of this kind."""
+    return [name for name, metric in METRICS.items() if kind in metric.extractors]
 
 
 class Neighbours(Section):

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from .augment import Augment, ResizedCropFlip
 from .evaluation import Classifier, Inception
 from .schema import Config
-from .sets import Drawn, ImageIndex, ImageSet, OfClasses
+from .sets import Drawn, ImageIndex, ImageSet, OfClasses, Part
 
 
 class Checked(Config):
@@ -131,7 +131,7 @@ class Checked(Config):
     def _references(self) -> Iterator[tuple[str, str, str]]:
         """Where a name stands, the name, and the section that must have it."""
         for name, images in self.sets.items():
-            if isinstance(images, Drawn | OfClasses):
+            if isinstance(images, Part):
                 yield f"sets.{name}.of", images.of, "sets"
         for task, spec in self.tasks.items():
             for role in ("p_data", "held_out", "p_0", "validation_sources", "sources"):

@@ -1,26 +1,15 @@
 """config.yaml as types: every field of every experiment, unknown keys refused."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
+from ..utils.errors import ConfigError
 from .base import Name, Paper, Section
 from .detection import Detection
 from .evaluation import Claims, Extractor, Metrics, Neighbours
 from .sampling import Ascent, Sampler, Timing
-from .sets import (
-    Digits,
-    Drawn,
-    FashionMnist,
-    Folder,
-    ImageIndex,
-    ImageSet,
-    Noise,
-    OfClasses,
-    Photographs,
-    Task,
-    TinyImages,
-)
+from .sets import Drawn, ImageSet, OfClasses, Part, Task
 from .toy2d import Minimax, Toy
 from .training import Pretraining, Run
 
@@ -52,32 +41,40 @@ class Config(Section):
     minimax: Minimax
 
     def size_of(self, name: str) -> int | None:
-        """Pixels a side of a set's images; None where they have all sizes, as those of an index."""
+        """Return the pixels a side of a set's images; None where they have all sizes, as those of an index."""
         spec = self.sets[name]
-        if isinstance(spec, OfClasses):
-            return self.size_of(spec.of)
-        return None if isinstance(spec, ImageIndex) else spec.size
+        return self.size_of(spec.of) if isinstance(spec, OfClasses) else spec.size
+
+    def channels_of(self, name: str) -> int:
+        """Return the colour channels of a set's images."""
+        spec = self.sets[name]
+        return self.channels_of(spec.of) if isinstance(spec, Part) else spec.channels
+
+    def labels_of(self, name: str) -> int:
+        """Return how many different labels a set's images have: 1 where nothing is classified."""
+        spec = self.sets[name]
+        return self.labels_of(spec.of) if isinstance(spec, Drawn) else spec.labels
 
     def title_of(self, name: str) -> str:
         """Say in words what the images of a set are, such as "crops of 3 photographs"."""
         spec = self.sets[name]
         if spec.title is not None:
             return spec.title
-        match spec:
-            case FashionMnist():
-                return f"Fashion-MNIST {spec.size}x{spec.size}"
-            case Photographs():
-                return f"crops of {len(spec.photographs)} photograph{'s' * (len(spec.photographs) > 1)}"
-            case Folder():
-                return f"images of {spec.folder}"
-            case TinyImages():
-                return "80 Million Tiny Images"
-            case Drawn():
-                return self.title_of(spec.of)
-            case Noise():
-                return "uniform noise"
-            case Digits():
-                return "handwritten digits"
-            case OfClasses():
-                return f"{', '.join(spec.classes)} of {self.title_of(spec.of)}"
-        return spec.archive
+        return spec.described(self.title_of(spec.of) if isinstance(spec, Part) else "")
+
+    def network_of(self, task: str) -> tuple[dict[str, Any], list[int]]:
+        """Return the settings of the network of a run or pre-training, and the shape (C, H, W) of its images.
+
+        Raises ConfigError where there is neither of this name.
+        """
+        if task in self.runs:
+            network, p_data, size = self.runs[task].network, self.tasks[self.runs[task].task].p_data, None
+        elif task in self.pretrainings:
+            spec = self.pretrainings[task]
+            network, p_data, size = spec.network, spec.p_data, spec.size
+        else:
+            known = ", ".join(sorted({*self.runs, *self.pretrainings}))
+            raise ConfigError(f"there is no run or pre-training {task!r} at scale {self.scale}; choose one of {known}.")
+        size = size or self.size_of(p_data)  # images of an index have all sizes, so `size` is given
+        assert size is not None
+        return network.model_dump(mode="json"), [len(network.mean), size, size]

@@ -1,26 +1,107 @@
 """Image sets by the reader that makes them, and tasks: a target distribution and the sets around it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from .augment import Crop
-from .base import Paper, Section, without_nulls
+from .base import Paper, Section, variants, without_nulls
 from .roles import HELD_OUT, IN
+
+# Labels of the public archives that classify something.
+LABELS = {"cifar10": 10, "svhn": 10, "fashion_mnist": 10, "cifar100": 100, "imagenet": 1000, "imagenet32": 1000}
+GREY = ("fashion_mnist",)  # archives whose images have one channel
 
 
 class Images(Section):
-    """What every image set has."""
+    """What every image set declares, beside its `channels`: who reads it, and what is known of it before."""
 
     paper = Paper("ours")
+    makes: ClassVar[str]  # "module:function", called as function(these settings, places): data/content.py has the types
+    embedded: ClassVar[str] = ""  # what of data/embedded/ it is read from: a folder, or a table of packages' files
     # what its images are, in captions, rows and legends; null: as its reader describes them. It is in no digest
     title: Annotated[str | None, Paper("ours")] = Field(default=None, exclude=True)
+
+    @property
+    def images(self) -> int:
+        """Return how many images it has."""
+        raise NotImplementedError
+
+    @property
+    def labels(self) -> int:
+        """Return how many different labels they have."""
+        return 1
+
+    @property
+    def archives(self) -> tuple[tuple[str, str | None], ...]:
+        """Return the archives of data/sources.yaml that it is read from, each with the split; None: all its files."""
+        return ()
+
+    @property
+    def packaged(self) -> tuple[str, ...]:
+        """Return the rows of the table in data/embedded/ that name the files of packages that it is read from."""
+        return ()
+
+    def described(self, of: str) -> str:
+        """Return in words what the images are; `of` says it of the set that they are a part of."""
+        raise NotImplementedError
+
+
+class OfN(Images):
+    """A set that has as many images as it asks for."""
+
+    n: PositiveInt
+
+    @property
+    def images(self) -> int:
+        return self.n
+
+
+class Counted(Images):
+    """A set whose number of images is known."""
+
+    count: PositiveInt  # images, asserted
+
+    @property
+    def images(self) -> int:
+        return self.count
+
+
+class Part(Images):
+    """A part of another set, which has its channels."""
+
+    of: str
+
+
+class OfArchive(Counted):
+    """Images of a public archive."""
+
+    archive: str
+    split: Literal["train", "held_out"]
+
+    @property
+    def archives(self) -> tuple[tuple[str, str | None], ...]:
+        return ((self.archive, self.split),)
+
+    @property
+    def labels(self) -> int:
+        return LABELS.get(self.archive, 1)
+
+    @property
+    def channels(self) -> int:
+        return 1 if self.archive in GREY else 3
+
+    def described(self, of: str) -> str:
+        return self.archive
 
 
 class FashionMnist(Images):
     """The embedded test split of Fashion-MNIST: 28x28 grey, padded to 32x32, resized to `size`."""
 
     paper = Paper("ours: a stand-in")
+    makes = "atebm.data.embedded:fashion_mnist"
+    embedded = "fashion-mnist"
+    channels: ClassVar[int] = 1
     reader: Literal["fashion_mnist"]
     split: Literal["train", "held_out"]
     held_out: Annotated[int, Field(gt=0, lt=10_000)]  # the last so many of the 10,000 images
@@ -30,14 +111,23 @@ class FashionMnist(Images):
     def images(self) -> int:
         return self.held_out if self.split == "held_out" else 10_000 - self.held_out
 
+    @property
+    def labels(self) -> int:
+        return 10
 
-class Photographs(Images):
+    def described(self, of: str) -> str:
+        return f"Fashion-MNIST {self.size}x{self.size}"
+
+
+class Photographs(OfN):
     """Random crops of photographs that ship inside Python packages (data/embedded/photographs.csv)."""
 
     paper = Paper("ours: a stand-in")
+    makes = "atebm.data.embedded:photograph_crops"
+    embedded = "photographs.csv"
+    channels: ClassVar[int] = 1
     reader: Literal["photographs"]
     photographs: tuple[str, ...] = Field(min_length=1)
-    n: PositiveInt
     seed: NonNegativeInt
     size: PositiveInt  # pixels a side
     crop_min: PositiveInt  # smallest side of a crop, pixels of the photograph; sides are log-uniform
@@ -45,8 +135,15 @@ class Photographs(Images):
     min_std: NonNegativeFloat  # flatter crops are drawn again; grey levels of 255
 
     @property
-    def images(self) -> int:
-        return self.n
+    def packaged(self) -> tuple[str, ...]:
+        return self.photographs
+
+    @property
+    def labels(self) -> int:
+        return len(self.photographs)
+
+    def described(self, of: str) -> str:
+        return f"crops of {len(self.photographs)} photograph{'s' * (len(self.photographs) > 1)}"
 
     @model_validator(mode="after")
     def _ordered(self) -> "Photographs":
@@ -58,13 +155,15 @@ class Photographs(Images):
 class ColourPhotographs(Photographs):
     """The same in colour; of photographs that are grey, in three equal channels."""
 
+    channels: ClassVar[int] = 3
     reader: Literal["colour_photographs"]  # type: ignore[assignment]
 
 
-class Folder(Images):
+class Folder(OfN):
     """Image files of one's own, which `atebm own` has looked at: some of them, in a random order, of one size."""
 
     paper = Paper("your own images")
+    makes = "atebm.data.folder:images_of"
     reader: Literal["folder"]
     folder: str  # absolute, or in the checkout
     # image files in it and below, their bytes, and the digest of their names and contents: asserted
@@ -75,11 +174,9 @@ class Folder(Images):
     size: PositiveInt  # pixels a side; others are stretched, as all images that are scored are
     seed: NonNegativeInt = 0  # of the order
     skip: NonNegativeInt = 0  # images, first in that order, that are left to other sets
-    n: PositiveInt
 
-    @property
-    def images(self) -> int:
-        return self.n
+    def described(self, of: str) -> str:
+        return f"images of {self.folder}"
 
     @model_validator(mode="after")
     def _there(self) -> "Folder":
@@ -88,56 +185,48 @@ class Folder(Images):
         return self
 
 
-class Archive(Images):
+class Archive(OfArchive):
     """A public archive of the paper (data/README.md lists source, licence and access of each)."""
 
     paper = Paper("supplement 3, datasets; Table S4")
+    makes = "atebm.data.archive_sets:content"
     reader: Literal["archive"]
-    archive: str
-    split: Literal["train", "held_out"]
     size: PositiveInt  # pixels a side
-    count: PositiveInt  # images, asserted
-
-    @property
-    def images(self) -> int:
-        return self.count
 
 
-class ImageIndex(Images):
+class ImageIndex(OfArchive):
     """Where each image file of a public archive lies: a set that is too large for an array, of images of all sizes."""
 
     paper = Paper("supplement 3, datasets")
+    size: ClassVar[None] = None  # no reader makes an array of it: it is a kind of step of its own
     reader: Literal["index"]
-    archive: str
-    split: Literal["train", "held_out"]
-    count: PositiveInt  # images, asserted
-
-    @property
-    def images(self) -> int:
-        return self.count
 
 
-class TinyImages(Images):
+class TinyImages(OfN):
     """Images drawn at random from 80 Million Tiny Images, for those who hold that withdrawn set, without CIFAR's."""
 
     paper = Paper("supplement 3, datasets; Table S4")
+    makes = "atebm.data.archive_sets:tiny_images"
+    channels: ClassVar[int] = 3
     reader: Literal["tiny_images"]
-    n: PositiveInt
     seed: NonNegativeInt
     size: Literal[32] = 32
 
     @property
-    def images(self) -> int:
-        return self.n
+    def archives(self) -> tuple[tuple[str, str | None], ...]:
+        return (("tiny_images", None), ("tiny_images_exclusions", None))
+
+    def described(self, of: str) -> str:
+        return "80 Million Tiny Images"
 
 
-class Drawn(Images):
+class Drawn(OfN, Part):
     """Images drawn at random, without replacement, from another set, and frozen."""
 
     paper = Paper("Sec. 5.1, sources; supplement 3, evaluation metrics")
+    makes = "atebm.data.subsets:drawn"
     reader: Literal["drawn"]
     of: str  # a set that is not drawn itself
-    n: PositiveInt
     seed: NonNegativeInt
     # images, first in the seed's order, that are left to other sets: what is drawn from there on is disjoint from them
     skip: NonNegativeInt = 0
@@ -145,30 +234,31 @@ class Drawn(Images):
     # how images of an index, which have all sizes, get theirs; null: those of an array stay as they are
     crop: Annotated["Crop | None", Paper("authors' script")]
 
-    @property
-    def images(self) -> int:
-        return self.n
+    def described(self, of: str) -> str:
+        return of
 
 
-class Noise(Images):
+class Noise(OfN):
     """Uniform noise, in whole grey levels as all images are stored (the authors' is not rounded)."""
 
     paper = Paper("Tables 4 and S8")
+    makes = "atebm.data.embedded:noise"
     reader: Literal["noise"]
-    n: PositiveInt
     seed: NonNegativeInt
     size: PositiveInt  # pixels a side
     channels: Annotated[PositiveInt, Paper("ours")] = 3
 
-    @property
-    def images(self) -> int:
-        return self.n
+    def described(self, of: str) -> str:
+        return "uniform noise"
 
 
 class Digits(Images):
     """The handwritten digits that ship with scikit-learn, 8x8 grey, resized to `size`."""
 
     paper = Paper("ours: a stand-in")
+    makes = "atebm.data.embedded:digits"
+    embedded = "digits.csv"
+    channels: ClassVar[int] = 1
     reader: Literal["digits"]
     size: PositiveInt  # pixels a side
 
@@ -176,19 +266,33 @@ class Digits(Images):
     def images(self) -> int:
         return 1797
 
+    @property
+    def packaged(self) -> tuple[str, ...]:
+        return ("digits",)
 
-class OfClasses(Images):
+    @property
+    def labels(self) -> int:
+        return 10
+
+    def described(self, of: str) -> str:
+        return "handwritten digits"
+
+
+class OfClasses(Counted, Part):
     """The images of some classes of another set: they stand in for a task's own data at small scales."""
 
     paper = Paper("ours: a stand-in")
+    makes = "atebm.data.subsets:of_classes"
     reader: Literal["classes"]
-    of: str
     classes: tuple[str, ...] = Field(min_length=1)  # by their names in that set
     count: PositiveInt  # images, asserted: no label is read before a job is run
 
     @property
-    def images(self) -> int:
-        return self.count
+    def labels(self) -> int:
+        return len(self.classes)
+
+    def described(self, of: str) -> str:
+        return f"{', '.join(self.classes)} of {of}"
 
 
 ImageSet = Annotated[
@@ -205,6 +309,7 @@ ImageSet = Annotated[
     | OfClasses,
     Field(discriminator="reader"),
 ]
+SETS = variants(ImageSet)
 
 
 class Task(Section):

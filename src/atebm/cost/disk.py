@@ -6,6 +6,7 @@ Without what an interrupted step would go on from, which is gone when the step i
 from collections.abc import Callable
 from math import prod
 
+from ..config.detection import columns_of
 from ..config.roles import HELD_OUT, IN
 from ..detection.attack_step import KEPT, MODELS
 from ..pipeline.plan import Plan
@@ -92,8 +93,7 @@ def of_attack(plan: Plan, step: Step) -> int:
     settings, counts = step.settings, attacked(plan.config, step)
     others = [n for role, n in counts.items() if role not in (IN, HELD_OUT)]
     rows = sum(counts.values()) + sum(others) * (len(settings["radii"]) - 1)
-    pgds = len(settings["pgd"]["step_sizes"]) if settings["pgd"] else 0
-    columns = 6 + pgds + bool(settings["square"])
+    columns = 5 + len(columns_of(settings))
     some = next(parent for role, parent in step.parents.items() if role not in MODELS)
     images = array(sum(min(KEPT, n) for n in others), *shape_of(plan.config, some.name), bytes=4)
     return images + table(rows, columns)

@@ -12,20 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..config.detection import attacks_of, columns_of
 from ..config.roles import HELD_OUT, IN
 from ..config.schema import Config
-from ..config.sets import (
-    Archive,
-    ColourPhotographs,
-    Digits,
-    Drawn,
-    FashionMnist,
-    Folder,
-    ImageIndex,
-    Noise,
-    OfClasses,
-    Photographs,
-)
 from ..detection.attack_step import MODELS
 from ..evaluation.along import BATCH
 from ..pipeline.plan import Plan
@@ -39,7 +28,6 @@ FORWARD, BY_IMAGE, BY_WEIGHTS, WITH_R1 = "forward", "by image", "by weights", "w
 
 INCEPTION = "inception"
 EXTRACTED = 250  # images that an extractor sees at once
-CLASSES = {"cifar10": 10, "svhn": 10, "fashion_mnist": 10, "cifar100": 100, "imagenet": 1000, "imagenet32": 1000}
 
 
 @dataclass(frozen=True)
@@ -55,7 +43,7 @@ class Network:
         return json.loads(self.settings)
 
     def __str__(self) -> str:
-        options = [f"{key} {value}" for key, value in self.options.items() if key in ("width", "stem")]
+        options = [f"{key} {value}" for key, value in self.options.items() if key not in ("name", "mean", "std")]
         return f"{', '.join([self.options['name'], *options])}, {'x'.join(map(str, self.shape))}"
 
 
@@ -162,21 +150,17 @@ def of_attack(plan: Plan, step: Step) -> Passes:
     settings, model = step.settings, step.parents["model"]
     judge = Way(trained(plan.config, model), settings["batch_size"])
     climbed = Way(trained(plan.config, step.parents.get("surrogate", model)), settings["batch_size"])
-    auto, pgds, squares = (settings[key] for key in ("auto_pgd", "pgd", "square"))
-    attacks = 1 + (len(pgds["step_sizes"]) if pgds else 0) + bool(squares)
+    columns = len(columns_of(settings))
+    alone, with_gradient = map(sum, zip(*(attack.cost() for attack in attacks_of(settings).values()), strict=True))
     found = Passes()
     for role, n in attacked(plan.config, step).items():
         found[judge, FORWARD] += n
         if role in (IN, HELD_OUT):
             continue
         n *= len(settings["radii"])
-        found[judge, FORWARD] += n * attacks
-        found[climbed, BY_IMAGE] += n * auto["restarts"] * auto["steps"]
-        found[climbed, FORWARD] += n * auto["restarts"]
-        if pgds:
-            found[climbed, BY_IMAGE] += n * pgds["steps"] * len(pgds["step_sizes"])
-        if squares:
-            found[climbed, FORWARD] += n * (1 + squares["queries"])
+        found[judge, FORWARD] += n * columns
+        found[climbed, FORWARD] += n * alone
+        found[climbed, BY_IMAGE] += n * with_gradient
     return found
 
 
@@ -244,7 +228,7 @@ def trained(config: Config, step: Step) -> Network:
     """That of a `train` step."""
     run = config.runs[step.name]
     p_data = config.tasks[run.task].p_data
-    outputs = classes_of(config, p_data) if run.objective == "outlier_exposure" else 1
+    outputs = config.labels_of(p_data) if run.objective == "outlier_exposure" else 1
     return Network(canonical(step.settings["network"]), shape_of(config, p_data), outputs)
 
 
@@ -253,7 +237,7 @@ def classifier(config: Config, step: Step) -> Network:
     spec = config.pretrainings[step.name] if step.kind == "pretrain" else step.settings
     p_data, size = (spec["p_data"], None) if isinstance(spec, dict) else (spec.p_data, spec.size)
     shape = (3, size, size) if size else shape_of(config, p_data)
-    return Network(canonical(step.settings["network"]), shape, classes_of(config, p_data))
+    return Network(canonical(step.settings["network"]), shape, config.labels_of(p_data))
 
 
 def extractor(plan: Plan) -> Network:
@@ -268,33 +252,4 @@ def shape_of(config: Config, name: str) -> tuple[int, int, int]:
     size = config.size_of(name)
     if size is None:
         raise ValueError(f"images of {name}, an index, have all sizes")
-    return channels_of(config, name), size, size
-
-
-def channels_of(config: Config, name: str) -> int:
-    spec = config.sets[name]
-    if isinstance(spec, Drawn | OfClasses):
-        return channels_of(config, spec.of)
-    if isinstance(spec, Noise | Folder):
-        return spec.channels
-    if isinstance(spec, ColourPhotographs):
-        return 3
-    grey = isinstance(spec, FashionMnist | Photographs | Digits) or archive_of(config, name) == "fashion_mnist"
-    return 1 if grey else 3
-
-
-def classes_of(config: Config, name: str) -> int:
-    """Labels of a set; 1 of archives that classify nothing."""
-    match config.sets[name]:
-        case Drawn(of=of):
-            return classes_of(config, of)
-        case OfClasses(classes=classes) | Photographs(photographs=classes):
-            return len(classes)
-        case FashionMnist() | Digits():
-            return 10
-    return CLASSES.get(archive_of(config, name), 1)
-
-
-def archive_of(config: Config, name: str) -> str:
-    spec = config.sets[name]
-    return spec.archive if isinstance(spec, Archive | ImageIndex) else ""
+    return config.channels_of(name), size, size

@@ -5,39 +5,26 @@ data/sources.yaml, where one is documented; where none is (CelebA-HQ, AFHQ), not
 of the file that was read. So each record's chain ends at an archive that can be told from any other.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from ..archives import catalogue
 from ..archives.members import bad, check_count
 from ..archives.verify import verified
+from ..config import sets
 from ..utils.errors import DataError
+from .content import Content, Images, Labels, Places, unnumbered, whole
 from .parallel import made
 from .readers.arrays import FASHION_CLASSES, excluded_ids, npy_images, read_idx, svhn_mat, tiny_images_bin
 from .readers.databases import lmdb_pictures
 from .readers.images import Pictures, folder_labels, tar_pictures, zip_pictures
 from .readers.pickles import cifar_pickles, imagenet32_zips
-from .readers.transforms import area, lanczos, lsun, padded, squash
-
-Images = NDArray[np.uint8]  # (N, H, W, C)
-Labels = NDArray[np.int64]  # (N,)
-
-
-class Content(NamedTuple):
-    """A set on its way to its files."""
-
-    n: int
-    shape: tuple[int, ...]  # (H, W, C)
-    # (k, H, W, C) each, together the images from number `start` on; made by so many processes
-    images: Callable[[int, int], Iterable[Images]]
-    labels: Callable[[], tuple[Labels, list[str]]]  # of all images and their names, once these have passed
+from .readers.transforms import area, lanczos, lsun, padded
 
 
 @dataclass(frozen=True)
@@ -51,18 +38,18 @@ class Wanted:
     scratch: Path  # a folder for what has to be on a disk meanwhile
 
 
-def content(settings: dict[str, Any], folder: Path, scratch: Path) -> tuple[Content, dict[str, dict[str, str]]]:
-    """The set that `settings`, an Archive of config.yaml, describes, and {file: {algorithm: checksum}} of what is read.
+def content(spec: sets.Archive, places: Places) -> Content:
+    """Return the set of an archive.
 
     Raises DataError where a file is missing or not what it should be; the content's images and labels raise it where
     they meet damage or another count.
     """
-    name, split = settings["archive"], settings["split"]
+    name, split = spec.archive, spec.split
     if name not in READERS:
         raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(READERS)}.")
-    files = tuple(folder / file for file in catalogue.files_of(name, split))
+    files = tuple(places.archives / file for file in catalogue.files_of(name, split))
     checksums = {file.name: verified(file) for file in files}
-    return READERS[name](Wanted(files, split, settings["size"], settings["count"], scratch)), checksums
+    return READERS[name](Wanted(files, split, spec.size, spec.count, places.scratch))._replace(archives=checksums)
 
 
 # --- one function per archive -----------------------------------------------------------------------------------
@@ -160,15 +147,15 @@ TINY_IMAGES = 79_302_017
 TINY_BLOCK = 1024  # images that are in memory at once
 
 
-def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[str, dict[str, str]]]:
-    """`n` images of tiny_images.bin, drawn without replacement, as `content`; by the lists none is of CIFAR or near it.
+def tiny_images(spec: sets.TinyImages, places: Places) -> Content:
+    """Return `n` images of tiny_images.bin, drawn without replacement; by the lists none is of CIFAR or near it.
 
     In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training.
     """
-    paths = [folder / file for name in ("tiny_images", "tiny_images_exclusions") for file in catalogue.files_of(name)]
+    paths = [places.archives / file for name, split in spec.archives for file in catalogue.files_of(name, split)]
     checksums = {path.name: verified(path) for path in reversed(paths)}  # the small ones first
     excluded = excluded_ids({paths[1]: 1, paths[2]: 0}, TINY_IMAGES)
-    n, seed = settings["n"], settings["seed"]
+    n, seed = spec.n, spec.seed
     chosen = np.random.default_rng(seed).choice(TINY_IMAGES, n, replace=False)
 
     def images(start: int, _: int) -> Iterator[Images]:
@@ -176,21 +163,10 @@ def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[s
             numbers = chosen[place : min(place + TINY_BLOCK, n)]
             yield tiny_images_bin(paths[0], numbers, excluded, seed, TINY_IMAGES)
 
-    return Content(n, (32, 32, 3), images, lambda: (np.zeros(n, np.int64), ["Tiny Images"])), checksums
+    return Content(n, (32, 32, 3), images, lambda: (np.zeros(n, np.int64), ["Tiny Images"]), checksums)
 
 
 # --- shared -----------------------------------------------------------------------------------------------------
-
-
-def whole(size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
-    """A set that fits in memory in its own size (SVHN has 0.2 GB); in another one, resized as torchvision's Resize."""
-    if images.shape[1:3] == (size, size):
-        return Content(len(images), images.shape[1:], lambda start, _: [images[start:]], lambda: (labels, classes))
-
-    def resized(start: int, _: int) -> Iterator[Images]:
-        return (squash(Image.fromarray(image), size)[None] for image in images[start:])
-
-    return Content(len(images), (size, size, 3), resized, lambda: (labels, classes))
 
 
 def streamed(pictures: Pictures, how: Callable[[Image.Image, int], Images], size: int) -> Content:
@@ -202,8 +178,3 @@ def streamed(pictures: Pictures, how: Callable[[Image.Image, int], Images], size
     numbers = np.arange(len(pictures.entries))
     images = partial(made, pictures, numbers, partial(unnumbered, how, size))
     return Content(len(numbers), (size, size, 3), images, lambda: folder_labels(pictures.entries))
-
-
-def unnumbered(how: Callable[[Image.Image, int], Images], size: int, picture: Image.Image, _: int) -> Images:
-    """What `parallel.made` makes of a picture where its number does not matter; (size, size, 3)."""
-    return how(picture, size)

@@ -4,14 +4,15 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import sets
 from ..utils.errors import DataError
 from ..utils.hashing import sha256
-from .archive_sets import Content
+from .content import Content, Places
 from .pictures import pixels
 from .subsets import draw
 from .walk import walk
@@ -51,16 +52,16 @@ def digest(folder: Path, known: dict[Path, str] | None = None) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def of_folder(settings: dict[str, Any]) -> Content:
-    """The set of reader `folder`; all of its images have label 0. Raises DataError where the folder has changed."""
-    folder = Path(settings["folder"])
-    if said := difference(settings["folder"], Found(settings["files"], settings["bytes"]), Path()):
+def images_of(spec: sets.Folder, _: Places) -> Content:
+    """Return a set of image files; all have label 0. Raises DataError where the folder has changed."""
+    folder = Path(spec.folder)
+    if said := difference(spec.folder, Found(spec.files, spec.bytes), Path()):
         raise DataError(said)
-    if digest(folder) != settings["sha256"]:
+    if digest(folder) != spec.sha256:
         raise DataError(f"the images in {folder} are not those that `atebm own` looked at: {AGAIN}.")
     files = image_files(folder)
-    order = draw(len(files), settings["n"], settings["seed"], settings["skip"])
-    channels, size = settings["channels"], settings["size"]
+    order = draw(len(files), spec.n, spec.seed, spec.skip)
+    channels, size = spec.channels, spec.size
 
     def images(start: int, _: int) -> Iterator[NDArray[np.uint8]]:
         return (pixels(files[number], channels, size)[None] for number in order[start:])

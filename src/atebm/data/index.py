@@ -13,7 +13,7 @@ from ..archives.verify import verified
 from ..pipeline.job import Job, record_of
 from ..utils.errors import DataError
 from ..utils.files import atomic
-from .archive_sets import Labels
+from .content import Labels
 from .readers.images import Pictures, folder_labels, imagenet_devkit, imagenet_train, imagenet_val, read_bytes
 
 

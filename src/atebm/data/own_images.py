@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from PIL import Image
 
+from ..config.detection import ATTACKS
 from ..config.load import load, scales
 from ..config.schema import Config
 from ..pipeline.plan import Plan
@@ -290,8 +291,14 @@ def scale_text(name: str, images: Folder, p_0: Folder | None, channels: int, siz
         "radius": f"{ratio:.3g}",
         "detected": min(100, held_out),
         "crop_min": max(48, size),
+        "attacks": "\n".join(f"    {name}: {flow(attack.few)}" for name, attack in ATTACKS.items() if attack.few),
     }
     return TEMPLATE.format(**values)
+
+
+def flow(settings: dict[str, Any]) -> str:
+    """Return settings as YAML on one line."""
+    return f"{{ {', '.join(f'{key}: {value}' for key, value in settings.items())} }}"
 
 
 def others_text(p_0: Folder, channels: int, size: int) -> str:
@@ -379,7 +386,5 @@ detection:
     n: {detected}
     batch_size: 100
     radius: {radius}
-    auto_pgd: {{ steps: 20, restarts: 1 }}
-    pgd: {{ steps: 20, step_sizes: [0.2] }}
-    square: {{ queries: 50 }}
+{attacks}
 """

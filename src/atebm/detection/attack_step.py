@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..attacks.auto_pgd import auto_pgd_restarted, spheres
-from ..attacks.pgd import Logit, norms, pgd
-from ..attacks.square import draws, square
-from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
+from ..attacks.pgd import Logit, norms
+from ..config.detection import attacks_of, columns_of
+from ..config.roles import CLEAN, HELD_OUT, IN, WORST
 from ..data.stored import Stored, cuts, dealt, to_float
 from ..data.subsets import draw
 from ..device.out_of_memory import halving
@@ -39,13 +39,13 @@ class Batch:
 
 
 def batches(job: Job) -> list[Batch]:
-    """All images that were drawn of each set, in batches: of attacked ones, all restarts together fill one."""
+    """Return all images that were drawn of each set, in batches, which the most copies by an attack together fill."""
     settings, found = job.settings, []
+    most = max(attack.copies for attack in attacks_of(settings).values())
     for role in roles(job):
         stored = Stored(job.parent(role))
         numbers = draw(len(stored), settings["n"], settings["seed"])
-        restarts = 1 if role in (IN, HELD_OUT) else settings["auto_pgd"]["restarts"]
-        size = max(1, settings["batch_size"] // restarts)
+        size = max(1, settings["batch_size"] // (1 if role in (IN, HELD_OUT) else most))
         found += [Batch(role, part, numbers[part]) for part in cuts(len(numbers), size)]
     return found
 
@@ -87,7 +87,8 @@ def scored(
     fixed = {"row": np.array([batch.role] * len(x)), "image": batch.numbers}
     for radius in settings["radii"] if attacked else [0.0]:
         found = attacked_images(f, x, radius, settings, batch.numbers) if attacked else {}
-        values = dict.fromkeys(names(settings), clean) | {name: value(model, images) for name, images in found.items()}
+        values = dict.fromkeys(columns_of(settings), clean)
+        values |= {name: value(model, images) for name, images in found.items()}
         together = torch.stack([clean, *values.values()])
         winner = together.nan_to_num(nan=torch.inf).argmax(0)
         worst = torch.stack([x, *found.values()])[winner, torch.arange(len(x), device=x.device)]
@@ -100,14 +101,6 @@ def scored(
         yield {**fixed, "radius": np.full(len(x), radius), **numbers}, worst[:count]
 
 
-def names(settings: dict[str, Any]) -> list[str]:
-    """The attacks that there are, as columns are named."""
-    found = [PUBLISHED]
-    if settings["pgd"]:
-        found += [f"pgd_{share:g}" for share in settings["pgd"]["step_sizes"]]
-    return [*found, "square"] if settings["square"] else found
-
-
 def attacked_images(
     f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: np.ndarray
 ) -> dict[str, Tensor]:
@@ -116,19 +109,16 @@ def attacked_images(
     def work(rows: slice) -> list[Tensor]:
         return list(attacks(f, x[rows], radius, settings, numbers[rows].tolist()).values())
 
-    return dict(zip(names(settings), halving(work, slice(0, len(x))), strict=True))
+    return dict(zip(columns_of(settings), halving(work, slice(0, len(x))), strict=True))
 
 
 def attacks(f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: list[int]) -> dict[str, Tensor]:
-    """Each attack's images (b, C, H, W) from images x of those numbers in their set."""
-    how, pgds, squares, seed = (settings[key] for key in ("auto_pgd", "pgd", "square", "seed"))
-    starts = spheres(x, radius, how["restarts"], seed, numbers)
-    found = {PUBLISHED: auto_pgd_restarted(f, x, starts, radius, how["steps"])}
-    for share in pgds["step_sizes"] if pgds else ():
-        found[f"pgd_{share:g}"] = pgd(f, x, pgds["steps"], share * radius, eps=radius)
-    if squares:
-        found["square"] = square(f, x, radius, draws(x, squares["queries"], seed, numbers))
-    return found
+    """Return for each column of scores.csv its attack's images (b, C, H, W) from images x of those numbers."""
+    return {
+        column: resolve_name(attack.function)(f, x, radius, settings["seed"], numbers, **keywords)
+        for name, attack in attacks_of(settings).items()
+        for column, keywords in attack.columns(name).items()
+    }
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..archives.catalogue import ARCHIVES, find
 from ..archives.members import reading
+from ..config.evaluation import METRICS
 from ..pipeline.job import Job, record_of
 from ..utils.errors import ResultError
 from ..utils.npy import Rows
@@ -25,7 +27,7 @@ def write_metric(job: Job) -> None:
     if record["n"] < settings["n"]:
         raise ResultError(f"{job.spec['name']} wants {settings['n']} images, {features.name} has {record['n']}.")
     standin = record["extractor"]["kind"] != "inception"
-    result = METRICS[settings["metric"]](job, standin)
+    result = resolve_name(METRICS[settings["metric"]].function)(job, standin)
     job.finish(
         {
             **result,
@@ -148,15 +150,6 @@ def agreement(job: Job, standin: bool) -> dict[str, Any]:
     said = agreement_in_words(found | {"images": record_of(job.parent("features"))["images"]})
     print(said if found["within"] else f"warning: {said}", flush=True)
     return found
-
-
-METRICS = {
-    "frechet": frechet,
-    "inception_score": inception_score,
-    "class_shares": class_shares,
-    "kid": kid,
-    "agreement": agreement,
-}
 
 
 def load_first(path: Path, n: int) -> NDArray[np.float32]:

@@ -1,18 +1,15 @@
 """Networks by name. Normalisation and "logit 0" live here, so that all other code sees raw [0, 1] pixels and f(x)."""
 
 from collections.abc import Mapping, Sequence
+from pkgutil import resolve_name
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from ..config.models import NETWORKS
 from ..device.select import layout
 from ..utils.errors import ConfigError, DataError
-from .discriminator256 import Discriminator256
-from .resnet50 import ResNet50
-from .small import SmallNet
-
-NETWORKS = {"small": SmallNet, "resnet50": ResNet50, "discriminator256": Discriminator256}
 
 
 class Classifier(nn.Module):
@@ -34,7 +31,7 @@ class Classifier(nn.Module):
             )
         self.register_buffer("mean", torch.tensor(settings["mean"]).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(settings["std"]).view(1, -1, 1, 1))
-        self.network = NETWORKS[settings["name"]](channels, size, outputs, **options)
+        self.network = resolve_name(NETWORKS[settings["name"]].builds)(channels, size, outputs, **options)
         self.layout = torch.contiguous_format
 
     def on(self, device: torch.device, precision: str = "fp32") -> Self:

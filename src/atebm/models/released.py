@@ -16,10 +16,8 @@ from torch import Tensor
 
 from ..archives.catalogue import PAGE
 from ..archives.releases import releases
-from ..config.load import load
-from ..config.schema import Config
 from ..pipeline.job import Job
-from ..utils.errors import ConfigError, DataError
+from ..utils.errors import DataError
 from ..utils.files import write_text
 from ..utils.hashing import canonical, sha256
 from .energy import Energy, load_logit_0
@@ -31,14 +29,12 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of BatchN
 LAST = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}  # how our tensors are called in the file
 
 
-def import_weights(file: Path, task: str, out: Path, root: Path) -> None:
+def import_weights(file: Path, task: str, settings: dict[str, Any], shape: list[int], out: Path) -> None:
     """Write out/<task>.safetensors, the weights of an Energy, and out/<task>.json, what they come from.
 
-    The network is that of the run `task` at scale paper in the checkout `root`. Prints whether the file is the one that
-    the authors released. Raises ConfigError for a task without a network, DataError for a file that does not fit it.
+    `settings` and `shape` (C, H, W) are of the network that the task has at scale paper: Config.network_of. Prints
+    whether the file is the one that the authors released. Raises DataError for a file that does not fit the network.
     """
-    config, _ = load(root, ["scale=paper"])
-    settings, shape = network_of(config, task)
     digest = sha256(file)
     verified, sentence = provenance(file, digest, task)
     energy = Energy(settings, shape)
@@ -58,22 +54,6 @@ def import_weights(file: Path, task: str, out: Path, root: Path) -> None:
         "parameters": sum(parameter.numel() for parameter in energy.parameters()),
     }
     write_text(out / f"{task}.json", canonical(record))
-
-
-def network_of(config: Config, task: str) -> tuple[dict[str, Any], list[int]]:
-    """Settings of the network of a task and the shape (C, H, W) of its images."""
-    if task in config.runs:
-        network, size = config.runs[task].network, None
-        p_data = config.tasks[config.runs[task].task].p_data
-    elif task in config.pretrainings:
-        spec = config.pretrainings[task]
-        network, size, p_data = spec.network, spec.size, spec.p_data
-    else:
-        known = ", ".join(sorted({*config.runs, *config.pretrainings}))
-        raise ConfigError(f"there is no run or pre-training {task!r} at scale paper; choose one of {known}.")
-    size = size or config.size_of(p_data)  # images of an index have all sizes, so `size` is given
-    assert size is not None
-    return network.model_dump(mode="json"), [len(network.mean), size, size]
 
 
 def provenance(file: Path, digest: str, task: str) -> tuple[bool, str]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..archives.catalogue import files_of
 from ..archives.releases import releases
-from ..config.evaluation import Inception
-from ..config.roles import HELD_OUT, IN
+from ..config.evaluation import METRICS, Inception
+from ..config.roles import HELD_OUT, IN, PUBLISHED
 from ..config.schema import Config
-from ..config.sets import Archive, Drawn, ImageIndex, ImageSet, OfClasses, Task, TinyImages
+from ..config.sets import ImageIndex, Part, Task
 from ..config.training import Pretraining, Run
 from ..utils.errors import ConfigError, DataError
 from .step import Step
@@ -33,8 +33,9 @@ class StepBuilder:
         """A set: its images as an array or, of kind `index`, where each of them lies."""
         spec = self.config.sets[name]
         kind = "index" if isinstance(spec, ImageIndex) else "data"
-        parents = {"of": self.data(spec.of)} if isinstance(spec, Drawn | OfClasses) else {}
-        return Step(kind, name, spec.model_dump(), parents, ("sets", name), archives_of(spec))
+        parents = {"of": self.data(spec.of)} if isinstance(spec, Part) else {}
+        archives = tuple(file for archive, split in spec.archives for file in archive_files(archive, split))
+        return Step(kind, name, spec.model_dump(), parents, ("sets", name), archives)
 
     def extractor(self) -> Step:
         name = self.config.metrics.extractor
@@ -106,7 +107,8 @@ class StepBuilder:
         parents = {"model": self.train(spec.run, seed), "images": images}
         parents |= {f"model_{number}": self.train(run, seed) for number, run in enumerate(spec.others, start=2)}
         if spec.distances:
-            settings["blocks"] = enough(spec.distances, self.config.metrics.blocks, images)
+            settings["blocks"] = self.config.metrics.blocks
+            check_blocks(settings["blocks"], spec.distances, images)
             parents |= {"extractor": self.extractor(), "reference": self.features(self.data(task.p_data))}
         return Step("ascent", name, settings, parents, ("ascents", name))
 
@@ -151,18 +153,17 @@ class StepBuilder:
 
         Both sides are shrunk to `size` pixels a side before, where it is given.
         """
-        metrics = self.config.metrics
+        metrics, how = self.config.metrics, METRICS[name]
         n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
-        settings: dict[str, Any] = {"metric": name, "n": n}
+        settings = {"metric": name, "n": n} | {key: getattr(metrics, key) for key in how.takes}
+        if "blocks" in settings:
+            check_blocks(metrics.blocks, n, images)
         features = self.features(images, n, size)
         parents, label = {"features": features}, features.name
-        if name in ("frechet", "kid"):
-            settings["blocks"] = enough(n, metrics.blocks, images)
+        if how.compares:
             parents["reference"] = self.features(self.data(reference), size=size)
             if images.kind == "data":  # a set is scored against several others
                 label = f"{label}.to_{reference}"
-        if name == "inception_score":
-            settings["splits"] = metrics.splits
         return Step("metric", f"{label}.{name}", settings, parents, ("metrics",))
 
     def quality(self, sampler: str, seed: int) -> Step:
@@ -170,18 +171,28 @@ class StepBuilder:
         sample = self.sample(sampler, seed, "best")
         return self.metric("frechet", sample, self.task(sample.parents["model"].name).p_data)
 
-    def attack(self, run: str, seed: int, variant: str = "", *, other_seed: int | None = None, **changes: Any) -> Step:
+    def attack(
+        self,
+        run: str,
+        seed: int,
+        variant: str = "",
+        *,
+        alone: bool = False,
+        other_seed: int | None = None,
+        **changes: Any,
+    ) -> Step:
         """Logits of a run's model on images in and out of distribution: clean, and after the attacks of its task.
 
-        A variant has `changes` of the attacks' settings, and its own name. With `other_seed`, the attacks climb the
-        logit of the run with that seed instead, and the model scores what they find (transfer).
+        A variant has its own name and `changes` of the attacks' settings, or is by the published attack `alone`. With
+        `other_seed`, the attacks climb the logit of the run with that seed instead, and the model scores what they find
+        (transfer).
         """
         name, task = self.config.runs[run].task, self.task(run)
         if name not in self.config.detection:
             raise ConfigError(f"config.yaml: {name}, the task of {run}, has no entry in detection.")
         spec = self.config.detection[name]
         settings = spec.model_dump(exclude={"in_distribution", "radius", "radii", "steps"})
-        settings |= {"checkpoint": "best", "radii": [spec.radius], **changes}
+        settings |= {"checkpoint": "best", "radii": [spec.radius], **(spec.others if alone else {}), **changes}
         parents = {"model": self.train(run, seed), IN: self.data(getattr(task, spec.in_distribution))}
         if spec.in_distribution != "held_out" and task.held_out != task.p_data:
             parents[HELD_OUT] = self.data(task.held_out)
@@ -199,12 +210,12 @@ class StepBuilder:
         return self.detection(self.attack(run, seed))
 
     def sweeps(self, run: str, seed: int) -> list[Step]:
-        """The same by Auto-PGD alone at other radii, and with other numbers of steps."""
+        """The same by the published attack alone at other radii, and with other numbers of steps."""
         spec = self.config.detection[self.config.runs[run].task]
-        alone: dict[str, Any] = {"pgd": None, "square": None}
         variants: dict[str, dict[str, Any]] = {"radii": {"radii": list(spec.radii)}}
-        variants |= {f"{n}_steps": {"auto_pgd": {**spec.auto_pgd.model_dump(), "steps": n}} for n in spec.steps}
-        return [self.detection(self.attack(run, seed, name, **alone, **own)) for name, own in variants.items()]
+        published = getattr(spec, PUBLISHED).model_dump()
+        variants |= {f"{n}_steps": {PUBLISHED: {**published, "steps": n}} for n in spec.steps}
+        return [self.detection(self.attack(run, seed, name, alone=True, **own)) for name, own in variants.items()]
 
     def network(self, stem: int) -> Step:
         """The 256x256 network on RGB images with one output; no run need have it."""
@@ -235,18 +246,10 @@ class StepBuilder:
         return Step("overview", run, {"n": min(OVERVIEW, sample.settings["n"])}, parents)
 
 
-def enough(n: int, blocks: int, images: Step) -> int:
-    """`blocks`, if n images are at least two for each of them: fewer have no covariance."""
+def check_blocks(blocks: int, n: int, images: Step) -> None:
+    """Raise ConfigError unless n images are at least two for each block: fewer have no covariance."""
     if n < 2 * blocks:
         raise ConfigError(f"config.yaml: metrics.blocks = {blocks} want {2 * blocks} images, {images.name} has {n}.")
-    return blocks
-
-
-def archives_of(spec: ImageSet) -> tuple[str, ...]:
-    """Files of data/archives/ that a set is made from."""
-    if isinstance(spec, TinyImages):
-        return archive_files("tiny_images") + archive_files("tiny_images_exclusions")
-    return archive_files(spec.archive, spec.split) if isinstance(spec, Archive | ImageIndex) else ()
 
 
 def archive_files(archive: str, split: str | None = None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ..archives.catalogue import Source, files_of, find, sources
+from ..config.sets import SETS, Images
 from ..pipeline.artifacts import ARTIFACTS
 from ..pipeline.kinds import FILES
 from ..pipeline.staleness import MANIFEST, PAGE, SITE
@@ -274,16 +275,21 @@ def device(crate: "ROCrate", name: str) -> dict[str, str]:
 
 def archives(settings: dict[str, Any]) -> list[Source]:
     """The files of public archives that a step with these settings reads."""
-    if settings.get("reader") == "tiny_images":
-        names = [*files_of("tiny_images"), *files_of("tiny_images_exclusions")]
+    read: tuple[tuple[str, str | None], ...] = ()
+    if spec := set_of(settings):
+        read = spec.archives
     elif settings.get("kind") == "inception":
-        names = [*files_of("inception")]
+        read = (("inception", None),)
     elif "archive" in settings:
-        names = [*files_of(settings["archive"], settings.get("split"))]
-    else:
-        names = []
+        read = ((settings["archive"], None),)
+    names = [name for archive, split in read for name in files_of(archive, split)]
     released = [source for source in sources() if source.sha256 and source.sha256 == settings.get("weights")]
     return [*(source for name in names for source in find(name)), *released]
+
+
+def set_of(settings: dict[str, Any]) -> Images | None:
+    """Return the image set that a step with these settings makes, if it makes one."""
+    return SETS[settings["reader"]].model_construct(**settings) if "reader" in settings else None
 
 
 def read_from(crate: "ROCrate", source: Source) -> dict[str, str]:
@@ -298,17 +304,14 @@ def read_from(crate: "ROCrate", source: Source) -> dict[str, str]:
 
 def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities:
     """What a step with these settings reads of data/embedded/, or of a package that a table in there names."""
-    match settings.get("reader"):
-        case "fashion_mnist":
-            return refer(fashion(root))
-        case "photographs":
-            wanted = settings["photographs"]
-        case "digits":
-            wanted = ["digits"]
-        case _:
-            return []
-    with (root / f"data/embedded/{settings['reader']}.csv").open(newline="", encoding="utf-8") as file:
-        return [packaged(crate, settings["reader"], row) for row in csv.DictReader(file) if row["name"] in wanted]
+    spec = set_of(settings)
+    if spec is None or not spec.embedded:
+        return []
+    place = root / "data/embedded" / spec.embedded
+    if place.suffix != ".csv":
+        return refer(fashion(root))
+    with place.open(newline="", encoding="utf-8") as file:
+        return [packaged(crate, place.stem, row) for row in csv.DictReader(file) if row["name"] in spec.packaged]
 
 
 def packaged(crate: "ROCrate", kind: str, row: dict[str, str]) -> dict[str, str]:

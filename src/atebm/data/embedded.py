@@ -1,0 +1,125 @@
+"""Embedded image sets: small files in data/embedded/, photographs and digits of Python packages, and noise."""
+
+import csv
+import importlib.util
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..config import sets
+from ..utils.errors import DataError
+from ..utils.hashing import sha256
+from .content import Content, Images, Places, whole
+from .readers.arrays import FASHION_CLASSES, read_idx
+from .readers.transforms import padded
+
+
+def verified(path: Path, digest: str, remedy: str) -> Path:
+    """`path`, once its sha256 is what it must be."""
+    if not path.exists():
+        raise DataError(f"{path} is missing: {remedy}.")
+    if sha256(path) != digest:
+        raise DataError(f"{path} is damaged (its sha256 is not {digest[:12]}...): {remedy}.")
+    return path
+
+
+# --- Fashion-MNIST ----------------------------------------------------------------------------------------------
+
+
+def fashion_mnist(spec: sets.FashionMnist, places: Places) -> Content:
+    """Return the first 10,000 - held_out images of the test split (`train`) or the last held_out ones (`held_out`)."""
+    folder = places.embedded / spec.embedded
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    digests = {name: digest for digest, name in (line.split() for line in lines)}
+    remedy = f"restore it with 'git checkout -- {folder.name}' in data/embedded"
+    images, labels = (
+        read_idx(verified(folder / name, digests[name], remedy))
+        for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
+    )
+    first = len(images) - spec.held_out
+    part = slice(first) if spec.split == "train" else slice(first, None)
+    resized = np.stack([padded(image, spec.size) for image in images[part]])
+    return whole(spec.size, resized, labels[part].astype(np.int64), FASHION_CLASSES)
+
+
+# --- photographs ------------------------------------------------------------------------------------------------
+
+MAX_DRAWS = 1000  # of one crop, before its photograph counts as flat
+
+
+def photograph_crops(spec: sets.Photographs, places: Places) -> Content:
+    """Return `n` crops of random photograph, place, side (log-uniform, pixels) and direction, area-resized to `size`.
+
+    Crops whose standard deviation is below min_std are drawn again: from
+    flat sources, whose gradients are alike, a deterministic ascent reaches one and the same sample. Crop i is a pure
+    function of (seed, i), so that a longer set begins with a shorter one. Labels say which photograph a crop came from:
+    sets are kept apart by photograph, since crops of one photograph resemble each other.
+    """
+    index, mode, size = places.embedded / spec.embedded, "RGB" if spec.channels == 3 else "L", spec.size
+    pictures = [load_photograph(index, name, mode) for name in spec.photographs]
+    images = np.empty((spec.n, size, size, spec.channels), np.uint8)
+    labels = np.empty(spec.n, np.int64)
+    for i in range(spec.n):
+        random = np.random.default_rng([spec.seed, i])
+        labels[i] = random.integers(len(pictures))
+        picture = pictures[labels[i]]
+        crops = (random_crop(picture, random, size, spec.crop_min, spec.crop_max) for _ in range(MAX_DRAWS))
+        crop = next((crop for crop in crops if crop.std() >= spec.min_std), None)
+        if crop is None:
+            name = spec.photographs[labels[i]]
+            raise DataError(f"photograph {name} has no crop of min_std {spec.min_std:g}: lower it.")
+        images[i] = crop.reshape(images.shape[1:])
+    return whole(size, images, labels, list(spec.photographs))
+
+
+def random_crop(picture: Image.Image, random: np.random.Generator, size: int, low: int, high: int) -> Images:
+    """A square crop of log-uniform side in [low, high], at most the picture's, mirrored with probability 1/2."""
+    side = min(math.exp(random.uniform(math.log(low), math.log(high))), *picture.size)
+    left, top = (random.uniform(0, length - side) for length in picture.size)
+    crop = picture.resize((size, size), Image.Resampling.BOX, box=(left, top, left + side, top + side))
+    pixels = np.asarray(crop)
+    return pixels[:, ::-1] if random.random() < 0.5 else pixels
+
+
+def load_photograph(index: Path, name: str, mode: str = "L") -> Image.Image:
+    """One photograph of data/embedded/photographs.csv, from the package that ships it, as grey or in another mode."""
+    with Image.open(packaged(index, name)) as picture:
+        return picture.convert(mode)
+
+
+def packaged(index: Path, name: str) -> Path:
+    """A file that a Python package ships, once its sha256 is that of its line in an index of data/embedded/."""
+    with index.open(newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    if name not in rows:
+        raise DataError(f"there is no photograph {name!r}; data/embedded/{index.name} has: {', '.join(rows)}.")
+    row = rows[name]
+    package = importlib.util.find_spec(row["package"])
+    if package is None or package.origin is None:
+        raise DataError(f"{name} needs the package {row['distribution']}: pip install -r requirements.lock.")
+    path = Path(package.origin).parent / row["file"]
+    return verified(path, row["sha256"], f"pip install --force-reinstall {row['distribution']}=={row['version']}")
+
+
+# --- digits -----------------------------------------------------------------------------------------------------
+
+
+def digits(spec: sets.Digits, places: Places) -> Content:
+    """Return scikit-learn's handwritten digits, 8x8 in 17 grey levels, bilinearly resized: (1797, size, size, 1)."""
+    rows = np.loadtxt(packaged(places.embedded / spec.embedded, "digits"), delimiter=",", dtype=np.int64)
+    small = np.round(rows[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    how = Image.Resampling.BILINEAR
+    images = np.stack([np.asarray(Image.fromarray(image).resize((spec.size, spec.size), how)) for image in small])
+    return whole(spec.size, images[..., None], rows[:, -1], [str(digit) for digit in range(10)])
+
+
+# --- uniform noise ----------------------------------------------------------------------------------------------
+
+
+def noise(spec: sets.Noise, _: Places) -> Content:
+    """Return uniform grey levels, (n, size, size, C). Image i is a pure function of (seed, i), as of photographs."""
+    shape = (spec.size, spec.size, spec.channels)
+    images = [np.random.default_rng([spec.seed, i]).integers(256, size=shape, dtype=np.uint8) for i in range(spec.n)]
+    return whole(spec.size, np.stack(images), np.zeros(spec.n, np.int64), ["noise"])
