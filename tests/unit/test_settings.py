@@ -23,7 +23,7 @@ from atebm.pipeline.plan import Plan
 from atebm.pipeline.settings import SETTINGS
 from atebm.pipeline.staleness import renderings
 from atebm.pipeline.step import Step
-from atebm.provenance.explain import explain, lines
+from atebm.provenance.explain import describe_evidence, explain
 from atebm.report.hyperparameters import thousands
 from atebm.sampling import timing
 from atebm.training import gradient_check as module
@@ -167,7 +167,7 @@ def test_requests_are_equal_to_what_is_read_back(scale):
 
 
 def test_explain_says_where_a_table_of_settings_comes_from():
-    said = list(lines(explain("tableS3", planned("demo"), {}, REPOSITORY)))
+    said = list(describe_evidence(explain("tableS3", planned("demo"), {}, REPOSITORY)))
     assert said[0].startswith("Table S3") and said[-1].endswith("tableS3 of src/atebm/pipeline/settings.py selects.")
 
 

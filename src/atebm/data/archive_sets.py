@@ -17,9 +17,9 @@ from PIL import Image
 
 from ..archives import catalogue
 from ..archives.members import bad, check_count
-from ..archives.verify import verified
+from ..archives.verify import verify_file
 from ..utils.errors import DataError
-from .parallel import made
+from .parallel import make_in_order
 from .readers.arrays import FASHION_CLASSES, excluded_ids, npy_images, read_idx, svhn_mat, tiny_images_bin
 from .readers.databases import lmdb_pictures
 from .readers.images import Pictures, folder_labels, tar_pictures, zip_pictures
@@ -61,7 +61,7 @@ def content(settings: dict[str, Any], folder: Path, scratch: Path) -> tuple[Cont
     if name not in READERS:
         raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(READERS)}.")
     files = tuple(folder / file for file in catalogue.files_of(name, split))
-    checksums = {file.name: verified(file) for file in files}
+    checksums = {file.name: verify_file(file) for file in files}
     return READERS[name](Wanted(files, split, settings["size"], settings["count"], scratch)), checksums
 
 
@@ -70,12 +70,12 @@ def content(settings: dict[str, Any], folder: Path, scratch: Path) -> tuple[Cont
 
 def cifar(wanted: Wanted) -> Content:
     """CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
-    return whole(wanted.size, *cifar_pickles(wanted.files[0], wanted.split, wanted.count))
+    return set_in_memory(wanted.size, *cifar_pickles(wanted.files[0], wanted.split, wanted.count))
 
 
 def svhn(wanted: Wanted) -> Content:
     """SVHN's cropped digits; `held_out` is its test split."""
-    return whole(wanted.size, *svhn_mat(wanted.files[0], wanted.count))
+    return set_in_memory(wanted.size, *svhn_mat(wanted.files[0], wanted.count))
 
 
 def places365_small(wanted: Wanted) -> Content:
@@ -103,7 +103,7 @@ def lsun_church(wanted: Wanted) -> Content:
 
     def images(start: int, workers: int) -> Iterator[Images]:
         with lmdb_pictures(wanted.files[0], wanted.count, wanted.scratch) as pictures:
-            yield from made(pictures, numbers, partial(unnumbered, lsun, size), start, workers)
+            yield from make_in_order(pictures, numbers, partial(unnumbered, lsun, size), start, workers)
 
     return Content(len(numbers), (size, size, 3), images, lambda: (np.zeros_like(numbers), ["church_outdoor"]))
 
@@ -138,7 +138,7 @@ def imagenet32(wanted: Wanted) -> Content:
 
 def random_images_300k(wanted: Wanted) -> Content:
     images = npy_images(wanted.files[0], wanted.count)
-    return whole(wanted.size, images, np.zeros(wanted.count, np.int64), ["300K Random Images"])
+    return set_in_memory(wanted.size, images, np.zeros(wanted.count, np.int64), ["300K Random Images"])
 
 
 READERS: dict[str, Callable[[Wanted], Content]] = {
@@ -166,7 +166,7 @@ def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[s
     In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training.
     """
     paths = [folder / file for name in ("tiny_images", "tiny_images_exclusions") for file in catalogue.files_of(name)]
-    checksums = {path.name: verified(path) for path in reversed(paths)}  # the small ones first
+    checksums = {path.name: verify_file(path) for path in reversed(paths)}  # the small ones first
     excluded = excluded_ids({paths[1]: 1, paths[2]: 0}, TINY_IMAGES)
     n, seed = settings["n"], settings["seed"]
     chosen = np.random.default_rng(seed).choice(TINY_IMAGES, n, replace=False)
@@ -182,7 +182,7 @@ def tiny_images(settings: dict[str, Any], folder: Path) -> tuple[Content, dict[s
 # --- shared -----------------------------------------------------------------------------------------------------
 
 
-def whole(size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
+def set_in_memory(size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
     """A set that fits in memory in its own size (SVHN has 0.2 GB); in another one, resized as torchvision's Resize."""
     if images.shape[1:3] == (size, size):
         return Content(len(images), images.shape[1:], lambda start, _: [images[start:]], lambda: (labels, classes))
@@ -200,10 +200,10 @@ def streamed(pictures: Pictures, how: Callable[[Image.Image, int], Images], size
     Labels are the folders of the archive, as in torchvision's ImageFolder.
     """
     numbers = np.arange(len(pictures.entries))
-    images = partial(made, pictures, numbers, partial(unnumbered, how, size))
+    images = partial(make_in_order, pictures, numbers, partial(unnumbered, how, size))
     return Content(len(numbers), (size, size, 3), images, lambda: folder_labels(pictures.entries))
 
 
 def unnumbered(how: Callable[[Image.Image, int], Images], size: int, picture: Image.Image, _: int) -> Images:
-    """What `parallel.made` makes of a picture where its number does not matter; (size, size, 3)."""
+    """What `parallel.make_in_order` makes of a picture where its number does not matter; (size, size, 3)."""
     return how(picture, size)

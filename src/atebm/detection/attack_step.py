@@ -15,7 +15,7 @@ from ..attacks.square import draws, square
 from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
 from ..data.stored import Stored, cuts, dealt, to_float
 from ..data.subsets import draw
-from ..device.out_of_memory import halving
+from ..device.out_of_memory import work_in_halves
 from ..device.select import device_name
 from ..models.folding import frozen
 from ..models.weights import load_model
@@ -116,7 +116,7 @@ def attacked_images(
     def work(rows: slice) -> list[Tensor]:
         return list(attacks(f, x[rows], radius, settings, numbers[rows].tolist()).values())
 
-    return dict(zip(names(settings), halving(work, slice(0, len(x))), strict=True))
+    return dict(zip(names(settings), work_in_halves(work, slice(0, len(x))), strict=True))
 
 
 def attacks(f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: list[int]) -> dict[str, Tensor]:

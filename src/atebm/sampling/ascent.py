@@ -42,7 +42,7 @@ def write_ascent(job: Job, device: torch.device) -> None:
     f = summed(models) if len(models) > 1 else models[0]
     images = Stored(job.parent("images"), device)
     originals = images[: settings["n"]]
-    starts, mask = begin(to_float(originals), settings["start"], settings["seed"])
+    starts, mask = begin_ascent(to_float(originals), settings["start"], settings["seed"])
     with frozen_all(models):
         with progress(f"ascent {job.spec['name']}", len(starts)) as report:
             parts = []
@@ -84,7 +84,7 @@ def write_ascent(job: Job, device: torch.device) -> None:
     )
 
 
-def begin(images: Tensor, how: dict[str, Any], seed: int) -> tuple[Tensor, Tensor | None]:
+def begin_ascent(images: Tensor, how: dict[str, Any], seed: int) -> tuple[Tensor, Tensor | None]:
     """What an ascent starts from: images (N, C, H, W) in [0, 1], and the mask of the pixels that may change.
 
     `images` are (n, C, H, W) in [0, 1]; `how` is a `config.Start`. The same noise on every device.
