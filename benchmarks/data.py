@@ -38,7 +38,7 @@ from turns import Findings, Times, in_turns, on_device, options_of, preamble, qu
 from atebm.config import load
 from atebm.data.index import pictures_of
 from atebm.data.readers.images import tar_pictures
-from atebm.data.stream import Indexed, Recipe, Resident, made, workers_of
+from atebm.data.stream import Indexed, Recipe, Resident, load_ahead, workers_of
 from atebm.utils.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -107,7 +107,7 @@ def classic(how: dict[str, Any], size: int) -> transforms.Compose:
 
 def from_files(index: Path, how: dict[str, Any], batch: int, device: torch.device, workers: int) -> Iterator[Tensor]:
     indexed = Indexed(index, recipe_of(how, batch), (3, 256, 256))
-    with closing(made(indexed, range(FILES // batch), device, workers)) as items:
+    with closing(load_ahead(indexed, range(FILES // batch), device, workers)) as items:
         for iteration, (images, _) in enumerate(items):
             yield indexed.finished(images.to(device, non_blocking=True), iteration)
 

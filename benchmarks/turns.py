@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from atebm.device.select import cpu_facts, described
+from atebm.device.select import cpu_facts, name_hardware
 from atebm.utils.files import write_text
 
 Times = dict[str, list[float]]  # by peer, seconds of each round
@@ -122,7 +122,7 @@ def processor() -> tuple[str, list[str]]:
     facts = cpu_facts()
     flags = set(facts.get("flags", facts.get("Features", "")).split())
     wanted = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile", "asimd", "sve", "bf16")
-    return described(torch.device("cpu")), [f for f in wanted if f in flags]
+    return name_hardware(torch.device("cpu")), [f for f in wanted if f in flags]
 
 
 def processor_line() -> str:

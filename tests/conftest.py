@@ -237,7 +237,7 @@ def job_of(smoke: tuple[Path, Plan], **changes: Any) -> Job:
 
 @pytest.fixture
 def results() -> Path:
-    """results/ as it is committed; a run of one's own replaces it, on another machine with other numbers."""
+    """results/ as it is committed; your own run replaces it, on another machine with other numbers."""
     if shutil.which("git") and (REPOSITORY / ".git").exists():
         changed = run(REPOSITORY, "git", "status", "--porcelain", "--", "results").stdout
         if changed:

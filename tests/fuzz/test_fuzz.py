@@ -31,7 +31,7 @@ from atebm.config.messages import resolve
 from atebm.data.readers.arrays import excluded_ids, npy_images, npz_arrays, read_idx, svhn_mat
 from atebm.data.readers.images import decode, imagenet_devkit, imagenet_train, tar_pictures, zip_pictures
 from atebm.data.readers.pickles import cifar_pickles, imagenet32_zips
-from atebm.inference.score import read as read_image
+from atebm.inference.score import read_image as read_image
 from atebm.models.released import read as read_checkpoint
 from atebm.models.tensors import load_tensors
 from atebm.models.weights import save_weights

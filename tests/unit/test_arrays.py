@@ -16,7 +16,7 @@ def test_a_file_that_is_written_in_parts_is_numpys_own(dtype):
     whole = np.arange(120).reshape(10, 3, 4).astype(dtype)
     expected, file = io.BytesIO(), io.BytesIO()
     np.save(expected, whole)
-    npy.begin(file, dtype, whole.shape)
+    npy.begin_npy(file, dtype, whole.shape)
     for part in (whole[:4], whole[4:4], whole[:, ::-1][4:, ::-1]):
         npy.append(file, part)
     assert file.getvalue() == expected.getvalue()
@@ -27,7 +27,7 @@ def test_archives_are_joined_in_order(tmp_path):
     paths = [tmp_path / f"{number}.npz" for number in range(3)]
     for path, part in zip(paths, parts, strict=True):
         with ZipFile(path, "w") as archive:
-            npy.add(archive, {"other": np.zeros(1), "rows": part})
+            npy.add_arrays(archive, {"other": np.zeros(1), "rows": part})
         with np.load(path, allow_pickle=False) as written:
             assert np.array_equal(written["rows"], part)
     with (tmp_path / "whole.npy").open("wb") as file:

@@ -22,7 +22,7 @@ from atebm.report.needs import Needs, Result
 from atebm.report.neighbours import nearest_of_as_many, ratios
 from atebm.report.picture_checks import nearness
 from atebm.report.trivial import blurred, filled, median, psnr, trivial_gains
-from atebm.sampling.ascent import begin, write_ascent
+from atebm.sampling.ascent import begin_ascent, write_ascent
 from atebm.sampling.gather import gather
 from atebm.sampling.sample import sample_shard
 from atebm.training.classifier import train_classifier
@@ -158,21 +158,21 @@ def test_fidelity_is_to_the_undamaged_image(root):
 
 def test_starts():
     images = torch.rand(4, 1, 6, 6, generator=torch.Generator().manual_seed(0))
-    blends, mask = begin(images, {"name": "blends", "count": 5}, 0)
+    blends, mask = begin_ascent(images, {"name": "blends", "count": 5}, 0)
     assert mask is None and blends.shape == (10, 1, 6, 6)
     for pair in range(2):
         first, second = images[2 * pair], images[2 * pair + 1]
         for step in range(5):
             torch.testing.assert_close(blends[5 * pair + step], (4 - step) / 4 * first + step / 4 * second)
     grey = torch.full((50, 1, 20, 20), 0.5)
-    noisy, _ = begin(grey, {"name": "noisy", "sigma": 0.1}, 0)
-    again, _ = begin(grey, {"name": "noisy", "sigma": 0.1}, 0)
-    other, _ = begin(grey, {"name": "noisy", "sigma": 0.1}, 1)
+    noisy, _ = begin_ascent(grey, {"name": "noisy", "sigma": 0.1}, 0)
+    again, _ = begin_ascent(grey, {"name": "noisy", "sigma": 0.1}, 0)
+    other, _ = begin_ascent(grey, {"name": "noisy", "sigma": 0.1}, 1)
     assert (noisy - grey).std() == pytest.approx(0.1, rel=0.02) and abs((noisy - grey).mean()) < 1e-3
     assert torch.equal(noisy, again) and not torch.equal(noisy, other)
-    bright, _ = begin(torch.ones(5, 1, 20, 20), {"name": "noisy", "sigma": 0.1}, 0)
+    bright, _ = begin_ascent(torch.ones(5, 1, 20, 20), {"name": "noisy", "sigma": 0.1}, 0)
     assert bright.max() == 1
-    assert torch.equal(begin(images, {"name": "images"}, 0)[0], images)
+    assert torch.equal(begin_ascent(images, {"name": "images"}, 0)[0], images)
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,11 @@ from atebm.cost.passes import (
     WITH_R1,
     Network,
     Way,
-    extractor,
+    network_of_extractor,
+    network_of_run,
     passes,
     products,
     sum_of_K,
-    trained,
 )
 from atebm.cost.throughput import Throughput
 from atebm.data.prepare import write_set
@@ -95,7 +95,9 @@ def test_resnet50_is_torchvisions():
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         theirs.eval()(torch.zeros(1, 3, 32, 32))
-    network = Network(trained(planned("paper").config, planned("paper").train("cifar10", 0)).settings, (3, 32, 32), 10)
+    network = Network(
+        network_of_run(planned("paper").config, planned("paper").train("cifar10", 0)).settings, (3, 32, 32), 10
+    )
     assert facts(network).flops[FORWARD] == counter.get_total_flops()
     assert counter.get_total_flops() == pytest.approx(2 * 1.3e9, rel=0.01)  # 1.30 GMAC, as commonly stated
 
@@ -104,7 +106,7 @@ def test_inception_is_torch_fidelitys(tmp_path):
     weights = read(build.inception_weights(tmp_path / "weights.pth"))
     with Flops() as counter:
         fidelity(weights)(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
-    found = facts(extractor(planned("paper")))
+    found = facts(network_of_extractor(planned("paper")))
     assert (found.flops[FORWARD], found.width) == (counter.total, 2048)
     assert found.bytes == sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
 
@@ -223,7 +225,7 @@ WORK: dict[str, Callable[[Job], None]] = {
 def test_steps_do_what_is_counted(done):
     _, steps = done
     for name, (plan, step, took) in steps.items():
-        searched = products(plan, step, facts(extractor(plan)).width)
+        searched = products(plan, step, facts(network_of_extractor(plan)).width)
         assert flops(plan, step) + searched == took, name
         assert (took > 0) == (name != "data"), name
 
@@ -279,7 +281,7 @@ def test_what_artifacts_add_is_the_total(tmp_path):
     assert hours == sorted(hours, reverse=True) and len(hours) == 5
     assert "ILSVRC2012_img_train.tar" in found["archives"]["files"] and found["archives"]["gigabytes"] > 138
     assert "afhq.zip" in found["archives"]["of_unknown_size"]
-    text = "\n".join(table.lines(found))
+    text = "\n".join(table.describe_costs(found))
     assert (
         re.search(r"^everything +[\d,.]+ ", text, re.MULTILINE) and "discriminator256, stem 3, 3x256x256, fp32" in text
     )

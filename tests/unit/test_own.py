@@ -1,4 +1,4 @@
-"""Images of one's own: what is said of a folder, the scale that is written for it, and the set that is made of it."""
+"""Your own images: what is said of a folder, the scale that is written for it, and the set that is made of it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from atebm.config.sets import Folder
 from atebm.data import own_images as module
 from atebm.data.content import Places, content_of
 from atebm.data.folder import changed, difference, digest, found_in, image_files, pixels
-from atebm.data.own_images import lines, looked_at, said, write_scale
+from atebm.data.own_images import describe_scale, looked_at, said, write_scale
 from atebm.pipeline.plan import Plan
 from atebm.utils.errors import ConfigError, DataError
 
@@ -171,7 +171,7 @@ def test_the_scale_is_about_these_images_alone(root, photos):
     said_now = said(made)
     assert said_now["picture"] == plan.overviews[0].files[0] and said_now["picture"].endswith("samples.png")
     assert (said_now["trained_on"], said_now["held_out"]) == (108, 12)
-    text = "\n".join(lines(said_now))
+    text = "\n".join(describe_scale(said_now))
     assert "120 images grey: 120 of 12x12" in text and "--config scale=alone" in text
     json.dumps(said_now)
 

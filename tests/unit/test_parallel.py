@@ -15,7 +15,7 @@ from conftest import write_specs
 
 from atebm.config.sets import Archive
 from atebm.data import archive_sets, prepare
-from atebm.data.parallel import made
+from atebm.data.parallel import make_in_order
 from atebm.data.readers import images
 from atebm.data.readers.transforms import area
 from atebm.pipeline.job import Job
@@ -38,7 +38,9 @@ def contents() -> dict[str, bytes]:
 @pytest.mark.parametrize("start", [0, 70])
 def test_any_number_of_processes_makes_the_same_images_in_the_same_order(tmp_path, contents, make, read, start):
     pictures = read(make(tmp_path / "set", contents), "*", N)
-    one, three = (np.concatenate(list(made(pictures, np.arange(N), plain, start, workers))) for workers in (1, 3))
+    one, three = (
+        np.concatenate(list(make_in_order(pictures, np.arange(N), plain, start, workers))) for workers in (1, 3)
+    )
     assert len(one) == N - start and np.array_equal(one, three)
     expected = [plain(picture, 0) for _, picture in pictures.named()][start:]
     assert np.array_equal(one, expected)
@@ -46,7 +48,7 @@ def test_any_number_of_processes_makes_the_same_images_in_the_same_order(tmp_pat
 
 def test_a_damaged_image_is_the_same_sentence_from_another_process(tmp_path, contents):
     pictures = images.tar_pictures(tar(tmp_path / "set", contents | {"val_256/0150.jpg": b"<html>"}), "*", N)
-    found = made(pictures, np.arange(N), plain, 0, 2)
+    found = make_in_order(pictures, np.arange(N), plain, 0, 2)
     assert sum(len(next(found)) for _ in range(2)) == 128
     with pytest.raises(DataError, match=r"set: member 'val_256/0150.jpg' cannot be read"):
         list(found)
@@ -59,7 +61,7 @@ def die(picture, number):
 def test_a_worker_that_the_system_ends_is_one_sentence(tmp_path, contents):
     pictures = images.tar_pictures(tar(tmp_path / "set", contents), "*", N)
     with pytest.raises(DataError, match="ended from outside, most often for want of memory"):
-        list(made(pictures, np.arange(N), die, 0, 2))
+        list(make_in_order(pictures, np.arange(N), die, 0, 2))
 
 
 # --- interruptions ----------------------------------------------------------------------------------------------
@@ -86,17 +88,17 @@ def archive(folder, documented, contents) -> Path:
 
 
 def cut_short(monkeypatch, after: int) -> list[int]:
-    """Let `made` be killed after so many images; returns where each call starts."""
+    """Let `make_in_order` be killed after so many images; returns where each call starts."""
     starts: list[int] = []
 
     def stopped(pictures, numbers, transform, start, workers):
         starts.append(start)
-        for done, image in enumerate(made(pictures, numbers, transform, start, workers)):
+        for done, image in enumerate(make_in_order(pictures, numbers, transform, start, workers)):
             if len(starts) == 1 and done == after:
                 raise Killed
             yield image
 
-    monkeypatch.setattr(archive_sets, "made", stopped)
+    monkeypatch.setattr(archive_sets, "make_in_order", stopped)
     return starts
 
 

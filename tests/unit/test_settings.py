@@ -22,7 +22,7 @@ from atebm.pipeline.job import Job, record_of
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.staleness import renderings
 from atebm.pipeline.step import Step
-from atebm.provenance.explain import explain, lines
+from atebm.provenance.explain import describe_evidence, explain
 from atebm.report import draw
 from atebm.report.hyperparameters import thousands
 from atebm.sampling import timing
@@ -170,7 +170,7 @@ def test_requests_are_equal_to_what_is_read_back(scale):
 
 
 def test_explain_says_where_a_table_of_settings_comes_from():
-    said = list(lines(explain("tableS3", planned("demo"), {}, REPOSITORY)))
+    said = list(describe_evidence(explain("tableS3", planned("demo"), {}, REPOSITORY)))
     assert said[0].startswith("Table S3") and said[-1].endswith(
         "hyperparameters of src/atebm/pipeline/table_settings.py selects."
     )

@@ -26,7 +26,7 @@ from atebm.config.messages import resolve
 from atebm.data import stream as streams
 from atebm.data.readers.images import tar_pictures
 from atebm.data.stored import Stored, batch_indices, cuts
-from atebm.data.stream import Indexed, Mapped, Recipe, Resident, Streamed, stream, whole, workers_of
+from atebm.data.stream import Indexed, Mapped, Recipe, Resident, Streamed, iterate_set, open_stream, workers_of
 from atebm.pipeline.job import Job, record_of
 from atebm.training import loop
 from atebm.training.batches import batches
@@ -161,9 +161,9 @@ def test_a_stream_can_start_and_go_back_anywhere(tmp_path, workers):
 def test_a_whole_set_comes_in_its_order(tmp_path):
     """Of an array its images, of an index its files as Pillow stretches them."""
     folder, contents = prepared(tmp_path), pictures()
-    images = torch.cat(list(whole(folder, CPU, 5, 0)))
+    images = torch.cat(list(iterate_set(folder, CPU, 5, 0)))
     assert np.array_equal(images.permute(0, 2, 3, 1), np.load(folder / "images.npy"))
-    found = torch.cat(list(whole(index(tmp_path, contents), CPU, 5, 16)))
+    found = torch.cat(list(iterate_set(index(tmp_path, contents), CPU, 5, 16)))
     for image, file in zip(found, contents.values(), strict=True):
         squashed = Image.open(io.BytesIO(file)).resize((16, 16), Image.Resampling.BILINEAR)
         assert np.array_equal(image.permute(1, 2, 0), np.asarray(squashed))
@@ -175,7 +175,7 @@ def test_what_fits_stays_and_the_log_says_so(tmp_path, monkeypatch, capsys):
     bytes_of = N * 8 * 8 * 3
     for memory, kind, words in ((4 * bytes_of, Resident, "stay on"), (4 * bytes_of - 1, Streamed, "stream to")):
         monkeypatch.setattr(streams, "memory_of", lambda device, memory=memory: memory)
-        assert isinstance(stream(folder, recipe(ARRAYS[0]), CPU, 1), kind)
+        assert isinstance(open_stream(folder, recipe(ARRAYS[0]), CPU, 1), kind)
         said = capsys.readouterr().out
         assert f"noise: 22 images, 0.0 MB, {words} cpu (at most 25% of its" in said
     assert os.sysconf("SC_PHYS_PAGES") > 0 and streams.RESIDENT_SHARE == 0.25
@@ -207,7 +207,7 @@ def test_a_missing_archive_is_one_sentence(tmp_path):
     folder = index(tmp_path, pictures())
     shutil.rmtree(tmp_path / "archives")
     with pytest.raises(DataError, match=r"files.tar is missing: the set files is an index of it. Put it back."):
-        stream(folder, recipe(CROP), CPU, 1, (3, 12, 12))
+        open_stream(folder, recipe(CROP), CPU, 1, (3, 12, 12))
 
 
 def test_a_killed_worker_is_one_sentence(tmp_path, monkeypatch):
@@ -246,7 +246,7 @@ def test_other_augmentations_make_no_batches_of_image_files(tmp_path):
         with pytest.raises(ValueError, match="does not make"):
             Indexed(folder, recipe(how), (3, 12, 12))
     with pytest.raises(ValueError, match="want a shape"):
-        stream(folder, recipe(CROP), CPU, 1)
+        open_stream(folder, recipe(CROP), CPU, 1)
 
 
 NO_CROP = {"name": "none", "probability": None, "scale": None, "ratio": None}

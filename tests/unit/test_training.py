@@ -19,7 +19,7 @@ from atebm.data import stream as streams
 from atebm.data.stored import batch_indices
 from atebm.device import cuda_graph
 from atebm.device.precision import set_precision
-from atebm.device.select import pick
+from atebm.device.select import pick_device
 from atebm.evaluation.features import write_features
 from atebm.evaluation.frechet import Gaussian, frechet_distance
 from atebm.models.energy import Classifier, Energy
@@ -535,7 +535,7 @@ def test_tf32_is_used_where_it_is_asked_for(precision, allowed):
     """PyTorch lets cuDNN use it by default; jobs start without, and a run's own precision decides."""
     set_precision(precision)
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (allowed, allowed)
-    pick("cpu")
+    pick_device("cpu")
     assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
 
 

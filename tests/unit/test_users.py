@@ -15,12 +15,12 @@ from PIL import Image
 from users import RUN, SIDE, Finished, called, image, pretend
 
 from atebm.cli.fork_server import SERVER
-from atebm.data.pictures import FRAMES, TRANSPARENT, TURNED, Notes, opened, pixels
+from atebm.data.pictures import FRAMES, TRANSPARENT, TURNED, Notes, open_picture, pixels
 from atebm.data.readers.bitmaps import FORMATS, SUFFIXES
 from atebm.data.walk import walk
 from atebm.inference import model
 from atebm.inference.outputs import labels
-from atebm.utils.bounds import length, whole
+from atebm.utils.bounds import positive_number, whole_number
 from atebm.utils.errors import DataError, shown
 
 
@@ -198,14 +198,14 @@ def test_opaque_pictures_are_what_pillow_makes_of_them(tmp_path):
             with Image.open(path) as plain:
                 expected = np.asarray(plain.convert(converted).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
             assert np.array_equal(pixels(path, channels, SIDE), expected.reshape(SIDE, SIDE, channels)), mode
-            assert opened(path, channels).changes == ()
+            assert open_picture(path, channels).changes == ()
 
 
 @pytest.mark.parametrize("suffix", ["gif", "tiff", "png", "webp"])
 def test_of_frames_and_pages_the_first_is_taken_and_it_is_said(tmp_path, suffix):
     first, second = (Image.new("RGB", (SIDE, SIDE), colour) for colour in ("black", "white"))
     first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=[second], duration=100)
-    seen = opened(tmp_path / f"a.{suffix}")
+    seen = open_picture(tmp_path / f"a.{suffix}")
     assert seen.changes == (FRAMES,) and np.asarray(seen.picture).max() < 5
 
 
@@ -214,7 +214,7 @@ def test_pictures_of_phones_are_turned_and_it_is_said(tmp_path):
         exif = Image.Exif()
         exif[0x0112] = orientation
         path = image(tmp_path / f"{orientation}.png", size=(8, 4), exif=exif)
-        seen = opened(path)
+        seen = open_picture(path)
         assert seen.changes == ((TURNED,) if orientation > 1 else ())
         assert seen.picture.size == ((4, 8) if orientation > 4 else (8, 4))
 
@@ -322,13 +322,13 @@ def test_a_number_of_processes_out_of_range_is_wrong_usage(atebm, value):
 
 
 def test_bounds():
-    assert whole("n", np.int64(3), 1, 3) == 3 and length("n", np.float32(0.5)) == 0.5
+    assert whole_number("n", np.int64(3), 1, 3) == 3 and positive_number("n", np.float32(0.5)) == 0.5
     for value in (0, 4, True, 1.0, "1", None, np.nan):
         with pytest.raises(DataError, match=r"n = .*: give a whole number from 1 to 3"):
-            whole("n", value, 1, 3)
+            whole_number("n", value, 1, 3)
     for value in (0, -1, np.nan, np.inf, 2000, True, "1", None, 10**400, 1j, [1]):
         with pytest.raises(DataError, match=r"n = .*: give a number above 0, up to 1000"):
-            length("n", value)
+            positive_number("n", value)
 
 
 # --- Python ------------------------------------------------------------------------------------------------------

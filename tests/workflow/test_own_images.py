@@ -1,4 +1,4 @@
-"""Images of one's own, in miniature: three commands, then the Python API on what they made."""
+"""Your own images, in miniature: three commands, then the Python API on what they made."""
 
 import json
 import re

@@ -76,9 +76,9 @@ def commands_in(message: str) -> list[str]:
 
 WANT_SNAKEMAKE: dict[str, Callable[[Plan, Path], str]] = {
     "score before training": lambda plan, root: said(
-        lambda: score.here(plan, score.needed(plan, "cifar10_ood")[0], root)
+        lambda: score.require_computed(plan, score.needed(plan, "cifar10_ood")[0], root)
     ),
-    "apply before training": lambda plan, root: said(lambda: apply.load(plan, "cifar10", root, None)),
+    "apply before training": lambda plan, root: said(lambda: apply.load_run(plan, "cifar10", root, None)),
     "snapshot of nothing": lambda plan, root: said(lambda: snapshot(plan, root)),
     "snapshot of one that is not drawn": lambda plan, root: said(lambda: snapshot_of(plan, root, ["tableS3"])),
     "status": lambda plan, root: status(plan, root)["command"],

@@ -59,7 +59,7 @@ def test_the_stages_of_dvc_keep_every_kind_of_step_and_depend_on_their_plans():
 
 
 def test_every_kind_of_step_has_a_rule(tmp_path):
-    """By a dry run of one step of each; what is made of images of one's own alone is in test_own_images.py."""
+    """By a dry run of one step of each; test_own_images.py has what is made of your own images alone."""
     one = {kind: step.record for (kind, _), step in planned("paper").known.items()}
     assert set(FILES) - set(one) == {"overview"}
     dry = snakemake(checkout(tmp_path), *one.values(), "--dry-run", "--quiet", "all", "--config", "scale=paper")

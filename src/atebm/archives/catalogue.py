@@ -117,7 +117,7 @@ def files_of(archive: str, split: str | None = None) -> tuple[str, ...]:
     return found
 
 
-def unpacked(path: Path) -> bool:
+def unpacked_folder(path: Path) -> bool:
     """Whether a folder of the archive's name, or a link to one, lies where the archive belongs, such as
     ILSVRC2012_img_train beside ILSVRC2012_img_train.tar: it counts instead."""
     return path.with_suffix("").is_dir()

@@ -58,7 +58,7 @@ def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> N
     if path.exists():
         if found := problem(path, source):
             raise DataError(f"{path} is not what it should be: {found}. Remove it, then: {how_to(source)}")
-        print(f"{path} is here already, {verdict(source)}.")
+        print(f"{path} is here already, {describe_check(source)}.")
         return
     if given:
         take(source, given / source.file if given.is_dir() else given, path)
@@ -66,10 +66,10 @@ def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> N
         raise DataError(by_hand(source))
     else:
         download(source, url, path)
-    print(f"{path}: {path.stat().st_size:,} bytes, {verdict(source)}.")
+    print(f"{path}: {path.stat().st_size:,} bytes, {describe_check(source)}.")
 
 
-def verdict(source: Source) -> str:
+def describe_check(source: Source) -> str:
     if source.unpacked_sha256:
         return "its contents as documented"
     checks = [f"{algorithm} as documented" for algorithm in source.checksums]
@@ -112,7 +112,7 @@ def download(source: Source, url: str | None, path: Path) -> None:
             session.mount(scheme, HTTPAdapter(max_retries=patient))
         for address in [url] if url else documented:
             try:
-                part = stream(session, source, address, path, told=bool(url))
+                part = download_part(session, source, address, path, told=bool(url))
                 if found := problem(part, source):
                     discard(part)
                     raise UnavailableError(f"{public(address)}: {found}.")
@@ -128,7 +128,7 @@ def download(source: Source, url: str | None, path: Path) -> None:
     raise DataError(or_without(said, source))
 
 
-def stream(session: requests.Session, source: Source, url: str, path: Path, told: bool) -> Path:
+def download_part(session: requests.Session, source: Source, url: str, path: Path, told: bool) -> Path:
     """Download all of `url` to the returned .part, going on where a cut connection, or an earlier run, left it."""
     part = path.with_name(f"{path.name}.part")
     patience, most = Retry(RETRIES, backoff_factor=BACKOFF), size_of(part)

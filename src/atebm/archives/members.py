@@ -66,7 +66,7 @@ def is_image(name: str) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
 
 
-def check_name(archive: Path, name: str) -> None:
+def check_member_name(archive: Path, name: str) -> None:
     """Raise DataError for absolute names and those that climb out of the archive, in POSIX's spelling or Windows'.
 
     Long ones are refused too: an index has room for the longest name at each of its entries.
@@ -136,7 +136,7 @@ def tar_members(file: BinaryIO, archive: Path, start: int, end: int) -> Iterator
         if place > end:
             break
         told = {}
-        check_name(archive, member.name)
+        check_member_name(archive, member.name)
         if not (member.isreg() or member.isdir()) or member.type == tarfile.GNUTYPE_SPARSE:
             raise bad(archive, f"member {member.name!r} is a link, a device or sparse")
         total = check_size(archive, member.name, member.size, total)
@@ -203,7 +203,7 @@ def zip_members(file: zipfile.ZipFile, archive: Path) -> list[zipfile.ZipInfo]:
     """The files of a zip in its order. Raises DataError for unsafe members. A member's CRC is checked by reading it."""
     total = 0
     for member in file.infolist():
-        check_name(archive, member.filename)
+        check_member_name(archive, member.filename)
         kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the zip was made on another system than Unix
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise bad(archive, f"member {member.filename!r} is a link or a device")

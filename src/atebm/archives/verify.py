@@ -7,7 +7,7 @@ from ..utils.hashing import sha256
 from . import catalogue
 
 
-def verified(path: Path) -> dict[str, str]:
+def verify_file(path: Path) -> dict[str, str]:
     """The file's checksums, by algorithm, once they are those of its record in data/catalogue.yaml.
 
     `fetch` verified it too, but files get copied, cut and replaced by hand, and a JPEG that is damaged in its middle

@@ -6,23 +6,35 @@ from typing import Annotated
 
 import typer
 
-from .options import LOOK, Device, Json, Overrides, artifact_names, named, pick, present_plan, scale_names, show, verb
+from .options import (
+    INSPECT,
+    Device,
+    Json,
+    Overrides,
+    artifact_names,
+    named,
+    pick_device,
+    present_plan,
+    scale_names,
+    show,
+    verb,
+)
 
 app = typer.Typer()
-look = partial(verb, app, LOOK)
+command = partial(verb, app, INSPECT)
 
 
-@look("atebm doctor")
+@command("atebm doctor")
 def doctor(as_json: Json = False) -> None:
     """Say what this machine and this folder have, and what each scale would need. Exit code 1: something is missing."""
-    from ..maintenance.doctor import examine, lines
+    from ..maintenance.doctor import describe_machine, examine
 
     found = examine(Path())
-    show(found, lines, as_json)
+    show(found, describe_machine, as_json)
     raise typer.Exit(bool(found["missing"]))
 
 
-@look("atebm list runs -C scale=paper", name="list")
+@command("atebm list runs -C scale=paper", name="list")
 def list_(
     what: Annotated[
         str | None, typer.Argument(help="artifacts, runs, sets or scales; by default all", show_default=False)
@@ -31,12 +43,12 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List artifacts (drawn or stale), runs (trained or not), sets (prepared or not) and scales."""
-    from ..provenance.listing import lines, listed
+    from ..provenance.listing import describe_names, listed
 
-    show(listed(present_plan(config), Path(), what), lines, as_json)
+    show(listed(present_plan(config), Path(), what), describe_names, as_json)
 
 
-@look("atebm headline table2")
+@command("atebm headline table2")
 def headline(
     artifacts: Annotated[list[str], typer.Argument(help="such as table2", autocompletion=artifact_names)],
 ) -> None:
@@ -47,15 +59,15 @@ def headline(
         print(headline(name, Path("results")))
 
 
-@look("atebm status -C scale=paper")
+@command("atebm status -C scale=paper")
 def status(config: Overrides = None, as_json: Json = False) -> None:
     """List the steps and artifacts of the plan, and what of them is here."""
-    from ..provenance.status import lines, status
+    from ..provenance.status import describe_status, status
 
-    show(status(present_plan(config), Path()), lines, as_json)
+    show(status(present_plan(config), Path()), describe_status, as_json)
 
 
-@look("atebm plan --scale paper")
+@command("atebm plan --scale paper")
 def plan(
     scale: Annotated[
         str | None, typer.Option(help="as -C scale=...", show_default=False, autocompletion=scale_names)
@@ -65,14 +77,14 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Say what each artifact costs before it is computed: hours on this device, whose speed is measured, and disk."""
-    from ..cost.table import costs, lines
+    from ..cost.table import costs, describe_costs
     from ..cost.throughput import Throughput
 
     wanted = present_plan([*(config or []), *([f"scale={scale}"] if scale else [])])
-    show(costs(wanted, Path(), Throughput(pick(device))), lines, as_json)
+    show(costs(wanted, Path(), Throughput(pick_device(device))), describe_costs, as_json)
 
 
-@look("atebm explain table2")
+@command("atebm explain table2")
 def explain(
     what: Annotated[str, typer.Argument(help="an artifact (table2), a step or a run (cifar10)", autocompletion=named)],
     config: Overrides = None,
@@ -81,19 +93,19 @@ def explain(
     """Trace numbers to files, specs, lines of the configuration, and the paper."""
     from ..config.load import load
     from ..pipeline.plan import Plan
-    from ..provenance.explain import explain, lines
+    from ..provenance.explain import describe_evidence, explain
 
     typed, origins = load(Path(), config or [])
-    show(explain(what, Plan(typed, config or []), origins, Path()), lines, as_json)
+    show(explain(what, Plan(typed, config or []), origins, Path()), describe_evidence, as_json)
 
 
-@look("atebm verify")
+@command("atebm verify")
 def verify(config: Overrides = None, as_json: Json = False) -> None:
     """Check every file in work/ and results/ against the records: missing, altered, stale. Exit code 1: findings."""
-    from ..provenance.verify import report, verify
+    from ..provenance.verify import describe_findings, verify
 
     findings, checked = verify(present_plan(config), Path(), quiet=as_json)
     kinds = [finding.split(maxsplit=1) for finding in findings]
     found = {"checked": checked, "findings": [{"kind": kind, "what": what} for kind, what in kinds]}
-    show(found, report, as_json)
+    show(found, describe_findings, as_json)
     raise typer.Exit(bool(findings))

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from .options import KEEP, OTHERS, Json, Overrides, archive_names, artifact_names, present_plan, show, verb
+from .options import MAINTAIN, OTHERS, Json, Overrides, archive_names, artifact_names, present_plan, show, verb
 
 app = typer.Typer()
-keep = partial(verb, app, KEEP)
+command = partial(verb, app, MAINTAIN)
 
 
-@keep("atebm prune --yes")
+@command("atebm prune --yes")
 def prune(
     config: Overrides = None,
     yes: Annotated[bool, typer.Option("--yes", help="remove them; otherwise they are only listed")] = False,
@@ -20,16 +20,16 @@ def prune(
 ) -> None:
     """List, or remove, steps in work/ that no scale's plan names any more."""
     from ..config.load import scales
-    from ..provenance.prune import leftovers, lines, remove, summary
+    from ..provenance.prune import describe_leftovers, leftovers, remove, summary
 
     plans = [present_plan([*(config or []), f"scale={scale}"]) for scale in scales(Path())]
     found = leftovers(plans, Path())
     if yes:
         remove(found)
-    show(summary(found, removed=yes), lines, as_json)
+    show(summary(found, removed=yes), describe_leftovers, as_json)
 
 
-@keep("atebm snapshot table4 -C scale=fashion")
+@command("atebm snapshot table4 -C scale=fashion")
 def snapshot(
     artifacts: Annotated[
         list[str] | None,
@@ -49,7 +49,7 @@ def snapshot(
         print(line)
 
 
-@keep("atebm fetch cifar10")
+@command("atebm fetch cifar10")
 def fetch(
     name: Annotated[
         str,
@@ -68,7 +68,7 @@ def fetch(
     fetch(name, given, url)
 
 
-@keep("atebm import-weights model.pth --task celebahq256")
+@command("atebm import-weights model.pth --task celebahq256")
 def import_weights(
     file: Annotated[Path, typer.Argument(help="a .pth that the authors released", exists=True, dir_okay=False)],
     task: Annotated[str, typer.Option(help="what it was trained for, such as cifar10 or celebahq256")],
@@ -84,7 +84,7 @@ def import_weights(
     import_weights(file, task, *config.network_of(task), out)
 
 
-@keep("atebm warm snakemake --cores all", context_settings=OTHERS)
+@command("atebm warm snakemake --cores all", context_settings=OTHERS)
 def warm(command: Annotated[list[str], typer.Argument(help="such as: snakemake --cores all")]) -> None:
     """Run a command in which each `python -m atebm ...` starts at once, since the libraries are imported only once."""
     from .fork_server import warm
@@ -92,7 +92,7 @@ def warm(command: Annotated[list[str], typer.Argument(help="such as: snakemake -
     raise typer.Exit(warm(command))
 
 
-@keep("atebm docs")
+@command("atebm docs")
 def docs() -> None:
     """Bring what is generated in README.md, docs/ and data/ up to date with results/, rules and data/sources.yaml."""
     from ..archives.catalogue import write_source_table
@@ -108,7 +108,7 @@ def docs() -> None:
     write_docs(Path())
 
 
-@keep("atebm crate")
+@command("atebm crate")
 def crate() -> None:
     """Describe the results and their run, by results/manifest.json, as a Workflow Run RO-Crate."""
     from ..publish.crate import CRATE_FILE, write_crate
@@ -117,7 +117,7 @@ def crate() -> None:
     typer.echo(f"{CRATE_FILE} written.")
 
 
-@keep("atebm environments")
+@command("atebm environments")
 def environments() -> None:
     """Bring environment.yml and workflow/envs/ up to date with requirements.lock."""
     from ..maintenance.environments import write_environments

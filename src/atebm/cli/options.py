@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from ..pipeline.plan import Plan
 
-LOOK = "Look at what is here"
+INSPECT = "Look at what is here"
 USE = "Use a trained run"
 OWN = "Your own images"
-KEEP = "Keep the checkout"
+MAINTAIN = "Keep the checkout"
 STEPS = "Steps of the workflow, which its rules call"
 
 OTHERS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # of commands whose arguments are another's
@@ -105,11 +105,11 @@ def above_zero(value: float | None) -> float | None:
     return value
 
 
-def pick(device: str) -> "torch.device":
-    """`hardware.pick`, which imports torch."""
-    from ..device.select import pick
+def pick_device(device: str) -> "torch.device":
+    """Return the torch device of this name, and import torch only now."""
+    from ..device.select import pick_device
 
-    return pick(device)
+    return pick_device(device)
 
 
 def show(found: Any, lines: Callable[[Any], Iterable[str] | Iterator[str]], as_json: bool) -> None:

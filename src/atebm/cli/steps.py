@@ -19,7 +19,7 @@ from ..pipeline.job import Job
 from ..utils.bounds import MOST_PROCESSES
 from ..utils.errors import ConfigError, shown
 from ..utils.files import assure_writable
-from .options import OTHERS, STEPS, Device, pick, present_plan, verb
+from .options import OTHERS, STEPS, Device, pick_device, present_plan, verb
 
 app = typer.Typer()
 step = partial(verb, app, STEPS)
@@ -164,7 +164,7 @@ def train_a_classifier(spec: Path, device: str) -> None:
     from ..training.classifier import train_classifier
     from ..training.distributed import processes
 
-    with processes(pick(device)) as (group, own), Job(spec).lock() if group.leads else nullcontext():
+    with processes(pick_device(device)) as (group, own), Job(spec).lock() if group.leads else nullcontext():
         if not group.collect(Job(spec).done)[0]:  # by a job that was waited for
             train_classifier(Job(spec), own, group)
 
@@ -181,7 +181,7 @@ def train(
     from ..training.distributed import processes
     from ..training.loop import train
 
-    with processes(pick(device)) as (group, own), Job(spec).lock() if group.leads else nullcontext():
+    with processes(pick_device(device)) as (group, own), Job(spec).lock() if group.leads else nullcontext():
         if not group.collect(Job(spec).done)[0]:  # by a job that was waited for
             train(Job(spec), own, group, tensorboard if group.leads else None)
 
@@ -198,7 +198,7 @@ def sample(
 
     check_file(out)
     with Job(spec).lock(f"{shard}."):
-        sample_shard(Job(spec), shard, out, pick(device))
+        sample_shard(Job(spec), shard, out, pick_device(device))
 
 
 @step("atebm attack work/specs/attack/cifar10_ood-1a2b3c4d.json 0-of-1 shard.npz")
@@ -213,7 +213,7 @@ def attack(
 
     check_file(out)
     with Job(spec).lock(f"{shard}."):
-        attack_shard(Job(spec), shard, out, pick(device))
+        attack_shard(Job(spec), shard, out, pick_device(device))
 
 
 @step("atebm gather work/specs/sample/cifar10.best-1a2b3c4d.json shard.npz")
@@ -237,7 +237,7 @@ def ascent(spec: Spec, device: Device = "auto") -> None:
     from ..sampling.ascent import write_ascent
 
     with Job(spec).lock():
-        write_ascent(Job(spec), pick(device))
+        write_ascent(Job(spec), pick_device(device))
 
 
 @step("atebm neighbours work/specs/neighbours/cifar10.best-1a2b3c4d.json")
@@ -246,7 +246,7 @@ def neighbours(spec: Spec, device: Device = "auto") -> None:
     from ..evaluation.neighbours import write_neighbours
 
     with Job(spec).lock():
-        write_neighbours(Job(spec), pick(device))
+        write_neighbours(Job(spec), pick_device(device))
 
 
 @step("atebm detection work/specs/detection/cifar10_ood-1a2b3c4d.json")
@@ -264,7 +264,7 @@ def features(spec: Spec, device: Device = "auto") -> None:
     from ..evaluation.features import write_features
 
     with Job(spec).lock():
-        write_features(Job(spec), pick(device))
+        write_features(Job(spec), pick_device(device))
 
 
 @step("atebm metric work/specs/metric/cifar10.best.frechet-1a2b3c4d.json")
@@ -291,7 +291,7 @@ def timing(spec: Spec, device: Device = "auto") -> None:
     from ..sampling.timing import write_timing
 
     with Job(spec).lock():
-        write_timing(Job(spec), pick(device))
+        write_timing(Job(spec), pick_device(device))
 
 
 @step("atebm check work/specs/check/cifar10-1a2b3c4d.json")

@@ -1,4 +1,4 @@
-"""Trained runs as tools on images of one's own, and runs that are trained on these."""
+"""Verbs that use a trained run on your own images, and that train a run on them."""
 
 import itertools
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from .options import (
     RunName,
     above_zero,
     note,
-    pick,
+    pick_device,
     present_plan,
     run_names,
     show,
@@ -27,12 +27,12 @@ from .options import (
 )
 
 app = typer.Typer()
-use = partial(verb, app, USE)
+command = partial(verb, app, USE)
 
 Images = Annotated[list[Path], typer.Argument(help="image files, or folders of them", exists=True)]
 
 
-@use("atebm score photographs/ picture.jpg --run cifar10_ood")
+@command("atebm score photographs/ picture.jpg --run cifar10_ood")
 def score(
     images: Images,
     run: RunName = "cifar10_ood",
@@ -45,17 +45,17 @@ def score(
     Exit code 1: some of them cannot be read.
     """
     from ..data.pictures import Notes
-    from ..inference.score import Scored, lines, scored
+    from ..inference.score import Scored, describe_scores, score_images
 
     notes, errors = Notes(), []
 
     def told() -> Iterator[Scored]:
-        for image in scored(present_plan(config), run, images, Path(), pick(device), notes):
+        for image in score_images(present_plan(config), run, images, Path(), pick_device(device), notes):
             if image.error:
                 errors.append(image.error)
             yield image
 
-    show([image.facts for image in told()] if as_json else told(), lines, as_json)
+    show([image.facts for image in told()] if as_json else told(), describe_scores, as_json)
     note(notes.lines())
     note(errors, "error")
     raise typer.Exit(bool(errors))
@@ -78,14 +78,14 @@ def own(
     as_json: Json = False,
 ) -> None:
     """Look at a folder of images, and write a scale of the workflow that trains on them."""
-    from ..data.own_images import lines, said, write_scale
+    from ..data.own_images import describe_scale, said, write_scale
 
     made = write_scale(folder, name, Path(), p_0, size, replace)
-    show(said(made), lines, as_json)
+    show(said(made), describe_scale, as_json)
     note(made.warnings, "warning")
 
 
-# --- PGD on one's own images ------------------------------------------------------------------------------------------
+# --- PGD on your own images -------------------------------------------------------------------------------------------
 
 apply = typer.Typer(no_args_is_help=True)
 app.add_typer(
@@ -214,12 +214,12 @@ def applied_to(
 ) -> None:
     """What the commands above share: check what can be known before the work, climb, write, and say what was done."""
     from ..data.pictures import Notes
-    from ..inference.apply import applied, usual
+    from ..inference.apply import apply_runs, default_steps
     from ..inference.outputs import labels, refuse, write
-    from ..inference.score import found
+    from ..inference.score import list_images
 
-    notes, plan, where = Notes(), present_plan(config), pick(device)
-    files, usually = found(inputs, notes), [usual(plan, run, way, Path()) for run in runs]
+    notes, plan, where = Notes(), present_plan(config), pick_device(device)
+    files, usually = list_images(inputs, notes), [default_steps(plan, run, way, Path()) for run in runs]
     steps = usually[0][0] if steps is None else steps
     step_size = usually[0][1] if step_size is None else step_size
     made = labels(files)
@@ -228,7 +228,9 @@ def applied_to(
     ends = [out / f"{name}.{'gif' if every_step else 'png'}" for name in made]
     between = [[out / f"{name}_{step:03}.png" for step in range(steps + 1)] if every_step else [] for name in made]
     refuse([*ends, *itertools.chain(*between)], out)
-    frames = applied(plan, runs, files, Path(), where, steps, step_size, every_step=every_step, notes=notes, **options)
+    frames = apply_runs(
+        plan, runs, files, Path(), where, steps, step_size, every_step=every_step, notes=notes, **options
+    )
     images = dict(zip(ends, frames if every_step else frames[:, -1], strict=True))
     for paths, way_there in zip(between, frames, strict=True):
         images |= dict(zip(paths, way_there, strict=False))

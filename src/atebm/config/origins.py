@@ -31,7 +31,7 @@ Origins = dict[tuple[str, ...], Origin]  # by the path of a value, such as ("run
 def origins_of(texts: dict[str, str], last: dict[str, Any], overrides: str = "") -> Origins:
     found: Origins = {}
     for file, text in texts.items():
-        overlay(found, lines(file, text))
+        overlay(found, lines_of_values(file, text))
     overlay(found, ((path, Origin(COMMAND_LINE, 0, overrides)) for path in leaves(last)))
     return found
 
@@ -76,7 +76,7 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         yield from leaves(below, (*path, str(key)))
 
 
-def lines(file: str, text: str) -> Iterator[tuple[tuple[str, ...], Origin]]:
+def lines_of_values(file: str, text: str) -> Iterator[tuple[tuple[str, ...], Origin]]:
     """Path and line of every value of a YAML file, merge keys (<<) included; a list counts as one value."""
     loader = LOADER(text)
     rows = text.splitlines()

@@ -17,7 +17,7 @@ from .training import Pretraining, Run
 class Config(Section):
     paper = Paper("ours")
     scale: str
-    # a run on images of one's own, by `atebm own`: it is then all that is computed, and no artifact of the paper
+    # a run on your own images, which `atebm own` wrote: then nothing else is computed, and no artifact of the paper
     own: str | None = None
     seed: NonNegativeInt
     seeds: PositiveInt  # models per run, with seeds `seed`, `seed` + 1, ...

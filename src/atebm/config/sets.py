@@ -160,7 +160,7 @@ class ColourPhotographs(Photographs):
 
 
 class Folder(OfN):
-    """Image files of one's own, which `atebm own` has looked at: some of them, in a random order, of one size."""
+    """Some of your image files, which `atebm own` has looked at, in a random order and of one size."""
 
     paper = Paper("your own images")
     makes = "atebm.data.folder:images_of"

@@ -14,7 +14,15 @@ from ..pipeline.step import Step
 from ..training.loop import LOG_EVERY
 from ..training.schedule import iterations_per_K, total_iterations
 from .flops import Facts, facts
-from .passes import attacked, classifier, extractor, images_of, shape_of, starts, trained
+from .passes import (
+    count_attacked,
+    count_images,
+    image_shape,
+    network_of_classifier,
+    network_of_extractor,
+    network_of_run,
+    starts,
+)
 
 HEADER = 128  # of an .npy
 RECORD = 1000  # a step's .json
@@ -54,7 +62,7 @@ def weights(network: Facts) -> int:
 
 def of_data(plan: Plan, step: Step) -> int:
     n = plan.config.sets[step.name].images
-    return array(n, *shape_of(plan.config, step.name)) + array(n, bytes=8)
+    return array(n, *image_shape(plan.config, step.name)) + array(n, bytes=8)
 
 
 def of_index(plan: Plan, step: Step) -> int:
@@ -63,11 +71,13 @@ def of_index(plan: Plan, step: Step) -> int:
 
 
 def of_classifier(plan: Plan, step: Step) -> int:
-    return weights(facts(extractor(plan) if step.kind == "extractor" else classifier(plan.config, step)))
+    return weights(
+        facts(network_of_extractor(plan) if step.kind == "extractor" else network_of_classifier(plan.config, step))
+    )
 
 
 def of_training(plan: Plan, step: Step) -> int:
-    run, network = step.settings, facts(trained(plan.config, step))
+    run, network = step.settings, facts(network_of_run(plan.config, step))
     if "weights" in run:
         return 2 * weights(network)
     images = plan.config.sets[plan.task(step.name).p_data].images
@@ -79,28 +89,28 @@ def of_training(plan: Plan, step: Step) -> int:
 
 def of_sampling(plan: Plan, step: Step) -> int:
     n = step.settings["n"]
-    return array(n, *shape_of(plan.config, step.parents["sources"].name)) + table(n, 3)
+    return array(n, *image_shape(plan.config, step.parents["sources"].name)) + table(n, 3)
 
 
 def of_ascent(plan: Plan, step: Step) -> int:
     settings = step.settings
     n, kept, moves = starts(settings), len(settings["steps"]), 1 + settings["steps"][-1]
-    shape = shape_of(plan.config, step.parents["images"].name)
+    shape = image_shape(plan.config, step.parents["images"].name)
     return array(n * kept, *shape) + array(settings["motion"] * moves, *shape) + table(n * kept, 2)
 
 
 def of_attack(plan: Plan, step: Step) -> int:
-    settings, counts = step.settings, attacked(plan.config, step)
+    settings, counts = step.settings, count_attacked(plan.config, step)
     others = [n for role, n in counts.items() if role not in (IN, HELD_OUT)]
     rows = sum(counts.values()) + sum(others) * (len(settings["radii"]) - 1)
     columns = 5 + len(columns_of(settings))
     some = next(parent for role, parent in step.parents.items() if role not in MODELS)
-    images = array(sum(min(KEPT, n) for n in others), *shape_of(plan.config, some.name), bytes=4)
+    images = array(sum(min(KEPT, n) for n in others), *image_shape(plan.config, some.name), bytes=4)
     return images + table(rows, columns)
 
 
 def of_features(plan: Plan, step: Step) -> int:
-    n, network = images_of(plan.config, step), extractor(plan)
+    n, network = count_images(plan.config, step), network_of_extractor(plan)
     return array(n, facts(network).width, bytes=4) + array(n, network.outputs, bytes=4)
 
 

@@ -83,7 +83,7 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
     climbed = sum_of_K(run["schedule"], soonest, total) + (attack["steps"] * total if attack else 0)
     gpus = plan.config.gpus_per_run
     captured = not run["langevin"] and gpus == 1
-    way = Way(trained(plan.config, step), max(1, batch // gpus), run["precision"], captured)
+    way = Way(network_of_run(plan.config, step), max(1, batch // gpus), run["precision"], captured)
     found = Passes({(way, BY_IMAGE): batch * climbed, (way, BY_WEIGHTS): batch * total})
     found[way, WITH_R1 if run["r1"] else BY_WEIGHTS] += batch * total
     if run["monitor"]:
@@ -91,7 +91,7 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
         precision = "tf32" if run["precision"] == "tf32" else "fp32"  # autocast is for the updates alone
         here = Way(way.network, BATCH, precision)
         found[here, BY_IMAGE] += checks * monitor["n"] * max(monitor["steps"])
-        found += seen(plan, checks * monitor["n"] * len(set(monitor["steps"])))
+        found += see_by_extractor(plan, checks * monitor["n"] * len(set(monitor["steps"])))
     return found
 
 
@@ -108,7 +108,7 @@ def of_classifier(plan: Plan, step: Step) -> Passes:
     settings = step.settings
     if "weights" in settings:  # released, or Inception's
         return Passes()
-    way = Way(classifier(plan.config, step), settings["batch_size"])
+    way = Way(network_of_classifier(plan.config, step), settings["batch_size"])
     iterations = settings["epochs"] * (plan.config.sets[settings["p_data"]].images // settings["batch_size"])
     held_out = plan.config.sets[settings["held_out"]].images
     return Passes(
@@ -122,7 +122,7 @@ def of_classifier(plan: Plan, step: Step) -> Passes:
 def of_sampling(plan: Plan, step: Step) -> Passes:
     settings, model = step.settings, step.parents["model"]
     steps = max(model.settings["monitor"]["steps"]) if settings["steps"] == "selected" else settings["steps"]
-    way, n = Way(trained(plan.config, model), settings["batch_size"]), settings["n"]
+    way, n = Way(network_of_run(plan.config, model), settings["batch_size"]), settings["n"]
     return Passes({(way, BY_IMAGE): n * steps, (way, FORWARD): 2 * n})
 
 
@@ -134,10 +134,10 @@ def of_ascent(plan: Plan, step: Step) -> Passes:
     looks = 2 if len(models) > 1 else 1  # at the sum, and at each of its terms
     found = Passes()
     for model in models:
-        way = Way(trained(plan.config, model), BATCH)
+        way = Way(network_of_run(plan.config, model), BATCH)
         found[way, BY_IMAGE] += (n + more) * last
         found[way, FORWARD] += looks * n * len(settings["steps"])
-    return found + seen(plan, more * len(settings["steps"]))
+    return found + see_by_extractor(plan, more * len(settings["steps"]))
 
 
 def starts(settings: dict[str, Any]) -> int:
@@ -148,12 +148,12 @@ def starts(settings: dict[str, Any]) -> int:
 
 def of_attack(plan: Plan, step: Step) -> Passes:
     settings, model = step.settings, step.parents["model"]
-    judge = Way(trained(plan.config, model), settings["batch_size"])
-    climbed = Way(trained(plan.config, step.parents.get("surrogate", model)), settings["batch_size"])
+    judge = Way(network_of_run(plan.config, model), settings["batch_size"])
+    climbed = Way(network_of_run(plan.config, step.parents.get("surrogate", model)), settings["batch_size"])
     columns = len(columns_of(settings))
     alone, with_gradient = map(sum, zip(*(attack.cost() for attack in attacks_of(settings).values()), strict=True))
     found = Passes()
-    for role, n in attacked(plan.config, step).items():
+    for role, n in count_attacked(plan.config, step).items():
         found[judge, FORWARD] += n
         if role in (IN, HELD_OUT):
             continue
@@ -164,27 +164,27 @@ def of_attack(plan: Plan, step: Step) -> Passes:
     return found
 
 
-def attacked(config: Config, step: Step) -> dict[str, int]:
+def count_attacked(config: Config, step: Step) -> dict[str, int]:
     """Images of each set that an attack step looks at, by the set's role."""
     sets = {role: config.sets[parent.name].images for role, parent in step.parents.items() if role not in MODELS}
     return {role: min(n, step.settings["n"]) for role, n in sets.items()}
 
 
 def of_features(plan: Plan, step: Step) -> Passes:
-    return seen(plan, images_of(plan.config, step))
+    return see_by_extractor(plan, count_images(plan.config, step))
 
 
-def images_of(config: Config, step: Step) -> int:
+def count_images(config: Config, step: Step) -> int:
     """Images of a `data` or `sample` step, or that a `features` step sees."""
     if step.kind == "features":
         n = step.settings["n"]
-        return images_of(config, step.parents["images"]) if n is None else n
+        return count_images(config, step.parents["images"]) if n is None else n
     return step.settings["n"] if step.kind == "sample" else config.sets[step.name].images
 
 
 def of_timing(plan: Plan, step: Step) -> Passes:
     settings, calls = step.settings, 1 + step.settings["repeats"]
-    way = Way(trained(plan.config, step.parents["model"]), settings["images"])
+    way = Way(network_of_run(plan.config, step.parents["model"]), settings["images"])
     return Passes({(way, BY_IMAGE): calls * settings["images"] * settings["steps"]})
 
 
@@ -206,48 +206,50 @@ def products(plan: Plan, step: Step, width: int) -> int:
     """
     if step.kind != "neighbours":
         return 0
-    channels, height, side = shape_of(plan.config, step.parents["train"].name)
+    channels, height, side = image_shape(plan.config, step.parents["train"].name)
     total = 0
     for space, length in (("", channels * height * side), ("_features", width)):
         train, *held_out = (
-            images_of(plan.config, step.parents[role + space]) for role in ("train", "held_out") if role in step.parents
+            count_images(plan.config, step.parents[role + space])
+            for role in ("train", "held_out")
+            if role in step.parents
         )
         total += 2 * step.settings["n"] * length * (train + sum(2 * min(train, n) for n in held_out))
     return total
 
 
-def seen(plan: Plan, n: int) -> Passes:
+def see_by_extractor(plan: Plan, n: int) -> Passes:
     """n images before the extractor; none where n is 0."""
-    return Passes({(Way(extractor(plan), EXTRACTED), FORWARD): n} if n else {})
+    return Passes({(Way(network_of_extractor(plan), EXTRACTED), FORWARD): n} if n else {})
 
 
 # --- which network ------------------------------------------------------------------------------------------------
 
 
-def trained(config: Config, step: Step) -> Network:
+def network_of_run(config: Config, step: Step) -> Network:
     """That of a `train` step."""
     run = config.runs[step.name]
     p_data = config.tasks[run.task].p_data
     outputs = config.labels_of(p_data) if run.objective == "outlier_exposure" else 1
-    return Network(canonical(step.settings["network"]), shape_of(config, p_data), outputs)
+    return Network(canonical(step.settings["network"]), image_shape(config, p_data), outputs)
 
 
-def classifier(config: Config, step: Step) -> Network:
-    """That of a `pretrain` step, or of an `extractor` step that is no Inception."""
+def network_of_classifier(config: Config, step: Step) -> Network:
+    """Return the network of a `pretrain` step, or of an `extractor` step that is no Inception."""
     spec = config.pretrainings[step.name] if step.kind == "pretrain" else step.settings
     p_data, size = (spec["p_data"], None) if isinstance(spec, dict) else (spec.p_data, spec.size)
-    shape = (3, size, size) if size else shape_of(config, p_data)
+    shape = (3, size, size) if size else image_shape(config, p_data)
     return Network(canonical(step.settings["network"]), shape, config.labels_of(p_data))
 
 
-def extractor(plan: Plan) -> Network:
+def network_of_extractor(plan: Plan) -> Network:
     step = plan.extractor()
     if step.settings["kind"] == INCEPTION:
         return Network(canonical({"name": INCEPTION}), (3, 299, 299), 1008)
-    return classifier(plan.config, step)
+    return network_of_classifier(plan.config, step)
 
 
-def shape_of(config: Config, name: str) -> tuple[int, int, int]:
+def image_shape(config: Config, name: str) -> tuple[int, int, int]:
     """(C, H, W) of a set's images."""
     size = config.size_of(name)
     if size is None:

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from ..archives.catalogue import ARCHIVES, find
-from ..device.select import described
+from ..device.select import name_hardware
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step, ancestors
 from .disk import size
 from .flops import facts
-from .passes import Passes, extractor, passes, products
+from .passes import Passes, network_of_extractor, passes, products
 from .throughput import Throughput
 
 COSTLIEST = 5  # steps that are named
@@ -41,15 +41,15 @@ class Cost:
 def cost(plan: Plan, step: Step, root: Path, throughput: Throughput) -> Cost:
     """Of one step, without what it is computed from."""
     usual, most = (passes(plan, step, soon) for soon in (False, True))
-    searched = products(plan, step, facts(extractor(plan)).width)
+    searched = products(plan, step, facts(network_of_extractor(plan)).width)
     search = searched / throughput.floor("fp32") if searched else 0.0
-    hours = (seconds(usual, throughput) + search) / 3600
+    hours = (seconds_of(usual, throughput) + search) / 3600
     left = 0.0 if (root / step.record).exists() else hours
     floor = (at_the_floor(usual, throughput) + search) / 3600
-    return Cost(hours, (seconds(most, throughput) + search) / 3600, floor, left, size(plan, step) / 1e9)
+    return Cost(hours, (seconds_of(most, throughput) + search) / 3600, floor, left, size(plan, step) / 1e9)
 
 
-def seconds(found: Passes, throughput: Throughput) -> float:
+def seconds_of(found: Passes, throughput: Throughput) -> float:
     return sum(n * facts(way.network).flops[what] / throughput.of(way, what) for (way, what), n in found.items())
 
 
@@ -65,14 +65,14 @@ def costs(plan: Plan, root: Path, throughput: Throughput) -> dict[str, Any]:
     for artifact in [*plan.usual, *(name for name in plan.artifacts if name not in plan.usual)]:
         steps = ancestors(plan.artifacts[artifact])
         of_step |= {key: cost(plan, step, root, throughput) for key, step in steps.items() if key not in of_step}
-        alone, adds = (summed(of_step[key] for key in keys) for keys in (steps, steps.keys() - above))
+        alone, adds = (total_cost(of_step[key] for key in keys) for keys in (steps, steps.keys() - above))
         rows[artifact] = {"artifact": artifact, "title": plan.title(artifact), **asdict(alone), "adds": asdict(adds)}
         above |= steps.keys()
     device, costliest = throughput.device, sorted(plan.steps, key=lambda key: -of_step[key].hours)[:COSTLIEST]
     return {
         "scale": plan.config.scale,
         "seeds": plan.config.seeds,
-        "device": described(device),
+        "device": name_hardware(device),
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
         "torch": torch.__version__,
         "tflops_of_product": {precision: speed / 1e12 for precision, speed in throughput.floors.items()},
@@ -82,14 +82,14 @@ def costs(plan: Plan, root: Path, throughput: Throughput) -> dict[str, Any]:
             for timed, speed in throughput.found.items()
         ],
         "artifacts": [rows[name] for name in plan.usual],
-        "total": asdict(summed(of_step[key] for key in plan.steps)),
+        "total": asdict(total_cost(of_step[key] for key in plan.steps)),
         "on_request": [row for name, row in rows.items() if name not in plan.usual],
         "costliest": [{"step": f"{kind}/{id}", **asdict(of_step[kind, id])} for kind, id in costliest],
-        "archives": archives(plan, root),
+        "archives": archives_to_fetch(plan, root),
     }
 
 
-def summed(parts: Iterable[Cost]) -> Cost:
+def total_cost(parts: Iterable[Cost]) -> Cost:
     return sum(parts, Cost())
 
 
@@ -109,7 +109,7 @@ def speeds(plan: Plan, throughput: Throughput) -> list[dict[str, Any]]:
     ]
 
 
-def archives(plan: Plan, root: Path) -> dict[str, Any]:
+def archives_to_fetch(plan: Plan, root: Path) -> dict[str, Any]:
     """What steps that are to be done read of data/archives/ and is not there."""
     todo = [step for step in plan.steps.values() if not (root / step.record).exists()]
     missing = sorted({path.name for step in todo for path in step.missing_archives(root / ARCHIVES)})
@@ -131,7 +131,7 @@ def bytes_of(file: str) -> float | None:
 HEAD = f"{'':34}{'hours':>10}{'at most':>10}{'floor':>10}{'left':>10}{'GB':>10}{'adds: hours':>14}{'GB':>10}"
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
+def describe_costs(found: dict[str, Any]) -> Iterator[str]:
     """Of what `costs` found."""
     threads = f", {found['threads']} thread(s)" if found["threads"] else ""
     yield f"scale {found['scale']}, seeds {found['seeds']}; {found['device']}{threads}, torch {found['torch']}"

@@ -15,11 +15,11 @@ from PIL import Image
 
 from ..archives import catalogue
 from ..archives.members import bad, check_count
-from ..archives.verify import verified
+from ..archives.verify import verify_file
 from ..config import sets
 from ..utils.errors import DataError
-from .content import Content, Images, Labels, Places, unnumbered, whole
-from .parallel import made
+from .content import Content, Images, Labels, Places, whole, unnumbered
+from .parallel import make_in_order
 from .readers.arrays import FASHION_CLASSES, excluded_ids, npy_images, read_idx, svhn_mat, tiny_images_bin
 from .readers.databases import lmdb_pictures
 from .readers.images import Pictures, folder_labels, tar_pictures, zip_pictures
@@ -48,7 +48,7 @@ def content(spec: sets.Archive, places: Places) -> Content:
     if name not in READERS:
         raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(READERS)}.")
     files = tuple(places.archives / file for file in catalogue.files_of(name, split))
-    checksums = {file.name: verified(file) for file in files}
+    checksums = {file.name: verify_file(file) for file in files}
     return READERS[name](Wanted(files, split, spec.size, spec.count, places.scratch))._replace(archives=checksums)
 
 
@@ -90,7 +90,7 @@ def lsun_church(wanted: Wanted) -> Content:
 
     def images(start: int, workers: int) -> Iterator[Images]:
         with lmdb_pictures(wanted.files[0], wanted.count, wanted.scratch) as pictures:
-            yield from made(pictures, numbers, partial(unnumbered, lsun, size), start, workers)
+            yield from make_in_order(pictures, numbers, partial(unnumbered, lsun, size), start, workers)
 
     return Content(len(numbers), (size, size, 3), images, lambda: (np.zeros_like(numbers), ["church_outdoor"]))
 
@@ -153,7 +153,7 @@ def tiny_images(spec: sets.TinyImages, places: Places) -> Content:
     In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training.
     """
     paths = [places.archives / file for name, split in spec.archives for file in catalogue.files_of(name, split)]
-    checksums = {path.name: verified(path) for path in reversed(paths)}  # the small ones first
+    checksums = {path.name: verify_file(path) for path in reversed(paths)}  # the small ones first
     excluded = excluded_ids({paths[1]: 1, paths[2]: 0}, TINY_IMAGES)
     n, seed = spec.n, spec.seed
     chosen = np.random.default_rng(seed).choice(TINY_IMAGES, n, replace=False)
@@ -176,5 +176,5 @@ def streamed(pictures: Pictures, how: Callable[[Image.Image, int], Images], size
     Labels are the folders of the archive, as in torchvision's ImageFolder.
     """
     numbers = np.arange(len(pictures.entries))
-    images = partial(made, pictures, numbers, partial(unnumbered, how, size))
+    images = partial(make_in_order, pictures, numbers, partial(unnumbered, how, size))
     return Content(len(numbers), (size, size, 3), images, lambda: folder_labels(pictures.entries))

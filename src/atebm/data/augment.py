@@ -33,11 +33,11 @@ def augment(images: Tensor, how: dict[str, Any], key: tuple[int, ...], rows: ran
         case "crop_flip":
             return to_float(_crop_flip(images, key, rows, total))
         case "resized_crop_flip":
-            return to_float(_each(images, _resized_crop_flip(images.shape[2:], how), key, rows))
+            return to_float(_transform_each(images, _resized_crop_flip(images.shape[2:], how), key, rows))
         case "autoaugment_cutout":
             # On the CPU, for the images are small, the operations many, and a device would round some differently.
             pipeline = _autoaugment_cutout(images.shape[1:], how["fill"])
-            augmented = _each(images.cpu(), pipeline, key, rows)
+            augmented = _transform_each(images.cpu(), pipeline, key, rows)
             return augmented.contiguous(memory_format=torch.channels_last).to(images.device)
     raise ValueError(f"no augmentation is named {how['name']!r}")
 
@@ -109,7 +109,7 @@ def _cutout(image: Tensor, fill: Sequence[float]) -> Tensor:
     return cut
 
 
-def _each(images: Tensor, transform: Callable[[Tensor], Tensor], key: tuple[int, ...], rows: range) -> Tensor:
+def _transform_each(images: Tensor, transform: Callable[[Tensor], Tensor], key: tuple[int, ...], rows: range) -> Tensor:
     """(b, C, H, W), transformed one by one, with a random state for each that its position and the key determine."""
     transformed = []
     # torchvision draws from the global generator of the CPU, wherever the images are. torch.manual_seed would also
@@ -131,5 +131,5 @@ def crop_picture(
     its position in the batch in training, as in `augment`.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.random.set_rng_state(generator(*key, number + 1).get_state())  # from 1: see `_each`
+        torch.random.set_rng_state(generator(*key, number + 1).get_state())  # from 1: see `_transform_each`
         return np.array(_resized_crop_flip((size, size), how)(picture))

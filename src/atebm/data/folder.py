@@ -1,4 +1,4 @@
-"""Image files of one's own, in a folder: as a set to train on. No torch."""
+"""A folder of your own image files as a set to train on. No torch."""
 
 import hashlib
 from collections.abc import Iterator

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..archives.catalogue import ARCHIVES, files_of, unpacked
-from ..archives.verify import verified
+from ..archives.catalogue import ARCHIVES, files_of, unpacked_folder
+from ..archives.verify import verify_file
 from ..pipeline.job import Job, record_of
 from ..utils.errors import DataError
 from ..utils.files import atomic
@@ -47,16 +47,16 @@ def imagenet(split: str, count: int, archives: Path) -> tuple[Pictures, Labels, 
     path, *devkit = (archives / file for file in files_of("imagenet", split))
     origin: dict[str, object] = {}
     checksums = {}
-    if unpacked(path):
+    if unpacked_folder(path):
         path = path.with_suffix("")
         origin["unverified"] = f"{path.name} is a folder, whose images were counted but match no published checksum"
     else:
-        checksums[path.name] = verified(path)
+        checksums[path.name] = verify_file(path)
     if split == "train":
         pictures = imagenet_train(path, count)
         labels, classes = folder_labels(pictures.entries)
     else:
-        checksums[devkit[0].name] = verified(devkit[0])
+        checksums[devkit[0].name] = verify_file(devkit[0])
         labels, classes = imagenet_devkit(devkit[0], count)
         pictures = imagenet_val(path, count)
     return pictures, labels, classes, origin | {"archives": checksums}

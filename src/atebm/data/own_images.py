@@ -1,4 +1,4 @@
-"""Images of one's own as p_data: a scale of the workflow whose only run is trained on a folder of them.
+"""Your own images as p_data: a scale of the workflow whose only run is trained on a folder of them.
 
 `atebm own` looks at the folder and writes workflow/scales/<name>.yaml; the workflow does the rest, as for every scale.
 """
@@ -21,11 +21,11 @@ from ..pipeline.plan import Plan
 from ..utils.errors import ConfigError, DataError, shown
 from ..utils.files import write_text
 from .folder import contents, digest, found_in
-from .pictures import Notes, opened, unreadable
+from .pictures import Notes, open_picture, unreadable
 from .subsets import draw
 from .walk import walk
 
-LEAST = 100  # images of one's own, and of a p_0 of one's own
+LEAST = 100  # images in a folder of yours, as p_data or as p_0
 MOST_HELD_OUT = 200
 OURS = "# Written by `atebm own`"  # how such a scale file begins
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -91,7 +91,7 @@ def looked_at(folder: Path, root: Path) -> Look:
         )
     for file in files:
         try:
-            picture, changes = opened(file)
+            picture, changes = open_picture(file)
         except DataError as error:
             bad.append(str(error))
             continue
@@ -143,10 +143,10 @@ def write_scale(
     """Look at a folder of images and write workflow/scales/<name>.yaml, which trains on them.
 
     About a tenth of the images is held out: no training sees it. p_0 are crops of embedded photographs, or the images
-    of a folder of one's own. Images are grey where all in both folders are, else in colour. Raises ConfigError for a
+    of another folder. Images are grey where all in both folders are, else in colour. Raises ConfigError for a
     name that cannot be one or is taken, and DataError as `looked_at`, and where p_0 has the same images as p_data.
     """
-    check_name(name, root, replace)
+    check_scale_name(name, root, replace)
     if size not in SIZES or not isinstance(size, int):
         raise ConfigError(f"--size {size}: images can have {', '.join(map(str, SIZES))} pixels a side.")
     own, other = looked_at(folder, root), None if p_0 is None else looked_at(p_0, root)
@@ -197,7 +197,7 @@ def scale_path(name: str) -> str:
     return f"workflow/scales/{name}.yaml"
 
 
-def check_name(name: str, root: Path, replace: bool) -> None:
+def check_scale_name(name: str, root: Path, replace: bool) -> None:
     if not NAME.fullmatch(name):
         raise ConfigError(
             f"--name {name!r}: a name is of small letters, digits and _, at most 40, and begins with a letter."
@@ -239,7 +239,7 @@ def said(own: Own) -> dict[str, Any]:
     }
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
+def describe_scale(found: dict[str, Any]) -> Iterator[str]:
     """Of what `said` says."""
     for role in ("p_data", "p_0"):
         if images := found[role]:

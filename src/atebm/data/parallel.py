@@ -29,7 +29,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def made(
+def make_in_order(
     pictures: Pictures, numbers: NDArray[np.int64], transform: Transform, start: int, workers: int
 ) -> Iterator[Images]:
     """What `transform` makes of each picture, which has one of `numbers` (N,), from place `start` on, in order.
@@ -38,7 +38,7 @@ def made(
     Raises DataError as `Pictures.read`, and where the system ends a worker.
     """
     if workers == 1 or len(numbers) - start <= TOGETHER:
-        yield from _each(pictures._replace(entries=pictures.entries[start:]), numbers[start:], transform)
+        yield from _make_each(pictures._replace(entries=pictures.entries[start:]), numbers[start:], transform)
         return
     parts = (slice(place, place + TOGETHER) for place in range(start, len(numbers), TOGETHER))
     tasks = ((pictures._replace(entries=pictures.entries[part]), numbers[part]) for part in parts)
@@ -59,13 +59,13 @@ def made(
             pool.shutdown(cancel_futures=True)
 
 
-def _each(pictures: Pictures, numbers: NDArray[np.int64], transform: Transform) -> Iterator[Images]:
+def _make_each(pictures: Pictures, numbers: NDArray[np.int64], transform: Transform) -> Iterator[Images]:
     for picture, number in zip(pictures.read(pictures.file, pictures.entries), numbers.tolist(), strict=True):
         yield transform(picture, number)[None]
 
 
 def _together(pictures: Pictures, numbers: NDArray[np.int64], transform: Transform) -> Images:
-    return np.concatenate(list(_each(pictures, numbers, transform)))
+    return np.concatenate(list(_make_each(pictures, numbers, transform)))
 
 
 def _live_with_parent() -> None:

@@ -71,7 +71,7 @@ class Opened(NamedTuple):
     changes: tuple[str, ...]  # remarks, where the rule has changed something
 
 
-def opened(path: Path, channels: int | None = None) -> Opened:
+def open_picture(path: Path, channels: int | None = None) -> Opened:
     """Open an image file, as grey or RGB by the channels, by default as it is itself.
 
     Raises DataError for what cannot be read, and for images of more than 8 bits a channel.
@@ -79,7 +79,7 @@ def opened(path: Path, channels: int | None = None) -> Opened:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ValueError("it is no file")  # and opening a pipe would wait for ever
-        with bitmaps.opened(path) as picture:
+        with bitmaps.open_bitmap(path) as picture:
             if picture.mode not in EIGHT_BITS:
                 raise ValueError(f"mode {picture.mode} has more than 8 bits a channel: save it with 8")
             grey = channels == 1 or (channels is None and picture.mode in GREY)
@@ -122,9 +122,9 @@ def several(picture: Image.Image) -> bool:
 def pixels(path: Path, channels: int, size: int, notes: Notes | None = None) -> NDArray[np.uint8]:
     """An image file as (size, size, C), grey or RGB, by the rule above, stretched to a square, bilinear.
 
-    `notes` takes what was changed. Raises DataError as `opened`.
+    `notes` takes what was changed. Raises DataError as `open_picture`.
     """
-    picture, changes = opened(path, channels)
+    picture, changes = open_picture(path, channels)
     if notes:
         for remark in changes:
             notes.add(remark, path)

@@ -159,7 +159,7 @@ class Streamed:
     def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
         if iteration != self._next:
             self.close()
-            self._items = made(self.batches, itertools.count(iteration), self.device, self.workers)
+            self._items = load_ahead(self.batches, itertools.count(iteration), self.device, self.workers)
         images, indices = next(self._items)
         self._next = iteration + 1
         images = images.to(self.device, non_blocking=True)
@@ -181,7 +181,7 @@ class Squashed(Dataset[Tensor]):
         return torch.from_numpy(images).permute(0, 3, 1, 2)
 
 
-def stream(
+def open_stream(
     folder: Path, recipe: Recipe, device: torch.device, processes: int, shape: tuple[int, ...] | None = None
 ) -> Stream:
     """The set of a `data` or `index` step, for one of `processes` on this machine.
@@ -199,14 +199,14 @@ def stream(
     return Streamed(Mapped(Stored(folder), recipe), device, workers_of(processes))
 
 
-def whole(folder: Path, device: torch.device, batch_size: int, size: int) -> Iterator[Tensor]:
+def iterate_set(folder: Path, device: torch.device, batch_size: int, size: int) -> Iterator[Tensor]:
     """All of a set in its order, uint8 (b, C, H, W) on the device; image files of an index squashed to `size`."""
     if not is_index(folder):
         yield from Stored(folder, device).batches(batch_size)
         return
     squashed = Squashed(folder, size)
     rows = cuts(len(squashed.pictures.entries), batch_size)
-    with closing(made(squashed, rows, device, workers_of(1))) as batches:
+    with closing(load_ahead(squashed, rows, device, workers_of(1))) as batches:
         for batch in batches:
             yield batch.to(device, non_blocking=True)
 
@@ -240,7 +240,7 @@ def workers_of(processes: int) -> int:
     return 0 if available == 1 else min(available // processes, MOST_WORKERS)
 
 
-def made(dataset: Dataset[Any], items: Iterable[Any], device: torch.device, workers: int) -> Generator[Any]:
+def load_ahead(dataset: Dataset[Any], items: Iterable[Any], device: torch.device, workers: int) -> Generator[Any]:
     """`dataset[item]` of each item, in order, made ahead by workers, pinned for a GPU.
 
     Raises what the dataset raises. Closing it ends the workers.

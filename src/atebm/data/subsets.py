@@ -13,7 +13,7 @@ from ..pipeline.job import record_of
 from ..utils.errors import DataError
 from .content import Content, Places, unnumbered
 from .index import is_index, pictures_of
-from .parallel import made
+from .parallel import make_in_order
 from .readers.transforms import squash
 
 
@@ -68,4 +68,4 @@ def _cropped(spec: sets.Drawn, parent: Path, order: NDArray[np.int64], labels: A
         from .augment import crop_picture  # here, for it imports torch
 
         transform = partial(crop_picture, size, spec.crop.model_dump(), (spec.seed,))
-    return Content(len(order), (size, size, 3), partial(made, pictures, order, transform), labels)
+    return Content(len(order), (size, size, 3), partial(make_in_order, pictures, order, transform), labels)

@@ -15,7 +15,7 @@ from ..config.detection import attacks_of, columns_of
 from ..config.roles import CLEAN, HELD_OUT, IN, WORST
 from ..data.stored import Stored, cuts, dealt, to_float
 from ..data.subsets import draw
-from ..device.out_of_memory import halving
+from ..device.out_of_memory import work_in_halves
 from ..device.select import device_name
 from ..models.folding import frozen
 from ..models.weights import load_model
@@ -109,7 +109,7 @@ def attacked_images(
     def work(rows: slice) -> list[Tensor]:
         return list(attacks(f, x[rows], radius, settings, numbers[rows].tolist()).values())
 
-    return dict(zip(columns_of(settings), halving(work, slice(0, len(x))), strict=True))
+    return dict(zip(columns_of(settings), work_in_halves(work, slice(0, len(x))), strict=True))
 
 
 def attacks(f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: list[int]) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from ..utils.errors import ResultError
 Rows = TypeVar("Rows", Tensor, np.ndarray)
 
 
-def halving(work: Callable[[slice], Sequence[Rows]], rows: slice) -> list[Rows]:
+def work_in_halves(work: Callable[[slice], Sequence[Rows]], rows: slice) -> list[Rows]:
     """work(rows), arrays with one row for each of `rows`; where memory is short, of each half by itself, joined.
 
     Computed beside fewer others, an image can differ in its last digits. Raises ResultError where one is too much.
@@ -28,7 +28,7 @@ def halving(work: Callable[[slice], Sequence[Rows]], rows: slice) -> list[Rows]:
     print(f"warning: a batch of {n} does not fit into this GPU's memory, so it is halved.", flush=True)
     torch.cuda.empty_cache()
     middle = rows.start + n // 2
-    halves = [halving(work, half) for half in (slice(rows.start, middle), slice(middle, rows.stop))]
+    halves = [work_in_halves(work, half) for half in (slice(rows.start, middle), slice(middle, rows.stop))]
     return [joined(parts) for parts in zip(*halves, strict=True)]
 
 

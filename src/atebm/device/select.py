@@ -9,7 +9,7 @@ from ..utils.errors import ConfigError
 from .malloc import keep_memory
 
 
-def pick(device: str) -> torch.device:
+def pick_device(device: str) -> torch.device:
     """The device of a name; `auto` takes a GPU where there is one. On it products are float32 until a run says else."""
     from .gpus import take_gpu
     from .precision import set_precision
@@ -43,7 +43,7 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def described(device: torch.device) -> str:
+def name_hardware(device: torch.device) -> str:
     """The GPU's name, or the CPU's."""
     if device.type == "cuda":
         return device_name(device)
@@ -69,7 +69,7 @@ def way(device: torch.device, precision: str, compiled: bool) -> str:
     how = ["whole iterations as CUDA graphs" if device.type == "cuda" else f"{threads} thread{'s' * (threads > 1)}"]
     how += ["channels last"] if layout(device, precision) is torch.channels_last else ["channels first"]
     how += ["BatchNorm and pooling folded into convolutions", precision]
-    return f"on {device.type} ({described(device)}): {', '.join(how)}{', compiled' if compiled else ''}"
+    return f"on {device.type} ({name_hardware(device)}): {', '.join(how)}{', compiled' if compiled else ''}"
 
 
 def cpu_facts() -> dict[str, str]:

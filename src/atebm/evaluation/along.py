@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..attacks.pgd import Logit, trajectory
 from ..data.stored import to_bytes, to_float
-from ..device.out_of_memory import halving
+from ..device.out_of_memory import work_in_halves
 from .features import Extractor, extract
 
 BATCH = 250  # images a forward pass
@@ -22,4 +22,4 @@ def on_the_way(
         ascent = trajectory(f, to_float(sources[rows]), steps, step_size)
         return [extract(extractor, to_bytes(x).split(extractor.batch))[0] for _, x in ascent]
 
-    return halving(work, slice(0, len(sources)))
+    return work_in_halves(work, slice(0, len(sources)))

@@ -103,7 +103,7 @@ def write_features(job: Job, device: torch.device) -> None:
             for file, part in zip(files, parts, strict=True):
                 if file.tell() == 0:
                     stack.enter_context(room(job.folder / "features.npy", len(images) * part[0].nbytes))
-                    npy.begin(file, part.dtype, (len(images), part.shape[1]))
+                    npy.begin_npy(file, part.dtype, (len(images), part.shape[1]))
                 if not np.isfinite(part).all():
                     raise ResultError(
                         f"features of {job.spec['name']}: those of images {done} to {done + len(part) - 1} are not "

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..archives.catalogue import ARCHIVES, find
-from ..archives.verify import verified
+from ..archives.verify import verify_file
 from ..models.released import read
 from ..models.tensors import load_tensors
 from ..models.weights import save_weights
@@ -24,7 +24,7 @@ def write_inception(job: Job, archives: Path = ARCHIVES) -> None:
     """
     (source,) = find("inception")
     path = archives / source.file
-    checksums = verified(path)
+    checksums = verify_file(path)
     weights = read(path)
     try:
         network(weights)

@@ -127,12 +127,12 @@ def agreement(job: Job, standin: bool) -> dict[str, Any]:
     Another preparation of the images, another resizing or other weights show here. Raises DataError where the
     statistics are missing or damaged.
     """
-    from ..archives.verify import verified  # imports every reader, and jobs that draw have no lmdb
+    from ..archives.verify import verify_file  # imports every reader, and jobs that draw have no lmdb
     from ..data.readers.arrays import npz_arrays
 
     (source,) = find(job.settings["archive"])
     path = ARCHIVES / source.file
-    checksums = verified(path)
+    checksums = verify_file(path)
     ours = Gaussian.of(Rows.of(job.parent("features") / "features.npy"))
     d = len(ours.mean)
     with reading(path, "mu or sigma"):

@@ -31,10 +31,13 @@ def write_neighbours(job: Job, device: "torch.device") -> None:
     rows = []
     for space, file in SPACES.items():
         suffix = "_features" if space == "features" else ""
-        samples, train = load(job, f"samples{suffix}", file)[: settings["n"]], load(job, f"train{suffix}", file)
+        samples, train = (
+            load_array(job, f"samples{suffix}", file)[: settings["n"]],
+            load_array(job, f"train{suffix}", file),
+        )
         searched: dict[str, tuple[Any, NDArray[np.intp] | None, int]] = {TRAIN: (train, None, settings["k"])}
         if "held_out" in job.spec["parents"]:
-            held_out = load(job, f"held_out{suffix}", file)
+            held_out = load_array(job, f"held_out{suffix}", file)
             rng, as_many = np.random.default_rng(settings["seed"]), min(len(train), len(held_out))
             chosen = {
                 AS_MANY: (train, np.sort(rng.choice(len(train), as_many, replace=False)), 1),
@@ -48,7 +51,7 @@ def write_neighbours(job: Job, device: "torch.device") -> None:
                 indices, distances = nearest(samples, candidates, min(k, len(candidates)), device, report)
             if chosen_rows is not None:
                 indices = chosen_rows[indices]
-            rows.append(table(space, among, indices, distances))
+            rows.append(neighbour_table(space, among, indices, distances))
     with atomic(job.folder / "neighbours.csv") as temporary:
         pd.concat(rows).to_csv(temporary, index=False, float_format="%.6g")
     of = record_of(job.parent("samples"))
@@ -56,11 +59,11 @@ def write_neighbours(job: Job, device: "torch.device") -> None:
     job.finish({**{key: of[key] for key in ("run", "seed", "sampler")}, **settings, "extractor": seen})
 
 
-def load(job: Job, role: str, file: str) -> Any:
+def load_array(job: Job, role: str, file: str) -> Any:
     return np.load(job.parent(role) / file, mmap_mode="r")
 
 
-def table(space: str, among: str, indices: NDArray[np.intp], distances: NDArray[np.float64]) -> pd.DataFrame:
+def neighbour_table(space: str, among: str, indices: NDArray[np.intp], distances: NDArray[np.float64]) -> pd.DataFrame:
     """A row per sample and rank, of (n, k) indices and distances."""
     n, k = indices.shape
     return pd.DataFrame(

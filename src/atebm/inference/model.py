@@ -1,4 +1,4 @@
-"""The method from Python: load a run that was trained here, and score, sample, attack; or train on images of one's own.
+"""The method from Python: load a run that was trained here, and score, sample, attack; or train on your own images.
 
 import atebm
 
@@ -28,17 +28,16 @@ from ..config.load import load as load_config
 from ..data.own_images import write_scale
 from ..data.pictures import Notes
 from ..data.stored import cuts, to_bytes, to_float
-from ..device.select import pick
+from ..device.select import pick_device
 from ..models.energy import Detector
 from ..models.folding import frozen
 from ..pipeline.job import record_of
 from ..pipeline.plan import Plan
 from ..sampling.ascent import BATCH
-from ..utils.bounds import MOST_PROCESSES, MOST_RESTARTS, MOST_SEED, MOST_STEPS, length, whole
+from ..utils.bounds import MOST_PROCESSES, MOST_RESTARTS, MOST_SEED, MOST_STEPS, positive_number, whole_number
 from ..utils.errors import DataError, ResultError
-from .apply import load as load_detector
-from .apply import usual
-from .score import found, in_distribution, percentiles, read_all
+from .apply import default_steps, load_run
+from .score import in_distribution, list_images, percentiles, read_images
 
 Images = Sequence[str | Path] | str | Path | NDArray[Any] | Tensor
 
@@ -87,9 +86,9 @@ class Model:
 
         Steps, and their size in [0, 1] pixel units, are by default those of the run's sampler.
         """
-        usual_steps, usual_size = usual(self.plan, self.run, "sampling", self.root)
-        steps = usual_steps if steps is None else whole("steps", steps, 1, MOST_STEPS)
-        step_size = usual_size if step_size is None else length("step_size", step_size)
+        usual_steps, usual_size = default_steps(self.plan, self.run, "sampling", self.root)
+        steps = usual_steps if steps is None else whole_number("steps", steps, 1, MOST_STEPS)
+        step_size = usual_size if step_size is None else positive_number("step_size", step_size)
         x = self.floats(images)
         with frozen(self.detector):
             ends = [pgd(self.detector, x[part], steps, step_size) for part in cuts(len(x), BATCH)]
@@ -113,9 +112,9 @@ class Model:
         """
         if method not in ("auto_pgd", "pgd"):
             raise DataError(f"there is no attack {method!r}; choose auto_pgd or pgd.")
-        radius, steps = length("radius", radius), whole("steps", steps, 1, MOST_STEPS)
-        restarts, seed = whole("restarts", restarts, 1, MOST_RESTARTS), whole("seed", seed, 0, MOST_SEED)
-        step_size = radius / 5 if step_size is None else length("step_size", step_size)
+        radius, steps = positive_number("radius", radius), whole_number("steps", steps, 1, MOST_STEPS)
+        restarts, seed = whole_number("restarts", restarts, 1, MOST_RESTARTS), whole_number("seed", seed, 0, MOST_SEED)
+        step_size = radius / 5 if step_size is None else positive_number("step_size", step_size)
         x, found = self.floats(images), []
         with frozen(self.detector):
             for part in cuts(len(x), BATCH):
@@ -154,7 +153,7 @@ class Model:
                 "joins arrays."
             ) from None
         notes, (channels, side, _) = Notes(), self.shape
-        stored = read_all(found(paths, notes), channels, side, notes)
+        stored = read_images(list_images(paths, notes), channels, side, notes)
         warn(notes.surprises())
         return to_float(stored.to(self.device))
 
@@ -194,8 +193,8 @@ def load(
     root = Path(root)
     overrides = [*config, *([f"scale={scale}"] if scale else [])]
     plan = Plan(load_config(root, overrides)[0], overrides)
-    where = pick(device)
-    detector = load_detector(plan, run, root, where)
+    where = pick_device(device)
+    detector = load_run(plan, run, root, where)
     channels, height, width = record_of(root / plan.train(run, plan.config.seed).folder)["shape"]
     return Model(run, detector, (channels, height, width), where, plan, root)
 
@@ -212,14 +211,14 @@ def train(
     cores: int | None = None,
     device: str = "auto",
 ) -> Model:
-    """Train on a folder of images of one's own: what `atebm own` and then `snakemake --config scale=NAME` do.
+    """Train on a folder of your own images, as `atebm own` and then `snakemake --config scale=NAME` do.
 
     Writes workflow/scales/<name>.yaml in the checkout `root`, and runs the workflow there, on all cores by default; its
     messages go to standard error, and what is odd about the images is a UserWarning. `config` are further `--config`
-    settings. Raises ConfigError and DataError as `own.write_scale`, and ResultError where the workflow fails.
+    settings. Raises ConfigError and DataError as `write_scale`, and ResultError where the workflow fails.
     """
     root = Path(root).resolve()
-    how_many = "all" if cores is None else str(whole("cores", cores, 1, MOST_PROCESSES))
+    how_many = "all" if cores is None else str(whole_number("cores", cores, 1, MOST_PROCESSES))
     own = write_scale(Path(folder), str(name), root, None if p_0 is None else Path(p_0), size, replace)
     warn(own.warnings)
     wanted = [*config, f"scale={name}"]

@@ -44,7 +44,7 @@ class Scored:
         return facts | ({"error": self.error} if self.error else {})
 
 
-def scored(
+def score_images(
     plan: Plan, run: str, paths: Iterable[Path], root: Path, device: torch.device, notes: Notes | None = None
 ) -> Iterator[Scored]:
     """Score image files, and those in folders, by the run's best checkpoint in the checkout `root`.
@@ -55,14 +55,14 @@ def scored(
     a folder holds no image.
     """
     train, _ = needed(plan, run)
-    here(plan, train, root)
-    files = found(paths, notes)
+    require_computed(plan, train, root)
+    files = list_images(paths, notes)
     model = load_checkpoint(root / train.folder, "best", device)
     channels, side, _ = record_of(root / train.folder)["shape"]
     with frozen(model):
         usual = in_distribution(plan, run, model, root, device)
         for part in cuts(len(files), BATCH):
-            images, errors = readable(files[part], channels, side, notes)
+            images, errors = read_what_can_be(files[part], channels, side, notes)
             values = energies(model, [torch.stack(list(images.values())).to(device)]) if images else np.empty(0)
             shares = percentiles(usual, values)
             places = {path: place for place, path in enumerate(images)}
@@ -73,7 +73,7 @@ def scored(
                     yield Scored(path, float(values[places[path]]), float(shares[places[path]]))
 
 
-def lines(found: Iterable[Scored]) -> Iterator[str]:
+def describe_scores(found: Iterable[Scored]) -> Iterator[str]:
     """A table of what could be read, image by image as they come."""
     header = "energy\tpercentile\timage"
     for image in found:
@@ -87,7 +87,7 @@ def lines(found: Iterable[Scored]) -> Iterator[str]:
 def in_distribution(plan: Plan, run: str, model: Detector, root: Path, device: torch.device) -> np.ndarray:
     """Energies (n,), ascending, of the images that `detection` names for the run's task."""
     _, images = needed(plan, run)
-    here(plan, images, root)
+    require_computed(plan, images, root)
     spec, stored = plan.config.detection[plan.config.runs[run].task], Stored(root / images.folder, device)
     rows = torch.from_numpy(draw(len(stored), spec.n, spec.seed))
     return np.sort(energies(model, (stored[rows[part]] for part in cuts(len(rows), BATCH))))
@@ -100,26 +100,26 @@ def percentiles(usual: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def needed(plan: Plan, run: str) -> tuple[Step, Step]:
     """The training and the in-distribution set behind the scores of a run."""
-    known(plan, run)
+    require_run(plan, run)
     attack = plan.attack(run, plan.config.seed)
     return attack.parents["model"], attack.parents["in"]
 
 
-def known(plan: Plan, run: str) -> None:
+def require_run(plan: Plan, run: str) -> None:
     """Raise ConfigError unless config.yaml has a run of this name."""
     if run not in plan.config.runs:
         raise ConfigError(f"there is no run {run!r}; config.yaml has: {', '.join(plan.config.runs)}.")
 
 
-def trained(plan: Plan, run: str, root: Path) -> Step:
+def require_trained(plan: Plan, run: str, root: Path) -> Step:
     """The training of a run's first seed. Raises ConfigError for an unknown run, and one that is not trained yet."""
-    known(plan, run)
+    require_run(plan, run)
     step = plan.train(run, plan.config.seed)
-    here(plan, step, root)
+    require_computed(plan, step, root)
     return step
 
 
-def here(plan: Plan, step: Step, root: Path) -> None:
+def require_computed(plan: Plan, step: Step, root: Path) -> None:
     """Raise ConfigError unless a step was computed in the checkout `root`."""
     if not (root / step.record).exists():
         raise ConfigError(f"{step.kind} {step.name} is not here yet: {plan.command(step.record)}")
@@ -131,7 +131,7 @@ def energies(model: torch.nn.Module, batches: Iterable[Tensor]) -> np.ndarray:
     return np.concatenate([-model(to_float(batch)).cpu().numpy() for batch in batches])
 
 
-def found(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]:
+def list_images(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]:
     """The files, and the image files in folders and below, by their suffixes; sorted within a folder.
 
     `notes` takes what was left out in folders. Raises DataError where a folder has none, and where there are no paths.
@@ -156,27 +156,27 @@ def found(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]:
     return files
 
 
-def read(path: Path, channels: int, side: int, notes: Notes | None = None) -> Tensor:
+def read_image(path: Path, channels: int, side: int, notes: Notes | None = None) -> Tensor:
     """One image, uint8 (C, side, side). Raises DataError where it cannot be read."""
     return torch.from_numpy(pixels(path, channels, side, notes)).permute(2, 0, 1)
 
 
-def readable(
+def read_what_can_be(
     files: Iterable[Path], channels: int, side: int, notes: Notes | None = None
 ) -> tuple[dict[Path, Tensor], dict[Path, str]]:
-    """The images of those files that can be read, as `read` gives them, and what is wrong with the others."""
+    """The images of those files that can be read, as `read_image` gives them, and what is wrong with the others."""
     images, errors = {}, {}
     for path in dict.fromkeys(files):
         try:
-            images[path] = read(path, channels, side, notes)
+            images[path] = read_image(path, channels, side, notes)
         except DataError as error:
             errors[path] = str(error)
     return images, errors
 
 
-def read_all(files: Sequence[Path], channels: int, side: int, notes: Notes | None = None) -> Tensor:
+def read_images(files: Sequence[Path], channels: int, side: int, notes: Notes | None = None) -> Tensor:
     """All images, uint8 (n, C, side, side). Raises DataError, naming them, where some cannot be read."""
-    images, errors = readable(files, channels, side, notes)
+    images, errors = read_what_can_be(files, channels, side, notes)
     if errors:
         raise DataError(unreadable(list(errors.values()), len(images) + len(errors)))
     return torch.stack([images[path] for path in files])

@@ -53,7 +53,7 @@ def examine(root: Path) -> dict[str, Any]:
         "missing": missing,
     }
     if found["checkout"] and not missing:
-        found["archives"] = archives(root)
+        found["archives"] = find_archives(root)
         found["scales"] = needs_of_scales(root)
     return found
 
@@ -136,21 +136,21 @@ def devices() -> list[dict[str, Any]]:
         import torch
     except (ImportError, OSError):  # not installed, or its libraries are not
         return []
-    from ..device.select import described
+    from ..device.select import name_hardware
 
     gpus = [
         {"device": f"cuda:{number}", "name": gpu.name, "memory_gb": gpu.total_memory / 1e9}
         for number, gpu in enumerate(map(torch.cuda.get_device_properties, range(torch.cuda.device_count())))
     ]
     mps = [{"device": "mps", "name": "Apple GPU", "memory_gb": None}] if torch.backends.mps.is_available() else []
-    return [*gpus, *mps, {"device": "cpu", "name": described(torch.device("cpu")), "memory_gb": None}]
+    return [*gpus, *mps, {"device": "cpu", "name": name_hardware(torch.device("cpu")), "memory_gb": None}]
 
 
 def is_checkout(root: Path) -> bool:
     return all((root / name).exists() for name in ("config.yaml", "workflow/Snakefile", "data/sources.yaml"))
 
 
-def archives(root: Path) -> dict[str, Any]:
+def find_archives(root: Path) -> dict[str, Any]:
     """Files of public archives that are in data/archives/, by archive; and the archives of which none are."""
     from ..archives.catalogue import ARCHIVES, sources
 
@@ -173,13 +173,13 @@ def needs(scale: str, root: Path) -> dict[str, Any]:
     """Steps that are done and to do, gigabytes in work/ and to fetch, and hours where they are known."""
     from ..config.load import load
     from ..cost.disk import size
-    from ..cost.table import archives
+    from ..cost.table import archives_to_fetch
     from ..pipeline.plan import Plan
 
     try:
         plan = Plan(load(root, [f"scale={scale}"])[0])
         steps = list(plan.steps.values())
-        fetch = archives(plan, root)
+        fetch = archives_to_fetch(plan, root)
         gigabytes = sum(size(plan, step) for step in steps) / 1e9
     except (UserError, OSError, ImportError) as error:  # Snakemake's plugins call other programs when they are loaded
         return {"scale": scale, "error": f"not known: {error}"}
@@ -199,13 +199,13 @@ def needs(scale: str, root: Path) -> dict[str, Any]:
 def hours(scale: str, root: Path) -> dict[str, Any]:
     """Hours of computation, and where they come from: an estimate for a GPU, or the sum of steps that were run."""
     expected = root / GPU_HOURS
-    if expected.exists() and (found := read(expected)).get("scale") == scale:
+    if expected.exists() and (found := read_json(expected)).get("scale") == scale:
         return {
             "hours": found["total"]["hours"],
             "hours_of": f"one {found['device']}, by operations and measured speed",
         }
     for path in (root / MEASURED.format(scale=scale), root / "results/manifest.json"):
-        if path.exists() and (found := read(path)).get("scale") == scale:
+        if path.exists() and (found := read_json(path)).get("scale") == scale:
             seconds = sum(step.get("seconds") or 0 for step in found["steps"].values())
             return {
                 "hours": seconds / 3600,
@@ -214,7 +214,7 @@ def hours(scale: str, root: Path) -> dict[str, Any]:
     return {"hours": None, "hours_of": None}
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -225,7 +225,7 @@ def read(path: Path) -> dict[str, Any]:
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
+def describe_machine(found: dict[str, Any]) -> Iterator[str]:
     """Of what `examine` found."""
     versions = ", ".join(f"{name} {here or 'missing'}" for name, here in found["packages"].items())
     yield f"atebm {found['atebm']} on Python {found['python']} ({sys.executable}): {versions}."

@@ -39,7 +39,7 @@ def layers(network: nn.Module, x: torch.Tensor) -> pd.DataFrame:
         {
             "layer": [name_of(node, module) for node, module in zip(passed, modules, strict=True)],
             "resample": [resampling(module) for module in modules],
-            "output_shape": [shape_of(node) for node in passed],
+            "output_shape": [output_shape(node) for node in passed],
             "parameters": [sum(p.numel() for p in module.parameters()) if module else 0 for module in modules],
         }
     )
@@ -61,7 +61,7 @@ def resampling(module: nn.Module | None) -> str:
     return "AvgPool" if any(node.target is F.avg_pool2d for node in fx.symbolic_trace(module).graph.nodes) else "-"
 
 
-def shape_of(node: fx.Node) -> str:
+def output_shape(node: fx.Node) -> str:
     """Height, width and channels of what a layer gives, or its length."""
     _, channels, *sides = node.meta["tensor_meta"].shape
     return " × ".join(map(str, (*sides, channels)))

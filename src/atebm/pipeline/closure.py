@@ -34,7 +34,7 @@ def closure(name: str, package: Path, without: frozenset[str] = PLUMBING) -> set
     if origin is None:
         raise ValueError(f"{package} has no {name}.")
     files: set[Path] = set()
-    waiting = [found(origin, last)]
+    waiting = [defining_file(origin, last)]
     while waiting:
         path = waiting.pop()
         if path not in files and str(path.relative_to(package)) not in without:
@@ -49,7 +49,7 @@ def imported(path: Path, source: bytes, package: Path) -> tuple[Path, ...]:
     paths = []
     for statement in statements(ast.parse(source)):
         if isinstance(statement, ast.ImportFrom) and (origin := imported_from(path, statement, package)):
-            paths += [found(origin, alias.name) for alias in statement.names]
+            paths += [defining_file(origin, alias.name) for alias in statement.names]
     return tuple(dict.fromkeys(paths))
 
 
@@ -75,7 +75,7 @@ def module(folder: Path, name: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def found(origin: Path, name: str) -> Path:
+def defining_file(origin: Path, name: str) -> Path:
     """Return the file in which lies what a module, or a package at its __init__.py, gives by a name."""
     if origin.name != "__init__.py":
         return origin
@@ -84,5 +84,5 @@ def found(origin: Path, name: str) -> Path:
     for statement in ast.parse(origin.read_bytes()).body:
         if isinstance(statement, ast.ImportFrom) and statement.level and name in {a.name for a in statement.names}:
             passed_on = module(origin.parents[statement.level - 1], statement.module or "")
-            return found(passed_on, name) if passed_on else origin
+            return defining_file(passed_on, name) if passed_on else origin
     return origin

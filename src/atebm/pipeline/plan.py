@@ -34,7 +34,7 @@ class Plan(StepBuilder):
 
     @property
     def runs(self) -> list[str]:
-        """All of config.yaml's; but where there is one on images of one's own, that one alone."""
+        """Return the runs of config.yaml, or the one run on your own images alone where there is one."""
         return [self.config.own] if self.config.own else list(self.config.runs)
 
     @cached_property

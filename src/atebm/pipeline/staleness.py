@@ -120,7 +120,7 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
         }
         for name, needs in plan.needs.items()
     }
-    if not artifacts:  # of images of users none is drawn
+    if not artifacts:  # none is drawn of your own images
         return {}
     templates = {path for glob in SHOWING for path in root.glob(glob)}
     digests = {name: hashlib.sha256(canonical(artifacts[name]).encode()).hexdigest() for name in plan.usual}

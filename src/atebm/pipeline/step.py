@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..archives.catalogue import ARCHIVES, unpacked
+from ..archives.catalogue import ARCHIVES, unpacked_folder
 from ..utils.files import write_if_changed
 from ..utils.hashing import canonical
 from .kinds import FILES, REVISION
@@ -70,7 +70,7 @@ class Step:
         indices = [step for step in (self, *self.parents.values()) if step.kind == "index"]
         indexed = {index.archives[0] for index in indices}
         paths = [folder / file for file in dict.fromkeys((*self.archives, *indexed))]
-        return [path for path in paths if not (path.exists() or (path.name in indexed and unpacked(path)))]
+        return [path for path in paths if not (path.exists() or (path.name in indexed and unpacked_folder(path)))]
 
     def ancestry(self) -> Iterator["Step"]:
         for parent in self.parents.values():

@@ -43,7 +43,7 @@ def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, An
     Raises ConfigError for what the plan does not know.
     """
     if what in plan.artifacts:
-        return {"what": what, "artifact": artifact(what, plan, root), "steps": behind(what, plan, origins, root)}
+        return {"what": what, "artifact": artifact_facts(what, plan, root), "steps": behind(what, plan, origins, root)}
     steps = [step for step in plan.known.values() if what in (step.name, step.id, f"{step.kind}/{step.id}")]
     if not steps:
         raise ConfigError(
@@ -57,7 +57,7 @@ def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, An
     }
 
 
-def artifact(name: str, plan: Plan, root: Path) -> dict[str, Any]:
+def artifact_facts(name: str, plan: Plan, root: Path) -> dict[str, Any]:
     """Of an artifact: its title, file and state, and the number of each step that it is drawn from."""
     return {
         "title": plan.title(name),
@@ -67,7 +67,7 @@ def artifact(name: str, plan: Plan, root: Path) -> dict[str, Any]:
         "draws": ARTIFACTS[name].draws,
         "shows_settings": select.__name__ if (select := ARTIFACTS[name].settings) else None,
         "numbers": [
-            {"number": numbers(step, root), "record": step.record, "spec": step.spec_file}
+            {"number": number_of(step, root), "record": step.record, "spec": step.spec_file}
             for step in plan.artifacts[name]
         ],
     }
@@ -78,7 +78,7 @@ def behind(name: str, plan: Plan, origins: Origins, root: Path) -> list[dict[str
     return [step_facts(step, plan.config, origins, root) for step in seen.values()]
 
 
-def numbers(step: Step, root: Path) -> str:
+def number_of(step: Step, root: Path) -> str:
     """What a step contributes: its value where it has one."""
     path = root / step.record
     if not path.exists():
@@ -118,7 +118,7 @@ IN_WORDS = {
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
+def describe_evidence(found: dict[str, Any]) -> Iterator[str]:
     """Of what `explain` found."""
     if found["artifact"] is None:
         for step in found["steps"]:

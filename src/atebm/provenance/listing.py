@@ -9,7 +9,7 @@ from ..pipeline.artifacts import target
 from ..pipeline.plan import Plan
 from ..pipeline.staleness import states
 from ..utils.errors import ConfigError
-from .status import state_of
+from .status import state_of_step
 
 Rows = list[dict[str, Any]]
 
@@ -45,7 +45,7 @@ def runs(plan: Plan, root: Path) -> Rows:
                 "K": f"{schedule.K_start} to {schedule.K_max}"
                 if schedule.K_start < schedule.K_max
                 else f"{schedule.K_max}",
-                "state": {"done": "trained"}.get(state := state_of(root / step.record), state),
+                "state": {"done": "trained"}.get(state := state_of_step(root / step.record), state),
                 "record": step.record,
             }
         )
@@ -60,7 +60,7 @@ def sets(plan: Plan, root: Path) -> Rows:
             "reader": step.settings["reader"],
             "images": plan.config.sets[step.name].images,
             "size": plan.config.size_of(step.name),
-            "state": {"done": "prepared"}.get(state := state_of(root / step.record), state),
+            "state": {"done": "prepared"}.get(state := state_of_step(root / step.record), state),
             "to_fetch": [path.name for path in step.missing_archives()] if state == "to do" else [],
         }
         for step in plan.sets.values()
@@ -96,7 +96,7 @@ def listed(plan: Plan, root: Path, what: str | None = None) -> dict[str, Any]:
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
+def describe_names(found: dict[str, Any]) -> Iterator[str]:
     yield f"scale {found['scale']}"
     for what, shown in SHOWN.items():
         if what in found:

@@ -76,13 +76,13 @@ def collect(folder: Path, steps: dict[str, Any]) -> None:
         "files": record["files"],
         "parents": record["parents"],
         "device": record.get("device"),
-        "seconds": seconds(work.parent / "logs" / record["step"]),
+        "seconds": measured_seconds(work.parent / "logs" / record["step"]),
     }
     for parent in record["parents"].values():
         collect(work / parent["step"], steps)
 
 
-def seconds(log: Path) -> float | None:
+def measured_seconds(log: Path) -> float | None:
     """Wall-clock seconds of a step by Snakemake's benchmark files (all shards); None where it was not run here."""
     files = sorted(log.parent.glob(f"{log.name}*.tsv"))
     return round(sum(float(pd.read_csv(file, sep="\t")["s"].iloc[0]) for file in files), 2) if files else None

@@ -65,7 +65,7 @@ def summary(found: list[Leftover], removed: bool) -> dict[str, Any]:
     return {"steps": steps, "bytes": sum(leftover.bytes for leftover in found), "removed": removed}
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
+def describe_leftovers(found: dict[str, Any]) -> Iterator[str]:
     """Of a summary."""
     for row in found["steps"]:
         yield f"{row['bytes'] / 1e6:10.1f} MB  {row['step']}"

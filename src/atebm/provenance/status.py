@@ -16,7 +16,7 @@ def status(plan: Plan, root: Path) -> dict[str, Any]:
     """Return, as JSON, each step, by kind, with its state and bytes; each artifact; and the files about all of them."""
     steps = sorted(plan.steps.values(), key=lambda step: (list(FILES).index(step.kind), step.id))
     renderings = states(plan, root)
-    computed = {step.id: state_of(root / step.record) for step in steps}
+    computed = {step.id: state_of_step(root / step.record) for step in steps}
     return {
         "scale": plan.config.scale,
         "command": plan.command(),
@@ -42,7 +42,7 @@ def status(plan: Plan, root: Path) -> dict[str, Any]:
     }
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
+def describe_status(found: dict[str, Any]) -> Iterator[str]:
     """A line per step, by kind, then a line per artifact, then the sums."""
     steps, artifacts = found["steps"], found["artifacts"]
     width = max(len(row["step"]) for row in steps)
@@ -64,7 +64,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def state_of(record: Path) -> str:
+def state_of_step(record: Path) -> str:
     """done, unfinished (a job is at it, or was stopped) or to do."""
     if record.exists():
         return "done"

@@ -25,7 +25,7 @@ def write_summary(results: Path, request: Path) -> None:
     records = [result.record for result in results_of if result.folder.parent.name == "metric"]
     write_text(results / "metrics.json", canonical(metrics(records)))
     curves = set()
-    for folder in sorted(trained([result.folder for result in results_of])):
+    for folder in sorted(trainings_behind([result.folder for result in results_of])):
         record, log = record_of(folder), pd.read_csv(folder / "log.csv")
         rows = np.unique(np.linspace(0, len(log) - 1, min(ROWS, len(log))).astype(int))
         curve = results / f"training/{record['run']}.{record['seed']}.csv"
@@ -47,10 +47,10 @@ def metrics(records: list[dict[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def trained(folders: list[Path]) -> set[Path]:
+def trainings_behind(folders: list[Path]) -> set[Path]:
     """The `train` steps behind steps."""
     found = {folder for folder in folders if folder.parent.name == "train"}
     for folder in folders:
         parents = [folder.parents[1] / parent["step"] for parent in record_of(folder)["parents"].values()]
-        found |= trained(parents)
+        found |= trainings_behind(parents)
     return found

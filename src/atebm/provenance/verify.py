@@ -57,7 +57,7 @@ def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]
     return findings, checked
 
 
-def report(found: dict[str, Any]) -> Iterator[str]:
+def describe_findings(found: dict[str, Any]) -> Iterator[str]:
     """The lines of findings as JSON, {"checked": n, "findings": [{"kind": ..., "what": ...}]}."""
     for finding in found["findings"]:
         yield f"{finding['kind']:9}{finding['what']}"

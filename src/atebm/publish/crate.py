@@ -98,7 +98,7 @@ def crate_of(root: Path) -> "ROCrate":
     crate.metadata.extra_terms.update(TERMS)
     add_files(crate, root, manifest)
     add_workflow(crate, manifest, citation)
-    actions = [*steps(crate, root, manifest), *renderings(crate, manifest)]
+    actions = [*step_actions(crate, root, manifest), *rendering_actions(crate, manifest)]
     add_run(crate, manifest, actions)
     add_root(crate, manifest, citation, actions)
     return crate
@@ -127,7 +127,7 @@ def refer(ids: Any) -> Entities:
 
 def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
     """All files of the crate but the workflow itself."""
-    made_from = {name: sha256(root / name) for name in described(root)}
+    made_from = {name: sha256(root / name) for name in described_files(root)}
     for name, digest in made_from.items():
         add_file(crate, root, name, sha256=digest)
     for name in [*TEXTS, *configured(root, manifest["scale"]), *drawing(root)]:
@@ -156,7 +156,7 @@ def fashion(root: Path) -> dict[str, str]:
     return {f"{FASHION}/{file}": digest for digest, file in map(str.split, lines)}
 
 
-def described(root: Path) -> list[str]:
+def described_files(root: Path) -> list[str]:
     """The files that freshness watches: the crate's content follows from them."""
     return [str(path.relative_to(root)) for pattern in DESCRIBED for path in sorted(root.glob(pattern))]
 
@@ -242,7 +242,7 @@ def tool(verb: str) -> dict[str, str]:
 # --- what was done ----------------------------------------------------------------------------------------------------
 
 
-def steps(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> Iterator[str]:
+def step_actions(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> Iterator[str]:
     """An action per step, with its seconds and its device; yields their ids.
 
     What a step left in work/ is no part of the crate and named only, each file with its sha256.
@@ -250,7 +250,7 @@ def steps(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> Iterator[st
     for step, entry in manifest["steps"].items():
         verb = step.partition("/")[0]
         used = [left(parent["step"]) for parent in entry["parents"].values()]
-        used += [read_from(crate, source) for source in archives(entry["settings"])]
+        used += [read_from(crate, source) for source in archives_read(entry["settings"])]
         used += embedded(crate, root, entry["settings"])
         if entry["device"]:
             used.append(device(crate, entry["device"]))
@@ -273,7 +273,7 @@ def device(crate: "ROCrate", name: str) -> dict[str, str]:
     return known if crate.get(known["@id"]) else add(crate, known["@id"], "PropertyValue", name="device", value=name)
 
 
-def archives(settings: dict[str, Any]) -> list[Source]:
+def archives_read(settings: dict[str, Any]) -> list[Source]:
     """The files of public archives that a step with these settings reads."""
     read: tuple[tuple[str, str | None], ...] = ()
     if spec := set_of(settings):
@@ -324,7 +324,7 @@ def packaged(crate: "ROCrate", kind: str, row: dict[str, str]) -> dict[str, str]
     return add(crate, known["@id"], "CreativeWork", **properties)
 
 
-def renderings(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[str]:
+def rendering_actions(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[str]:
     """An action per artifact, and those of the manifest and of the page; yields their ids."""
     for artifact, entry in manifest["artifacts"].items():
         used = [*map(left, (folder.removeprefix("work/") for folder in entry["steps"]))]

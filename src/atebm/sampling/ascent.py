@@ -42,7 +42,7 @@ def write_ascent(job: Job, device: torch.device) -> None:
     f = summed(models) if len(models) > 1 else models[0]
     images = Stored(job.parent("images"), device)
     originals = images[: settings["n"]]
-    starts, mask = begin(to_float(originals), settings["start"], settings["seed"])
+    starts, mask = begin_ascent(to_float(originals), settings["start"], settings["seed"])
     with frozen_all(models):
         with progress(f"ascent {job.spec['name']}", len(starts)) as report:
             parts = []
@@ -51,16 +51,7 @@ def write_ascent(job: Job, device: torch.device) -> None:
                 report(rows.stop)
         distances = distances_on_the_way(job, f, images, device) if settings["distances"] else []
     frames, motion, logits, moved = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    path = pd.DataFrame(
-        {
-            "image": np.repeat(np.arange(len(frames)), len(settings["steps"])),
-            "steps": np.tile(settings["steps"], len(frames)),
-            "logit": logits[..., 0].ravel(),
-            "moved": moved.ravel(),
-        }
-    )
-    if len(models) > 1:
-        path = path.assign(**{f"logit_{run}": logits[..., k].ravel() for k, run in enumerate(runs, start=1)})
+    path = table_of_path(settings["steps"], logits, moved, runs)
     if settings["start"]["name"] in RESTORED:
         path = path.assign(**fidelity(originals.permute(0, 2, 3, 1).cpu().numpy(), frames))
     for name, array in (("frames.npy", frames), ("motion.npy", motion)):
@@ -70,7 +61,6 @@ def write_ascent(job: Job, device: torch.device) -> None:
         with atomic(job.folder / name) as temporary:
             frame.to_csv(temporary, index=False, float_format="%.6g")
     of = record_of(job.parent("model"))
-    described = ("start", "n", "steps", "step_size", "distances")
     job.finish(
         {
             "run": runs[0],
@@ -78,13 +68,27 @@ def write_ascent(job: Job, device: torch.device) -> None:
             "seed": of["seed"],
             "iteration": (of["best"] or {"iteration": of["iterations"]})["iteration"],
             "set": record_of(job.parent("images"))["set"],
-            **{key: settings[key] for key in described},
+            **{key: settings[key] for key in ("start", "n", "steps", "step_size", "distances")},
             "device": device_name(device),
         }
     )
 
 
-def begin(images: Tensor, how: dict[str, Any], seed: int) -> tuple[Tensor, Tensor | None]:
+def table_of_path(steps: list[int], logits: np.ndarray, moved: np.ndarray, runs: list[str]) -> pd.DataFrame:
+    """Return a row per image and number of steps, of logits (n, S, 1 + terms) and ways moved (n, S), as `climb` has."""
+    path = pd.DataFrame(
+        {
+            "image": np.repeat(np.arange(len(moved)), len(steps)),
+            "steps": np.tile(steps, len(moved)),
+            "logit": logits[..., 0].ravel(),
+            "moved": moved.ravel(),
+        }
+    )
+    terms = {f"logit_{run}": logits[..., k].ravel() for k, run in enumerate(runs, start=1)} if len(runs) > 1 else {}
+    return path.assign(**terms)
+
+
+def begin_ascent(images: Tensor, how: dict[str, Any], seed: int) -> tuple[Tensor, Tensor | None]:
     """What an ascent starts from: images (N, C, H, W) in [0, 1], and the mask of the pixels that may change.
 
     `images` are (n, C, H, W) in [0, 1]; `how` is a `config.Start`. The same noise on every device.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..attacks.pgd import pgd
 from ..data.stored import Stored, cuts, dealt, to_bytes, to_float
-from ..device.out_of_memory import halving
+from ..device.out_of_memory import work_in_halves
 from ..device.select import device_name
 from ..models.energy import Detector
 from ..models.folding import frozen
@@ -46,15 +46,15 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
         report = stack.enter_context(progress(f"sample {job.spec['name']}, {steps} steps", len(mine)))
         stack.enter_context(frozen(model))
         with archive.open("images.npy", "w", force_zip64=True) as file:
-            npy.begin(file, np.uint8, (number, height, width, channels))
+            npy.begin_npy(file, np.uint8, (number, height, width, channels))
             for done, rows in enumerate(mine, start=1):
-                images, path = halving(partial(sampled, model, sources, steps, settings), rows)
+                images, path = work_in_halves(partial(sampled, model, sources, steps, settings), rows)
                 npy.append(file, images)
                 paths[made : made + len(path)] = path
                 made += len(path)
                 report(done)
         columns = dict(zip(PATH_COLUMNS, paths.T, strict=True))
-        npy.add(archive, columns | {"device": np.array(device_name(device))})
+        npy.add_arrays(archive, columns | {"device": np.array(device_name(device))})
 
 
 def sampled(

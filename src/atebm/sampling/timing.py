@@ -9,7 +9,7 @@ from torch.utils.benchmark import timer
 
 from ..attacks.pgd import pgd
 from ..data.stored import Stored, to_bytes, to_float
-from ..device.select import described, device_name
+from ..device.select import device_name, name_hardware
 from ..models.folding import frozen
 from ..models.weights import load_model
 from ..pipeline.job import Job, record_of
@@ -50,7 +50,7 @@ def write_timing(job: Job, device: torch.device) -> None:
             "quartiles_seconds": [lower, upper],
             "samples_per_second": settings["images"] / median,
             "device": device_name(device),
-            "hardware": described(device),
+            "hardware": name_hardware(device),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
         }

@@ -94,7 +94,7 @@ class Networks:
         return gradient
 
 
-def generator(seed: int, purpose: int) -> torch.Generator:
+def stream_of_network(seed: int, purpose: int) -> torch.Generator:
     """Return the random stream of one network (`seed`) for one purpose: 0 weights, 1 training, 2 measures."""
     state = np.random.SeedSequence((seed, purpose)).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> 1))  # manual_seed takes 63 bits without a sign
@@ -111,7 +111,7 @@ def initial_networks(seeds: Sequence[int], width: int, first_layer_gain: float, 
     if activation not in ACTIVATIONS:
         raise ValueError(f"The toy's activation {activation!r} is unknown: choose one of {', '.join(ACTIVATIONS)}.")
     sizes = (2, width, width, width, 1)
-    streams = [generator(seed, 0) for seed in seeds]
+    streams = [stream_of_network(seed, 0) for seed in seeds]
     weights, biases = [], []
     for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         bound = fan_in**-0.5 * (first_layer_gain if layer == 0 else 1.0)
@@ -137,7 +137,7 @@ class Sampler:
     streams: list[torch.Generator] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "streams", [generator(seed, self.purpose) for seed in self.seeds])
+        object.__setattr__(self, "streams", [stream_of_network(seed, self.purpose) for seed in self.seeds])
 
     def draw(self, m: int) -> tuple[Tensor, Tensor]:
         """Return m points of p_0 and m of p_data, each (N, m, 2)."""

@@ -27,13 +27,13 @@ from .maximin import (
     Networks,
     Sampler,
     ascend,
-    generator,
     improve,
     initial_networks,
     off_support,
     on_grid,
     payoff,
     picture,
+    stream_of_network,
 )
 from .two_sample import energy_test, energy_to_gaussian
 
@@ -67,7 +67,7 @@ def play(
     """
     parameters = [tensor.requires_grad_() for tensor in (*networks.weights, *networks.biases)]
     optimiser = torch.optim.Adam(parameters, lr=settings.lr, betas=(0.0, 0.99), fused=True)  # beside others, as alone
-    streams = [generator(seed, 3) for seed in seeds]
+    streams = [stream_of_network(seed, 3) for seed in seeds]
     rows = torch.arange(len(seeds))[:, None]
     watch(0, networks, x_star)
     for move in range(settings.outer):

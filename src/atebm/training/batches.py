@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.stream import Recipe, Stream, stream, watched
+from ..data.stream import Recipe, Stream, open_stream, watched
 from .distributed import Group
 
 
@@ -25,11 +25,11 @@ def batches(
 ) -> Iterator[Stream]:
     """This process's rows of each batch of a set, augmented as `how` says; workers end with the block.
 
-    key: seed and random stream, of which, with the iteration, all of a batch is a pure function. shape: see `stream`.
+    key: seed and random stream, which with the iteration determine all of a batch. shape: see `open_stream`.
     Raises ConfigError where a batch cannot be shared by the group, and DataError where an image file is damaged.
     """
     recipe = Recipe(how, batch_size, group.rows(batch_size), *key)
-    with watched(), closing(stream(folder, recipe, device, group.size, shape)) as opened:
+    with watched(), closing(open_stream(folder, recipe, device, group.size, shape)) as opened:
         yield opened
 
 

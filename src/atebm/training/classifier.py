@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..data.index import is_index
 from ..data.stored import Stored
-from ..data.stream import Stream, watched, whole
+from ..data.stream import Stream, iterate_set, watched
 from ..device.select import device_name
 from ..evaluation.features import extract, of_classifier
 from ..models.energy import Classifier
@@ -156,5 +156,5 @@ def held_out_accuracy(model: Classifier, job: Job, size: int, device: torch.devi
     """Share of the held-out images whose label the classifier finds; image files are squashed to `size` pixels."""
     extractor = of_classifier(model.eval())
     with watched():
-        logits = extract(extractor, whole(job.parent("held_out"), device, extractor.batch, size))[1]
+        logits = extract(extractor, iterate_set(job.parent("held_out"), device, extractor.batch, size))[1]
     return float((logits.argmax(1) == load_labels(job.parent("held_out")).numpy()).mean())

@@ -14,7 +14,7 @@ MOST_PROCESSES = 1_024
 MOST_SEED = 2**63 - 1  # NumPy and PyTorch take as many
 
 
-def whole(name: str, value: Any, least: int, most: int) -> int:
+def whole_number(name: str, value: Any, least: int, most: int) -> int:
     """Return a whole number in [least, most]. Raises DataError, which names it, for anything else."""
     try:
         number = operator.index(value)
@@ -25,7 +25,7 @@ def whole(name: str, value: Any, least: int, most: int) -> int:
     return number
 
 
-def length(name: str, value: Any, most: float = MOST_LENGTH) -> float:
+def positive_number(name: str, value: Any, most: float = MOST_LENGTH) -> float:
     """Return a finite number in (0, most]. Raises DataError, which names it, for anything else."""
     try:
         number = math.nan if isinstance(value, bool | str | bytes) else float(value)

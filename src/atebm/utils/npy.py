@@ -47,7 +47,7 @@ class Rows:
         return Rows(self.path, self.start, min(self.start + n, self.stop))
 
 
-def begin(file: IO[bytes], dtype: DTypeLike, shape: Sequence[int]) -> None:
+def begin_npy(file: IO[bytes], dtype: DTypeLike, shape: Sequence[int]) -> None:
     """Start a .npy file: what follows are the rows of an array of that shape, in C order, as `append` writes them."""
     header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
     np.lib.format.write_array_header_1_0(file, header)
@@ -57,7 +57,7 @@ def append(file: IO[bytes], rows: NDArray[Any]) -> None:
     file.write(np.ascontiguousarray(rows).data)
 
 
-def add(archive: ZipFile, columns: Mapping[str, NDArray[Any]]) -> None:
+def add_arrays(archive: ZipFile, columns: Mapping[str, NDArray[Any]]) -> None:
     """Put whole arrays into an .npz that is being written."""
     for name, column in columns.items():
         with archive.open(f"{name}.npy", "w") as file:
@@ -71,7 +71,7 @@ def join(file: IO[bytes], archives: Sequence[Path], name: str) -> None:
         with ZipFile(path) as archive, archive.open(f"{name}.npy") as part:
             shape, dtype = header_of(part)
             shapes.append(shape)
-    begin(file, dtype, (sum(shape[0] for shape in shapes), *shapes[0][1:]))
+    begin_npy(file, dtype, (sum(shape[0] for shape in shapes), *shapes[0][1:]))
     for path in archives:
         with ZipFile(path) as archive, archive.open(f"{name}.npy") as part:
             header_of(part)
@@ -79,7 +79,7 @@ def join(file: IO[bytes], archives: Sequence[Path], name: str) -> None:
 
 
 def header_of(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of the array in a .npy file that `begin` or numpy wrote; what is read next are its rows."""
+    """Shape and type of the array in a .npy file that `begin_npy` or numpy wrote; what is read next are its rows."""
     np.lib.format.read_magic(file)
     shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     return shape, dtype

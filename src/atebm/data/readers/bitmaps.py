@@ -35,7 +35,7 @@ MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # of JPEG: neither a byte of 
 
 
 @contextmanager
-def opened(file: Path | BinaryIO, formats: tuple[str, ...] = tuple(FORMATS)) -> Iterator[Image.Image]:
+def open_bitmap(file: Path | BinaryIO, formats: tuple[str, ...] = tuple(FORMATS)) -> Iterator[Image.Image]:
     """An image file for the block, not decoded yet.
 
     Raises ValueError for more pixels than its format may have, and what Pillow raises for what is none of `formats`.

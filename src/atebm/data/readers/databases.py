@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import lmdb
 
-from ...archives.members import MAX_IMAGE, bad, check_count, check_name, open_zip, reading, zip_members
+from ...archives.members import MAX_IMAGE, bad, check_count, check_member_name, open_zip, reading, zip_members
 from ...utils.errors import DataError
 from ...utils.files import passing, room
 from .images import Entries, Pictures, entries_of, read_bytes
@@ -85,7 +85,7 @@ def _copied(environment: lmdb.Environment, file: BinaryIO, archive: Path, count:
     with environment.begin(buffers=True) as transaction:
         for key, value in transaction.cursor():
             name = bytes(key).decode("ascii", "backslashreplace")
-            check_name(archive, name)
+            check_member_name(archive, name)
             found += 1
             # pages of a damaged database can form a ring, or be those of many values
             if found > count or len(value) > MAX_IMAGE or file.tell() + len(value) > most:

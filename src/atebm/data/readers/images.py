@@ -26,7 +26,7 @@ from ...archives.members import (
     unpacked_member,
     zip_members,
 )
-from .bitmaps import in_mode, opened
+from .bitmaps import in_mode, open_bitmap
 from .mats import checked
 
 
@@ -62,11 +62,11 @@ def decode(data: bytes, archive: Path, name: str) -> Image.Image:
 
     Of JPEGs whose middle alone is damaged libjpeg makes some picture; only the archive's checksum tells.
     """
-    with reading(archive, f"member {name!r}"), opened(io.BytesIO(data), ("JPEG", "PNG", "WEBP")) as picture:
+    with reading(archive, f"member {name!r}"), open_bitmap(io.BytesIO(data), ("JPEG", "PNG", "WEBP")) as picture:
         return in_mode(picture, "RGB")
 
 
-def read(entry: Entry) -> Image.Image:
+def read_entry(entry: Entry) -> Image.Image:
     """The image of an entry, as RGB. Raises DataError as `decode`."""
     with reading(entry.file, f"member {entry.name!r}"), entry.file.open("rb") as file:
         file.seek(entry.offset)
@@ -176,7 +176,7 @@ def read_bytes(archive: Path, entries: Entries) -> Iterator[Image.Image]:
     unpacked = archive.is_dir()
     for raw, offset, size in entries.tolist():
         name = raw.decode()
-        yield read(Entry(name, archive / name if unpacked else archive, offset, size))
+        yield read_entry(Entry(name, archive / name if unpacked else archive, offset, size))
 
 
 # --- ImageNet ---------------------------------------------------------------------------------------------------
