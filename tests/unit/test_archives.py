@@ -249,7 +249,7 @@ def test_a_reader_that_yields_another_count_leaves_nothing(folder, documented, m
     documented(cifar(folder / "cifar-10-python.tar.gz", 10))
     labels = np.zeros(3, np.int64), ["a"]
     wrong = archive_sets.Content(3, (32, 32, 3), lambda *_: [pixels(3 + extra, 32, 32, 3)], lambda: labels)
-    monkeypatch.setattr(prepare, "archived", lambda *_: (wrong, {}))
+    monkeypatch.setattr(prepare, "content_of", lambda *_: wrong)
     sentence = f"^set mine: {3 + extra} images were found where 3 belong"
     assert_refused(job_of(folder, "cifar10", "held_out", 32, 3), folder, sentence)
 

@@ -18,6 +18,7 @@ class Images(Section):
 
     paper = Paper("ours")
     makes: ClassVar[str]  # "module:function", called as function(these settings, places): data/content.py has the types
+    words: ClassVar[str]  # what its images are; {keys} stand for their values, {of} for the words of the whole set
     embedded: ClassVar[str] = ""  # what of data/embedded/ it is read from: a folder, or a table of packages' files
     # what its images are, in captions, rows and legends; null: as its reader describes them. It is in no digest
     title: Annotated[str | None, Paper("ours")] = Field(default=None, exclude=True)
@@ -44,7 +45,7 @@ class Images(Section):
 
     def described(self, of: str) -> str:
         """Return in words what the images are; `of` says it of the set that they are a part of."""
-        raise NotImplementedError
+        return self.words.format(**dict(self) | {"of": of})
 
 
 class OfN(Images):
@@ -76,6 +77,7 @@ class Part(Images):
 class OfArchive(Counted):
     """Images of a public archive."""
 
+    words = "{archive}"
     archive: str
     split: Literal["train", "held_out"]
 
@@ -91,9 +93,6 @@ class OfArchive(Counted):
     def channels(self) -> int:
         return 1 if self.archive in GREY else 3
 
-    def described(self, of: str) -> str:
-        return self.archive
-
 
 class FashionMnist(Images):
     """The embedded test split of Fashion-MNIST: 28x28 grey, padded to 32x32, resized to `size`."""
@@ -101,6 +100,7 @@ class FashionMnist(Images):
     paper = Paper("ours: a stand-in")
     makes = "atebm.data.embedded:fashion_mnist"
     embedded = "fashion-mnist"
+    words = "Fashion-MNIST {size}x{size}"
     channels: ClassVar[int] = 1
     reader: Literal["fashion_mnist"]
     split: Literal["train", "held_out"]
@@ -114,9 +114,6 @@ class FashionMnist(Images):
     @property
     def labels(self) -> int:
         return 10
-
-    def described(self, of: str) -> str:
-        return f"Fashion-MNIST {self.size}x{self.size}"
 
 
 class Photographs(OfN):
@@ -164,6 +161,7 @@ class Folder(OfN):
 
     paper = Paper("your own images")
     makes = "atebm.data.folder:images_of"
+    words = "images of {folder}"
     reader: Literal["folder"]
     folder: str  # absolute, or in the checkout
     # image files in it and below, their bytes, and the digest of their names and contents: asserted
@@ -174,9 +172,6 @@ class Folder(OfN):
     size: PositiveInt  # pixels a side; others are stretched, as all images that are scored are
     seed: NonNegativeInt = 0  # of the order
     skip: NonNegativeInt = 0  # images, first in that order, that are left to other sets
-
-    def described(self, of: str) -> str:
-        return f"images of {self.folder}"
 
     @model_validator(mode="after")
     def _there(self) -> "Folder":
@@ -207,6 +202,7 @@ class TinyImages(OfN):
 
     paper = Paper("supplement 3, datasets; Table S4")
     makes = "atebm.data.archive_sets:tiny_images"
+    words = "80 Million Tiny Images"
     channels: ClassVar[int] = 3
     reader: Literal["tiny_images"]
     seed: NonNegativeInt
@@ -216,15 +212,13 @@ class TinyImages(OfN):
     def archives(self) -> tuple[tuple[str, str | None], ...]:
         return (("tiny_images", None), ("tiny_images_exclusions", None))
 
-    def described(self, of: str) -> str:
-        return "80 Million Tiny Images"
-
 
 class Drawn(OfN, Part):
     """Images drawn at random, without replacement, from another set, and frozen."""
 
     paper = Paper("Sec. 5.1, sources; supplement 3, evaluation metrics")
     makes = "atebm.data.subsets:drawn"
+    words = "{of}"
     reader: Literal["drawn"]
     of: str  # a set that is not drawn itself
     seed: NonNegativeInt
@@ -234,22 +228,17 @@ class Drawn(OfN, Part):
     # how images of an index, which have all sizes, get theirs; null: those of an array stay as they are
     crop: Annotated["Crop | None", Paper("authors' script")]
 
-    def described(self, of: str) -> str:
-        return of
-
 
 class Noise(OfN):
     """Uniform noise, in whole grey levels as all images are stored (the authors' is not rounded)."""
 
     paper = Paper("Tables 4 and S8")
     makes = "atebm.data.embedded:noise"
+    words = "uniform noise"
     reader: Literal["noise"]
     seed: NonNegativeInt
     size: PositiveInt  # pixels a side
     channels: Annotated[PositiveInt, Paper("ours")] = 3
-
-    def described(self, of: str) -> str:
-        return "uniform noise"
 
 
 class Digits(Images):
@@ -257,6 +246,7 @@ class Digits(Images):
 
     paper = Paper("ours: a stand-in")
     makes = "atebm.data.embedded:digits"
+    words = "handwritten digits"
     embedded = "digits.csv"
     channels: ClassVar[int] = 1
     reader: Literal["digits"]
@@ -273,9 +263,6 @@ class Digits(Images):
     @property
     def labels(self) -> int:
         return 10
-
-    def described(self, of: str) -> str:
-        return "handwritten digits"
 
 
 class OfClasses(Counted, Part):
