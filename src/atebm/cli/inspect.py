@@ -34,20 +34,6 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(bool(found["missing"]))
 
 
-@command("atebm list runs -C scale=paper", name="list")
-def list_(
-    what: Annotated[
-        str | None, typer.Argument(help="artifacts, runs, sets or scales; by default all", show_default=False)
-    ] = None,
-    config: Overrides = None,
-    as_json: Json = False,
-) -> None:
-    """List artifacts (drawn or stale), runs (trained or not), sets (prepared or not) and scales."""
-    from ..provenance.listing import describe_names, listed
-
-    show(listed(present_plan(config), Path(), what), describe_names, as_json)
-
-
 @command("atebm headline table2")
 def headline(
     artifacts: Annotated[list[str], typer.Argument(help="such as table2", autocompletion=artifact_names)],
@@ -60,11 +46,18 @@ def headline(
 
 
 @command("atebm status -C scale=paper")
-def status(config: Overrides = None, as_json: Json = False) -> None:
-    """List the steps and artifacts of the plan, and what of them is here."""
+def status(
+    lists: Annotated[
+        list[str] | None,
+        typer.Argument(help="artifacts, runs, sets or scales; by default steps and artifacts", show_default=False),
+    ] = None,
+    config: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """List steps and artifacts, or runs, sets or scales, and what of them is here: done, drawn, trained, prepared."""
     from ..provenance.status import describe_status, status
 
-    show(status(present_plan(config), Path()), describe_status, as_json)
+    show(status(present_plan(config), Path(), lists or []), describe_status, as_json)
 
 
 @command("atebm plan --scale paper")
