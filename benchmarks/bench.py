@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from atebm.utils.threads import THREADS
+from atebm.utils.processes import THREADS
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure

@@ -18,7 +18,7 @@ CODE = """
 import json, resource, sys
 from pathlib import Path
 from atebm.data import index, prepare
-from atebm.job import Job
+from atebm.pipeline.job import Job
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 if __name__ == "__main__":

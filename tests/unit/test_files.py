@@ -13,7 +13,7 @@ from atebm.utils.hashing import is_sealed, sealed
 KILLED_HALFWAY = """
 import os, signal, sys
 from pathlib import Path
-from atebm.files import atomic
+from atebm.utils.files import atomic
 with atomic(Path(sys.argv[1])) as temporary, temporary.open("w") as file:
     file.write("half")
     file.flush()

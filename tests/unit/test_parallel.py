@@ -137,10 +137,10 @@ def test_what_an_interruption_left_of_another_archive_is_not_used(folder, archiv
 CODE = """
 import sys, time
 from pathlib import Path
-from atebm.data import archives, prepare, sources
-from atebm.job import Job
+from atebm.data import archive_sets, prepare
+from atebm.pipeline.job import Job
 if __name__ == "__main__":
-    archives.verified = lambda path: {"md5": "of the test"}
+    archive_sets.verify_file = lambda path: {"md5": "of the test"}
     prepare.write_set(Job(Path(sys.argv[1])), Path(sys.argv[2]), workers=2)
 """
 
