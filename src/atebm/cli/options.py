@@ -86,9 +86,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps", envvar="ATEB
 Json = Annotated[bool, typer.Option("--json", help="all of it as JSON, for programs")]
 RunName = Annotated[
     str,
-    typer.Option(
-        "--run", help="whose model, as `atebm status runs` lists them", autocompletion=run_names
-    ),
+    typer.Option("--run", help="whose model, as `atebm status runs` lists them", autocompletion=run_names),
 ]
 
 
