@@ -34,10 +34,12 @@ def run_names(incomplete: str) -> list[str]:
     """Runs of config.yaml, and of scales that have some of their own."""
     import yaml
 
+    from ..utils.documents import LOADER
+
     found: dict[str, None] = {}
     for path in (Path("config.yaml"), *sorted(Path("workflow/scales").glob("*.yaml"))):
         try:
-            found |= dict.fromkeys((yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {})["runs"])
+            found |= dict.fromkeys(yaml.load(path.read_text(encoding="utf-8"), LOADER)["runs"])
         except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
             continue
     return [name for name in found if name.startswith(incomplete)]
