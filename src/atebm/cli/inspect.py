@@ -15,7 +15,6 @@ from .options import (
     named,
     pick_device,
     present_plan,
-    scale_names,
     show,
     verb,
 )
@@ -60,21 +59,13 @@ def status(
     show(status(present_plan(config), Path(), lists or []), describe_status, as_json)
 
 
-@command("atebm plan --scale paper")
-def plan(
-    scale: Annotated[
-        str | None, typer.Option(help="as -C scale=...", show_default=False, autocompletion=scale_names)
-    ] = None,
-    config: Overrides = None,
-    device: Device = "auto",
-    as_json: Json = False,
-) -> None:
+@command("atebm cost -C scale=paper")
+def cost(config: Overrides = None, device: Device = "auto", as_json: Json = False) -> None:
     """Say what each artifact costs before it is computed: hours on this device, whose speed is measured, and disk."""
     from ..cost.table import costs, describe_costs
     from ..cost.throughput import Throughput
 
-    wanted = present_plan([*(config or []), *([f"scale={scale}"] if scale else [])])
-    show(costs(wanted, Path(), Throughput(pick_device(device))), describe_costs, as_json)
+    show(costs(present_plan(config), Path(), Throughput(pick_device(device))), describe_costs, as_json)
 
 
 @command("atebm explain table2")

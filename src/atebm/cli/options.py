@@ -56,12 +56,6 @@ def named(incomplete: str) -> list[str]:
     return artifact_names(incomplete) + run_names(incomplete)
 
 
-def scale_names(incomplete: str) -> list[str]:
-    from ..config.load import scales
-
-    return [name for name in scales(Path()) if name.startswith(incomplete)]
-
-
 def archive_names(incomplete: str) -> list[str]:
     from ..archives.catalogue import sources
 
@@ -69,7 +63,9 @@ def archive_names(incomplete: str) -> list[str]:
 
 
 def override(incomplete: str) -> list[str]:
-    return [f"scale={name}" for name in scale_names("") if f"scale={name}".startswith(incomplete)]
+    from ..config.load import scales
+
+    return [text for name in scales(Path()) if (text := f"scale={name}").startswith(incomplete)]
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
