@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from atebm.utils.threads import THREADS
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from atebm.utils.files import atomic, passing, write_text
+from atebm.utils.processes import THREADS
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = {  # in order, and what each measures

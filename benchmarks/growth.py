@@ -49,7 +49,7 @@ FEW, MANY, CONSTANT = 500, 50_000, 1.1  # samples; and the factor of memory that
 COLOUR, TINY = (3, 32, 32), {"name": "small", "width": 4, "mean": [0.5] * 3, "std": [0.25] * 3}
 MEASURED = """
 import sys
-from atebm.cli import main
+from atebm.cli.app import main
 try:
     main()
 finally:

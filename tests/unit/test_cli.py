@@ -106,8 +106,8 @@ def test_status_as_json_and_as_lines(bare, monkeypatch):
     assert text.splitlines()[-1] == sums
 
 
-def test_list_as_json_and_as_lines(bare, monkeypatch):
-    found, text = both(bare, monkeypatch, "list")
+def test_lists_as_json_and_as_lines(bare, monkeypatch):
+    found, text = both(bare, monkeypatch, "status", "artifacts", "runs", "sets", "scales")
     assert {row["artifact"]: row["title"] for row in found["artifacts"]} == {
         name: planned("smoke").title(name) for name in ARTIFACTS
     }
@@ -118,7 +118,7 @@ def test_list_as_json_and_as_lines(bare, monkeypatch):
     for kind, key in (("artifacts", "artifact"), ("runs", "run"), ("sets", "set"), ("scales", "scale")):
         shown = re.search(rf"^{kind}:\n((?:  .*\n)+)", text, re.MULTILINE)
         assert shown and [line.split()[0] for line in shown[1].splitlines()] == [row[key] for row in found[kind]]
-    assert set(both(bare, monkeypatch, "list", "runs")[0]) == {"scale", "runs"}
+    assert set(both(bare, monkeypatch, "status", "runs")[0]) == {"scale", "runs"}
 
 
 def test_explain_as_json_and_as_lines(bare, monkeypatch):
@@ -154,13 +154,13 @@ def test_verify_and_prune_as_json_and_as_lines(bare, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["list"], 0, ""),
-        (["list", "fonts"], 1, "error: there are no 'fonts' to list: name one of artifacts, runs, sets, scales."),
+        (["status", "sets", "scales"], 0, ""),
+        (["status", "fonts"], 1, "error: there are no 'fonts' to list: name one of artifacts, runs, sets, scales."),
         (["explain", "tabel2"], 1, "error: the plan of scale smoke has no 'tabel2'"),
         (["score", "config.yaml", "--run", "cifar11"], 1, "error: there is no run 'cifar11'"),
         (["train", "work/specs/train/none.json"], 2, "does not exist"),
         (["trian"], 2, "No such command"),
-        (["list", "--jsn"], 2, "No such option"),
+        (["status", "--jsn"], 2, "No such option"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

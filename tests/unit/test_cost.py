@@ -1,4 +1,4 @@
-"""`atebm plan`: what is counted against independent counts and against what steps really do and leave."""
+"""`atebm cost`: what is counted against independent counts and against what steps really do and leave."""
 
 import json
 import re
@@ -315,7 +315,7 @@ def test_throughput_is_measured_once_and_on_few_images(monkeypatch):
 
 def test_the_command(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
-    run = CliRunner().invoke(app, ["plan", "--scale", "smoke", "--json", "--device", "cpu"])
+    run = CliRunner().invoke(app, ["cost", "-C", "scale=smoke", "--json", "--device", "cpu"])
     found = json.loads(run.stdout)
     assert found["scale"] == "smoke" and found["torch"] == torch.__version__ and found["threads"] == 1
     assert {row["network"] for row in found["networks"]} == {"small, width 4, 1x8x8"}
@@ -325,7 +325,7 @@ def test_the_command(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--scale", "papr"], "there is no scale 'papr'"),
+        (["-C", "scale=papr"], "there is no scale 'papr'"),
         (["--device", "gpu"], "there is no device 'gpu'"),
         pytest.param(
             ["--device", "cuda"],
@@ -336,7 +336,7 @@ def test_the_command(monkeypatch):
 )
 def test_what_there_is_not_is_a_sentence(arguments, sentence, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
-    run = CliRunner().invoke(app, ["plan", *arguments])
+    run = CliRunner().invoke(app, ["cost", *arguments])
     assert isinstance(run.exception, UserError) and sentence in str(run.exception)
 
 

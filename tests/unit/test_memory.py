@@ -9,7 +9,7 @@ import pytest
 PAGES_OF_NEW_BLOCKS = """
 import resource, statistics, sys
 import torch
-from atebm.memory import keep_memory
+from atebm.device.malloc import keep_memory
 if sys.argv[1] == "kept":
     keep_memory()
 

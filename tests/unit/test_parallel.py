@@ -140,7 +140,7 @@ from pathlib import Path
 from atebm.data import archive_sets, prepare
 from atebm.pipeline.job import Job
 if __name__ == "__main__":
-    archive_sets.verified = lambda path: {"md5": "of the test"}
+    archive_sets.verify_file = lambda path: {"md5": "of the test"}
     prepare.write_set(Job(Path(sys.argv[1])), Path(sys.argv[2]), workers=2)
 """
 

@@ -226,6 +226,24 @@ def leads(path: Path, link: str) -> bool:
     return target.exists() and (not anchor or target.suffix != ".md" or anchor in anchors(target))
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_files_that_are_named_are_there(path):
+    """In backticks, from the top of the checkout; <name> and * stand for anything."""
+    named = re.findall(
+        r"`((?:src|tests|workflow|notebooks|benchmarks|docs)/[\w./<>*-]*)`", FENCED.sub("", path.read_text())
+    )
+    missing = {name for name in named if not any(REPOSITORY.glob(re.sub("<[^>]+>", "*", name)))}
+    assert missing <= {"workflow/scales/cats.yaml"}, "that one is written by a command of its page"
+
+
+def test_the_tree_has_every_package():
+    text = (DOCS / "explanation/workflow.md").read_text()
+    tree = re.search(r"^src/atebm/ .*?^notebooks/", text, re.DOTALL | re.MULTILINE)
+    assert tree
+    packages = {path.parent.name for path in (REPOSITORY / "src/atebm").glob("*/__init__.py")}
+    assert set(re.findall(r"^  (\w+)/ ", tree[0], re.MULTILINE)) == packages
+
+
 def test_the_map_has_every_page():
     links = set(re.findall(r"\]\(([^)#]+)", (DOCS / "index.md").read_text()))
     assert {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")} - {"index.md"} <= links

@@ -129,7 +129,7 @@ def locked_by_another(path: Path) -> Iterator[None]:
     """The lock, held by another process: a process never waits for its own."""
     code = """
 import pathlib, sys
-from atebm.utils.files import locked
+from atebm.utils.locks import locked
 
 with locked(pathlib.Path(sys.argv[1])):
     input("held")

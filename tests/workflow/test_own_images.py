@@ -86,7 +86,7 @@ def test_the_workflow_makes_model_samples_picture_and_aurocs(trained):
     assert "Nothing to be done" in again.stdout + again.stderr
     verified = command(trained, "verify", "-C", "scale=bags_own")
     assert verified.returncode == 0, verified.stdout
-    listed = json.loads(command(trained, "list", "runs", "-C", "scale=bags_own", "--json").stdout)["runs"]
+    listed = json.loads(command(trained, "status", "runs", "-C", "scale=bags_own", "--json").stdout)["runs"]
     assert [(row["run"], row["state"]) for row in listed] == [("bags_own", "trained")]
 
 

@@ -21,13 +21,12 @@ from ..utils.locks import locked
 from ..utils.progress import progress
 from .catalogue import ARCHIVES, Source, by_hand, find, how_to, or_without, problem
 from .dvc_pointers import point_to
-from .members import MAX_TOTAL
+from .members import CHUNK, MAX_TOTAL
 
 RETRIES = 6  # in a row that bring nothing new
 BACKOFF = 1.0  # seconds; doubles with every retry
 BUSY = (500, 502, 503, 504)  # answers that are worth another try
 TIMEOUT = (30, 60)  # seconds to connect, and without a byte
-CHUNK = 1 << 20  # bytes
 MB = 1_000_000
 
 

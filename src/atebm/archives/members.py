@@ -23,6 +23,7 @@ SMALL = 2**20  # bytes that anything may unpack to: tars of a few small files ar
 MAX_NAME = 255  # characters of a member's name
 MAX_TOLD = 2**14  # bytes of what a tar tells about its next member in a header of its own
 MAX_DIRECTORY = 2**24  # bytes of a zip's directory: CelebA-HQ's 30,000 members take 3 MB
+CHUNK = 2**20  # bytes that are read or unpacked at once
 MOST_SAID = 400  # characters of what an error quotes from a file
 
 SUFFIXES = (".jpg", ".jpeg", ".png")

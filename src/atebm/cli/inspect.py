@@ -15,7 +15,6 @@ from .options import (
     named,
     pick_device,
     present_plan,
-    scale_names,
     show,
     verb,
 )
@@ -34,20 +33,6 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(bool(found["missing"]))
 
 
-@command("atebm list runs -C scale=paper", name="list")
-def list_(
-    what: Annotated[
-        str | None, typer.Argument(help="artifacts, runs, sets or scales; by default all", show_default=False)
-    ] = None,
-    config: Overrides = None,
-    as_json: Json = False,
-) -> None:
-    """List artifacts (drawn or stale), runs (trained or not), sets (prepared or not) and scales."""
-    from ..provenance.listing import describe_names, listed
-
-    show(listed(present_plan(config), Path(), what), describe_names, as_json)
-
-
 @command("atebm headline table2")
 def headline(
     artifacts: Annotated[list[str], typer.Argument(help="such as table2", autocompletion=artifact_names)],
@@ -60,28 +45,27 @@ def headline(
 
 
 @command("atebm status -C scale=paper")
-def status(config: Overrides = None, as_json: Json = False) -> None:
-    """List the steps and artifacts of the plan, and what of them is here."""
-    from ..provenance.status import describe_status, status
-
-    show(status(present_plan(config), Path()), describe_status, as_json)
-
-
-@command("atebm plan --scale paper")
-def plan(
-    scale: Annotated[
-        str | None, typer.Option(help="as -C scale=...", show_default=False, autocompletion=scale_names)
+def status(
+    lists: Annotated[
+        list[str] | None,
+        typer.Argument(help="artifacts, runs, sets or scales; by default steps and artifacts", show_default=False),
     ] = None,
     config: Overrides = None,
-    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
+    """List steps and artifacts, or runs, sets or scales, and what of them is here: done, drawn, trained, prepared."""
+    from ..provenance.status import describe_status, status
+
+    show(status(present_plan(config), Path(), lists or []), describe_status, as_json)
+
+
+@command("atebm cost -C scale=paper")
+def cost(config: Overrides = None, device: Device = "auto", as_json: Json = False) -> None:
     """Say what each artifact costs before it is computed: hours on this device, whose speed is measured, and disk."""
     from ..cost.table import costs, describe_costs
     from ..cost.throughput import Throughput
 
-    wanted = present_plan([*(config or []), *([f"scale={scale}"] if scale else [])])
-    show(costs(wanted, Path(), Throughput(pick_device(device))), describe_costs, as_json)
+    show(costs(present_plan(config), Path(), Throughput(pick_device(device))), describe_costs, as_json)
 
 
 @command("atebm explain table2")

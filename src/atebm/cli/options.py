@@ -34,10 +34,12 @@ def run_names(incomplete: str) -> list[str]:
     """Runs of config.yaml, and of scales that have some of their own."""
     import yaml
 
+    from ..utils.documents import LOADER
+
     found: dict[str, None] = {}
     for path in (Path("config.yaml"), *sorted(Path("workflow/scales").glob("*.yaml"))):
         try:
-            found |= dict.fromkeys((yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {})["runs"])
+            found |= dict.fromkeys(yaml.load(path.read_text(encoding="utf-8"), LOADER)["runs"])
         except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
             continue
     return [name for name in found if name.startswith(incomplete)]
@@ -54,12 +56,6 @@ def named(incomplete: str) -> list[str]:
     return artifact_names(incomplete) + run_names(incomplete)
 
 
-def scale_names(incomplete: str) -> list[str]:
-    from ..config.load import scales
-
-    return [name for name in scales(Path()) if name.startswith(incomplete)]
-
-
 def archive_names(incomplete: str) -> list[str]:
     from ..archives.catalogue import sources
 
@@ -67,7 +63,9 @@ def archive_names(incomplete: str) -> list[str]:
 
 
 def override(incomplete: str) -> list[str]:
-    return [f"scale={name}" for name in scale_names("") if f"scale={name}".startswith(incomplete)]
+    from ..config.load import scales
+
+    return [text for name in scales(Path()) if (text := f"scale={name}").startswith(incomplete)]
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
@@ -86,7 +84,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps", envvar="ATEB
 Json = Annotated[bool, typer.Option("--json", help="all of it as JSON, for programs")]
 RunName = Annotated[
     str,
-    typer.Option("--run", help="whose model, such as celebahq256: `atebm list runs` has all", autocompletion=run_names),
+    typer.Option("--run", help="whose model, as `atebm status runs` lists them", autocompletion=run_names),
 ]
 
 

@@ -32,7 +32,7 @@ def origins_of(texts: dict[str, str], last: dict[str, Any], overrides: str = "")
     found: Origins = {}
     for file, text in texts.items():
         overlay(found, lines_of_values(file, text))
-    overlay(found, ((path, Origin(COMMAND_LINE, 0, overrides)) for path in leaves(last)))
+    overlay(found, ((path, Origin(COMMAND_LINE, 0, overrides)) for path, _ in leaves(last)))
     return found
 
 
@@ -68,9 +68,10 @@ def overlay(origins: Origins, new: Iterator[tuple[tuple[str, ...], Origin]]) -> 
         origins[path] = origin
 
 
-def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield path and value of all that is no mapping, in mappings of mappings."""
     if not isinstance(value, dict):
-        yield path
+        yield path, value
         return
     for key, below in value.items():
         yield from leaves(below, (*path, str(key)))

@@ -12,12 +12,12 @@ from ..detection.attack_step import KEPT, MODELS
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
 from ..training.loop import LOG_EVERY
-from ..training.schedule import iterations_per_K, total_iterations
 from .flops import Facts, facts
 from .passes import (
     count_attacked,
     count_images,
     image_shape,
+    length_of_training,
     network_of_classifier,
     network_of_extractor,
     network_of_run,
@@ -80,11 +80,9 @@ def of_training(plan: Plan, step: Step) -> int:
     run, network = step.settings, facts(network_of_run(plan.config, step))
     if "weights" in run:
         return 2 * weights(network)
-    images = plan.config.sets[plan.task(step.name).p_data].images
-    per_K = iterations_per_K(run["schedule"]["epochs_per_K"], images, run["batch_size"])
-    total, monitor = total_iterations(run["schedule"], per_K), run["monitor"]
-    checks = -(-total // monitor["every"]) * len(set(monitor["steps"])) if monitor else 0
-    return 2 * weights(network) + table(total / LOG_EVERY, 8) + table(checks, 4)
+    _, total, checks = length_of_training(plan, step)
+    rows = checks * len(set(run["monitor"]["steps"])) if run["monitor"] else 0
+    return 2 * weights(network) + table(total / LOG_EVERY, 8) + table(rows, 4)
 
 
 def of_sampling(plan: Plan, step: Step) -> int:

@@ -76,9 +76,8 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
     run = step.settings
     if "weights" in run:
         return Passes()
-    task, attack, batch = plan.task(step.name), run["in_attack"], run["batch_size"]
-    per_K = iterations_per_K(run["schedule"]["epochs_per_K"], plan.config.sets[task.p_data].images, batch)
-    total = total_iterations(run["schedule"], per_K)
+    attack, batch, monitor = run["in_attack"], run["batch_size"], run["monitor"]
+    per_K, total, checks = length_of_training(plan, step)
     soonest = min(per_K, WINDOW) if soon and run["schedule"]["auc_advance"] is not None else per_K
     climbed = sum_of_K(run["schedule"], soonest, total) + (attack["steps"] * total if attack else 0)
     gpus = plan.config.gpus_per_run
@@ -86,13 +85,20 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
     way = Way(network_of_run(plan.config, step), max(1, batch // gpus), run["precision"], captured)
     found = Passes({(way, BY_IMAGE): batch * climbed, (way, BY_WEIGHTS): batch * total})
     found[way, WITH_R1 if run["r1"] else BY_WEIGHTS] += batch * total
-    if run["monitor"]:
-        monitor, checks = run["monitor"], -(-total // run["monitor"]["every"])
+    if monitor:
         precision = "tf32" if run["precision"] == "tf32" else "fp32"  # autocast is for the updates alone
         here = Way(way.network, BATCH, precision)
         found[here, BY_IMAGE] += checks * monitor["n"] * max(monitor["steps"])
         found += see_by_extractor(plan, checks * monitor["n"] * len(set(monitor["steps"])))
     return found
+
+
+def length_of_training(plan: Plan, step: Step) -> tuple[int, int, int]:
+    """Return the iterations between two values of K, those of the whole training, and how often it is monitored."""
+    run, images = step.settings, plan.config.sets[plan.task(step.name).p_data].images
+    per_K = iterations_per_K(run["schedule"]["epochs_per_K"], images, run["batch_size"])
+    total = total_iterations(run["schedule"], per_K)
+    return per_K, total, -(-total // run["monitor"]["every"]) if run["monitor"] else 0
 
 
 def sum_of_K(schedule: dict[str, Any], per_K: int, total: int) -> int:

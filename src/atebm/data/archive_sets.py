@@ -18,7 +18,7 @@ from ..archives.members import bad, check_count
 from ..archives.verify import verify_file
 from ..config import sets
 from ..utils.errors import DataError
-from .content import Content, Images, Labels, Places, whole, unnumbered
+from .content import Content, Images, Labels, Places, unnumbered, whole
 from .parallel import make_in_order
 from .readers.arrays import FASHION_CLASSES, excluded_ids, npy_images, read_idx, svhn_mat, tiny_images_bin
 from .readers.databases import lmdb_pictures

@@ -3,11 +3,13 @@
 `atebm own` looks at the folder and writes workflow/scales/<name>.yaml; the workflow does the rest, as for every scale.
 """
 
-import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +53,9 @@ class Folder:
         )
 
 
-# What breaks a line in YAML, or must not stand in it as it is, and what JSON leaves as it is.
-ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-
-
 def quoted(text: str) -> str:
-    """A YAML string on one line, whatever is in it."""
-    return ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+    """Return a YAML string on one line, whatever is in the text."""
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=math.inf).rstrip()
 
 
 @dataclass(frozen=True)
@@ -259,132 +257,25 @@ def describe_scale(found: dict[str, Any]) -> Iterator[str]:
     yield f"  {found['score']}"
 
 
-def scale_text(name: str, images: Folder, p_0: Folder | None, channels: int, size: int, held_out: int) -> str:
-    """The scale file: scale demo's recipe, for these images."""
-    crops = "photographs" if channels == 1 else "colour_photographs"
-    train = images.files - held_out
-    batch = 64
-    ratio = (size / 16) * channels**0.5  # of lengths of image vectors to those of 16x16 grey images
-    mean, std = ", ".join(["0.4"] * channels), ", ".join(["0.35"] * channels)
-    values = {
-        "ours": OURS,
-        "name": name,
-        "source": f"{images.files} images of {quoted(images.path)}",
-        "title": quoted(name.replace("_", " ").strip()),
-        "size": size,
-        "channels": channels,
-        "own": images.entry(channels, size),
-        "train": train,
-        "held_out": held_out,
-        "crops": crops,
-        "p_0": "others" if p_0 else "photographs",
-        "validation": "others_validation" if p_0 else "photographs_validation",
-        "sources": "others_sources" if p_0 else "photographs_test",
-        "others": others_text(p_0, channels, size) if p_0 else "",
-        "n": min(250, p_0.files // 4) if p_0 else 250,
-        "mean": mean,
-        "std": std,
-        "batch": batch,
-        "epochs_per_K": f"{12 * batch / train:.4g}",
-        "step": f"{0.5 * ratio:.3g}",
-        "in_step": f"{0.25 * ratio:.3g}",
-        "radius": f"{ratio:.3g}",
-        "detected": min(100, held_out),
-        "crop_min": max(48, size),
-        "attacks": "\n".join(f"    {name}: {flow(attack.few)}" for name, attack in ATTACKS.items() if attack.few),
-    }
-    return TEMPLATE.format(**values)
+def scale_text(name: str, p_data: Folder, p_0: Folder | None, channels: int, size: int, held_out: int) -> str:
+    """Return the text of the scale file: scale demo's recipe, in own_scale.yaml.j2, for these images."""
+    import jinja2
 
-
-def flow(settings: dict[str, Any]) -> str:
-    """Return settings as YAML on one line."""
-    return f"{{ {', '.join(f'{key}: {value}' for key, value in settings.items())} }}"
-
-
-def others_text(p_0: Folder, channels: int, size: int) -> str:
-    part = p_0.files // 4
-    return (
-        f"  others: &others {{ {p_0.entry(channels, size)}, n: {p_0.files - 2 * part} }}\n"
-        f"  others_validation: {{ <<: *others, skip: {p_0.files - 2 * part}, n: {part} }}\n"
-        f"  others_sources: {{ <<: *others, skip: {p_0.files - part}, n: {part} }}\n"
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)  # nosec B701  # YAML, where `quoted` escapes
+    environment.filters["quoted"] = quoted
+    template = environment.from_string((files(__package__) / "own_scale.yaml.j2").read_text(encoding="utf-8"))
+    return template.render(
+        ours=OURS,
+        name=name,
+        p_data=p_data,
+        p_0=p_0,
+        entry=partial(Folder.entry, channels=channels, size=size),
+        channels=channels,
+        size=size,
+        train=p_data.files - held_out,
+        held_out=held_out,
+        part=p_0.files // 4 if p_0 else 0,
+        n=min(250, p_0.files // 4) if p_0 else 250,
+        attacks={name: attack.few for name, attack in ATTACKS.items() if attack.few},
+        ratio=(size / 16) * channels**0.5,  # of lengths of image vectors to those of 16x16 grey images
     )
-
-
-TEMPLATE = """{ours} for {source}.
-# snakemake --cores all --config scale={name}
-# What is not said here is as in config.yaml. Yours to change: whatever depends on a changed line is computed anew.
-
-own: {name}
-
-sets:
-  {name}: &own {{ {own}, n: {train} }}
-  {name}_held_out: {{ <<: *own, skip: {train}, n: {held_out} }} # no training sees them
-{others}  # Crops of photographs inside Python packages, kept apart by photograph
-  photographs: &crops
-    reader: {crops}
-    photographs:
-      [astronaut, camera, cell, china, hubble_deep_field, immunohistochemistry, moon, motorcycle, page, retina, text]
-    n: 8000
-    seed: 0
-    size: {size}
-    crop_min: {crop_min}
-    crop_max: 300
-    min_std: 16
-  photographs_held_out: {{ <<: *crops, n: 1000, seed: 3 }} # to measure the extractor
-  photographs_validation: {{ <<: *crops, photographs: [chelsea, clock, grace_hopper], n: 250, seed: 1 }}
-  photographs_test: {{ <<: *crops, photographs: [coffee, flower, rocket, coins], n: 500, seed: 2 }}
-  textures: {{ <<: *crops, photographs: [brick, grass, gravel], n: 200, seed: 4 }}
-  noise: {{ reader: noise, n: 200, seed: 0, size: {size}, channels: {channels} }}
-
-tasks:
-  {name}:
-    title: {title}
-    p_data: {name}
-    held_out: {name}_held_out
-    p_0: {p_0}
-    validation_sources: {validation}
-    sources: {sources}
-    out_of_distribution: {{ photographs: photographs_test, textures: textures, noise: noise }}
-    also_at: null
-
-runs:
-  {name}:
-    like: cifar10
-    task: {name}
-    network: &network {{ name: small, width: 8, mean: [{mean}], std: [{std}] }}
-    schedule: {{ K_max: 16, epochs_per_K: {epochs_per_K}, iterations: 540, auc_advance: null }} # 12 iterations per K
-    step_size: {step} # grows with the side, and with the square root of the channels
-    in_attack: {{ steps: 2, step_size: {in_step}, eps: null }}
-    batch_size: {batch}
-    average: 0.98
-    r1: 0
-    augment: {{ p_data: {{ name: none }}, p_0: {{ name: none }} }}
-    monitor: {{ every: 90, start: 360, n: {n}, steps: [14, 16, 18, 20, 22, 24, 28], step_size: {step} }}
-
-samplers:
-  {name}: {{ like: cifar10, steps: selected, step_size: {step}, n: {n}, batch_size: 125 }}
-
-extractors:
-  crops: # chooses among checkpoints and steps: which photograph does a crop come from
-    kind: classifier
-    network: {{ name: small, width: 16, mean: [{mean}], std: [{std}] }}
-    p_data: photographs
-    held_out: photographs_held_out
-    seed: 0
-    epochs: 2
-    batch_size: 64
-    lr: 5.0e-3
-    augment: {{ name: none }}
-    min_accuracy: 0.3
-
-metrics: {{ extractor: crops, n: {n} }}
-
-detection:
-  {name}:
-    like: cifar10
-    in_distribution: held_out
-    n: {detected}
-    batch_size: 100
-    radius: {radius}
-{attacks}
-"""

@@ -1,12 +1,13 @@
 """Which of a machine's GPUs a job computes on, where several jobs share them. No torch: CUDA must not have begun."""
 
-import fcntl
 import itertools
 import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+
+from ..utils.locks import try_lock
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -25,8 +26,8 @@ def gpus() -> list[str]:
 def take_gpu() -> None:
     """Let this process, and those that it starts, see one GPU: of several, one that the fewest others have taken.
 
-    Snakemake counts GPUs (`--resources gpu=4`) but names none, so jobs would all compute on the first. The place is
-    held by a lock, which the kernel gives back when the process ends, however it ends.
+    Snakemake counts GPUs (`--resources gpu=4`) but names none, so jobs would all compute on the first. A lock holds the
+    place until the process ends.
     """
     names = gpus()
     if len(names) < 2:
@@ -35,10 +36,7 @@ def take_gpu() -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     for place, name in ((place, name) for place in itertools.count() for name in names):
         descriptor = os.open(folder / f"{name.replace('/', '_')}.{place}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            continue
-        os.environ[VISIBLE] = name
-        return
+        if try_lock(descriptor):  # and never closed: the kernel does that when the process ends
+            os.environ[VISIBLE] = name
+            return
+        os.close(descriptor)

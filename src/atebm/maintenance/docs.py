@@ -15,7 +15,7 @@ from ..report.verdicts import FAILS, UNDECIDED, counted
 from ..utils.errors import ConfigError
 from ..utils.files import of_checkout, write_between
 
-EXPECTED = "data/expected/paper_h100.json"  # what `python -m atebm plan --scale paper --json` printed on that GPU
+EXPECTED = "data/expected/paper_h100.json"  # what `python -m atebm cost -C scale=paper --json` printed on that GPU
 SHOWN = 1.0  # hours that an artifact must add to those before it to have a line of its own
 
 
@@ -103,7 +103,7 @@ def words_of(artifact: str, results: Path) -> dict[str, str]:
 def expectation(path: Path) -> str:
     """Markdown: hours and disk of scale paper, as the file at `path` has them, or that they were not measured."""
     if not path.exists():
-        return "Not measured yet: `python -m atebm plan --scale paper` says it of the machine that it runs on."
+        return "Not measured yet: `python -m atebm cost -C scale=paper` says it of the machine that it runs on."
     found = json.loads(path.read_text(encoding="utf-8"))
     total, archives = found["total"], found["archives"]["gigabytes"]
     shown = [row for row in found["artifacts"] if row["adds"]["hours"] >= SHOWN]
@@ -126,5 +126,5 @@ def expectation(path: Path) -> str:
 
 
 def both(cost: dict[str, Any]) -> tuple[str, str]:
-    """Hours and GB of a row of `atebm plan`."""
+    """Hours and GB of a row of `atebm cost`."""
     return f"{cost['hours']:,.0f}", f"{cost['gigabytes']:,.1f}"

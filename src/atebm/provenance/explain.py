@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.base import Section
-from ..config.origins import Origin, Origins
+from ..config.origins import Origin, Origins, leaves
 from ..config.schema import Config
 from ..pipeline.artifacts import ARTIFACTS, target
 from ..pipeline.plan import Plan
@@ -151,14 +151,6 @@ def step_lines(step: dict[str, Any]) -> Iterator[str]:
     middle = min(40, max(len(value) for _, value, _ in rows))
     for name, value, rest in rows:
         yield f"  {name:{width}}  {value:{middle}}  {rest}".rstrip()
-
-
-def leaves(settings: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
 
 
 def source(step: Step, path: tuple[str, ...], config: Config, origins: Origins) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """Steps in work/ that no plan names any more."""
 
-import fcntl
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from ..pipeline.kinds import FILES
 from ..pipeline.plan import Plan
 from ..utils.files import bytes_in
+from ..utils.locks import is_held
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,6 @@ def paths_of(kind: str, id: str, root: Path) -> list[Path]:
     paths = [root / place.format(kind, id) for place in places]
     patterns = (f"work/locks/{kind}/{id}.*lock", f"logs/{kind}/{id}.*")
     return [path for path in paths if path.exists()] + [path for glob in patterns for path in sorted(root.glob(glob))]
-
-
-def is_held(lock: Path) -> bool:
-    with lock.open("a") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
 
 
 def remove(found: Iterable[Leftover]) -> None:

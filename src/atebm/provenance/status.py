@@ -1,19 +1,31 @@
-"""What a plan consists of, and what of it is here."""
+"""What there is and what of it is here: the steps of a plan, its artifacts, runs and sets, and the scales."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..config.load import scale_file, scales
+from ..pipeline.artifacts import target
 from ..pipeline.kinds import FILES
 from ..pipeline.plan import Plan
 from ..pipeline.staleness import DRAWN, ELSEWHERE, MANIFEST, PAGE, SITE, states
+from ..utils.errors import ConfigError
 from ..utils.files import bytes_in
 
 ABOUT_ALL = {MANIFEST: "results/manifest.json", SITE: PAGE}
 
+Rows = list[dict[str, Any]]
 
-def status(plan: Plan, root: Path) -> dict[str, Any]:
-    """Return, as JSON, each step, by kind, with its state and bytes; each artifact; and the files about all of them."""
+
+def status(plan: Plan, root: Path, lists: Sequence[str] = ()) -> dict[str, Any]:
+    """Return, as JSON, the lists that are named; by default each step, by kind, each artifact, and the files about all.
+
+    Raises ConfigError for a list that does not exist.
+    """
+    if unknown := [name for name in lists if name not in LISTS]:
+        raise ConfigError(f"there are no {unknown[0]!r} to list: name one of {', '.join(LISTS)}.")
+    if lists:
+        return {"scale": plan.config.scale, **{name: LISTS[name](plan, root) for name in lists}}
     steps = sorted(plan.steps.values(), key=lambda step: (list(FILES).index(step.kind), step.id))
     renderings = states(plan, root)
     computed = {step.id: state_of_step(root / step.record) for step in steps}
@@ -29,11 +41,7 @@ def status(plan: Plan, root: Path) -> dict[str, Any]:
             for step in steps
         ],
         "artifacts": [
-            {
-                "artifact": name,
-                "state": renderings[name],
-                "drawn_from": len(plan.artifacts[name]),
-            }
+            {"artifact": name, "state": renderings[name], "drawn_from": len(plan.artifacts[name])}
             for name in plan.usual
         ],
         "about_all": [
@@ -42,8 +50,99 @@ def status(plan: Plan, root: Path) -> dict[str, Any]:
     }
 
 
+def state_of_step(record: Path, done: str = "done") -> str:
+    """Return `done`, "unfinished" (a job is at it, or was stopped) or "to do"."""
+    if record.exists():
+        return done
+    states = record.parents[2] / "checkpoints" / record.parent.parent.name / record.parent.name
+    begun = any(folder.exists() and any(folder.iterdir()) for folder in (record.parent, states))
+    return "unfinished" if begun else "to do"
+
+
+# --- lists of what has a name -----------------------------------------------------------------------------------------
+
+
+def artifacts(plan: Plan, root: Path) -> Rows:
+    """Return each artifact with its title, its file and its state, as pipeline/staleness.py names them."""
+    found = states(plan, root)
+    return [
+        {
+            "artifact": name,
+            "title": plan.title(name),
+            "target": target(name),
+            "state": found[name],
+            "on_request": name not in plan.usual,
+        }
+        for name in plan.artifacts
+    ]
+
+
+def runs(plan: Plan, root: Path) -> Rows:
+    """Return each run with what it trains, and the state of its first seed's training."""
+    rows = []
+    for name in plan.runs:
+        run, step = plan.config.runs[name], plan.train(name, plan.config.seed)
+        Ks = dict.fromkeys((run.schedule.K_start, run.schedule.K_max))
+        rows.append(
+            {
+                "run": name,
+                "task": run.task,
+                "title": plan.task(name).title,
+                "network": run.network.name,
+                "objective": run.objective,
+                "K": " to ".join(map(str, Ks)),
+                "state": state_of_step(root / step.record, "trained"),
+                "record": step.record,
+            }
+        )
+    return rows
+
+
+def sets(plan: Plan, root: Path) -> Rows:
+    """Return each set of the tasks, and what it is drawn from, with its state and the archives that it lacks."""
+    return [
+        {
+            "set": step.name,
+            "reader": step.settings["reader"],
+            "images": plan.config.sets[step.name].images,
+            "size": plan.config.size_of(step.name),
+            "state": (state := state_of_step(root / step.record, "prepared")),
+            "to_fetch": [path.name for path in step.missing_archives()] if state == "to do" else [],
+        }
+        for step in plan.sets.values()
+    ]
+
+
+def all_scales(plan: Plan, root: Path) -> Rows:
+    """Return each scale with the comment that its file begins with."""
+    rows = []
+    for name in scales(root):
+        first, _, _ = (root / scale_file(name, root)).read_text(encoding="utf-8").partition("\n")
+        about = first.lstrip("# ") if first.startswith("#") else ""
+        rows.append({"scale": name, "configured": name == plan.config.scale, "about": about})
+    return rows
+
+
+LISTS: dict[str, Callable[[Plan, Path], Rows]] = {
+    "artifacts": artifacts,
+    "runs": runs,
+    "sets": sets,
+    "scales": all_scales,
+}
+
+
+# --- for people -------------------------------------------------------------------------------------------------------
+
+
 def describe_status(found: dict[str, Any]) -> Iterator[str]:
-    """A line per step, by kind, then a line per artifact, then the sums."""
+    """Yield a line per step, by kind, a line per artifact, and the sums; or the lists, each in columns."""
+    if "steps" not in found:
+        yield f"scale {found['scale']}"
+        for name, shown in SHOWN.items():
+            if name in found:
+                yield from ("", f"{name}:")
+                yield from columns([shown(row) for row in found[name]])
+        return
     steps, artifacts = found["steps"], found["artifacts"]
     width = max(len(row["step"]) for row in steps)
     for row in steps:
@@ -64,10 +163,28 @@ def describe_status(found: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def state_of_step(record: Path) -> str:
-    """done, unfinished (a job is at it, or was stopped) or to do."""
-    if record.exists():
-        return "done"
-    states = record.parents[2] / "checkpoints" / record.parent.parent.name / record.parent.name
-    begun = any(folder.exists() and any(folder.iterdir()) for folder in (record.parent, states))
-    return "unfinished" if begun else "to do"
+def columns(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Yield rows of words, each column as wide as its longest word."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  " + "  ".join(f"{word:{width}}" for word, width in zip(row, widths, strict=True)).rstrip()
+
+
+SHOWN: dict[str, Callable[[dict[str, Any]], tuple[str, ...]]] = {
+    "artifacts": lambda row: (
+        row["artifact"],
+        row["state"] + (", on request" if row["on_request"] else ""),
+        row["target"],
+        row["title"],
+    ),
+    "runs": lambda row: (row["run"], row["state"], row["title"], row["network"], row["objective"], f"K {row['K']}"),
+    "sets": lambda row: (
+        row["set"],
+        row["state"],
+        f"{row['images']:,} images",
+        f"{row['size']}x{row['size']}" if row["size"] else "all sizes",
+        row["reader"],
+        f"to fetch: {', '.join(row['to_fetch'])}" if row["to_fetch"] else "",
+    ),
+    "scales": lambda row: (row["scale"], "configured" if row["configured"] else "", row["about"]),
+}

@@ -8,7 +8,7 @@ equal results have a crate of equal bytes. What those do not know is left out: b
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ DESCRIBED = (  # files with their sha256; of everything else that it lists, the 
     "data/embedded/*.csv",
     "data/embedded/fashion-mnist/SHA256SUMS",
 )
+RUN_BY = ("workflow/rules/*.smk", "workflow/envs/*.yaml", "notebooks/*.ipynb", "data/published/*.csv")
 TEXTS = ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")
 FASHION = "data/embedded/fashion-mnist"
 # Not by the `mimetypes` of the machine, which know more or less.
@@ -105,10 +106,11 @@ def crate_of(root: Path) -> "ROCrate":
 
 
 def add(crate: "ROCrate", id: str, type: str | list[str], **properties: Any) -> dict[str, str]:
-    """Add an entity that is no file of the crate; returns a reference to it."""
+    """Add an entity that is no file of the crate, unless the crate has one of this id; return a reference to it."""
     from rocrate.model.contextentity import ContextEntity
 
-    crate.add(ContextEntity(crate, id, properties={"@type": type, **compact(properties)}))
+    if not crate.get(id):
+        crate.add(ContextEntity(crate, id, properties={"@type": type, **compact(properties)}))
     return {"@id": id}
 
 
@@ -127,10 +129,10 @@ def refer(ids: Any) -> Entities:
 
 def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
     """All files of the crate but the workflow itself."""
-    made_from = {name: sha256(root / name) for name in described_files(root)}
+    made_from = {name: sha256(root / name) for name in matching(root, DESCRIBED)}
     for name, digest in made_from.items():
         add_file(crate, root, name, sha256=digest)
-    for name in [*TEXTS, *configured(root, manifest["scale"]), *drawing(root)]:
+    for name in [*TEXTS, CONFIGURATION, f"workflow/scales/{manifest['scale']}.yaml", *matching(root, RUN_BY)]:
         if name not in made_from:
             add_file(crate, root, name)
     crate.add_dataset(dest_path="src/atebm", properties={"name": "src/atebm", "description": "all Python of the run"})
@@ -156,21 +158,9 @@ def fashion(root: Path) -> dict[str, str]:
     return {f"{FASHION}/{file}": digest for digest, file in map(str.split, lines)}
 
 
-def described_files(root: Path) -> list[str]:
-    """The files that freshness watches: the crate's content follows from them."""
-    return [str(path.relative_to(root)) for pattern in DESCRIBED for path in sorted(root.glob(pattern))]
-
-
-def configured(root: Path, scale: str) -> list[str]:
-    """The files beside the Snakefile that say what is run."""
-    parts = ("workflow/rules/*.smk", "workflow/envs/*.yaml")
-    found = [str(path.relative_to(root)) for part in parts for path in sorted(root.glob(part))]
-    return [CONFIGURATION, f"workflow/scales/{scale}.yaml", *found]
-
-
-def drawing(root: Path) -> list[str]:
-    parts = ("notebooks/*.ipynb", "data/published/*.csv")
-    return [str(path.relative_to(root)) for part in parts for path in sorted(root.glob(part))]
+def matching(root: Path, patterns: Iterable[str]) -> list[str]:
+    """Return the files of a checkout that match some patterns, pattern by pattern."""
+    return [str(path.relative_to(root)) for pattern in patterns for path in sorted(root.glob(pattern))]
 
 
 def add_file(crate: "ROCrate", root: Path, path: str, **properties: Any) -> None:
@@ -253,7 +243,8 @@ def step_actions(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> Iter
         used += [read_from(crate, source) for source in archives_read(entry["settings"])]
         used += embedded(crate, root, entry["settings"])
         if entry["device"]:
-            used.append(device(crate, entry["device"]))
+            name = entry["device"]
+            used.append(add(crate, f"#device-{name}", "PropertyValue", name="device", value=name))
         files = [f"{name} sha256:{digest}" for name, digest in entry["files"].items()]
         add(crate, left(step)["@id"], "CreativeWork", name=f"work/{step}", identifier=files)
         usage = None
@@ -266,11 +257,6 @@ def step_actions(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> Iter
 def left(step: str) -> dict[str, str]:
     """What a step left in its folder."""
     return {"@id": f"#work/{step}"}
-
-
-def device(crate: "ROCrate", name: str) -> dict[str, str]:
-    known = {"@id": f"#device-{name}"}
-    return known if crate.get(known["@id"]) else add(crate, known["@id"], "PropertyValue", name="device", value=name)
 
 
 def archives_read(settings: dict[str, Any]) -> list[Source]:
@@ -293,13 +279,10 @@ def set_of(settings: dict[str, Any]) -> Images | None:
 
 
 def read_from(crate: "ROCrate", source: Source) -> dict[str, str]:
-    """A file of a public archive, under its publisher's terms; no part of the crate."""
-    known = {"@id": f"#archive/{source.file}"}
-    if crate.get(known["@id"]):
-        return known
+    """Add a file of a public archive, under its publisher's terms; it is no part of the crate."""
     properties = {"license": source.terms, "contentUrl": source.url, "sha256": source.sha256}
     md5 = f"md5:{source.md5}" if source.md5 else None
-    return add(crate, known["@id"], "CreativeWork", name=source.title, identifier=md5, **properties)
+    return add(crate, f"#archive/{source.file}", "CreativeWork", name=source.title, identifier=md5, **properties)
 
 
 def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities:
@@ -315,13 +298,10 @@ def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities
 
 
 def packaged(crate: "ROCrate", kind: str, row: dict[str, str]) -> dict[str, str]:
-    """A file that a package brings along, under the licence that the package states; no part of the crate."""
-    known = {"@id": f"#{kind}/{row['name']}"}
-    if crate.get(known["@id"]):
-        return known
+    """Add a file that a package brings along, under the licence that it states; it is no part of the crate."""
     place = f"{row['file']} of {row['distribution']} {row['version']}"
     properties = {"name": row["name"], "description": place, "license": row["licence"], "sha256": row["sha256"]}
-    return add(crate, known["@id"], "CreativeWork", **properties)
+    return add(crate, f"#{kind}/{row['name']}", "CreativeWork", **properties)
 
 
 def rendering_actions(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[str]:
@@ -379,8 +359,7 @@ def add_root(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str, Any
     licence = f"https://spdx.org/licenses/{citation['license']}"
     developers = [add(crate, "#developers", "Organization", name=author["name"]) for author in citation["authors"]]
     for profile, name in PROFILES.items():
-        if not crate.get(profile):
-            add(crate, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
+        add(crate, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
     root = {
         "name": citation["title"],
         "description": f"Every figure and table of the paper at scale {manifest['scale']}, and what made them.",

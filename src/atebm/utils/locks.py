@@ -1,4 +1,7 @@
-"""Locks between processes."""
+"""Locks between processes: the kernel's, which end with their process, however that ends.
+
+They are POSIX locks, which NFS knows too.
+"""
 
 import errno
 import fcntl
@@ -14,8 +17,7 @@ from typing import IO
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock file `path` for the block; waits, and says for whom, while another process holds it.
 
-    The lock is the kernel's and ends with its process, however that ends. It is a POSIX one, which NFS knows too; on a
-    file system without locks the block runs unprotected, with a warning.
+    On a file system without locks the block runs unprotected, with a warning.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
@@ -31,10 +33,29 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _lock(file: IO[str], path: Path) -> None:
+def try_lock(file: IO[str] | int) -> bool:
+    """Lock an open file, or descriptor, until this process closes it; return False where another process holds it.
+
+    Raises OSError on a file system without locks.
+    """
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def is_held(path: Path) -> bool:
+    """Return whether another process holds the lock file `path`; True as well where locks cannot tell."""
+    with path.open("a") as file:
+        try:
+            return not try_lock(file)
+        except OSError:
+            return True
+
+
+def _lock(file: IO[str], path: Path) -> None:
+    if not try_lock(file):
         file.seek(0)
         print(f"waiting for {path.stem}: {file.read() or 'another process'} is computing it. Let it finish or end it;")
         print("a training then goes on from its last checkpoint.", flush=True)

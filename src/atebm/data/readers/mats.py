@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ...archives.members import CHUNK
+
 HEADER = 128  # bytes
 VERSION = b"\0\1IM"  # which ends the header: version 5, and numbers of little-endian machines
 MATRIX, COMPRESSED = 14, 15  # types of elements
@@ -18,7 +20,6 @@ NUMBERS = range(6, 16)  # classes from double to uint64
 COMPLEX = 8  # a flag of matrices of numbers
 DEEPEST = 4  # matrices in matrices: an array of structs whose fields are cells
 TAG = 8  # bytes
-CHUNK = 1 << 20  # bytes that are unpacked at once
 
 
 class Element(NamedTuple):

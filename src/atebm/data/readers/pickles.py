@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...archives.members import bad, check_count, gunzipped, open_zip, reading, tar_members, zip_members
+from ...archives.members import CHUNK, bad, check_count, gunzipped, open_zip, reading, tar_members, zip_members
 from ...utils.unpickling import Data, UnpicklingError
 
 FOLDERS: dict[str, dict[str, Any]] = {
@@ -59,9 +59,6 @@ def cifar_pickles(archive: Path, split: str, count: int) -> tuple[NDArray[np.uin
     if labels.min() < 0 or labels.max() >= len(classes):
         raise bad(archive, f"its labels are not all of its {len(classes)} classes")
     return images, labels, classes
-
-
-CHUNK = 1 << 20  # bytes
 
 
 def imagenet32_zips(archive: Path, count: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
