@@ -10,8 +10,8 @@ from ..config.roles import HELD_OUT, IN
 from ..detection.attack_step import KEPT, MODELS
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
-from ..training.loop import LOG_EVERY
-from ..training.schedule import iterations_per_K, total_iterations
+from ..training.schedule import lengths
+from ..training.trainer import LOG_EVERY
 from .flops import Facts, facts
 from .passes import attacked, classifier, extractor, images_of, shape_of, starts, trained
 
@@ -70,8 +70,7 @@ def of_training(plan: Plan, step: Step) -> int:
     if "weights" in run:
         return 2 * weights(network)
     images = plan.config.sets[plan.task(step.name).p_data].images
-    per_K = iterations_per_K(run["schedule"]["epochs_per_K"], images, run["batch_size"])
-    total, monitor = total_iterations(run["schedule"], per_K), run["monitor"]
+    (_, total), monitor = lengths(plan.config.runs[step.name], images), run["monitor"]
     checks = -(-total // monitor["every"]) * len(set(monitor["steps"])) if monitor else 0
     return 2 * weights(network) + table(total / LOG_EVERY, 8) + table(checks, 4)
 

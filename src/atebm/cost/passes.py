@@ -30,7 +30,7 @@ from ..detection.attack_step import MODELS
 from ..evaluation.along import BATCH
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
-from ..training.schedule import WINDOW, iterations_per_K, total_iterations
+from ..training.schedule import WINDOW, lengths
 from ..utils.hashing import canonical
 
 # What is done with an image: f(x); f(x) and its gradient by x, the parameters being constants; f(x) and its gradient by
@@ -89,8 +89,7 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
     if "weights" in run:
         return Passes()
     task, attack, batch = plan.task(step.name), run["in_attack"], run["batch_size"]
-    per_K = iterations_per_K(run["schedule"]["epochs_per_K"], plan.config.sets[task.p_data].images, batch)
-    total = total_iterations(run["schedule"], per_K)
+    per_K, total = lengths(plan.config.runs[step.name], plan.config.sets[task.p_data].images)
     soonest = min(per_K, WINDOW) if soon and run["schedule"]["auc_advance"] is not None else per_K
     climbed = sum_of_K(run["schedule"], soonest, total) + (attack["steps"] * total if attack else 0)
     gpus = plan.config.gpus_per_run
