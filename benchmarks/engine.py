@@ -6,7 +6,7 @@ asserted before anything is timed. They take turns within each round, and what i
 over the rounds: of times, and of ratios within a round, which a busy machine moves less. On a CPU, of which one thread
 is used, times are those that the process ran for, others' turns on that core left out.
 
-- ours: `pgd` inside `frozen`, and `loop.iterate`, as training calls them. On a GPU an iteration is one CUDA graph, but
+- ours: `pgd` inside `frozen`, and `Trainer.step`, as training calls them. On a GPU an iteration is one CUDA graph, but
   for `ours kernel by kernel`, and both are measured compiled, too.
 - torchattacks, ART, foolbox: their L2 PGD without a random start, in a ball that nothing leaves, on a classifier with
   logits (0, f), whose cross-entropy at label 0 grows with f. Of ART and foolbox only the steps are called, without the
@@ -43,14 +43,16 @@ from turns import Findings, Times, in_turns, on_device, options_of, preamble, pr
 
 from atebm.attacks.pgd import pgd
 from atebm.config import load
+from atebm.config.training import TrainStep
 from atebm.cost.flops import Flops
 from atebm.data.stream import Recipe, Resident, Stream
 from atebm.device.malloc import keep_memory
 from atebm.device.precision import autocast, set_precision
 from atebm.models.energy import Energy
 from atebm.models.folding import ConvAffine, ConvPool, frozen
-from atebm.training import loop, schedule
-from atebm.training.distributed import ALONE
+from atebm.training import schedule
+from atebm.training.loop import STREAMS
+from atebm.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = 256
@@ -398,12 +400,10 @@ def iterations(
         if device.type == "cuda":
             variants["ours kernel by kernel"] = variants_of(energy, precision)["ours"]
         for name, model in variants.items():
-            state = state_of(model, run, K)
-            update = loop.updating(state, settings, ALONE)
+            trainer = trainer_of(model, settings, p_data, p_0)
             if name == "ours kernel by kernel":
-                update = partial(loop.update_weights, state, settings, ALONE)
-            work = partial(iterate_ours, state, settings, p_data, p_0, K, update)
-            peers[f"{name}, {precision}"] = work
+                trainer.update = trainer.attack_and_update
+            peers[f"{name}, {precision}"] = partial(iterate_ours, trainer, K)
             gradients[f"{name}, {precision}"] = parameters_of(model)
         plain = reference_of(energy)
         optimizer = torch.optim.Adam(plain.parameters(), lr=run["optimizer"]["lr"], betas=run["optimizer"]["betas"])
@@ -435,20 +435,22 @@ def resident(run: dict[str, Any], shape: tuple[int, int, int], device: torch.dev
             torch.randint(256, (IMAGES, *shape), dtype=torch.uint8, device=device),
             Recipe(run["augment"][role], len(rows), rows, run["seed"], number),
         )
-        for role, number in loop.STREAMS.items()
+        for role, number in STREAMS.items()
     ]
 
 
-def state_of(model: Energy, run: dict[str, Any], K: int) -> loop.State:
-    return loop.State(model, None, loop.optimizer_of(run["optimizer"], model), schedule.Progress(K), None)
+def trainer_of(model: Energy, run: dict[str, Any], p_data: Stream, p_0: Stream) -> Trainer:
+    """Make a trainer of a model that is compiled where it shall be, without an average of its weights."""
+    settings = {key: run[key] for key in TrainStep.model_fields} | {"average": None, "compile": False}
+    trainer = Trainer("benchmark", TrainStep(**settings), model, IMAGES)
+    trainer.p_data, trainer.p_0 = p_data, p_0
+    return trainer
 
 
-def iterate_ours(
-    state: loop.State, run: dict[str, Any], p_data: Stream, p_0: Stream, K: int, update: loop.Update
-) -> None:
-    set_precision(run["precision"])
-    state.at = schedule.Progress(K)
-    loop.iterate(state, run, p_data, p_0, 10**9, ALONE, update)
+def iterate_ours(trainer: Trainer, K: int) -> None:
+    set_precision(trainer.run.precision)
+    trainer.at = schedule.Progress(K)
+    trainer.step()
 
 
 def plain_under(run: dict[str, Any], *arguments: Any) -> None:
@@ -478,9 +480,9 @@ def flops_of(energy: Energy, case: Case, run: dict[str, Any], K: int) -> int:
     """Of the convolutions and matrix products of one iteration of ours: those of a batch of 1, times the batch."""
     model, single = copy.deepcopy(energy), run | {"batch_size": 1}
     with Flops() as counter:
-        state = state_of(model, run, K)
-        update = partial(loop.update_weights, state, single, ALONE)
-        iterate_ours(state, single, *resident(single, case.shape, energy.mean.device), K, update)
+        trainer = trainer_of(model, single, *resident(single, case.shape, energy.mean.device))
+        trainer.update = trainer.attack_and_update
+        iterate_ours(trainer, K)
     return counter.total * run["batch_size"]
 
 

@@ -19,8 +19,9 @@ from atebm.cli.fork_server import SERVER
 from atebm.detection import attack_step
 from atebm.pipeline.job import Job
 from atebm.sampling import sample
-from atebm.training import classifier, loop
+from atebm.training import classifier, loop, resumable
 from atebm.training.checkpoint import STATE, STATES
+from atebm.training.trainer import Trainer
 from atebm.utils.errors import DataError
 from atebm.utils.files import room
 
@@ -125,7 +126,7 @@ def test_a_training_asks_for_the_space_that_it_takes(smoke, monkeypatch):
 
     network = {"name": "small", "width": 64, "mean": [0.3], "std": [0.35]}  # whose numbers outweigh their names
     job = job_of(smoke, network=network, schedule={"iterations": 40})
-    monkeypatch.setattr(loop, "room", recorded)
+    monkeypatch.setattr(resumable, "room", recorded)
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # the states stay, to be weighed
     loop.train(job, torch.device("cpu"))
     taken = STATES * (job.checkpoints / STATE).stat().st_size + sum(
@@ -140,8 +141,8 @@ def test_a_training_without_room_does_not_begin(smoke, module, monkeypatch):
     root, plan = smoke
     job = job_of(smoke, schedule={"iterations": 41}) if module is loop else Job(root / plan.extractor().spec_file)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000))
-    monkeypatch.setattr(loop, "iterate", lambda *_: pytest.fail("it began"))
-    monkeypatch.setattr(classifier.Fit, "step", lambda *_: pytest.fail("it began"))
+    for trainer in (Trainer, classifier.ClassifierTrainer):
+        monkeypatch.setattr(trainer, "step", lambda _: pytest.fail("it began"))
     train = loop.train if module is loop else classifier.train_classifier
     with pytest.raises(
         DataError, match=r"has 1,000 bytes left: .* needs [\d,]+ bytes\. Make room.* It goes on from what"
@@ -150,7 +151,7 @@ def test_a_training_without_room_does_not_begin(smoke, module, monkeypatch):
 
 
 def test_a_disk_that_fills_up_during_a_training_costs_no_more_than_the_last_state(smoke, monkeypatch):
-    job, save = job_of(smoke, schedule={"iterations": 60}), loop.save_state
+    job, save = job_of(smoke, schedule={"iterations": 60}), resumable.save_state
 
     def full(state, folder):
         if state["iteration"] > 20:
@@ -158,11 +159,11 @@ def test_a_disk_that_fills_up_during_a_training_costs_no_more_than_the_last_stat
         save(state, folder)
 
     with monkeypatch.context() as patch, pytest.raises(DataError, match=r"the disk of .* is full: .* It goes on from"):
-        patch.setattr(loop, "save_state", full)
+        patch.setattr(resumable, "save_state", full)
         loop.train(job, torch.device("cpu"))
     assert left_in(job.checkpoints) == [STATE] and left_in(job.folder) == []
-    seen, iterate = [], loop.iterate
-    monkeypatch.setattr(loop, "iterate", lambda state, *rest: seen.append(state.iteration) or iterate(state, *rest))
+    seen, step = [], Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda trainer: seen.append(trainer.iteration) or step(trainer))
     loop.train(job, torch.device("cpu"))
     assert seen == list(range(20, 60)) and job.done
 

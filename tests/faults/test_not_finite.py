@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,11 @@ from conftest import job_of, planned, write_specs
 from atebm.evaluation import features
 from atebm.pipeline.job import Job
 from atebm.pipeline.kinds import FILES
-from atebm.training import checkpoint, classifier, loop
+from atebm.training import checkpoint, classifier, loop, resumable
 from atebm.training.checkpoint import DIGEST, FORMER, STATE, finite
+from atebm.training.classifier import ClassifierTrainer
+from atebm.training.resumable import Resumable
+from atebm.training.trainer import Trainer
 from atebm.utils.errors import ResultError
 
 CPU = torch.device("cpu")
@@ -68,20 +72,20 @@ def poison_optimizer(state, p_data) -> None:
 def test_a_run_that_is_no_longer_finite_stops_and_keeps_its_last_good_state(
     job, undisturbed, poison, during, noticed, monkeypatch
 ):
-    update, iteration = loop.update_weights, [0]
+    update, iteration = Trainer.attack_and_update, [0]
 
-    def poisoned(state, run, group, K, positive, *rest):
+    def poisoned(state, K, positive, *rest):
         iteration[0] += 1
         if iteration[0] == during and poison is poison_image:
             positive = positive.clone()
             poison(state, positive)
-        found = update(state, run, group, K, positive, *rest)
+        found = update(state, K, positive, *rest)
         if iteration[0] == during and poison is not poison_image:
             poison(state, positive)  # of what this iteration computed, all that is logged is still finite
         return found
 
     with monkeypatch.context() as patch, pytest.raises(ResultError, match=GOES_ON.format(noticed)) as raised:
-        patch.setattr(loop, "update_weights", poisoned)
+        patch.setattr(Trainer, "attack_and_update", poisoned)
         loop.train(job, CPU)
     assert "\n" not in str(raised.value)
     assert [path.name for path in job.checkpoints.iterdir()] == [STATE]
@@ -97,16 +101,15 @@ def contents(job: Job) -> dict[str, bytes]:
 
 
 def test_a_signal_saves_no_state_that_is_not_finite(job, monkeypatch):
-    iterate = loop.iterate
+    step = Trainer.step
 
-    def poisoned(state, *rest):
-        row = iterate(state, *rest)
+    def poisoned(state):
+        step(state)
         if state.iteration == 45:
             poison_weights(state, None)
             os.kill(os.getpid(), signal.SIGTERM)
-        return row
 
-    monkeypatch.setattr(loop, "iterate", poisoned)
+    monkeypatch.setattr(Trainer, "step", poisoned)
     with pytest.raises(ResultError, match=GOES_ON.format(45)):
         loop.train(job, CPU)
     assert [saved(job, name)["iteration"] for name in (STATE, FORMER)] == [40, 20]
@@ -116,7 +119,8 @@ def test_a_signal_saves_no_state_that_is_not_finite(job, monkeypatch):
 def test_the_host_looks_where_it_waits_anyway(job, monkeypatch):
     """Not at each iteration, where it would wait for a GPU: once before each state is saved, and at the end."""
     looked = []
-    monkeypatch.setattr(loop, "finite", lambda state: looked.append(1) or finite(state))
+    for module in (loop, resumable):
+        monkeypatch.setattr(module, "finite", lambda state: looked.append(1) or finite(state))
     loop.train(job, CPU)
     assert len(looked) == 3 + 1
 
@@ -126,13 +130,18 @@ def test_a_pretraining_that_is_no_longer_finite_stops_and_keeps_its_last_good_st
     step = planned("smoke", pretrainings={"imagenet": {"seed": 5}}).pretrain("imagenet")
     write_specs(root, step)
     job = Job(root / step.spec_file)
-    monkeypatch.setattr(classifier, "SAVE_EVERY", 10)
-    step_ = classifier.Fit.step
+    monkeypatch.setattr(Resumable, "every", 10)
+    step_ = ClassifierTrainer.step
 
-    def poisoned(fit, x, *rest):
-        step_(fit, x * NAN if fit.iteration == 13 else x, *rest)
+    def poisoned(training):
+        images = training.images
+        if training.iteration == 13:
+            x, indices = images.batch(13)
+            training.images = SimpleNamespace(batch=lambda _: (x * NAN, indices))
+        step_(training)
+        training.images = images
 
-    monkeypatch.setattr(classifier.Fit, "step", poisoned)
+    monkeypatch.setattr(ClassifierTrainer, "step", poisoned)
     sentence = r"^pretrain imagenet diverged by iteration 20: .* Lower its lr"
     with pytest.raises(ResultError, match=sentence):
         classifier.train_classifier(job, CPU)

@@ -34,7 +34,7 @@ def plan() -> Plan:
         "src/atebm/utils/markdown.py": TABLES | OF_ALL,
         "src/atebm/utils/errors.py": set(),
         "src/atebm/utils/files.py": set(),
-        "src/atebm/training/loop.py": set(),
+        "src/atebm/training/trainer.py": set(),
         "src/atebm/report/drawing.py": FIGURES | {"picture_checks"} | OF_ALL,
         "src/atebm/report/masking.py": {"ood_masking"} | OF_ALL,
         "src/atebm/report/maximin.py": {"fig1", "figS1"} | OF_ALL,

@@ -10,9 +10,11 @@ import torch
 from conftest import typed
 from safetensors.numpy import load_file
 
-from atebm.config.training import Run
+from atebm.config.training import Run, TrainStep
 from atebm.pipeline.job import Job, record_of
 from atebm.training import loop
+from atebm.training.resumable import Resumable
+from atebm.training.trainer import Trainer
 from atebm.utils.hashing import canonical, sealed
 
 CPU = torch.device("cpu")
@@ -62,7 +64,7 @@ def test_each_network_trains(name, run, tmp_path):
     """For an iteration, to weights that are finite and have moved."""
     changes, size = short(run), SIZES[run.network.name]
     job = write_job(tmp_path, name, run, **changes | {"schedule": changes["schedule"] | {"iterations": 1}})
-    start = dict(loop.initial(job, (3, size, size), CPU).model.named_parameters())
+    start = dict(loop.first_model(job, TrainStep(**job.settings), (3, size, size)).named_parameters())
     loop.train(job, CPU)
     assert record_of(job.folder)["parameters"] == PARAMETERS[run.network.name]
     weights = load_file(job.folder / "last.safetensors")
@@ -73,25 +75,25 @@ def test_each_network_trains(name, run, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "run"), kinds_of_run().items(), ids=list(kinds_of_run()))
 def test_every_kind_of_run_trains_and_resumes(name, run, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "SAVE_EVERY", 1)
+    monkeypatch.setattr(Resumable, "every", 1)
     job, again = (write_job(tmp_path / where, name, run, **short(run)) for where in ("whole", "interrupted"))
     loop.train(job, CPU)
     record = record_of(job.folder)
     more = 9 * 2049 if run.objective == "outlier_exposure" else 0  # outputs for all classes
     assert record["iterations"] == 2 and record["parameters"] == PARAMETERS[run.network.name] + more
-    iterate, seen = loop.iterate, []
+    step, seen = Trainer.step, []
 
-    def once(state, *rest):
+    def once(trainer):
         if seen:
             raise KeyboardInterrupt
-        seen.append(state.iteration)
-        return iterate(state, *rest)
+        seen.append(trainer.iteration)
+        step(trainer)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop, "iterate", once)
+        patch.setattr(Trainer, "step", once)
         loop.train(again, CPU)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "iterate", lambda state, *rest: seen.append(state.iteration) or iterate(state, *rest))
+        patch.setattr(Trainer, "step", lambda trainer: seen.append(trainer.iteration) or step(trainer))
         loop.train(again, CPU)
     assert seen == [0, 1]
     weights, resumed = (load_file(each.folder / "last.safetensors") for each in (job, again))
@@ -99,7 +101,7 @@ def test_every_kind_of_run_trains_and_resumes(name, run, tmp_path, monkeypatch):
     assert json.loads((again.folder / "run.json").read_text())["files"] == record["files"]
 
     size = SIZES[run.network.name]
-    start = dict(loop.initial(job, (3, size, size), CPU).model.named_parameters())
+    start = dict(loop.first_model(job, TrainStep(**job.settings), (3, size, size)).named_parameters())
     moved = {name for name in start if not np.array_equal(weights[name], start[name].detach())}
     still = {"network.head.bias"} if run.objective == "max_likelihood" else set()  # f's level cancels in Eq. 2
     assert moved == set(start) - still, "a weight that f depends on was not trained"

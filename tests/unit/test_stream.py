@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from snakemake.utils import update_config
 from torchvision.transforms import v2
 
+from atebm.config.augment import ResizedCropFlip
 from atebm.config.messages import resolve
 from atebm.data import stream as streams
 from atebm.data.readers.images import tar_pictures
@@ -212,7 +213,7 @@ def test_a_missing_archive_is_one_sentence(tmp_path):
 
 def test_a_killed_worker_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(streams, "cores", lambda: 2)
-    opening = batches(index(tmp_path, pictures()), CROP, BATCH, (3, 2), CPU, ALONE, (3, 12, 12))
+    opening = batches(index(tmp_path, pictures()), ResizedCropFlip(**CROP), BATCH, (3, 2), CPU, ALONE, (3, 12, 12))
     with pytest.raises(DataError, match=r"ended from outside \("), opening as opened:
         opened.batch(0)
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)  # one: torch reports each, whenever it may be

@@ -6,7 +6,6 @@ import shutil
 import sys
 import types
 from contextlib import nullcontext
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ import torch
 from conftest import job_of, planned, write_specs
 from safetensors.torch import load_file
 
+from atebm.config.training import TrainStep
 from atebm.data import stream as streams
 from atebm.data.stored import batch_indices
 from atebm.device import cuda_graph
@@ -28,8 +28,10 @@ from atebm.pipeline.job import Job, record_of
 from atebm.pipeline.kinds import FILES
 from atebm.sampling.gather import gather
 from atebm.sampling.sample import sample_shard
-from atebm.training import classifier, loop
-from atebm.training.classifier import train_classifier
+from atebm.training import loop, trainer
+from atebm.training.classifier import ClassifierTrainer, train_classifier
+from atebm.training.resumable import Resumable
+from atebm.training.trainer import Trainer
 from atebm.utils.errors import ConfigError, DataError, ResultError
 from atebm.utils.hashing import canonical
 
@@ -82,19 +84,19 @@ def test_interrupted_and_resumed_equals_uninterrupted(smoke, changes, device, mo
     class KilledError(Exception):
         pass
 
-    iterate = loop.iterate
+    step = Trainer.step
 
-    def until_31(state, *rest):
-        if state.iteration == 31:
+    def until_31(training):
+        if training.iteration == 31:
             raise KilledError
-        return iterate(state, *rest)
+        step(training)
 
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr(loop, "iterate", until_31)
+        patch.setattr(Trainer, "step", until_31)
         loop.train(job, device)
     assert not list(job.folder.glob("*.safetensors")) and list(job.checkpoints.iterdir())
     seen = []
-    monkeypatch.setattr(loop, "iterate", lambda state, *rest: seen.append(state.iteration) or iterate(state, *rest))
+    monkeypatch.setattr(Trainer, "step", lambda training: seen.append(training.iteration) or step(training))
     loop.train(job, device)
     total = record_of(job.folder)["iterations"]
     assert 40 <= total <= 42 and seen == list(range(20, total)), "the run did not resume from its checkpoint"
@@ -112,7 +114,7 @@ def test_a_captured_iteration_does_what_its_kernels_do_one_by_one(smoke, changes
     whole = contents(job)
     assert bool(modes) == ("langevin" not in changes)
     forget(job)
-    monkeypatch.setattr(loop, "Captured", lambda work: work)
+    monkeypatch.setattr(trainer, "Captured", lambda work: work)
     loop.train(job, device)
     assert contents(job) == whole
 
@@ -142,7 +144,7 @@ def test_graphs_are_captured_while_a_thread_pins_the_next_batches(smoke, device,
     assert record_of(job.folder)["iterations"] == 40 and modes == ["thread_local"] * 10, "4 iterations of each K"
     assert "warning" not in "".join(capfd.readouterr()), "a capture failed"
     forget(job)
-    monkeypatch.setattr(loop, "Captured", lambda work: work)
+    monkeypatch.setattr(trainer, "Captured", lambda work: work)
     loop.train(job, device)
     assert contents(job) == whole
 
@@ -169,23 +171,24 @@ def test_where_a_capture_fails_each_iteration_is_done_once_all_the_same(smoke, c
     asked, now = [], {}
 
     def record(work):
-        asked.append(now["state"].at.K)
+        asked.append(now["trainer"].at.K)
         if asked[-1] not in refused:
             graph = Replayed(work)
             return graph, graph.outputs
-        for parameter in now["state"].model.parameters():
+        for parameter in now["trainer"].model.parameters():
             parameter.grad = torch.full_like(parameter, torch.nan)
         try:
             raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nCUDA kernel errors might")
         finally:
             raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
 
-    def updating(state, run, group):
-        now["state"] = state
-        return cuda_graph.Captured(partial(loop.update_weights, state, run, group))
+    def captured(work):
+        now["trainer"] = work.__self__
+        return cuda_graph.Captured(work)
 
     monkeypatch.setattr(cuda_graph, "record", record)
-    monkeypatch.setattr(loop, "updating", updating)
+    monkeypatch.setattr(Trainer, "capturable", True)
+    monkeypatch.setattr(trainer, "Captured", captured)
     loop.train(job, CPU)
     assert contents(job) == whole
     assert asked == [0, 1, 2]
@@ -267,14 +270,13 @@ def test_first_iteration_is_algorithm_2_written_out(smoke, in_attack):
 @pytest.mark.usefixtures("double_precision")
 def test_averaged_weights_are_the_exponential_average_of_the_iterations(smoke, monkeypatch):
     weights = []
-    iterate = loop.iterate
+    step = Trainer.step
 
-    def recorded(state, *rest):
-        row = iterate(state, *rest)
-        weights.append({name: tensor.clone() for name, tensor in state.model.state_dict().items()})
-        return row
+    def recorded(training):
+        step(training)
+        weights.append({name: tensor.clone() for name, tensor in training.model.state_dict().items()})
 
-    monkeypatch.setattr(loop, "iterate", recorded)
+    monkeypatch.setattr(Trainer, "step", recorded)
     job = job_of(smoke, schedule={"iterations": 4}, average=0.7)
     loop.train(job, CPU)
     saved = load_file(job.folder / "last.safetensors")
@@ -333,8 +335,8 @@ def test_langevin_dynamics_make_the_contrastive_samples(smoke, monkeypatch):
         calls.append((x.clone(), steps, step_size, generator.initial_seed()))
         return x + 1
 
-    monkeypatch.setattr(loop, "langevin", recorded)
-    monkeypatch.setattr(loop, "pgd", lambda *_, **__: pytest.fail("PGD ran"))
+    monkeypatch.setattr(trainer, "langevin", recorded)
+    monkeypatch.setattr(trainer, "pgd", lambda *_, **__: pytest.fail("PGD ran"))
     changes = {"langevin": {"step_size": 0.02}, "schedule": {"K_start": 2, "iterations": 3}, "monitor": None}
     job = job_of(smoke, **changes)
     loop.train(job, CPU)
@@ -391,11 +393,11 @@ def test_training_starts_from_a_pretrained_classifier(smoke):
     pretraining = Job(root / step.parents["init"].spec_file)
     train_classifier(pretraining, CPU)
     assert record_of(pretraining.folder)["classes"] == ["astronaut", "camera", "china"]
-    state = loop.initial(Job(root / step.spec_file), (1, 8, 8), CPU)
+    model = loop.first_model(Job(root / step.spec_file), TrainStep(**step.settings), (1, 8, 8))
     whole = Classifier(step.settings["network"], (1, 8, 8), 3)
     whole.load_state_dict(load_file(pretraining.folder / "model.safetensors"))
     x = torch.rand(3, 1, 8, 8, dtype=torch.float64)
-    torch.testing.assert_close(state.model.double()(x), whole.double()(x)[:, 0], rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(model.double()(x), whole.double()(x)[:, 0], rtol=1e-9, atol=1e-12)
 
 
 def test_a_pretraining_that_was_interrupted_goes_on(smoke, monkeypatch):
@@ -407,20 +409,20 @@ def test_a_pretraining_that_was_interrupted_goes_on(smoke, monkeypatch):
     whole = contents(job)
     for path in (*job.folder.iterdir(), *job.checkpoints.glob("*")):
         path.unlink()
-    monkeypatch.setattr(classifier, "SAVE_EVERY", 5)
-    step_, done = classifier.Fit.step, []
+    monkeypatch.setattr(Resumable, "every", 5)
+    step_, done = ClassifierTrainer.step, []
 
-    def killed_after_12(fit, *rest):
+    def killed_after_12(training):
         if len(done) == 12:
             raise KeyboardInterrupt
-        done.append(fit.iteration)
-        step_(fit, *rest)
+        done.append(training.iteration)
+        step_(training)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(classifier.Fit, "step", killed_after_12)
+        patch.setattr(ClassifierTrainer, "step", killed_after_12)
         train_classifier(job, CPU)
     again = []
-    monkeypatch.setattr(classifier.Fit, "step", lambda fit, *rest: again.append(fit.iteration) or step_(fit, *rest))
+    monkeypatch.setattr(ClassifierTrainer, "step", lambda fit: again.append(fit.iteration) or step_(fit))
     train_classifier(job, CPU)
     assert done == list(range(12)) and again[0] == 10 and contents(job) == whole
 

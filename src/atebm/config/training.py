@@ -76,16 +76,11 @@ class Monitor(Section):
 Weights = Annotated[str, Field(pattern="^(trained|released|[0-9a-f]{64})$")]
 
 
-class Run(Section):
-    """One trained model."""
+class Training(Section):
+    """How a model is trained, whatever its data and its first weights are."""
 
     paper = Paper("Algorithm 2; Table S3")
-    task: str
     network: Network
-    # trained; released: the authors' checkpoint; or the sha256 of another one that import-weights has read
-    weights: Annotated[Weights, Paper("the authors' released checkpoints")] = "trained"
-    # a classifier, of pretrainings, whose weights and logit 0 training starts from
-    init: Annotated[str | None, Paper("Sec. 4.4, regularization; recipe: ours")]
     # max_likelihood: Eq. 2, which diverges; the run then ends and its record says when. outlier_exposure: a classifier
     # of p_data's labels that is unsure of p_0, as OE and, attacked, RATIO
     objective: Annotated[
@@ -110,6 +105,22 @@ class Run(Section):
     precision: Annotated[Literal["fp32", "tf32", "bf16"], Paper("ours; the authors' script: fp32")]
     compile: Annotated[bool, Paper("ours")]  # torch.compile; wants a C++ compiler, and moves the last digits
     monitor: Annotated[Monitor | None, Paper("supplement 3, training; numbers: authors' script")]  # null: keep the last
+
+
+class Run(Training):
+    """One trained model."""
+
+    task: str
+    # trained; released: the authors' checkpoint; or the sha256 of another one that import-weights has read
+    weights: Annotated[Weights, Paper("the authors' released checkpoints")] = "trained"
+    # a classifier, of pretrainings, whose weights and logit 0 training starts from
+    init: Annotated[str | None, Paper("Sec. 4.4, regularization; recipe: ours")]
+
+
+class TrainStep(Training):
+    """One `train` step: its parents are the task's sets and the first weights."""
+
+    seed: NonNegativeInt
 
 
 class ClassifierTraining(Section):

@@ -11,7 +11,7 @@ from ..config.roles import HELD_OUT, IN
 from ..detection.attack_step import KEPT, MODELS
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
-from ..training.loop import LOG_EVERY
+from ..training.trainer import LOG_EVERY
 from .flops import Facts, facts
 from .passes import (
     count_attacked,

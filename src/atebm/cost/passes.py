@@ -19,7 +19,7 @@ from ..detection.attack_step import MODELS
 from ..evaluation.along import BATCH
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
-from ..training.schedule import WINDOW, iterations_per_K, total_iterations
+from ..training.schedule import WINDOW, lengths
 from ..utils.hashing import canonical
 
 # What is done with an image: f(x); f(x) and its gradient by x, the parameters being constants; f(x) and its gradient by
@@ -95,10 +95,9 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
 
 def length_of_training(plan: Plan, step: Step) -> tuple[int, int, int]:
     """Return the iterations between two values of K, those of the whole training, and how often it is monitored."""
-    run, images = step.settings, plan.config.sets[plan.task(step.name).p_data].images
-    per_K = iterations_per_K(run["schedule"]["epochs_per_K"], images, run["batch_size"])
-    total = total_iterations(run["schedule"], per_K)
-    return per_K, total, -(-total // run["monitor"]["every"]) if run["monitor"] else 0
+    run, images = plan.config.runs[step.name], plan.config.sets[plan.task(step.name).p_data].images
+    per_K, total = lengths(run, images)
+    return per_K, total, -(-total // run.monitor.every) if run.monitor else 0
 
 
 def sum_of_K(schedule: dict[str, Any], per_K: int, total: int) -> int:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..config.augment import Augment
 from ..data.stream import Recipe, Stream, open_stream, watched
 from .distributed import Group
 
@@ -16,23 +16,23 @@ from .distributed import Group
 @contextmanager
 def batches(
     folder: Path,
-    how: dict[str, Any],
+    how: Augment,
     batch_size: int,
     key: tuple[int, int],
     device: torch.device,
     group: Group,
     shape: tuple[int, ...] | None = None,
 ) -> Iterator[Stream]:
-    """This process's rows of each batch of a set, augmented as `how` says; workers end with the block.
+    """Open this process's rows of each batch of a set, augmented as `how` says; workers end with the block.
 
     key: seed and random stream, which with the iteration determine all of a batch. shape: see `open_stream`.
     Raises ConfigError where a batch cannot be shared by the group, and DataError where an image file is damaged.
     """
-    recipe = Recipe(how, batch_size, group.rows(batch_size), *key)
+    recipe = Recipe(how.model_dump(), batch_size, group.rows(batch_size), *key)
     with watched(), closing(open_stream(folder, recipe, device, group.size, shape)) as opened:
         yield opened
 
 
 def load_labels(folder: Path) -> Tensor:
-    """The labels (n,) of a set."""
+    """Read the labels (n,) of a set."""
     return torch.from_numpy(np.load(folder / "labels.npy"))

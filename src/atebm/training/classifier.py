@@ -5,13 +5,11 @@ distances that rank images of its set; they are not FID, and comparable only amo
 classifier.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..config.training import Pretraining
 from ..data.index import is_index
 from ..data.stored import Stored
 from ..data.stream import Stream, iterate_set, watched
@@ -22,85 +20,77 @@ from ..models.released import adopt
 from ..models.tensors import load_tensors
 from ..models.weights import save_weights, size_of
 from ..pipeline.job import Job, record_of
-from ..utils.errors import ResultError, StoppedError
-from ..utils.files import bytes_in, room
-from ..utils.progress import progress
+from ..utils.errors import ResultError
 from .batches import batches, load_labels
-from .checkpoint import STATES, finite, load_state, save_state
+from .checkpoint import STATES
 from .distributed import ALONE, Group
-from .loop import SAVE_EVERY
-from .signals import signals, stops
+from .resumable import Resumable, complete
 
 STREAM = 0  # of random numbers; training has others
 
 
-class Fit:
-    """A classifier in training, with all that changes on the way; a checkpoint holds the same."""
+class ClassifierTrainer(Resumable):
+    """A classifier in training, by Adam and one cycle of the learning rate. Set `images` before the first step."""
 
-    def __init__(
-        self, settings: dict[str, Any], shape: tuple[int, ...], classes: int, total: int, device: torch.device
-    ):
-        torch.manual_seed(settings["seed"])
-        self.model = Classifier(settings["network"], shape, classes).on(device)
-        self.optimizer = torch.optim.Adam(self.model.parameters())
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, settings["lr"], total_steps=total)
-        self.iteration, self.total = 0, total
+    STATEFUL = ("model", "optimizer", "schedule")
+    remedy = "Lower its lr"
+    model: Classifier
+    images: Stream
 
-    def step(self, x: Tensor, labels: Tensor, group: Group) -> None:
+    def __init__(self, what: str, run: Pretraining, model: Classifier, labels: Tensor, group: Group):
+        self.what, self.model, self.labels, self.group = what, model, labels, group
+        self.total = run.epochs * (len(labels) // run.batch_size)
+        self.optimizer = torch.optim.Adam(model.parameters())
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, run.lr, total_steps=self.total)
+
+    def step(self) -> None:
+        """Do one iteration: a batch of images, and one step of Adam on the cross-entropy of their labels."""
+        x, indices = self.images.batch(self.iteration)
         self.optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(self.model(x), labels).backward()
-        group.average_gradients(self.model.parameters())
+        F.cross_entropy(self.model(x), self.labels[indices]).backward()
+        self.group.average_gradients(self.model.parameters())
         self.optimizer.step()
         self.schedule.step()
         self.iteration += 1
 
-    def snapshot(self) -> dict[str, Any]:
-        parts = {name: getattr(self, name).state_dict() for name in ("model", "optimizer", "schedule")}
-        return parts | {"iteration": self.iteration}
-
-    def restore(self, saved: dict[str, Any] | None) -> None:
-        if saved:
-            self.iteration = saved["iteration"]
-            for name in ("model", "optimizer", "schedule"):
-                getattr(self, name).load_state_dict(saved[name])
+    def disk_bytes(self) -> int:
+        """Return the bytes of its states, with two numbers of Adam's for each weight, and of the weights at its end."""
+        return (3 * STATES + 1) * size_of(self.model)
 
 
 def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> None:
     """Train on p_data's labels, assert the accuracy on held-out labels, and write the step's folder.
 
-    Resumes where an interrupted one stopped. Every process of `group` calls this; the first one writes. Raises
-    DataError where the disk has no room for its states, ResultError when numbers are no longer finite or the held-out
-    accuracy is below min_accuracy, and StoppedError, with the state saved, after SIGTERM or Ctrl-C.
+    Resumes where an interrupted one stopped. Every process of `group` calls this; the first one writes. Raises as
+    `complete`, and ResultError where the held-out accuracy is below min_accuracy.
     """
-    settings, what = job.settings, f"{job.spec['kind']} {job.spec['name']}"
-    if "weights" in settings:
+    if "weights" in job.settings:
         if group.leads:
             finish_with_released(job)
         return
-    classes, shape = record_of(job.parent("p_data"))["classes"], shape_of(job)
-    key = (settings["seed"], STREAM)
-    with (
-        signals() as received,
-        batches(job.parent("p_data"), settings["augment"], settings["batch_size"], key, device, group, shape) as images,
-    ):
-        fit = Fit(settings, shape, len(classes), settings["epochs"] * (len(images) // settings["batch_size"]), device)
-        fit.restore(load_state(job.checkpoints, device))
-        with space(fit, job) if group.leads else nullcontext():
-            go_on(fit, job, images, received, group)
-    accuracy = held_out_accuracy(fit.model, job, shape[1], device)
+    # an extractor has the settings of a pre-training, and says beside them what kind of extractor it is
+    run = Pretraining(**{key: value for key, value in job.settings.items() if key != "kind"})
+    what, folder, shape = f"{job.spec['kind']} {job.spec['name']}", job.parent("p_data"), shape_of(job, run)
+    classes, network = record_of(folder)["classes"], run.network.model_dump(mode="json")
+    torch.manual_seed(run.seed)
+    model = Classifier(network, shape, len(classes)).on(device)
+    training = ClassifierTrainer(what, run, model, load_labels(folder).to(device), group)
+    with batches(folder, run.augment, run.batch_size, (run.seed, STREAM), device, group, shape) as training.images:
+        complete(training, job, device, group)
+    accuracy = held_out_accuracy(model, job, shape[1], device)
     print(f"held-out accuracy {accuracy:.4f}")
-    if not accuracy >= settings["min_accuracy"]:
+    if not accuracy >= run.min_accuracy:
         raise ResultError(
-            f"{what} reaches {accuracy:.3f} on held-out labels, below its min_accuracy {settings['min_accuracy']}: "
+            f"{what} reaches {accuracy:.3f} on held-out labels, below its min_accuracy {run.min_accuracy}: "
             "raise its epochs."
         )
     if group.leads:
-        save_weights(fit.model.state_dict(), job.folder / "model.safetensors")
+        save_weights(model.state_dict(), job.folder / "model.safetensors")
         job.finish(
             {
                 job.spec["kind"]: job.spec["name"],
                 "kind": "classifier",
-                "network": settings["network"],
+                "network": network,
                 "shape": list(shape),
                 "classes": classes,
                 "accuracy": accuracy,
@@ -109,40 +99,10 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
         )
 
 
-def go_on(fit: Fit, job: Job, images: Stream, received: list[int], group: Group) -> None:
-    """Train to the end, but for a signal, which raises StoppedError once the state is saved."""
-    what, labels = f"{job.spec['kind']} {job.spec['name']}", load_labels(job.parent("p_data")).to(fit.model.mean.device)
-    with progress(what, fit.total, fit.iteration, not group.leads) as report:
-        while fit.iteration < fit.total:
-            stopping = stops(fit.iteration, received, group)
-            if stopping or (fit.iteration and fit.iteration % SAVE_EVERY == 0):
-                assure_finite(fit, what)
-                if group.leads:
-                    save_state(fit.snapshot(), job.checkpoints)
-            if stopping:
-                raise StoppedError(f"{what}: stopped at iteration {fit.iteration}; run it again to go on.", received[0])
-            x, indices = images.batch(fit.iteration)
-            fit.step(x, labels[indices], group)
-            report(fit.iteration)
-    assure_finite(fit, what)
-
-
-def assure_finite(fit: Fit, what: str) -> None:
-    """Raise ResultError where weights, or what the optimiser keeps of them, are no longer finite."""
-    if not finite(fit.snapshot()):
-        raise ResultError(f"{what} diverged by iteration {fit.iteration}: weights are not finite. Lower its lr.")
-
-
-def space(fit: Fit, job: Job) -> AbstractContextManager[None]:
-    """Room for its states, of the weights and two numbers of Adam's for each, and for the weights of its end."""
-    size = (3 * STATES + 1) * size_of(fit.model)
-    return room(job.folder / "model.safetensors", size, "It goes on from what was saved.", bytes_in(job.checkpoints))
-
-
-def shape_of(job: Job) -> tuple[int, ...]:
-    """(C, H, W) that the classifier sees: the array's, or of an index, whose images have all sizes, `size` pixels."""
+def shape_of(job: Job, run: Pretraining) -> tuple[int, ...]:
+    """Return (C, H, W) that the classifier sees: an array's, or of an index, whose images have all sizes, `size`."""
     folder = job.parent("p_data")
-    return (3, job.settings["size"], job.settings["size"]) if is_index(folder) else Stored(folder).shape
+    return (3, run.size, run.size) if run.size and is_index(folder) else Stored(folder).shape
 
 
 def finish_with_released(job: Job) -> None:
@@ -153,7 +113,7 @@ def finish_with_released(job: Job) -> None:
 
 
 def held_out_accuracy(model: Classifier, job: Job, size: int, device: torch.device) -> float:
-    """Share of the held-out images whose label the classifier finds; image files are squashed to `size` pixels."""
+    """Return the share of the held-out images whose label is found; image files are squashed to `size` pixels."""
     extractor = of_classifier(model.eval())
     with watched():
         logits = extract(extractor, iterate_set(job.parent("held_out"), device, extractor.batch, size))[1]

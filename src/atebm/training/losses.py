@@ -24,6 +24,9 @@ def max_likelihood_loss(data: Tensor, contrastive: Tensor) -> Tensor:
     return contrastive.mean() - data.mean()
 
 
+OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss}  # of f on p_data and on x*
+
+
 def log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
     """log p(label), (B,), of class logits (B, K): what an attack on a classifier's data descends."""
     return -F.cross_entropy(logits, labels, reduction="none")

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..config.training import Monitor as Settings
 from ..data.stored import Stored, cuts
 from ..evaluation.along import BATCH, on_the_way
 from ..evaluation.features import load_extractor
@@ -20,14 +21,12 @@ from .distributed import Group
 class Monitor:
     """Scores a model at all sampler lengths with one ascent; knows the sources and the reference, p_data's features."""
 
-    def __init__(self, job: Job, device: torch.device, group: Group):
-        self.group = group
-        settings = job.settings["monitor"]
-        self.steps: list[int] = sorted(set(settings["steps"]))  # as trajectory() passes through them
-        self.step_size: float = settings["step_size"]
+    def __init__(self, job: Job, settings: Settings, device: torch.device, group: Group):
+        self.group, self.settings = group, settings
+        self.steps = sorted(set(settings.steps))  # as trajectory() passes through them
         self.extractor = load_extractor(job.parent("extractor"), device)
         self.reference = Gaussian.of(Rows.of(job.parent("reference") / "features.npy"))
-        self.sources = Stored(job.parent("validation_sources"), device, settings["n"])
+        self.sources = Stored(job.parent("validation_sources"), device, settings.n)
 
     def distances(self, model: Detector) -> list[dict[str, Any]]:
         """One row {steps, distance} per sampler length; the same in every process of the group, which shares the work.
@@ -45,4 +44,4 @@ class Monitor:
         ]
 
     def features(self, model: Detector, sources: Tensor) -> list[np.ndarray]:
-        return on_the_way(model, self.extractor, sources, self.steps, self.step_size)
+        return on_the_way(model, self.extractor, sources, self.steps, self.settings.step_size)

@@ -2,19 +2,21 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+
+from ..config.training import Training
 
 WINDOW = 100  # batches whose mean AUC decides on an early advance (authors' code)
 
 
-def iterations_per_K(epochs_per_K: float, images: int, batch_size: int) -> int:
-    """Iterations after which K grows: passes over p_data, whose incomplete last batches are dropped."""
-    return math.ceil(epochs_per_K * (images // batch_size) - 1e-9)  # 0.28 * 50 is 14, not a rounding error more
+def lengths(run: Training, images: int) -> tuple[int, int]:
+    """Count the iterations after which K grows, and those of the whole run, with so many images in p_data.
 
-
-def total_iterations(settings: dict[str, Any], per_K: int) -> int:
-    """Iterations of a run: as many as it states, or `per_K` for each K from K_start to K_max."""
-    return settings["iterations"] or (settings["K_max"] - settings["K_start"] + 1) * per_K
+    K grows after passes over p_data, whose incomplete last batches are dropped. A run has as many iterations as it
+    states, or those of each K from K_start to K_max.
+    """
+    at = run.schedule
+    per_K = math.ceil(at.epochs_per_K * (images // run.batch_size) - 1e-9)  # 0.28 * 50 is 14, not a rounding error more
+    return per_K, at.iterations or (at.K_max - at.K_start + 1) * per_K
 
 
 @dataclass(frozen=True)

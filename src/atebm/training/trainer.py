@@ -1,0 +1,203 @@
+"""Algorithms 1 and 2, binary adversarial training: `Trainer.step` is one iteration."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ..attacks.langevin import langevin
+from ..attacks.pgd import Logit, pgd
+from ..config.training import Optimizer, TrainStep
+from ..data.stream import Stream
+from ..device.cuda_graph import Captured
+from ..device.precision import autocast
+from ..models.energy import Confidence, Detector, confidence
+from ..models.folding import frozen
+from ..models.weights import size_of
+from ..utils.random import generator
+from . import schedule
+from .checkpoint import STATES
+from .distributed import ALONE, Group
+from .losses import OBJECTIVES, auc, distance_to_uniform, log_likelihood, outlier_exposure_loss, r1
+from .monitor import Monitor
+from .resumable import Resumable
+
+LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
+NOISE = 3  # the stream of random numbers of Langevin dynamics
+ROW = 200  # bytes of a line of the log
+
+
+class Trainer(Resumable):
+    """A run in training: what Algorithm 2 changes. Set the streams p_data and p_0 before the first step."""
+
+    PLAIN = ("iteration", "gradient_steps", "diverged", "log", "checks", "best")
+    STATEFUL = ("model", "average", "optimizer")
+    remedy = "Lower optimizer.lr or raise r1"
+    model: Detector
+    p_data: Stream
+    p_0: Stream
+
+    def __init__(
+        self,
+        name: str,
+        run: TrainStep,
+        model: Detector,  # where it is trained, with its first weights
+        images: int,  # of p_data
+        group: Group = ALONE,
+        labels: Tensor | None = None,  # of p_data, (images,), on the device, where a classifier is learnt
+        monitor: Monitor | None = None,
+    ):
+        self.what, self.run, self.group = f"train {name} seed {run.seed}", run, group
+        self.model, self.device, self.labels, self.monitor = model, model.mean.device, labels, monitor
+        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run.average)) if run.average else None
+        if run.compile:
+            model.compile()
+        self.optimizer = optimizer_of(run.optimizer, model)
+        self.per_K, self.total = schedule.lengths(run, images)
+        self.every = monitor.settings.every if monitor else self.every
+        self.at = schedule.Progress(run.schedule.K_start)
+        self.gradient_steps = 0  # of all attacks so far, each of one batch
+        self.log: list[dict[str, Any]] = []
+        self.checks: list[dict[str, Any]] = []
+        self.best: dict[str, Any] | None = None  # the check selected so far, and its weights
+        self.watch: Callable[[dict[str, Any]], None] = lambda row: None  # is shown each row of the log
+        self.may_diverge = run.objective == "max_likelihood"  # with it, that is what there is to show
+        self.update = Captured(self.attack_and_update) if self.capturable else self.attack_and_update
+
+    def step(self) -> None:
+        """Do one iteration of Algorithm 2 at the present K: its lines 3 to 5. (With a K that stays: Algorithm 1.)"""
+        K = self.at.K
+        # Line 3: draw samples x_i from p_data, and x_i^0 from p_0.
+        (x, indices), (x_0, _) = self.p_data.batch(self.iteration), self.p_0.batch(self.iteration)
+        labels = [self.labels[indices]] if self.labels is not None else []
+        # Lines 4 and 5, on one GPU as a CUDA graph.
+        loss, penalty, f_x, f_x_star = self.update(K, x, x_0, *labels)
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        self.count(K, loss, penalty, f_x, f_x_star)
+        if self.monitor and self.due:
+            self.check(self.monitor)
+
+    def attack_and_update(self, K: int, x: Tensor, x_0: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Do lines 4 and 5 of Algorithm 2 with images of p_data and of p_0, (B, C, H, W), and labels (B,) of the first.
+
+        Returns loss and R1, (), and f of the images of p_data and of the contrastive samples, (B,).
+        """
+        run, model = self.run, self.model
+        with autocast(run.precision, self.device):
+            f, f_0 = self.attacked(labels)
+            with frozen(model):
+                if run.in_attack:  # down from x, within a ball: authors' script, the paper is silent
+                    x = pgd(f, x, run.in_attack.steps, -run.in_attack.step_size, eps=run.in_attack.eps)
+                # Line 4: K steps of the PGD attack, Eq. 8 (with eps: Eq. 7), from x_0 up to x*; or of Eq. 3.
+                if run.langevin:
+                    noise = generator(run.seed, NOISE, self.iteration, self.group.rank)  # each process has its own
+                    x_star = langevin(f_0, x_0, K, run.langevin.step_size, noise)
+                else:
+                    x_star = pgd(f_0, x_0, K, run.step_size, eps=run.eps)
+            # Line 5: D climbs mean log D(x) + mean log(1 - D(x*)), Eq. 11, whose gradient is Eq. 14; and R1 on p_data.
+            x = x.detach().requires_grad_(run.r1 > 0)
+            loss, f_x, f_x_star = self.loss(x, x_star, labels)
+            penalty = r1(f_x, x) if run.r1 else loss.new_zeros(())
+        self.optimizer.zero_grad(set_to_none=True)
+        (loss + run.r1 * penalty).backward(inputs=list(model.parameters()))
+        self.group.average_gradients(model.parameters())
+        self.optimizer.step()
+        return loss.detach(), penalty.detach(), f_x.detach(), f_x_star.detach()
+
+    def attacked(self, labels: Tensor | None) -> tuple[Logit, Logit]:
+        """Return what attacks on images of p_data descend, and those on images of p_0 ascend: f, and f.
+
+        For a classifier: the likelihood of the labels, and the distance of its probabilities from equal ones.
+        """
+        model = self.model
+        if labels is not None and isinstance(model, Confidence):
+            return (lambda x: log_likelihood(model.logits(x), labels)), (lambda x: distance_to_uniform(model.logits(x)))
+        return model, model
+
+    def loss(self, x: Tensor, x_star: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what an iteration minimises, (), and f of images of p_data and of contrastive samples, (B,)."""
+        model = self.model
+        if labels is not None and isinstance(model, Confidence):
+            logits, logits_star = model.logits(x), model.logits(x_star)
+            return outlier_exposure_loss(logits, labels, logits_star), confidence(logits), confidence(logits_star)
+        f = model.forward if self.run.r1 else model  # not the compiled one, which can be differentiated only once
+        f_x, f_x_star = f(x), model(x_star)
+        return OBJECTIVES[self.run.objective](f_x, f_x_star), f_x, f_x_star
+
+    def count(self, K: int, loss: Tensor, penalty: Tensor, f_x: Tensor, f_x_star: Tensor) -> None:
+        """Count an iteration that was done with K, let K grow where it is due, and log every LOG_EVERY iterations."""
+        run = self.run
+        self.iteration += 1
+        self.gradient_steps += K + (run.in_attack.steps if run.in_attack else 0)
+        f_x, f_x_star = self.group.gather(f_x), self.group.gather(f_x_star)
+        threshold = run.schedule.auc_advance
+        batch_auc = auc(f_x, f_x_star).item() if threshold is not None else math.nan
+        self.at = schedule.advance(self.at, run.schedule.K_max, self.per_K, threshold, batch_auc)
+        if self.iteration % LOG_EVERY:
+            return
+        loss, penalty = (self.group.gather(part.view(1)).mean() for part in (loss, penalty))
+        values = torch.stack([loss, penalty, f_x.mean(), f_x_star.mean(), auc(f_x, f_x_star)]).tolist()
+        row = {"iteration": self.iteration, "K": K, "gradient_steps": self.gradient_steps}
+        row |= dict(zip(("loss", "r1", "logit_data", "logit_contrastive", "auc"), values, strict=True))
+        self.log.append(row)
+        self.diverged = not all(map(math.isfinite, values))
+        self.watch(row)
+
+    def check(self, monitor: Monitor) -> None:
+        """Score the present weights on validation sources; keep them if they are the best from monitor.start on."""
+        at = {"iteration": self.iteration, "gradient_steps": self.gradient_steps}
+        rows = [at | row for row in monitor.distances(self.result)]
+        self.checks += rows
+        if self.iteration < min(monitor.settings.start, self.total):
+            return
+        winner = min(rows, key=lambda row: row["distance"])
+        best = self.best["check"]["distance"] if self.best is not None else math.nan
+        if winner["distance"] < best or not math.isfinite(best):  # a distance that is not finite never stays
+            weights = {name: tensor.clone() for name, tensor in self.result.state_dict().items()}
+            self.best = {"check": winner, "weights": weights}
+
+    @property
+    def result(self) -> Detector:
+        """What the run has learnt so far: the averaged weights where they are averaged."""
+        return cast(Detector, self.average.module) if self.average is not None else self.model
+
+    @property
+    def note(self) -> str:
+        return f"K {self.at.K}" + (f"  loss {self.log[-1]['loss']:.3f}" if self.log else "")
+
+    @property
+    def capturable(self) -> bool:
+        """Whether an update is the same kernels each time, on a GPU that no other process helps."""
+        return self.device.type == "cuda" and self.group.size == 1 and not self.run.langevin
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return a `Resumable`'s snapshot, with where the schedule stands."""
+        return super().snapshot() | {"at": asdict(self.at)}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Bring the run and its schedule to where a snapshot stands."""
+        super().restore(saved)
+        self.at = schedule.Progress(**saved["at"])
+
+    def disk_bytes(self) -> int:
+        """Return the bytes of its states, each with the log, of the weights at its end, and of the log."""
+        kept = {"adam": 2, "sgd": 1}[self.run.optimizer.name]  # numbers that the optimiser keeps of each weight
+        copies = 1 + kept + (self.average is not None) + (self.monitor is not None)
+        checks = self.total / self.every * len(self.monitor.steps) if self.monitor else 0
+        rows = self.total / LOG_EVERY + checks
+        return (STATES * copies + 2) * size_of(self.model) + int((STATES + 1) * rows * ROW)
+
+
+def optimizer_of(settings: Optimizer, model: nn.Module) -> torch.optim.Optimizer:
+    """Make the optimiser of a run: on a GPU with few kernels, none of which makes the host wait."""
+    parameters, cuda = list(model.parameters()), next(model.parameters()).is_cuda
+    if settings.name == "adam":
+        options = {"fused": True, "capturable": True} if cuda else {}
+        return torch.optim.Adam(parameters, lr=settings.lr, betas=settings.betas, **options)
+    options = {"fused": True} if cuda else {}
+    return torch.optim.SGD(parameters, lr=settings.lr, momentum=settings.momentum, nesterov=True, **options)
