@@ -75,7 +75,7 @@ def starts(rounds: int, findings: Findings) -> None:
     cold = {name: value for name, value in os.environ.items() if name != SERVER}
     with tempfile.TemporaryDirectory() as folder, serving() as warm:
         settings = {"channels": 3, "size": 256, "stem": 3}
-        job = [sys.executable, "-m", "atebm", "network", str(step(Path(folder), "network", "all", settings).spec_file)]
+        job = [sys.executable, "-m", "atebm", "step", str(step(Path(folder), "network", "all", settings).spec_file)]
         clocks = {
             WARM: partial(clock, job, cold | warm),
             COLD: partial(clock, job, cold),

@@ -30,6 +30,7 @@ from atebm.config.messages import resolve
 from atebm.config.schema import Config
 from atebm.pipeline.artifacts import ARTIFACTS
 from atebm.pipeline.job import Job
+from atebm.pipeline.kinds import KINDS
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.step import Step
 from atebm.utils.files import write_text
@@ -207,22 +208,31 @@ def compute(folder: Path) -> None:
     (folder / "made_in").write_text(str(folder / "checkout"))
 
 
+def compute_step(job: Job, shards: int = 1) -> None:
+    """Compute a step of any kind on the CPU, in so many shards where it comes in these; its parents must be there."""
+    import torch
+
+    kind = KINDS[job.spec["kind"]]
+    given = {"device": torch.device("cpu")} if "device" in kind.takes else {}
+    if not kind.joins:
+        kind.function()(job, **given)
+        return
+    parts = [job.work / f"{index}-of-{shards}.npz" for index in range(shards)]
+    for part in parts:
+        kind.function()(job, shard=part.stem, out=part, **given)
+    kind.join()(job, parts)
+
+
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory) -> tuple[Path, Plan]:
     """(root, plan): scale smoke's data, extractor and reference, made once; each test adds steps of its own."""
-    import torch
-
-    from atebm.data.prepare import write_set
-    from atebm.evaluation.features import write_features
-    from atebm.training.classifier import train_classifier
-
     root, plan = tmp_path_factory.mktemp("smoke"), planned("smoke")
     write_specs(root, plan.sample("cifar10", 0, "best"), plan.pretrain("imagenet"))
     for spec in (root / "work/specs/data").glob("*.json"):
-        write_set(Job(spec))
-    train_classifier(Job(root / plan.extractor().spec_file), torch.device("cpu"))
+        compute_step(Job(spec))
+    compute_step(Job(root / plan.extractor().spec_file))
     reference = plan.train("cifar10", 0).parents["reference"]
-    write_features(Job(root / reference.spec_file), torch.device("cpu"))
+    compute_step(Job(root / reference.spec_file))
     return root, plan
 
 

@@ -23,15 +23,16 @@ def main() -> None:
     spec, *others = map(Path, arguments)
     if verb == "render":
         render(spec, others[-1])
-    elif verb == "sample":
+    elif "--out" in arguments:
         write_text(others[-1], "a shard\n")
     else:
         job = Job(spec)
         for name in FILES[job.spec["kind"]][:-1]:
-            write_text(job.folder / name, f"{name} of {verb}\n")
+            write_text(job.folder / name, f"{name} of {spec.parent.name}\n")
         job.finish({})
     where = {
         "verb": verb,
+        "of": spec.parent.name,
         "executable": sys.executable,
         "prefix": sys.prefix,
         "pythonpath": os.environ.get("PYTHONPATH"),

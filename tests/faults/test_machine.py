@@ -28,10 +28,10 @@ from atebm.utils.files import room
 MANIFEST_REQUEST = "work/specs/artifact/manifest.json"
 PAGE = 4096  # of a tmpfs, whose files fill whole ones
 COMMANDS = {  # of the step's spec and a place for another product
-    "train": lambda spec, out: ["train", spec],
-    "sample": lambda spec, out: ["sample", spec, "0-of-1", out],
-    "features": lambda spec, out: ["features", spec],
-    "metric": lambda spec, out: ["metric", spec],
+    "train": lambda spec, out: ["step", spec],
+    "sample": lambda spec, out: ["step", spec, "--shard", "0-of-1", "--out", out],
+    "features": lambda spec, out: ["step", spec],
+    "metric": lambda spec, out: ["step", spec],
 }
 
 
@@ -100,7 +100,7 @@ def test_a_full_disk_is_one_sentence_and_with_room_the_bytes_are_the_same(kind, 
 def test_a_disk_that_cannot_be_written_is_one_sentence(computed, disk):
     spec, _ = copied(computed, "metric", disk)
     disk("ro")
-    refused = run(spec.parent, sys.executable, "-m", "atebm", "metric", str(spec))
+    refused = run(spec.parent, sys.executable, "-m", "atebm", "step", str(spec))
     assert refused.returncode == 1 and "Traceback" not in refused.stderr, refused.stderr
     assert "Read-only file system. Make it readable and writable" in refused.stderr
 

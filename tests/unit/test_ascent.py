@@ -4,16 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import configuration, planned, write_specs
+from conftest import compute_step, configuration, planned, write_specs
 from scipy.spatial.distance import cdist
 
 from atebm.config.messages import resolve
 from atebm.config.roles import AS_MANY, UNSEEN
 from atebm.data.hole import hole
-from atebm.data.prepare import write_set
-from atebm.evaluation.features import write_features
-from atebm.evaluation.metrics import write_metric
-from atebm.evaluation.neighbours import nearest, write_neighbours
+from atebm.evaluation.neighbours import nearest
 from atebm.pipeline.job import Job, record_of
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.step import Step
@@ -22,24 +19,8 @@ from atebm.report.needs import Needs, Result
 from atebm.report.neighbours import nearest_of_as_many, ratios
 from atebm.report.picture_checks import nearness
 from atebm.report.trivial import blurred, filled, median, psnr, trivial_gains
-from atebm.sampling.ascent import begin_ascent, write_ascent
-from atebm.sampling.gather import gather
-from atebm.sampling.sample import sample_shard
-from atebm.training.classifier import train_classifier
-from atebm.training.loop import train
+from atebm.sampling.ascent import begin_ascent
 from atebm.utils.errors import ConfigError
-
-CPU = torch.device("cpu")
-COMPUTE = {
-    "data": write_set,
-    "extractor": lambda job: train_classifier(job, CPU),
-    "pretrain": lambda job: train_classifier(job, CPU),
-    "features": lambda job: write_features(job, CPU),
-    "train": lambda job: train(job, CPU),
-    "ascent": lambda job: write_ascent(job, CPU),
-    "neighbours": lambda job: write_neighbours(job, CPU),
-    "metric": write_metric,
-}
 
 
 def computed(root, step: Step):
@@ -47,14 +28,8 @@ def computed(root, step: Step):
     write_specs(root, step)
     for each in step.ancestry():
         job = Job(root / each.spec_file)
-        if (root / each.record).exists():
-            continue
-        if each.kind == "sample":
-            shard = root / "0-of-1.npz"
-            sample_shard(job, "0-of-1", shard, CPU)
-            gather(job, [shard])
-        else:
-            COMPUTE[each.kind](job)
+        if not job.done:
+            compute_step(job)
     return root / step.folder
 
 

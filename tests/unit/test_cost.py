@@ -10,7 +10,7 @@ import archive_builders as build
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, planned, write_specs
+from conftest import REPOSITORY, compute_step, planned, write_specs
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.resnet import Bottleneck, ResNet
@@ -34,23 +34,13 @@ from atebm.cost.passes import (
     sum_of_K,
 )
 from atebm.cost.throughput import Throughput
-from atebm.data.prepare import write_set
-from atebm.detection.attack_step import attack_shard
-from atebm.detection.gather import gather_scores
-from atebm.evaluation.features import write_features
 from atebm.evaluation.inception import network as fidelity
-from atebm.evaluation.neighbours import write_neighbours
 from atebm.maintenance.docs import expectation
 from atebm.models.released import read
 from atebm.pipeline.job import Job
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.step import Step
-from atebm.sampling.ascent import write_ascent
-from atebm.sampling.gather import gather
-from atebm.sampling.sample import sample_shard
-from atebm.sampling.timing import write_timing
 from atebm.training import schedule
-from atebm.training.classifier import train_classifier
 from atebm.training.loop import train
 from atebm.utils.errors import UserError
 from atebm.utils.hashing import canonical
@@ -188,7 +178,7 @@ def done(smoke) -> tuple[Path, Done]:
             return 0
         for parent in step.parents.values():
             compute(parent)
-        return counted(lambda: WORK[step.kind](Job(root / step.spec_file)))
+        return counted(lambda: compute_step(Job(root / step.spec_file)))
 
     for name, step in steps.items():
         for parent in step.parents.values():
@@ -196,30 +186,6 @@ def done(smoke) -> tuple[Path, Done]:
         (root / step.record).unlink(missing_ok=True)  # data are those of all tests
         found[name] = (plan, step, compute(step))
     return root, found
-
-
-def in_a_shard(work: Callable[..., None], join: Callable[..., None]) -> Callable[[Job], None]:
-    def whole(job: Job) -> None:
-        part = job.folder / "0-of-1.npz"
-        work(job, "0-of-1", part, CPU)
-        join(job, [part])
-        part.unlink()
-
-    return whole
-
-
-WORK: dict[str, Callable[[Job], None]] = {
-    "data": write_set,
-    "train": lambda job: train(job, CPU),
-    "pretrain": lambda job: train_classifier(job, CPU),
-    "extractor": lambda job: train_classifier(job, CPU),
-    "sample": in_a_shard(sample_shard, gather),
-    "attack": in_a_shard(attack_shard, gather_scores),
-    "ascent": lambda job: write_ascent(job, CPU),
-    "features": lambda job: write_features(job, CPU),
-    "neighbours": lambda job: write_neighbours(job, CPU),
-    "timing": lambda job: write_timing(job, CPU),
-}
 
 
 def test_steps_do_what_is_counted(done):

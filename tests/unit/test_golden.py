@@ -1,6 +1,6 @@
-"""Golden numbers: red when what a kind of step computes moves and `REVISION[kind]` does not.
+"""Golden numbers: red when what a kind of step computes moves and the kind's `revision` does not.
 
-Equal digests promise equal results, but code enters a digest only by way of REVISION: a change of code that nobody
+Equal digests promise equal results, but code enters a digest only by way of a revision: a change of code that nobody
 declares leaves old results in place as if they were new. So a small chain of steps of every kind runs here, and
 `tests/golden/<kind>.json` holds what it gave: numbers that a change of any part shows in, to a tolerance that other
 CPUs and other versions of torch keep. A step's id stands there too. Same id and other numbers: the promise is broken.
@@ -9,7 +9,7 @@ CPUs and other versions of torch keep. A step's id stands there too. Same id and
 import csv
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -20,37 +20,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, planned, write_specs
+from conftest import REPOSITORY, compute_step, planned, write_specs
 from PIL import Image
 from safetensors.numpy import load_file
 
 from atebm.data.index import write_index
-from atebm.data.prepare import write_set
-from atebm.detection.attack_step import attack_shard
-from atebm.detection.detection_step import write_detection
-from atebm.detection.gather import gather_scores
-from atebm.evaluation.features import write_features
-from atebm.evaluation.metrics import write_metric
-from atebm.evaluation.neighbours import write_neighbours
-from atebm.models.layer_table import write_network
 from atebm.pipeline.job import Job
 from atebm.pipeline.kinds import FILES, REVISION
 from atebm.pipeline.step import Step
-from atebm.report.overview import write_overview
-from atebm.sampling.ascent import write_ascent
-from atebm.sampling.gather import gather
-from atebm.sampling.sample import sample_shard
-from atebm.sampling.timing import write_timing
-from atebm.toy2d.maximin import write_toy
-from atebm.toy2d.minimax import write_minimax
-from atebm.training.classifier import train_classifier
-from atebm.training.gradient_check import write_check
-from atebm.training.loop import train
 from atebm.utils.files import write_text
 
 GOLDEN = REPOSITORY / "tests/golden"
 WRITE = "`pytest tests/unit/test_golden.py --write-golden`"
-CPU = torch.device("cpu")
 
 # Relative to the largest number of each quantity, by step and quantity; the first pattern counts. In brackets, the
 # largest deviation found among: ATen without AVX2, oneDNN and OpenBLAS down to SSE4, 1 and 2 threads, torch 2.9, 2.13
@@ -167,13 +148,6 @@ def chain() -> list[Step]:
     return list({(step.kind, step.id): step for want in wanted for step in want.ancestry()}.values())
 
 
-def in_shards(job: Job, compute: Callable[[Job, str, Path, torch.device], None], join: Callable[..., None]) -> None:
-    shards = [job.work / f"{index}-of-2.npz" for index in range(2)]
-    for shard in shards:
-        compute(job, shard.stem, shard, CPU)
-    join(job, shards)
-
-
 def index(job: Job) -> None:
     """Of files that are no images: an index doesn't look."""
     archives = job.work / "archives"
@@ -183,27 +157,6 @@ def index(job: Job) -> None:
         path.write_bytes(bytes(i + 1))
     write_index(job, archives)
 
-
-RUN: dict[str, Callable[[Job], None]] = {
-    "data": write_set,
-    "index": index,
-    "extractor": lambda job: train_classifier(job, CPU),
-    "pretrain": lambda job: train_classifier(job, CPU),
-    "toy": write_toy,
-    "minimax": write_minimax,
-    "train": lambda job: train(job, CPU),
-    "sample": lambda job: in_shards(job, sample_shard, gather),
-    "attack": lambda job: in_shards(job, attack_shard, gather_scores),
-    "ascent": lambda job: write_ascent(job, CPU),
-    "neighbours": lambda job: write_neighbours(job, CPU),
-    "detection": write_detection,
-    "features": lambda job: write_features(job, CPU),
-    "metric": write_metric,
-    "network": write_network,
-    "timing": lambda job: write_timing(job, CPU),
-    "check": write_check,
-    "overview": write_overview,
-}
 
 # --- characteristic numbers -------------------------------------------------------------------------------------
 
@@ -413,7 +366,7 @@ def reproach(kind: str, broken: dict[str, list[Move]], golden: State, now: State
     found = sorted((move for step in own for move in broken[step]), key=lambda move: -move.deviation)
     lines = [f"the numbers of `{kind}` moved, {len(found)} of them by more than their tolerance, such as"]
     lines += [f"  {move}" for move in found[:5]]
-    lines += [f"If that is meant, bump REVISION['{kind}'] in src/atebm/pipeline/kinds.py, then run {WRITE}."]
+    lines += [f"If that is meant, bump the `revision` of `{kind}` in src/atebm/pipeline/kinds.py, then run {WRITE}."]
     then, here = golden[kind]["made_with"], now[kind]["made_with"]
     others = [f"{name} {then[name]}, now {here[name]}" for name in here if then[name] != here[name]]
     return "\n".join([*lines, *([f"They were written with {', '.join(others)}."] if others else [])])
@@ -443,7 +396,11 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> tuple[State, State]:
     root, steps = tmp_path_factory.mktemp("golden"), chain()
     write_specs(root, *steps)
     for step in steps:
-        RUN[step.kind](Job(root / step.spec_file))
+        job = Job(root / step.spec_file)
+        if step.kind == "index":
+            index(job)
+        else:
+            compute_step(job, shards=2)
     return golden, state_of(steps, root)
 
 
@@ -459,9 +416,9 @@ def test_numbers_move_only_with_their_revision(kind: str, states: tuple[State, S
 
 
 def test_every_kind_is_watched():
-    """A new kind wants a line in RUN and in TOLERANCE, a step in the chain, and a golden file."""
+    """A new kind wants a line in TOLERANCE, a step in the chain, and a golden file."""
     kinds = set(FILES)
-    assert {step.kind for step in chain()} == set(RUN) == {key.partition("/")[0] for key in TOLERANCE} == kinds
+    assert {step.kind for step in chain()} == {key.partition("/")[0] for key in TOLERANCE} == kinds
     assert {path.stem for path in GOLDEN.glob("*.json")} == kinds, f"run {WRITE}, and delete files of kinds that left"
 
 
@@ -489,12 +446,16 @@ WRITABLE, REFUSED = True, False
     ("now", "data", "train"),
     [
         (made_up(data=1 + 1e-9, train=1 + 1e-9), None, None),
-        (made_up(train=1.1), None, (REFUSED, "bump REVISION['train']")),
-        (made_up(1.1, 1.1), (REFUSED, "bump REVISION['data']"), (REFUSED, "because those of `data` did")),
-        (made_up(1.1, 1.1, 1.1), (REFUSED, "bump REVISION['data']"), (REFUSED, "bump REVISION['train']")),
+        (made_up(train=1.1), None, (REFUSED, "of `train` in src")),
+        (made_up(1.1, 1.1), (REFUSED, "of `data` in src"), (REFUSED, "because those of `data` did")),
+        (made_up(1.1, 1.1, 1.1), (REFUSED, "of `data` in src"), (REFUSED, "of `train` in src")),
         (made_up(1, 1.1, 1.1, {"train": 2}), None, (WRITABLE, "`train` at revision 1, now 2")),
         (made_up(1.1, 1.1, 1, {"data": 2}), (WRITABLE, "revision 1, now 2"), (WRITABLE, "`data` at revision 1, now 2")),
-        (made_up(1.1, 1.1, 1.1, {"data": 2}), (WRITABLE, "revision 1, now 2"), (REFUSED, "bump REVISION['train']")),
+        (
+            made_up(1.1, 1.1, 1.1, {"data": 2}),
+            (WRITABLE, "revision 1, now 2"),
+            (REFUSED, "of `train` in src"),
+        ),
         (made_up(1.1, 1.1, 1, size=16), (WRITABLE, "other settings of `data`"), (WRITABLE, "other settings of `data`")),
     ],
     ids=["rounding", "train", "data", "both", "train revised", "data revised", "only data revised", "settings of data"],

@@ -308,7 +308,7 @@ def test_a_run_on_image_files_that_is_stopped_and_resumed_equals_an_uninterrupte
     other = shutil.copytree(tmp_path / "whole", tmp_path / "stopped") / job.spec_file.relative_to(tmp_path / "whole")
     jobs = [job, Job(other)]
     loop.train(jobs[0], CPU)
-    command = (sys.executable, "-u", "-m", "atebm", "train", str(jobs[1].spec_file), "--device", "cpu")
+    command = (sys.executable, "-u", "-m", "atebm", "step", str(jobs[1].spec_file), "--device", "cpu")
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -330,7 +330,7 @@ def test_a_damaged_image_ends_a_run_with_one_sentence(smoke, tmp_path):
     contents = pictures()
     contents["n0/04.JPEG"] = b"no image"
     job = training(smoke, tmp_path, contents, 20)
-    finished = run(tmp_path, "python", "-m", "atebm", "train", str(job.spec_file), "--device", "cpu")
+    finished = run(tmp_path, "python", "-m", "atebm", "step", str(job.spec_file), "--device", "cpu")
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()
     assert line.startswith("error: ") and "member 'n0/04.JPEG' cannot be read" in line

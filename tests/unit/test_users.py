@@ -318,7 +318,7 @@ def test_numbers_out_of_range_are_wrong_usage(atebm, tmp_path, option, value):
 
 @pytest.mark.parametrize("value", ["0", "-1", "2000", "x"])
 def test_a_number_of_processes_out_of_range_is_wrong_usage(atebm, value):
-    assert atebm("data", "config.yaml", f"--workers={value}").code == 2
+    assert atebm("step", "config.yaml", f"--workers={value}").code == 2
 
 
 def test_bounds():

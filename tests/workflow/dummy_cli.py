@@ -115,7 +115,7 @@ def main() -> None:
         stages()
     elif verb == "fetch":
         fetch(*arguments)
-    elif verb == "sample":
-        write_text(paths[2], "shard")
+    elif "--out" in arguments:
+        write_text(paths[arguments.index("--out") + 1], "shard")
     else:
         step(paths[0])

@@ -83,9 +83,9 @@ def test_malformed_lines_are_found(line):
 def test_every_rule_names_an_environment_that_exists():
     """Snakemake answers a missing one with a traceback, and only where there is a conda."""
     for path in RULES:
-        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
-            named = re.search(r'^    conda:\n        "(.+)"$', rule, flags=re.MULTILINE)
-            assert named, f"{path.name}: rule {rule.split(':')[0]} has no conda:"
+        for rule in re.split(r"^ *rule\b", path.read_text(), flags=re.MULTILINE)[1:]:
+            named = re.search(r'^ +conda:\n +"(.+)"$', rule, flags=re.MULTILINE)
+            assert named, f"{path.name}: rule{rule.split(':')[0]} has no conda:"
             assert (path.parent / named[1]).exists(), f"{path.name}: {named[1]}"
 
 
@@ -171,7 +171,7 @@ def test_use_conda_runs_each_job_in_its_own_environment(light, used):
     assert used.count("Creating conda environment") == len(light.created()) == len(LIGHT)
     assert "no conda on this machine" not in used
     jobs = light.jobs()
-    assert {"data", "train", "sample", "metric", "render"} <= {job["verb"] for job in jobs}
+    assert {"data", "train", "sample", "metric", "artifact"} <= {job["of"] for job in jobs}
     for job in jobs:
         assert Path(job["prefix"]).parent == light.folder / ".snakemake/conda"
         assert job["executable"] == f"{job['prefix']}/bin/python"

@@ -104,7 +104,7 @@ def test_sigterm_saves_and_a_rerun_goes_on(computed, tmp_path, unserved):
     assert training.returncode == 128 + signal.SIGTERM, output
     assert "stopped at iteration" in output and "Traceback" not in output
     assert list(folder.glob("work/checkpoints/train/*/state.pt")) and not (trained / "run.json").exists()
-    assert run(folder, sys.executable, "-m", "atebm", "train", str(spec)).returncode == 0
+    assert run(folder, sys.executable, "-m", "atebm", "step", str(spec)).returncode == 0
     assert products(folder) == wanted
 
 
@@ -116,7 +116,7 @@ def test_an_orphan_and_a_rerun_never_write_together(computed, tmp_path, unserved
     orphan = start_training(folder, spec)
     orphan.send_signal(signal.SIGSTOP)
     rerun = subprocess.Popen(
-        [sys.executable, "-m", "atebm", "train", str(spec)],
+        [sys.executable, "-m", "atebm", "step", str(spec)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -139,7 +139,7 @@ def test_a_rerun_that_waited_for_an_orphan_to_finish_does_not_train_again(comput
     spec, _ = without_training(folder)
     orphan = start_training(folder, spec)
     orphan.send_signal(signal.SIGSTOP)
-    command = [sys.executable, "-m", "atebm", "train", str(spec)]
+    command = [sys.executable, "-m", "atebm", "step", str(spec)]
     rerun = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     waits = rerun.stdout.readline() if rerun.stdout else ""
     assert f"process {orphan.pid} on" in waits
@@ -160,7 +160,7 @@ def without_training(folder: Path) -> tuple[Path, Path]:
 
 def start_training(folder: Path, spec: Path) -> subprocess.Popen[str]:
     """The training of a spec, in its first iterations."""
-    command = [sys.executable, "-u", "-m", "atebm", "train", str(spec)]
+    command = [sys.executable, "-u", "-m", "atebm", "step", str(spec)]
     training = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = iter(training.stdout.readline, "") if training.stdout else iter(())
     assert any("20/40" in line for line in lines), "it ended before iteration 20"

@@ -129,7 +129,7 @@ ROWS = {
     "the page's template": Row({"render/site"}, edits={"src/atebm/publish/index.html.j2": ("<main", "<main ")}),
     "revision of sample": Row(
         FROM_SAMPLES,
-        edits={"src/atebm/pipeline/kinds.py": ('"sample": 2', '"sample": 3')},
+        edits={"src/atebm/pipeline/kinds.py": ('S4)",\n            revision=2', 'S4)",\n            revision=3')},
         revision={"sample": 3},
     ),
     "seed": Row(

@@ -53,7 +53,7 @@ def test_a_step_that_fails_says_no_secret_either(computed, tmp_path, verb):
         (spec,) = folder.glob("work/specs/train/cifar10-*.json")
         spec.write_text(spec.read_text().replace('"p_data": "data/', '"p_data": "data/no'))
         shutil.rmtree(folder / "work/train" / spec.stem)
-        command = ["train", str(spec)]
+        command = ["step", str(spec)]
     else:
         (record,) = folder.glob("work/metric/cifar10.best.frechet-*/metric.json")
         record.write_text("{}")

@@ -1,5 +1,6 @@
 """What can be checked of the workflow without running it."""
 
+import inspect
 import json
 import re
 from importlib import import_module, metadata
@@ -11,8 +12,9 @@ from conftest import REPOSITORY, checkout, planned, snakemake
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from atebm.cost.disk import COUNTS
 from atebm.pipeline.artifacts import ARTIFACTS, USUAL
-from atebm.pipeline.kinds import FILES
+from atebm.pipeline.kinds import FILES, KINDS
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 
@@ -53,9 +55,27 @@ def test_the_stages_of_dvc_keep_every_kind_of_step_and_depend_on_their_plans():
     plans = stages.pop("plan")
     assert plans["always_changed"] and plans["outs"] == [f"work/plan/{name}.json" for name in stages]
     assert all(f"work/plan/{name}.json" in stage["deps"] for name, stage in stages.items())
-    kept = [out for stage in stages.values() for out in stage["outs"]]
-    assert sorted(next(iter(out)) for out in kept) == sorted(f"work/{kind}" for kind in FILES)
-    assert all(next(iter(out.values()))["persist"] for out in kept), "DVC would remove what Snakemake owns"
+    for name, stage in stages.items():
+        kept = {folder: options for out in stage["outs"] for folder, options in out.items()}
+        assert kept.keys() == {f"work/{kind.name}" for kind in KINDS.values() if kind.stage == name}, name
+        assert all(options["persist"] for options in kept.values()), "DVC would remove what Snakemake owns"
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_a_kind_is_what_its_function_takes(kind):
+    """Its rule and its verb go by what is declared: an argument more or less would show when a job runs."""
+    parameters = inspect.signature(kind.function()).parameters
+    others = {"archives"}  # which tests alone give
+    declared = {"job", *kind.takes, *(("shard", "out") if kind.joins else ())}
+    assert next(iter(parameters)) == "job" and parameters.keys() - others == declared
+    assert not kind.joins or list(inspect.signature(kind.join()).parameters) == ["job", "shards"]
+    assert next(reversed(kind.files)).endswith(".json"), "the record is written last"
+    assert (kind.bytes == 0) == (kind.name in COUNTS), "either small, or counted by cost/disk.py"
+
+
+def test_on_slurm_the_kinds_that_grow_with_the_scale_have_resources_of_their_own():
+    profile = yaml.safe_load(page("workflow/profiles/slurm/config.yaml"))
+    assert profile["set-resources"].keys() == {kind.name for kind in KINDS.values() if not kind.bytes}
 
 
 def test_every_kind_of_step_has_a_rule(tmp_path):
@@ -103,7 +123,7 @@ def test_prepared_asks_for_every_set_of_the_paper(tmp_path):
     assert dry.returncode == 0, dry.stdout + dry.stderr
     plan, asked = (
         planned("paper"),
-        set(re.findall(r"(?:prepare data|index the images of) (\S+)", dry.stdout + dry.stderr)),
+        set(re.findall(r"Job \d+: (?:data|index) (\S+): ", dry.stdout + dry.stderr)),
     )
     assert asked == {id for _, id in plan.sets}
     names = {id.rsplit("-", 1)[0] for id in asked}
@@ -140,7 +160,7 @@ def test_on_slurm_trainings_are_tried_for_longer_than_the_longest_takes():
 
     profile = yaml.safe_load(page("workflow/profiles/slurm/config.yaml"))
     longest = max(step["hours"] for step in json.loads(page(EXPECTED))["costliest"])
-    for rule in ("train", "pretrain"):
+    for rule in (kind.name for kind in KINDS.values() if kind.retried):
         minutes = profile["set-resources"][rule]["runtime"]
         assert (1 + profile["retries"]) * minutes / 60 >= 1.5 * longest
 

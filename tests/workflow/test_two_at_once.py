@@ -100,15 +100,15 @@ def test_a_second_snakemake_is_refused_and_the_first_ends_in_the_same_bytes(fold
     assert products(folder) == wanted
 
 
-@pytest.mark.parametrize("second", [pytest.param("snakemake --nolock", marks=pytest.mark.slow), "atebm train"])
+@pytest.mark.parametrize("second", [pytest.param("snakemake --nolock", marks=pytest.mark.slow), "atebm step"])
 def test_of_two_that_compute_one_training_the_second_waits_and_takes_it_over(folder, started, second):
     wanted, spec, trained = wanted_of(folder)
     target = str((trained / "run.json").relative_to(folder))
     first = started("snakemake", "--cores", "1", target)
     job = held_training(folder, spec)
     log = folder / f"logs/train/{spec.stem}.log"  # of both Snakemakes: the second begins it anew
-    if second == "atebm train":
-        other = started(sys.executable, "-m", "atebm", "train", str(spec))
+    if second == "atebm step":
+        other = started(sys.executable, "-m", "atebm", "step", str(spec))
         waits = other.stdout.readline() if other.stdout else ""
     else:
         other = started("snakemake", "--nolock", "--cores", "1", target)

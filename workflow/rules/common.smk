@@ -19,7 +19,7 @@ from atebm.config.load import base
 from atebm.config.load import own
 from atebm.config.load import scale_file
 from atebm.config.load import written
-from atebm.pipeline.kinds import FILES, MODELS, NUMBERS
+from atebm.pipeline.kinds import FILES, KINDS, goals
 from atebm.maintenance.place import unfit
 from atebm.pipeline.plan import Plan
 
@@ -125,17 +125,45 @@ def outputs(kind):
     return [f"work/{kind}/{{id}}/{file}" for file in FILES[kind]]
 
 
-def one_gpu(wildcards):
-    """The GPUs that a job asks for where there may be one: here, or on other machines, which may have what this one lacks.
+def part(kind):
+    """What a job of this kind computes, as a pattern: a step or, where it comes in shards, one of these."""
+    return "{id}.{shard}" if kind.joins else "{id}"
 
-    A profile or `--resources gpu=N` says how many run at once.
+
+def parts(kind):
+    """What a job of this kind leaves."""
+    return temp(f"work/{kind.name}/{{id}}/{{shard}}.npz") if kind.joins else outputs(kind.name)
+
+
+def command(kind):
+    """The command of this kind's rule."""
+    launch = LAUNCH if kind.gpus == "run" else "python"
+    workers = " --workers {threads}" if "workers" in kind.takes else ""
+    shard = " --shard {wildcards.shard} --out {output}" if kind.joins else ""
+    return f"{launch} -m atebm step {{input.spec}}{workers}{shard} > {{log}} 2>&1"
+
+
+def threads_of(kind):
+    """One thread: on CPU two jobs of one thread beat one of two, and the bytes do not depend on --cores.
+
+    What must be alone takes all cores, so that no other job of this workflow runs meanwhile, and uses one.
     """
-    present = shutil.which("nvidia-smi") is not None or not workflow.local_exec
-    return int(config["device"] == "cuda" or config["device"] == "auto" and present)
+    return every_core if kind.alone else WORKERS if "workers" in kind.takes else 1
 
 
-def gpus_of_a_run(wildcards):
-    return GPUS * one_gpu(wildcards)
+def gpus_of(kind):
+    """The resource function of the GPUs that a job asks for.
+
+    One or more where there may be some: here, or on other machines, which may have what this one lacks. A profile or
+    `--resources gpu=N` says how many are in use at once.
+    """
+    wanted = {"none": 0, "one": 1, "run": GPUS}[kind.gpus]
+
+    def gpus(wildcards):
+        present = shutil.which("nvidia-smi") is not None or not workflow.local_exec
+        return wanted * int(config["device"] == "cuda" or config["device"] == "auto" and present)
+
+    return gpus
 
 
 def every_core(wildcards):

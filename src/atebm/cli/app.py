@@ -7,15 +7,30 @@ Run it in the folder of the checkout; snakemake computes what there is to comput
 import os
 import sys
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from ..pipeline.kinds import KINDS
 from ..utils.errors import UserError, sentence
 from ..utils.processes import THREADS
 from . import inspect, maintain, steps, use
 
+GONE = {**dict.fromkeys(KINDS, "step SPEC"), "gather": "join SPEC SHARDS"}  # verbs, and what took their place
+
+
+class Verbs(TyperGroup):
+    """The verbs, and a sentence for those that are gone."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] in GONE and args[0] not in self.commands:
+            ctx.fail(f"`{args[0]}` is no verb any more: `atebm {GONE[args[0]]}` does it; see `atebm step --help`.")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=Verbs,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     epilog="Example: atebm doctor. "

@@ -9,6 +9,7 @@ from math import prod
 from ..config.detection import columns_of
 from ..config.roles import HELD_OUT, IN
 from ..detection.attack_step import KEPT, MODELS
+from ..pipeline.kinds import KINDS
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
 from ..training.trainer import LOG_EVERY
@@ -30,22 +31,10 @@ NUMBER = 11  # of a line of text, with its comma
 STORED = 90  # beside a tensor's numbers, in weights
 ENTRY = 46  # of an index: name, place and length of a file of ImageNet
 
-# Of kinds that are small at every scale.
-SMALL = {
-    "toy": 200_000,
-    "minimax": 370_000,
-    "metric": 1200,
-    "detection": 5000,
-    "network": 800,
-    "timing": 1000,
-    "check": 1000,
-    "overview": 100_000,
-}
-
 
 def size(plan: Plan, step: Step) -> int:
     """Bytes of a step's folder; of text, whose numbers vary in length, roughly."""
-    return SMALL[step.kind] if step.kind in SMALL else RECORD + KINDS[step.kind](plan, step)
+    return KINDS[step.kind].bytes or RECORD + COUNTS[step.kind](plan, step)
 
 
 def array(n: int, *shape: int, bytes: int = 1) -> int:
@@ -117,7 +106,7 @@ def of_neighbours(plan: Plan, step: Step) -> int:
     return table(2 * step.settings["n"] * rows, 4)  # in pixels and in features
 
 
-KINDS: dict[str, Callable[[Plan, Step], int]] = {
+COUNTS: dict[str, Callable[[Plan, Step], int]] = {
     "data": of_data,
     "index": of_index,
     "extractor": of_classifier,

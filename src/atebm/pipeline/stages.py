@@ -9,7 +9,7 @@ from typing import Any
 
 from ..utils.files import write_if_changed
 from ..utils.hashing import canonical
-from .kinds import MODELS, NUMBERS
+from .kinds import goals
 from .plan import Plan
 from .staleness import MANIFEST, SITE, renderings
 from .step import ancestors
@@ -26,9 +26,9 @@ def stages(plan: Plan, root: Path) -> dict[str, Any]:
     drawn = renderings(plan, root)
     shown = {name: drawn[name][key] for name, key in ((MANIFEST, "plans"), (SITE, "showing")) if name in drawn}
     return {
-        "train": steps(plan, MODELS),
-        "evaluate": steps(plan, NUMBERS),
-        "report": shown or steps(plan, ("overview",)),  # of your own images nothing is drawn
+        "train": steps(plan, goals("train")),
+        "evaluate": steps(plan, goals("evaluate")),
+        "report": shown or steps(plan, goals("report")),  # of your own images nothing is drawn
     }
 
 

@@ -9,32 +9,11 @@ from ..config.base import Section
 from ..config.origins import Origin, Origins, leaves
 from ..config.schema import Config
 from ..pipeline.artifacts import ARTIFACTS, target
+from ..pipeline.kinds import KINDS
 from ..pipeline.plan import Plan
 from ..pipeline.staleness import DRAWN, ELSEWHERE, STALE, TO_DRAW, states
 from ..pipeline.step import Step
 from ..utils.errors import ConfigError
-
-# What a step of each kind computes, by the paper.
-COMPUTES = {
-    "data": "a data set (Sec. 5; supplement 3, datasets)",
-    "index": "an index of a data set's image files (Sec. 5; supplement 3, datasets)",
-    "extractor": "the features behind FID and IS (supplement 3, evaluation metrics)",
-    "pretrain": "pretraining of D as a classifier (Sec. 4.4, regularization; supplement 3, training)",
-    "toy": "Algorithm 1 in 2D (Sec. 4.2, Fig. 1)",
-    "minimax": "Algorithm 3 in 2D (supplement 2, Fig. S1)",
-    "train": "binary adversarial training (Algorithm 2; Eqs. 8 and 11)",
-    "sample": "PGD from source images (Eq. 8; Table S4)",
-    "ascent": "PGD from any images, and what is seen on the way (Fig. 7; Figs. S11-S20)",
-    "features": "the extractor's view of images (supplement 3, evaluation metrics)",
-    "metric": "one number (supplement 3, evaluation metrics)",
-    "neighbours": "nearest training and held-out images of samples (Figs. S3 and S8-S10)",
-    "attack": "logits, clean and attacked by Auto-PGD and others (Sec. 5.2; Tables 4 and S8)",
-    "detection": "AUROC of out-of-distribution detection (Sec. 5.2; supplement 3, evaluation metrics)",
-    "network": "the layers of the 256x256 network (Table S2)",
-    "timing": "seconds to draw samples on this machine (Table S6)",
-    "overview": "a picture of samples, and detection by the same model, of images of one's own (Sec. 5)",
-    "check": "the numbers behind Table 1 (Sec. 4.3; Eqs. 2, 3, 8, 11 and 14)",
-}
 
 
 def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, Any]:
@@ -100,7 +79,7 @@ def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict
     return {
         "step": f"{step.kind}/{step.id}",
         "computed": (root / step.record).exists(),
-        "computes": COMPUTES[step.kind],
+        "computes": KINDS[step.kind].computes,
         "spec": step.spec_file,
         "parents": {role: f"{parent.kind}/{parent.id}" for role, parent in step.parents.items()},
         "settings": settings,

@@ -17,7 +17,7 @@ import yaml
 from ..archives.catalogue import Source, files_of, find, sources
 from ..config.sets import SETS, Images
 from ..pipeline.artifacts import ARTIFACTS
-from ..pipeline.kinds import FILES
+from ..pipeline.kinds import KINDS
 from ..pipeline.staleness import MANIFEST, PAGE, SITE
 from ..provenance.verify import results_findings
 from ..utils.errors import ResultError
@@ -182,12 +182,11 @@ def add_result(crate: "ROCrate", root: Path, file: str, digest: str, about: str)
 
 
 def add_workflow(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str, Any]) -> None:
-    """The Snakefile, what it is run with, a tool per verb of `python -m atebm`, and a step per tool."""
+    """The Snakefile, what it is run with, a tool per kind of step and per verb that draws, and a step per tool."""
     engine = manifest["packages"].get("snakemake")
     verbs = tools_of(manifest)
     for verb in verbs:
-        name = f"python -m atebm {verb}"
-        add(crate, tool(verb)["@id"], "SoftwareApplication", name=name, softwareVersion=citation["version"])
+        add(crate, tool(verb)["@id"], "SoftwareApplication", name=command(verb), softwareVersion=citation["version"])
         position = str(verbs.index(verb) + 1)
         add(crate, f"#step-{verb}", "HowToStep", name=verb, position=position, workExample=tool(verb))
     packages = {"python": manifest["python"], **manifest["packages"]}
@@ -220,9 +219,14 @@ def add_parameter(crate: "ROCrate", name: str, type: str, example: str) -> dict[
 
 
 def tools_of(manifest: dict[str, Any]) -> list[str]:
-    """The verbs that made something of these results, in the order of a run."""
+    """The kinds of step, and the verbs, that made something of these results, in the order of a run."""
     kinds = {step.partition("/")[0] for step in manifest["steps"]}
-    return [*(kind for kind in FILES if kind in kinds), "render", MANIFEST, SITE]
+    return [*(kind for kind in KINDS if kind in kinds), "render", MANIFEST, SITE]
+
+
+def command(verb: str) -> str:
+    """Return the command that a tool stands for: one verb computes the steps of all kinds."""
+    return f"python -m atebm {f'step, of kind {verb}' if verb in KINDS else verb}"
 
 
 def tool(verb: str) -> dict[str, str]:
@@ -321,7 +325,7 @@ def act(
     crate: "ROCrate", name: str, verb: str, used: Entities, made: Entities, what: str = "", **properties: Any
 ) -> str:
     """Add a run of a tool; returns its id."""
-    properties |= {"name": what or name, "description": f"python -m atebm {verb}, for {what or name}"}
+    properties |= {"name": what or name, "description": f"{command(verb)}, for {what or name}"}
     add(crate, f"#{name}", "CreateAction", instrument=tool(verb), object=used, result=made, **properties)
     return f"#{name}"
 

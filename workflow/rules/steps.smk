@@ -1,0 +1,43 @@
+# A rule for each kind of step, named as the kind is; those in shards have a second one, which joins these.
+for kind in KINDS.values():
+
+    rule:
+        name:
+            kind.name
+        input:
+            unpack(inputs(kind.name)),
+        output:
+            parts(kind),
+        log:
+            f"logs/{kind.name}/{part(kind)}.log",
+        benchmark:
+            f"logs/{kind.name}/{part(kind)}.tsv"
+        priority: kind.priority
+        conda:
+            "../envs/torch.yaml"
+        threads: threads_of(kind)
+        resources:
+            gpu=gpus_of(kind),
+        message:
+            f"{kind.name} {part(kind)}: {kind.computes}; follow it in {{log}}"
+        shell:
+            command(kind)
+
+    if kind.joins:
+
+        rule:
+            name:
+                kind.join_rule
+            input:
+                unpack(inputs(kind.name)),
+                shards=[f"work/{kind.name}/{{id}}/{shard}.npz" for shard in PLAN.shards()],
+            output:
+                outputs(kind.name),
+            log:
+                f"logs/{kind.name}/{{id}}.log",
+            conda:
+                "../envs/torch.yaml"
+            message:
+                f"join the shards of {kind.name} {{wildcards.id}}"
+            shell:
+                "python -m atebm join {input.spec} {input.shards} > {log} 2>&1"
