@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ..config.evaluation import metrics_of_samples
 from .builder import StepBuilder
 from .step import Step
 from .tasks import PAPER_TASKS, STABILITY, TASKS_256
@@ -121,9 +122,7 @@ def figS2(build: StepBuilder) -> Needs:
 def table2(build: StepBuilder) -> Needs:
     """Return the metrics of samples of the best and the last checkpoint, of sources, and of held-out images."""
     task = build.task("cifar10")
-    # the classifier knows the classes of p_data, Inception does not
-    genuine = build.config.extractors[build.config.metrics.extractor].kind == "inception"
-    names = ("frechet", "inception_score", "kid" if genuine else "class_shares")
+    names = metrics_of_samples(build.config.extractors[build.config.metrics.extractor].kind)
     kept = ("best", "last") if build.config.runs["cifar10"].weights == "trained" else ("best",)  # one file was released
     needs: Needs = {}
     for checkpoint in kept:
@@ -195,7 +194,7 @@ def ood_attacked(build: StepBuilder) -> Needs:
 def ood_masking(build: StepBuilder) -> Needs:
     """Return detection under all attacks, by other budgets, and under what another seed's gradients find."""
     run, seed = "cifar10_ood", build.config.seed
-    transferred = build.attack(run, seed, "transfer", other_seed=seed + 1, pgd=None, square=None)
+    transferred = build.attack(run, seed, "transfer", other_seed=seed + 1, alone=True)
     sweeps = {f"sweep/{step.name}": step for step in build.sweeps(run, seed)}
     return {"all_attacks": build.worst_case(run, seed), **sweeps, "transfer": build.detection(transferred)}
 

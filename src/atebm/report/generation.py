@@ -11,7 +11,7 @@ from .drawn import Drawn
 from .needs import Needs, Result
 from .published import published
 from .records import Record, extractor_of, of
-from .tabulating import HERE, Row, compared, differences, with_intervals
+from .tabulating import HERE, IN_WORDS, Row, compared, differences, with_intervals
 
 SOURCES, REAL = "source images, unchanged", "held-out real images"  # the two ends of the ruler
 # Of Table 3, per run: the data set, and our rows at the run's resolution and at the task's also_at, as published.
@@ -99,7 +99,7 @@ def table2_caption(needs: Needs) -> str:
     """Say what the measured columns mean, with the ratios and class shares behind them."""
     metrics = needs.records("metric")
     ours, (raw,) = of(needs.records("metric/best"), "frechet"), of(needs.records("metric/sources"), "frechet")
-    names = " and ".join(sorted({record["name"] for record in metrics if record["metric"] != "class_shares"}))
+    names = " and ".join(sorted({record["name"] for record in metrics if record["metric"] not in IN_WORDS}))
     words = [
         f"Table 2 at scale {needs.scale}. {needs.introduction('cifar10')}",
         f"Measured: {names}, extractor {extractor_of(ours[0])}.",

@@ -27,6 +27,8 @@ MEASURED = (
     "n_samples",
     "seeds",
 )
+COLUMNS = {"inception_score": "is", "frechet": "distance"}  # other metrics have columns of their own names
+IN_WORDS = ("class_shares",)  # metrics that a caption tells
 HERE = "AT-EBM, measured here"  # the paper's method on data that stand in for its own: no row of a published table
 
 
@@ -63,15 +65,12 @@ def compared(frame: pd.DataFrame, rows: Sequence[Row], scale: str, scores: bool 
 
 
 def measured(records: Sequence[Record], n: int) -> dict[str, Any]:
-    """The measured columns of one row, of those metrics that it has; `n` images are our samples."""
-    scores, distances, kids = (of(records, metric) for metric in ("inception_score", "frechet", "kid"))
+    """Return the measured columns of one row, of those metrics that it has; `n` images are our samples."""
+    distances = of(records, "frechet")
     images = distances[0]["n_samples"]
-    distance = "measured_distance" if images == n else f"measured_distance_of_{images}_images"
-    found = {
-        column: mine
-        for column, mine in zip(("measured_is", distance, "measured_kid"), (scores, distances, kids), strict=True)
-        if mine
-    }
+    columns = COLUMNS if images == n else COLUMNS | {"frechet": f"distance_of_{images}_images"}
+    metrics = dict.fromkeys([*COLUMNS, *(record["metric"] for record in records if record["metric"] not in IN_WORDS)])
+    found = {f"measured_{columns.get(name, name)}": mine for name in metrics if (mine := of(records, name))}
     values: dict[str, Any] = {}
     for column, mine in found.items():
         values[column] = f"{mean(record['value'] for record in mine):.4g}"
