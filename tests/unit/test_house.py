@@ -26,23 +26,6 @@ MOST_ROOMS = 30  # packages at any depth, and the modules at the top
 MOST_LINES, MOST_LINES_OF_FUNCTION = 400, 50
 
 PACKAGES = sorted(RANKS)
-# What still breaks a rule, by rule and package, and who mends it. A rule that holds again fails here: take it out.
-BROKEN = {
-    ("upward", "publish"): "the page takes its headlines from the module that writes the documentation",
-    ("long", "maintenance"): "docs.py reads headlines back from tables",
-    ("long", "pipeline"): "artifacts.py declares artifacts in three places",
-    ("long", "report"): "registry.py states the claims of generation in one function",
-    ("long", "training"): "loop.py is the whole training",
-}
-
-
-def packages(rule: str) -> list[object]:
-    """Return all packages as parameters; those that break the rule are expected to."""
-    excuses = {package: reason for (broken, package), reason in BROKEN.items() if broken == rule}
-    marks = {package: pytest.mark.xfail(reason=reason, strict=True) for package, reason in excuses.items()}
-    return [pytest.param(name, marks=marks.get(name, ())) for name in PACKAGES]
-
-
 # --- the rules --------------------------------------------------------------------------------------------------------
 
 
@@ -118,7 +101,7 @@ def long(folder: Path) -> Iterator[str]:
 # --- this house -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", packages("upward"))
+@pytest.mark.parametrize("name", PACKAGES)
 def test_a_package_imports_only_what_lies_below_it(name):
     assert list(upward(PACKAGE, name, RANKS)) == []
 
@@ -133,7 +116,7 @@ def test_there_are_few_rooms_and_all_are_in_the_order():
     assert len(rooms(PACKAGE)) <= MOST_ROOMS
 
 
-@pytest.mark.parametrize("name", packages("long"))
+@pytest.mark.parametrize("name", PACKAGES)
 def test_modules_and_functions_are_short(name):
     assert list(long(PACKAGE / name)) == []
 

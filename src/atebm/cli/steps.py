@@ -134,6 +134,20 @@ def step(
     job = Job(spec)
     kind = KINDS[job.spec["kind"]]
     assure_options_fit(context, kind)
+    given = arguments(kind, shard, out, device, workers, tensorboard)
+    if "group" in kind.takes:
+        compute_in_group(job, kind.function(), given)
+        return
+    done = job.done
+    with job.lock(f"{shard}." if shard else ""):
+        if done or not job.done:  # else by a job that was waited for
+            kind.function()(job, **given)
+
+
+def arguments(
+    kind: Kind, shard: str | None, out: Path | None, device: str, workers: int | None, tensorboard: Path | None
+) -> dict[str, Any]:
+    """Return those arguments that the function of a kind takes. Raises DataError where `out` cannot be written."""
     given: dict[str, Any] = {}
     if shard and out:
         check_file(out)
@@ -146,13 +160,7 @@ def step(
         given["device"] = pick_device(device)
     if "tensorboard" in kind.takes:
         given["tensorboard"] = tensorboard
-    if "group" in kind.takes:
-        compute_in_group(job, kind.function(), given)
-        return
-    done = job.done
-    with job.lock(f"{shard}." if shard else ""):
-        if done or not job.done:  # else by a job that was waited for
-            kind.function()(job, **given)
+    return given
 
 
 def compute_in_group(job: Job, function: Callable[..., None], given: dict[str, Any]) -> None:

@@ -116,8 +116,19 @@ def claims_of_generation(margin: float, learning_rates: Mapping[str, float], K: 
     Two distances that differ by less than `margin`, relatively, count as the same. `learning_rates`, by run, and `K`
     are those of Sec. 5.3.
     """
-    ratio, same = Evidence.ratio, 1 + margin
+    same = 1 + margin
     large, small = (scientific(learning_rates[run]) for run in (STABILITY[0], STABILITY[2]))
+    return [
+        *claims_of_attacks(same),
+        *claims_of_pretraining(same),
+        *claims_of_samplers(same),
+        *claims_of_stability(large, small, K),
+        *claims_of_games(same),
+    ]
+
+
+def claims_of_attacks(same: float) -> list[Claim]:
+    """Return the claims on p_0, on K, and on the schedule of K (Figs. 3 to 5)."""
     return [
         Claim(
             "p0_diverse",
@@ -125,7 +136,7 @@ def claims_of_generation(margin: float, learning_rates: Mapping[str, float], K: 
             "Fig. 3",
             "cifar10",
             "distance with the least diverse p_0 over that with all of it",
-            lambda e: ratio(e, "cifar10_p0_narrowest", "cifar10"),
+            lambda e: e.ratio("cifar10_p0_narrowest", "cifar10"),
             Criterion(above=1, smallest=same),
         ),
         Claim(
@@ -134,7 +145,7 @@ def claims_of_generation(margin: float, learning_rates: Mapping[str, float], K: 
             "Fig. 4",
             "cifar10",
             "distance with K = 1 over that with the largest K",
-            lambda e: ratio(e, "cifar10_K_one", "cifar10_K_max"),
+            lambda e: e.ratio("cifar10_K_one", "cifar10_K_max"),
             Criterion(above=1, smallest=same),
         ),
         Claim(
@@ -147,13 +158,19 @@ def claims_of_generation(margin: float, learning_rates: Mapping[str, float], K: 
             lambda e: e.cost_to_arrive["cifar10_K_max"] / e.cost_to_arrive["cifar10"],
             Criterion(above=1, smallest=same),
         ),
+    ]
+
+
+def claims_of_pretraining(same: float) -> list[Claim]:
+    """Return the claims on pre-training and R1 (Fig. 2)."""
+    return [
         Claim(
             "pretraining_helps",
             "Pre-training makes samples better",
             "Fig. 2",
             "celebahq256",
             "distance from scratch over that with pre-training, both with R1",
-            lambda e: ratio(e, "celebahq256_scratch", "celebahq256"),
+            lambda e: e.ratio("celebahq256_scratch", "celebahq256"),
             Criterion(above=1, smallest=same),
         ),
         Claim(
@@ -162,7 +179,7 @@ def claims_of_generation(margin: float, learning_rates: Mapping[str, float], K: 
             "Fig. 2",
             "celebahq256",
             "distance without R1 over that with it, both pre-trained",
-            lambda e: ratio(e, "celebahq256_r1_0", "celebahq256"),
+            lambda e: e.ratio("celebahq256_r1_0", "celebahq256"),
             Criterion(above=1, smallest=same),
             "the paper speaks of the course of training, this test of its end; on validation sources, Fig. 2 can say "
             "otherwise",
@@ -173,9 +190,15 @@ def claims_of_generation(margin: float, learning_rates: Mapping[str, float], K: 
             "Fig. 2",
             "celebahq256",
             "distance with R1 over that without it, both from scratch",
-            lambda e: ratio(e, "celebahq256_scratch", "celebahq256_scratch_r1_0"),
+            lambda e: e.ratio("celebahq256_scratch", "celebahq256_scratch_r1_0"),
             Criterion(below=same),
         ),
+    ]
+
+
+def claims_of_samplers(same: float) -> list[Claim]:
+    """Return the claims on steps, step sizes and blurred sources (Table S7; Figs. S5 and S14 to S16)."""
+    return [
         Claim(
             "steps_for_size",
             "Steps and step size may be traded at equal product",
@@ -192,7 +215,7 @@ def claims_of_generation(margin: float, learning_rates: Mapping[str, float], K: 
             "Fig. S5",
             "celebahq256",
             "distance from blurred sources over that from sharp ones",
-            lambda e: ratio(e, "celebahq256_blurred", "celebahq256"),
+            lambda e: e.ratio("celebahq256_blurred", "celebahq256"),
             Criterion(above=1, below=SLIGHTLY, smallest=same),
         ),
         Claim(
@@ -205,6 +228,12 @@ def claims_of_generation(margin: float, learning_rates: Mapping[str, float], K: 
             Criterion(above=1, smallest=same),
             "the sampler's number was selected to be the best",
         ),
+    ]
+
+
+def claims_of_stability(large: str, small: str, K: int) -> list[Claim]:
+    """Return the claims of Sec. 5.3; `large` and `small` are its learning rates."""
+    return [
         Claim(
             "likelihood_diverges",
             f"Maximum likelihood with PGD diverges at learning rate {large}",
@@ -232,6 +261,12 @@ def claims_of_generation(margin: float, learning_rates: Mapping[str, float], K: 
             lambda e: e.gaps[STABILITY[2]],
             Criterion(above=DIVERGES, tested=False),
         ),
+    ]
+
+
+def claims_of_games(same: float) -> list[Claim]:
+    """Return the claims on the games in the plane (Table S1 and Fig. S1)."""
+    return [
         Claim(
             "u_log4",
             "The maximin game ends at U = -log 4",
