@@ -136,7 +136,7 @@ def misuse(words: tuple[str, ...], chance: random.Random, paths: list[str]) -> l
     for parameter in COMMANDS[words].params:
         if parameter.name in ("help", "replace", "yes"):
             continue
-        wanted = parameter.required or (words == ("plan",) and parameter.name == "device")
+        wanted = parameter.required or (words == ("cost",) and parameter.name == "device")
         if chance.random() > (0.93 if wanted else 0.3):
             continue
         if words[0] in STARTING and parameter.name == "command":
@@ -148,7 +148,7 @@ def misuse(words: tuple[str, ...], chance: random.Random, paths: list[str]) -> l
         else:
             many = chance.randint(1, 3) if parameter.nargs == -1 else 1
             arguments += [[value_of(parameter, chance, paths)] for _ in range(many)]
-    if words == ("plan",) and not any(argument[0].startswith("--device") for argument in arguments):
+    if words == ("cost",) and not any(argument[0].startswith("--device") for argument in arguments):
         arguments.append(["--device=none"])  # a sound one is measured
     if chance.random() < 0.1:
         arguments.append([chance.choice(["--no-such-option", "-Z", "--", "--run", "--json=1"])])

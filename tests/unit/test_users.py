@@ -18,7 +18,7 @@ from atebm.cli.fork_server import SERVER
 from atebm.data.pictures import FRAMES, TRANSPARENT, TURNED, Notes, open_picture, pixels
 from atebm.data.readers.bitmaps import FORMATS, SUFFIXES
 from atebm.data.walk import walk
-from atebm.inference import model
+from atebm.inference import model as api
 from atebm.inference.outputs import labels
 from atebm.utils.bounds import positive_number, whole_number
 from atebm.utils.errors import DataError, shown
@@ -335,8 +335,8 @@ def test_bounds():
 
 
 @pytest.fixture(scope="module")
-def model(root) -> model.Model:
-    return model.load(RUN, root, "smoke", device="cpu")
+def model(root) -> api.Model:
+    return api.load(RUN, root, "smoke", device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -438,7 +438,7 @@ def test_what_was_changed_or_left_out_is_warned_of(model, tmp_path):
 
 def test_no_process_is_no_default(root, tmp_path):
     with pytest.raises(DataError, match="cores = 0"):
-        model.train(tmp_path, "cats", root, cores=0)
+        api.train(tmp_path, "cats", root, cores=0)
 
 
 def test_shown_is_one_line_and_tells_names_apart():
