@@ -7,7 +7,6 @@ import sys
 import pytest
 from conftest import planned
 
-from atebm.pipeline.artifacts import ARTIFACTS
 from atebm.pipeline.kinds import FILES, REVISION
 from atebm.utils.errors import ConfigError
 
@@ -129,16 +128,6 @@ def test_specs_say_everything(tmp_path):
     spec = json.loads((tmp_path / step.spec_file).read_text())
     assert spec["settings"]["seed"] == 0 and spec["settings"]["schedule"]["K_max"] == 2
     assert spec["parents"]["p_0"] == f"data/{plan.data('photographs').id}"
-
-
-def test_every_artifact_has_a_notebook_and_a_function():
-    from conftest import REPOSITORY
-
-    from atebm import report
-
-    for artifact in ARTIFACTS:
-        assert (REPOSITORY / f"notebooks/{artifact}.ipynb").exists()
-        assert callable(getattr(report, artifact))
 
 
 @pytest.mark.parametrize("module", ["atebm.pipeline.plan", "atebm.report", "atebm.cli.app"])

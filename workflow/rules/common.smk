@@ -135,12 +135,19 @@ def parts(kind):
     return temp(f"work/{kind.name}/{{id}}/{{shard}}.npz") if kind.joins else outputs(kind.name)
 
 
-def command(kind):
-    """The command of this kind's rule."""
-    launch = LAUNCH if kind.gpus == "run" else "python"
-    workers = " --workers {threads}" if "workers" in kind.takes else ""
-    shard = " --shard {wildcards.shard} --out {output}" if kind.joins else ""
-    return f"{launch} -m atebm step {{input.spec}}{workers}{shard} > {{log}} 2>&1"
+def launch(kind):
+    """The program that starts this kind's jobs."""
+    return LAUNCH if kind.gpus == "run" else "python"
+
+
+def options(kind):
+    """The function of the options of this kind's jobs, after the spec."""
+    workers, shards = "workers" in kind.takes, kind.joins
+
+    def chosen(wildcards, output, threads):
+        return f"--workers {threads}" * workers + (f"--shard {wildcards.shard} --out {output}" if shards else "")
+
+    return chosen
 
 
 def threads_of(kind):

@@ -18,10 +18,14 @@ for kind in KINDS.values():
         threads: threads_of(kind)
         resources:
             gpu=gpus_of(kind),
+        params:
+            launch=launch(kind),
+            options=options(kind),
         message:
             f"{kind.name} {{wildcards.id}}: {kind.computes}; follow it in {{log}}"
+        # a constant: it is evaluated when a job runs, and `kind` is then the last one
         shell:
-            command(kind)
+            "{params.launch} -m atebm step {input.spec} {params.options} > {log} 2>&1"
 
     if kind.joins:
 
