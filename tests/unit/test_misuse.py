@@ -96,7 +96,7 @@ def paths(root, tmp_path_factory) -> list[str]:
     (folder / "list.json").write_text("[1]")
     (folder / "deep.json").write_text("[" * 100_000)
     (folder / "spec.json").write_text('{"kind": "train", "name": "x", "settings": {}, "parents": {}}')
-    (folder / "plan.json").write_text('{"plan": []}')
+    (folder / "plan.json").write_text('{"request": []}')
     found = [str(path) for path in sorted(folder.iterdir())]
     return [
         *found,

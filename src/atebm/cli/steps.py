@@ -51,7 +51,7 @@ def spec_of_kind(context: typer.Context, path: Path) -> Path:
 def request_of(path: Path) -> Path:
     """Callback: what a rendering is asked to show."""
     found = parsed(path)
-    if not (isinstance(found, dict) and isinstance(found.get("plan"), dict)):
+    if not (isinstance(found, dict) and isinstance(found.get("request"), dict)):
         raise typer.BadParameter(
             f"{shown(path)} is no request, work/specs/artifact/<id>.json: snakemake -n writes them."
         )
