@@ -32,15 +32,13 @@ def verb(app: typer.Typer, group: str, example: str, name: str | None = None, **
 
 def run_names(incomplete: str) -> list[str]:
     """Runs of config.yaml, and of scales that have some of their own."""
-    import yaml
-
-    from ..utils.documents import LOADER
+    from ..utils.documents import mapping
 
     found: dict[str, None] = {}
     for path in (Path("config.yaml"), *sorted(Path("workflow/scales").glob("*.yaml"))):
         try:
-            found |= dict.fromkeys(yaml.load(path.read_text(encoding="utf-8"), LOADER)["runs"])
-        except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
+            found |= dict.fromkeys(mapping(str(path), path.read_text(encoding="utf-8"))["runs"])
+        except (OSError, ConfigError, KeyError, TypeError, UnicodeDecodeError):
             continue
     return [name for name in found if name.startswith(incomplete)]
 

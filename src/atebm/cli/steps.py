@@ -213,7 +213,7 @@ def render(
     """Execute an artifact's notebook: its figure or table, the notebook and an HTML page of it."""
     from ..report.notebook import render
 
-    for folder in (out.parent, out.parent / "notebooks", out.parent / "plans"):
+    for folder in (out.parent, out.parent / "notebooks", out.parent / "provenance"):
         assure_writable(folder)
     render(request, notebook, executed, out)
 

@@ -24,7 +24,7 @@ def write_stages(plan: Plan, root: Path) -> None:
 def stages(plan: Plan, root: Path) -> dict[str, Any]:
     """Return what each stage depends on, as JSON."""
     drawn = renderings(plan, root)
-    shown = {name: drawn[name][key] for name, key in ((MANIFEST, "plans"), (SITE, "showing")) if name in drawn}
+    shown = {name: drawn[name][key] for name, key in ((MANIFEST, "requests"), (SITE, "showing")) if name in drawn}
     return {
         "train": steps(plan, goals("train")),
         "evaluate": steps(plan, goals("evaluate")),
