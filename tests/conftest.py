@@ -90,7 +90,7 @@ def checkout(folder: Path) -> Path:
 
 def left_behind(folder: str, names: list[str]) -> set[str]:
     """Of what is in a folder of the repository, what a checkout in a test goes without."""
-    if Path(folder).name == "archives":  # these can have gigabytes; their DVC pointers come along
+    if Path(folder).parts[-2:] == ("data", "archives"):  # these can have gigabytes; their DVC pointers come along
         return {name for name in names if not name.endswith((".dvc", ".gitignore"))}
     return {"__pycache__", "cache", "tmp"}.intersection(names)
 

@@ -19,7 +19,7 @@ for kind in KINDS.values():
         resources:
             gpu=gpus_of(kind),
         message:
-            f"{kind.name} {part(kind)}: {kind.computes}; follow it in {{log}}"
+            f"{kind.name} {{wildcards.id}}: {kind.computes}; follow it in {{log}}"
         shell:
             command(kind)
 
