@@ -33,6 +33,7 @@ def verb(app: typer.Typer, group: str, example: str, name: str | None = None, **
 def run_names(incomplete: str) -> list[str]:
     """Runs of config.yaml, and of scales that have some of their own."""
     from ..utils.documents import mapping
+    from ..utils.errors import ConfigError
 
     found: dict[str, None] = {}
     for path in (Path("config.yaml"), *sorted(Path("workflow/scales").glob("*.yaml"))):
