@@ -64,10 +64,14 @@ def keys() -> str:
     words: dict[str, dict[str, str]] = {}
     for module in {model.__module__ for model in models.values()}:
         words |= described(Path(sys.modules[module].__file__ or "").read_text(encoding="utf-8"))
-    for name, model in models.items():  # keys of several sections are described where they are declared
-        bases = [words.get(base.__name__, {}) for base in reversed(model.__mro__)]
-        words[name] = {key: text for described in bases for key, text in described.items()}
-    return "\n\n".join(table(models[name], specs[name], words[name]) for name in in_order("Config", specs))
+    return "\n\n".join(
+        table(models[name], specs[name], inherited(models[name], words)) for name in in_order("Config", specs)
+    )
+
+
+def inherited(model: type[Section], words: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Field -> comments, of a section and of those that it is derived from."""
+    return {field: text for base in reversed(model.__mro__) for field, text in words.get(base.__name__, {}).items()}
 
 
 def in_order(first: str, sections: dict[str, Any]) -> list[str]:

@@ -14,8 +14,6 @@ from ..utils.errors import DataError
 from ..utils.files import atomic
 
 DIGEST = hashlib.sha256().digest_size
-
-
 STATE, FORMER = "state.pt", "former.pt"  # of a training under way: where it stands, and where it stood before
 STATES = 3  # on the disk at once, while a new one is written beside these
 

@@ -18,11 +18,10 @@ from ..evaluation.features import extract, of_classifier
 from ..models.energy import Classifier
 from ..models.released import adopt
 from ..models.tensors import load_tensors
-from ..models.weights import save_weights, size_of
+from ..models.weights import save_weights
 from ..pipeline.job import Job, record_of
 from ..utils.errors import ResultError
 from .batches import batches, load_labels
-from .checkpoint import STATES
 from .distributed import ALONE, Group
 from .resumable import Resumable, complete
 
@@ -34,6 +33,7 @@ class ClassifierTrainer(Resumable):
 
     STATEFUL = ("model", "optimizer", "schedule")
     remedy = "Lower its lr"
+    copies = 3  # Adam keeps two numbers of each weight
     model: Classifier
     images: Stream
 
@@ -52,10 +52,6 @@ class ClassifierTrainer(Resumable):
         self.optimizer.step()
         self.schedule.step()
         self.iteration += 1
-
-    def disk_bytes(self) -> int:
-        """Return the bytes of its states, with two numbers of Adam's for each weight, and of the weights at its end."""
-        return (3 * STATES + 1) * size_of(self.model)
 
 
 def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> None:

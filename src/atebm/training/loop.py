@@ -2,12 +2,13 @@
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..config.augment import Augment
 from ..config.training import TrainStep
 from ..data.stored import Stored
 from ..data.stream import Stream
@@ -41,27 +42,27 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
         if group.leads:
             finish_with_released(job)
         return
-    run, shape = TrainStep(**job.settings), Stored(job.parent("p_data")).shape
+    run, reals = TrainStep(**job.settings), Stored(job.parent("p_data"))
     set_precision(run.precision)
-    trainer = trainer_of(job, run, device, group)
+    monitor = Monitor(job, run.monitor, device, group) if run.monitor else None
+    labels = load_labels(job.parent("p_data")).to(device) if run.objective == "outlier_exposure" else None
+    model = first_model(job, run, reals.shape).on(device, run.precision)
+    trainer = Trainer(job.spec["name"], run, model, len(reals), group, labels, monitor)
+
+    def stream(role: str, how: Augment) -> AbstractContextManager[Stream]:
+        key = (run.seed, STREAMS[role])
+        return batches(job.parent(role), how, run.batch_size, key, device, group, reals.shape)
+
     with (
-        streams(job, run, shape, device, group) as (trainer.p_data, trainer.p_0),
+        stream("p_data", run.augment.p_data) as trainer.p_data,
+        stream("p_0", run.augment.p_0) as trainer.p_0,  # whose image files are brought to the shape of p_data's
         curves(tensorboard, job) as trainer.watch,
     ):
         if group.leads:
             print(f"{trainer.what}, {way(device, run.precision, run.compile)}", flush=True)
         complete(trainer, job, device, group)
     if group.leads:
-        finish(job, trainer, shape)
-
-
-def trainer_of(job: Job, run: TrainStep, device: torch.device, group: Group) -> Trainer:
-    """Make the trainer of a run before its first iteration."""
-    reals = Stored(job.parent("p_data"))
-    monitor = Monitor(job, run.monitor, device, group) if run.monitor else None
-    labels = load_labels(job.parent("p_data")).to(device) if run.objective == "outlier_exposure" else None
-    model = first_model(job, run, reals.shape).on(device, run.precision)
-    return Trainer(job.spec["name"], run, model, len(reals), group, labels, monitor)
+        finish(job, trainer, reals.shape)
 
 
 def first_model(job: Job, run: TrainStep, shape: Sequence[int]) -> Detector:
@@ -72,20 +73,6 @@ def first_model(job: Job, run: TrainStep, shape: Sequence[int]) -> Detector:
     if isinstance(model, Energy) and "init" in job.spec["parents"]:
         load_logit_0(model, load_tensors(job.parent("init") / "model.safetensors"))
     return model
-
-
-@contextmanager
-def streams(
-    job: Job, run: TrainStep, shape: tuple[int, ...], device: torch.device, group: Group
-) -> Iterator[list[Stream]]:
-    """Open the batches of p_data and of p_0, whose image files are brought to `shape`, (C, H, W)."""
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(
-                batches(job.parent(role), how, run.batch_size, (run.seed, STREAMS[role]), device, group, shape)
-            )
-            for role, how in run.augment
-        ]
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..config.training import Monitor as Settings
 from ..data.stored import Stored, cuts
@@ -35,13 +34,13 @@ class Monitor:
         """
         batches = cuts(len(self.sources), BATCH)
         with frozen(model):
-            mine = [self.features(model, self.sources[rows]) for rows in batches[self.group.rank :: self.group.size]]
+            mine = [
+                on_the_way(model, self.extractor, self.sources[rows], self.steps, self.settings.step_size)
+                for rows in batches[self.group.rank :: self.group.size]
+            ]
         dealt = self.group.collect(mine)
         whole = [dealt[i % self.group.size][i // self.group.size] for i in range(len(batches))]
         return [
             {"steps": steps, "distance": frechet_distance(Gaussian.of(np.concatenate(parts)), self.reference)}
             for steps, *parts in zip(self.steps, *whole, strict=True)
         ]
-
-    def features(self, model: Detector, sources: Tensor) -> list[np.ndarray]:
-        return on_the_way(model, self.extractor, sources, self.steps, self.settings.step_size)

@@ -7,14 +7,16 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from ..models.weights import size_of
 from ..pipeline.job import Job
 from ..utils.errors import ResultError, StoppedError
 from ..utils.files import bytes_in, room
 from ..utils.progress import progress
-from .checkpoint import FORMER, STATE, finite, load_state, save_state
+from .checkpoint import FORMER, STATE, STATES, finite, load_state, save_state
 from .distributed import Group
 from .signals import signals, stops
 
+ROW = 200  # bytes of a line of a table
 OF_DEVICE = {"fused", "capturable"}  # options of optimisers
 
 
@@ -31,6 +33,8 @@ class Resumable(ABC):
     remedy: str  # what the user may change where numbers are no longer finite
     model: nn.Module
     optimizer: torch.optim.Optimizer
+    copies: int  # of the weights that a checkpoint holds, counting what the optimiser keeps of each
+    rows = 0.0  # of tables, at the end
     total: int  # iterations
     every = 500  # iterations between two states
     iteration = 0  # the number done
@@ -42,10 +46,6 @@ class Resumable(ABC):
     def note(self) -> str:
         """Return what is said beside the iteration: in the line of progress, and of a divergence."""
         return ""
-
-    @abstractmethod
-    def disk_bytes(self) -> int:
-        """Return the most that it has on the disk: STATES checkpoints, and what it leaves at its end."""
 
     @abstractmethod
     def step(self) -> None:
@@ -82,9 +82,11 @@ def complete(training: Resumable, job: Job, device: torch.device, group: Group) 
     """
     if saved := load_state(job.checkpoints, device):
         training.restore(saved)
-    size, there = training.disk_bytes(), bytes_in(job.checkpoints)
+    # checkpoints, each with the tables; then the weights, of two iterations at most, and the tables
+    size = (STATES * training.copies + 2) * size_of(training.model) + int((STATES + 1) * training.rows * ROW)
+    space = room(job.folder, size, "It goes on from what was saved.", bytes_in(job.checkpoints))
     with (
-        room(job.folder, size, "It goes on from what was saved.", there) if group.leads else nullcontext(),
+        space if group.leads else nullcontext(),
         signals() as received,
         progress(training.what, training.total, training.iteration, not group.leads) as report,
     ):

@@ -17,10 +17,8 @@ from ..device.cuda_graph import Captured
 from ..device.precision import autocast
 from ..models.energy import Confidence, Detector, confidence
 from ..models.folding import frozen
-from ..models.weights import size_of
 from ..utils.random import generator
 from . import schedule
-from .checkpoint import STATES
 from .distributed import ALONE, Group
 from .losses import OBJECTIVES, auc, distance_to_uniform, log_likelihood, outlier_exposure_loss, r1
 from .monitor import Monitor
@@ -28,7 +26,6 @@ from .resumable import Resumable
 
 LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
 NOISE = 3  # the stream of random numbers of Langevin dynamics
-ROW = 200  # bytes of a line of the log
 
 
 class Trainer(Resumable):
@@ -54,11 +51,14 @@ class Trainer(Resumable):
         self.what, self.run, self.group = f"train {name} seed {run.seed}", run, group
         self.model, self.device, self.labels, self.monitor = model, model.mean.device, labels, monitor
         self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run.average)) if run.average else None
+        self.result = model if self.average is None else cast(Detector, self.average.module)  # what is learnt
         if run.compile:
             model.compile()
         self.optimizer = optimizer_of(run.optimizer, model)
         self.per_K, self.total = schedule.lengths(run, images)
         self.every = monitor.settings.every if monitor else self.every
+        self.copies = {"adam": 3, "sgd": 2}[run.optimizer.name] + bool(self.average) + bool(monitor)
+        self.rows = self.total / LOG_EVERY + (self.total / self.every * len(monitor.steps) if monitor else 0)
         self.at = schedule.Progress(run.schedule.K_start)
         self.gradient_steps = 0  # of all attacks so far, each of one batch
         self.log: list[dict[str, Any]] = []
@@ -162,11 +162,6 @@ class Trainer(Resumable):
             self.best = {"check": winner, "weights": weights}
 
     @property
-    def result(self) -> Detector:
-        """What the run has learnt so far: the averaged weights where they are averaged."""
-        return cast(Detector, self.average.module) if self.average is not None else self.model
-
-    @property
     def note(self) -> str:
         return f"K {self.at.K}" + (f"  loss {self.log[-1]['loss']:.3f}" if self.log else "")
 
@@ -184,20 +179,11 @@ class Trainer(Resumable):
         super().restore(saved)
         self.at = schedule.Progress(**saved["at"])
 
-    def disk_bytes(self) -> int:
-        """Return the bytes of its states, each with the log, of the weights at its end, and of the log."""
-        kept = {"adam": 2, "sgd": 1}[self.run.optimizer.name]  # numbers that the optimiser keeps of each weight
-        copies = 1 + kept + (self.average is not None) + (self.monitor is not None)
-        checks = self.total / self.every * len(self.monitor.steps) if self.monitor else 0
-        rows = self.total / LOG_EVERY + checks
-        return (STATES * copies + 2) * size_of(self.model) + int((STATES + 1) * rows * ROW)
-
 
 def optimizer_of(settings: Optimizer, model: nn.Module) -> torch.optim.Optimizer:
     """Make the optimiser of a run: on a GPU with few kernels, none of which makes the host wait."""
     parameters, cuda = list(model.parameters()), next(model.parameters()).is_cuda
+    fused = True if cuda else None  # None: PyTorch's choice
     if settings.name == "adam":
-        options = {"fused": True, "capturable": True} if cuda else {}
-        return torch.optim.Adam(parameters, lr=settings.lr, betas=settings.betas, **options)
-    options = {"fused": True} if cuda else {}
-    return torch.optim.SGD(parameters, lr=settings.lr, momentum=settings.momentum, nesterov=True, **options)
+        return torch.optim.Adam(parameters, settings.lr, settings.betas, fused=fused, capturable=cuda)
+    return torch.optim.SGD(parameters, settings.lr, settings.momentum, nesterov=True, fused=fused)
