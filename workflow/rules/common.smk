@@ -137,12 +137,14 @@ def parts(kind):
     return temp(f"work/{kind.name}/{{id}}/{{shard}}.npz") if kind.joins else outputs(kind.name)
 
 
-def command(kind):
-    """The command of this kind's rule."""
-    launch = LAUNCH if kind.gpus == "run" else "python"
-    workers = " --workers {threads}" if "workers" in kind.takes else ""
-    shard = " --shard {wildcards.shard} --out {output}" if kind.joins else ""
-    return f"{launch} -m atebm step {{input.spec}}{workers}{shard} > {{log}} 2>&1"
+def options_of(kind):
+    """The parameter function of the options that a job of this kind is called with."""
+
+    def options(wildcards, output, threads):
+        workers = f"--workers {threads}" if "workers" in kind.takes else ""
+        return f"--shard {wildcards.shard} --out {output}" if kind.joins else workers
+
+    return options
 
 
 def threads_of(kind):

@@ -20,8 +20,12 @@ for kind in KINDS.values():
             gpu=gpus_of(kind),
         message:
             f"{kind.name} {{wildcards.id}}: {kind.computes}; follow it in {{log}}"
+        # What depends on the kind is a parameter: Snakemake evaluates `shell` when the job runs, after the loop.
+        params:
+            launch=LAUNCH if kind.gpus == "run" else "python",
+            options=options_of(kind),
         shell:
-            command(kind)
+            "{params.launch} -m atebm step {input.spec} {params.options} > {log} 2>&1"
 
     if kind.joins:
 
