@@ -15,10 +15,7 @@ from atebm.data.folder import changed
 from atebm.utils.errors import UserError, sentence
 from atebm.pipeline.staleness import MANIFEST, PAGE, SITE, drawn_steps, provenance, request, request_file
 from atebm.config.origins import BASE
-from atebm.config.load import base
-from atebm.config.load import own
-from atebm.config.load import scale_file
-from atebm.config.load import written
+from atebm.config.load import base, own, scale_file, written
 from atebm.pipeline.kinds import FILES, KINDS, goals
 from atebm.maintenance.place import unfit
 from atebm.pipeline.plan import Plan

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..pipeline.artifacts import ARTIFACTS, USUAL, target
-from ..provenance.manifest import minutes
+from ..provenance.manifest import minutes, words_of
 from ..report.verdicts import FAILS, UNDECIDED, counted
 from ..utils.errors import ConfigError
 from ..utils.files import of_checkout, write_between
@@ -94,12 +94,6 @@ def headline(artifact: str, results: Path) -> str:
         raise ConfigError(f"{error.filename} is missing: snakemake --cores all {target(artifact)}") from None
     said = f"{ARTIFACTS[artifact].label}, measured here: {words['headline']}"
     return f"{said}; published, on the paper's data: {words['published']}." if words["published"] else f"{said}."
-
-
-def words_of(artifact: str, results: Path) -> dict[str, str]:
-    """Return what is said of a drawn artifact: its caption, its headline, and what the paper reports."""
-    contents: dict[str, str] = json.loads((results / f"provenance/{artifact}.json").read_text(encoding="utf-8"))
-    return contents
 
 
 def expectation(path: Path) -> str:

@@ -93,8 +93,11 @@ class Plan(StepBuilder):
 
     def settings(self, artifact: str) -> dict[str, Any]:
         """Return what an artifact shows of the configuration; nothing where it shows none."""
-        select, tasks = ARTIFACTS[artifact].settings, {run for run, _ in self.trainings()}
-        return {"settings": select(self, sorted(tasks.intersection(PAPER_TASKS)))} if select else {}
+        select = ARTIFACTS[artifact].settings
+        if select is None:
+            return {}
+        trained = {run for run, _ in self.trainings()}.intersection(PAPER_TASKS)
+        return {"settings": select(self, sorted(trained))}
 
     def write(self, root: Path) -> None:
         """A spec per known step, at work/specs/<kind>/<id>.json; and a folder per kind, since DVC wants its outs there.

@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from ..utils.files import write_if_changed
 from ..utils.hashing import canonical, is_sealed, sha256
 from .artifacts import ARTIFACTS, ON_REQUEST
-from .closure import PLUMBING, closure
+from .closure import closure
 from .plan import Plan
 from .step import Step
 
@@ -106,6 +107,7 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     """All that decides how each artifact looks; as "manifest" the digests of these, as "site" what the page shows."""
     tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
     sets = {name: plan.config.title_of(name) for task in plan.config.tasks.values() for name in task.sets}
+    drawing = drawing_digests(plan.needs, root)
     artifacts = {
         name: {
             "artifact": name,
@@ -116,7 +118,7 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
             "needs": {role: step.folder for role, step in needs.items()},
             **plan.settings(name),
             "draws": ARTIFACTS[name].draws,
-            "drawing": digests_of({root / f"notebooks/{name}.ipynb", *drawing(name, root)}, root),
+            "drawing": drawing[name],
         }
         for name, needs in plan.needs.items()
     }
@@ -138,15 +140,24 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     return {**artifacts, MANIFEST: {"requests": digests}, SITE: page}
 
 
-def drawing(name: str, root: Path) -> set[Path]:
-    """Return the files that decide how an artifact looks: of the function that draws it, and of what writes it."""
-    artifact = ARTIFACTS[name]
-    return code(f"report.{artifact.draws}", root) | code(WRITERS[artifact.is_table], root)
+def drawing_digests(names: Iterable[str], root: Path) -> dict[str, dict[str, str]]:
+    """Return, by artifact, the sha256 of each file that decides how it looks: notebook, drawing function and writer.
+
+    Artifacts share most of these files, so each is found and read once: Snakemake asks whenever it starts.
+    """
+    code_of, files = cache(partial(code, root=root)), {}
+    for name in names:
+        artifact = ARTIFACTS[name]
+        modules = code_of(f"report.{artifact.draws}") | code_of(WRITERS[artifact.is_table])
+        files[name] = {root / f"notebooks/{name}.ipynb", *modules}
+    known = digests_of(set().union(*files.values()), root)
+    paths = {name: sorted(str(path.relative_to(root)) for path in mine) for name, mine in files.items()}
+    return {name: {path: known[path] for path in mine} for name, mine in paths.items()}
 
 
-def code(name: str, root: Path, without: frozenset[str] = PLUMBING) -> set[Path]:
+def code(name: str, root: Path) -> set[Path]:
     """Return the modules behind a function or module of a checkout, and the published tables that they name."""
-    modules = closure(name, root / "src/atebm", without)
+    modules = closure(name, root / "src/atebm")
     source = "".join(path.read_text(encoding="utf-8") for path in modules)
     return modules | {path for path in root.glob("data/published/*.csv") if f'"{path.stem}"' in source}
 

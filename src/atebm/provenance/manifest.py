@@ -143,3 +143,9 @@ def ancestry(manifest: dict[str, Any], artifact: str) -> set[str]:
             seen.add(step)
             todo += [parent["step"] for parent in manifest["steps"][step]["parents"].values()]
     return seen
+
+
+def words_of(artifact: str, results: Path) -> dict[str, str]:
+    """Return what is said of a drawn artifact: its caption, its headline, and what the paper reports."""
+    contents: dict[str, str] = json.loads((results / f"provenance/{artifact}.json").read_text(encoding="utf-8"))
+    return contents

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..pipeline.artifacts import ARTIFACTS, target
 from ..pipeline.staleness import SITE, provenance
-from ..provenance.manifest import ancestry, minutes
+from ..provenance.manifest import ancestry, minutes, words_of
 from ..report.needs import Needs
 from ..utils.files import write_text
 from ..utils.hashing import sealed, sha256
@@ -133,7 +133,7 @@ def text(name: str) -> str:
 def artifact(name: str, results: Path, manifest: dict[str, Any], folder: str) -> Artifact:
     """What lies in `results` of an artifact; `folder` leads there from the page, "" or "scales/fashion/"."""
     label, _, title = manifest["artifacts"][name]["title"].partition(": ")
-    words = words_of(results, name)
+    words = words_of(name, results)
     conditions, table = "", None
     others = () if folder else manifest["artifacts"].keys() - {name}  # what its words may link to
     if ARTIFACTS[name].is_table:
@@ -223,12 +223,6 @@ def code(name: str) -> list[tuple[str, str]]:
     """Return file, relative to the page, and name of what declares an artifact, and of the function that draws it."""
     module, _, function = ARTIFACTS[name].draws.partition(".")
     return [("../src/atebm/pipeline/artifacts.py", name), (f"../src/atebm/report/{module}.py", function)]
-
-
-def words_of(results: Path, name: str) -> dict[str, str]:
-    """Return what is said of an artifact: caption, headline, and what the paper reports."""
-    contents = json.loads((results / f"provenance/{name}.json").read_text(encoding="utf-8"))
-    return {word: contents[word] for word in ("caption", "headline", "published")}
 
 
 def group_of(name: str) -> str | None:
