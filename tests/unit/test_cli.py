@@ -8,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from conftest import REPOSITORY, checkout, planned, run
+from conftest import REPOSITORY, checkout, planned, run, write_specs
 from typer.testing import CliRunner
 
 from atebm.cli.app import app
@@ -170,6 +171,34 @@ def test_exit_codes(bare, arguments, code, said):
     finished = atebm(bare, *arguments)
     assert finished.returncode == code and said in finished.stderr, finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "said"),
+    [
+        ("toy", ["--workers=2"], "a step of kind toy takes no --workers: its options are none."),
+        ("data", ["--device=cpu"], "a step of kind data takes no --device: its options are --workers."),
+        ("pretrain", ["--tensorboard=here"], "takes no --tensorboard: its options are --device."),
+        ("train", ["--shard=0-of-1"], "takes no --shard: its options are --device, --tensorboard."),
+        ("sample", ["--shard=0-of-1"], "is computed in shards: say which and where it goes"),
+        ("attack", ["--shard=1-of-1", "--out=shard.npz"], "'1-of-1' is no shard"),
+    ],
+)
+def test_a_step_takes_the_options_of_its_kind(tmp_path, kind, arguments, said):
+    (spec,) = islice((step for (of, _), step in planned("smoke").known.items() if of == kind), 1)
+    write_specs(tmp_path, spec)
+    refused = invoke("step", str(tmp_path / spec.spec_file), *arguments)
+    assert refused.exit_code == 2 and said in re.sub(r"[\s│]+", " ", refused.stderr), refused.stderr
+    assert not (tmp_path / spec.folder).exists()
+
+
+def test_what_the_environment_says_of_all_steps_need_not_fit_each(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATEBM_DEVICE", "cuda:99")
+    monkeypatch.setenv("ATEBM_TENSORBOARD", "work/tensorboard")
+    network = planned("smoke").network(3)
+    write_specs(tmp_path, network)
+    made = invoke("step", str(tmp_path / network.spec_file))
+    assert made.exit_code == 0 and (tmp_path / network.record).exists(), made.output
 
 
 def test_names_are_completed(bare, monkeypatch):

@@ -120,7 +120,7 @@ def test_a_step_of_another_configuration_is_a_sentence_whose_remedy_works(plan, 
 
 WANT_ATEBM: dict[str, Callable[[Path], str]] = {
     "an archive is missing": lambda root: said(
-        lambda: archive_sets.verified(root / "data/archives/cifar-10-python.tar.gz")
+        lambda: archive_sets.verify_file(root / "data/archives/cifar-10-python.tar.gz")
     ),
     "an archive that only a person gets": lambda root: by_hand(
         next(source for source in sources() if source.access == "form")
@@ -176,7 +176,7 @@ def test_every_message_names_commands_and_options_that_there_are():
             if verb in ("warm", "apply", "on"):
                 continue
             assert verb in known, message
-            options = {option for parameter in known[verb].params for option in parameter.opts}
+            options = {"--help"} | {option for parameter in known[verb].params for option in parameter.opts}
             assert set(re.findall(r"--[a-z0-9-]+", rest.split(" or ")[0])) <= options, message
         assert not re.search(r"run snakemake\b(?! --cores)", message), f"snakemake wants --cores: {message}"
     assert asked > 40

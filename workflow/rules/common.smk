@@ -132,19 +132,14 @@ def parts(kind):
     return temp(f"work/{kind.name}/{{id}}/{{shard}}.npz") if kind.joins else outputs(kind.name)
 
 
-def launch(kind):
-    """The program that starts this kind's jobs."""
-    return LAUNCH if kind.gpus == "run" else "python"
+def options_of(kind):
+    """The parameter function of the options that a job of this kind is called with."""
 
+    def options(wildcards, output, threads):
+        workers = f"--workers {threads}" if "workers" in kind.takes else ""
+        return f"--shard {wildcards.shard} --out {output}" if kind.joins else workers
 
-def options(kind):
-    """The function of the options of this kind's jobs, after the spec."""
-    workers, shards = "workers" in kind.takes, kind.joins
-
-    def chosen(wildcards, output, threads):
-        return f"--workers {threads}" * workers + (f"--shard {wildcards.shard} --out {output}" if shards else "")
-
-    return chosen
+    return options
 
 
 def threads_of(kind):

@@ -18,12 +18,12 @@ for kind in KINDS.values():
         threads: threads_of(kind)
         resources:
             gpu=gpus_of(kind),
+        # What depends on the kind is a parameter: Snakemake evaluates `shell` when the job runs, after the loop.
         params:
-            launch=launch(kind),
-            options=options(kind),
+            launch=LAUNCH if kind.gpus == "run" else "python",
+            options=options_of(kind),
         message:
             f"{kind.name} {{wildcards.id}}: {kind.computes}; follow it in {{log}}"
-        # a constant: it is evaluated when a job runs, and `kind` is then the last one
         shell:
             "{params.launch} -m atebm step {input.spec} {params.options} > {log} 2>&1"
 

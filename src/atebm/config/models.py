@@ -10,6 +10,7 @@ from .base import Channels, Paper, Variant, variants
 class Normalised(Variant):
     """What every network states; all other keys but `name` are keywords of the class that it builds."""
 
+    paper = Paper("supplement 3; normalisation: authors' script")
     builds: ClassVar[str]  # "module:class", called as class(channels, size, outputs, **keywords)
     mean: Channels
     std: Channels

@@ -14,6 +14,7 @@ from ..provenance.manifest import minutes
 from ..report.verdicts import FAILS, UNDECIDED, counted
 from ..utils.errors import ConfigError
 from ..utils.files import of_checkout, write_between
+from .kind_table import kind_table
 
 EXPECTED = "data/expected/paper_h100.json"  # what `python -m atebm cost -C scale=paper --json` printed on that GPU
 SHOWN = 1.0  # hours that an artifact must add to those before it to have a line of its own
@@ -27,6 +28,7 @@ def write_docs(root: Path) -> None:
     write_between(root / "docs/reference/artifacts.md", "artifacts", artifact_table(results))
     write_between(root / "docs/reference/scales.md", "expected", expectation(root / EXPECTED))
     write_between(root / "docs/explanation/workflow.md", "rules", rule_table())
+    write_between(root / "docs/reference/files.md", "kinds", kind_table())
 
 
 def verdicts(results: Path) -> str:
