@@ -15,7 +15,8 @@ from atebm.data.folder import changed
 from atebm.utils.errors import UserError, sentence
 from atebm.pipeline.staleness import MANIFEST, PAGE, SITE, drawn_steps, provenance, request, request_file
 from atebm.config.origins import BASE
-from atebm.config.load import base, own, scale_file, written
+from atebm.config.inheritance import LIKE
+from atebm.config.load import base, layers, written
 from atebm.pipeline.kinds import FILES, KINDS, goals
 from atebm.maintenance.place import unfit
 from atebm.pipeline.plan import Plan
@@ -40,13 +41,12 @@ of_ours(base, Path())
 configfile: BASE
 
 
-of_ours(own, config.get("scale"), Path())
-SCALE_FILE = scale_file(config["scale"], Path())
+for file in of_ours(layers, config.get("scale"), Path()):
+
+    configfile: file
 
 
-configfile: SCALE_FILE
-
-
+config.pop(LIKE, None)  # a scale's, which the loop has followed
 # The first is Snakemake's merged configuration, the second what --config says in it, and --configfile.
 PLACE = written(config["scale"], workflow.config_settings.overwrite_config, Path())
 PLAN = of_ours(Plan, of_ours(resolve, config, PLACE))

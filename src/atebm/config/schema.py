@@ -21,6 +21,10 @@ class Config(Section):
     own: str | None = None
     seed: NonNegativeInt
     seeds: PositiveInt  # models per run, with seeds `seed`, `seed` + 1, ...
+    # what is drawn anew for each seed. training: first weights and batches; whole: also pre-training, the dealing of
+    # photographs, crops, source images, and images under attack
+    replication: Literal["training", "whole"] = "training"
+    dealt: tuple[str, ...] = ()  # photographs that change places among the sets that have them, in a whole replication
     shards: PositiveInt  # jobs that sampling is split into; changes no byte
     device: Literal["auto", "cpu", "cuda", "mps"]
     tensorboard: bool  # training curves to work/tensorboard/ too; changes no digest
