@@ -3,6 +3,9 @@
 Contents decide, not ages: a clone, a checkout or a `dvc pull` scrambles mtimes, and Snakemake's own records don't
 travel. With every rendering lies the request that it was drawn for, results/provenance/<id>.json; where that is not the
 present one, or the numbers it was drawn from are not here, the artifact is stale.
+
+What a rendering was drawn from is kept in results/numbers/ (pipeline/kept.py). Where the configuration says
+`numbers: kept`, that is enough: no step is computed again in order to draw it.
 """
 
 import hashlib
@@ -17,14 +20,15 @@ from ..utils.files import write_if_changed
 from ..utils.hashing import canonical, is_sealed, sha256
 from .artifacts import ARTIFACTS, ON_REQUEST
 from .closure import PLUMBING, closure
+from .kept import RESULTS, is_kept, listing_in
 from .plan import Plan
 from .step import Step
 
 MANIFEST, SITE = "manifest", "site"
 PAGE = "results/index.html"
 # States of a rendering.
-DRAWN = "drawn"  # from the present plan, and the numbers that it shows are here
-ELSEWHERE = "drawn elsewhere"  # from the present plan, but its numbers are not in work/: as in a clone
+DRAWN = "drawn"  # from the present plan, and the steps behind it are here, or kept and that is enough
+ELSEWHERE = "drawn elsewhere"  # from the present plan, but the steps behind it are not in work/: as in a clone
 STALE, TO_DRAW = "stale", "to draw"
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
 SHOWING = ("src/atebm/publish/*.j2", "src/atebm/publish/*.css", "src/atebm/publish/*.js")  # the page, beside its code
@@ -36,6 +40,7 @@ def request(plan: Plan, root: Path) -> set[str]:
 
     The request of a stale one is new at each call, in content and age, so that Snakemake can't take it for a known one.
     """
+    remember_manifest(root)
     wanted = renderings(plan, root)
     outdated = {name for name, state in states_of(wanted, plan, root).items() if state != DRAWN}
     for name, contents in wanted.items():
@@ -57,6 +62,17 @@ def request_file(name: str) -> str:
     return f"work/specs/artifact/{name}.json"
 
 
+def remember_manifest(root: Path) -> None:
+    """Copy results/manifest.json, which Snakemake removes before it is written anew, to where that job looks for it."""
+    path = root / provenance(MANIFEST)
+    if path.exists():
+        write_if_changed(remembered_manifest(root), path.read_text(encoding="utf-8", errors="replace"))
+
+
+def remembered_manifest(root: Path) -> Path:
+    return root / "work/plan/manifest.json"
+
+
 def stale(plan: Plan, root: Path) -> set[str]:
     """Return the names of the artifacts, "manifest" and "site", that are not here as the plan wants them."""
     return {name for name, state in states(plan, root).items() if state != DRAWN}
@@ -72,7 +88,8 @@ def states_of(wanted: dict[str, dict[str, Any]], plan: Plan, root: Path) -> dict
     found: dict[str, str] = {}
     for name in plan.artifacts:
         here = all((root / step.record).exists() for step in drawn_steps(plan, name, root))
-        found[name] = state_of(drawn_from(root, name), wanted[name], DRAWN if here else ELSEWHERE)
+        best = ELSEWHERE if not here else DRAWN if has_numbers(plan, name, root) else STALE
+        found[name] = state_of(drawn_from(root, name), wanted[name], best)
     if wanted:
         usual = {found[name] for name in plan.usual}
         best = DRAWN if usual == {DRAWN} else ELSEWHERE if usual <= {DRAWN, ELSEWHERE} else STALE
@@ -88,18 +105,37 @@ def state_of(drawn: dict[str, Any] | None, wanted: dict[str, Any], best: str) ->
 
 
 def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
-    """Return the steps that an artifact must be drawn from; none where the numbers that it took from them are kept.
-
-    These are results/numbers/<id>.csv, and beside it, as .json, the steps that they were computed from.
-    """
+    """Return the steps that an artifact must be drawn from; none where what is kept of them is enough."""
     steps = plan.artifacts[artifact]
-    facts = root / f"results/numbers/{artifact}.json"
+    if is_old_board(plan, artifact, root):
+        return []
+    if plan.config.numbers == "computed":
+        return steps
+    listing = listing_in(root / provenance(artifact)) or {}
+    known = {f"{step.kind}/{step.id}" for step in steps} <= listing.keys()
+    return [] if known and is_kept(root / RESULTS, listing) else steps
+
+
+def has_numbers(plan: Plan, artifact: str, root: Path) -> bool:
+    """Return whether all that a rendering was drawn from is kept."""
+    kept = is_kept(root / RESULTS, listing_in(root / provenance(artifact)))
+    return kept or is_old_board(plan, artifact, root)
+
+
+def is_old_board(plan: Plan, artifact: str, root: Path) -> bool:
+    """Return whether an artifact is the claims board of eight seeds, whose steps are nowhere any more.
+
+    Of it results/numbers/claims.csv has the effects, and claims.json the steps that they were computed from. It goes
+    when the board is computed again, and with it the reading of these two in report/claims.py.
+    """
+    facts = root / RESULTS / f"numbers/{artifact}.json"
     try:
         kept = json.loads(facts.read_text(encoding="utf-8"))
-        same = kept["needs"] == sorted({step.folder for step in steps}) and kept["scale"] == plan.config.scale
+        steps = sorted({step.folder for step in plan.artifacts[artifact]})
+        same = kept["needs"] == steps and kept["scale"] == plan.config.scale
     except (OSError, ValueError, KeyError, TypeError):
-        return steps
-    return [] if same and facts.with_suffix(".csv").exists() else steps
+        return False
+    return same and facts.with_suffix(".csv").exists()
 
 
 def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from .verify import manifest_files, step_findings, verify
 PAGES = ".html"  # stay behind: they show what the notebooks show, and weigh nearly as much as all else
 
 
+MERGED = ("artifacts", "requests", "steps", "numbers")
 MADE_WITH = ("commit", "python", "machine", "packages")
 
 
@@ -59,18 +60,22 @@ def snapshot_of(plan: Plan, root: Path, artifacts: Iterable[str]) -> list[str]:
     behind = ancestors(step for name in names for step in plan.artifacts[name]).values()
     if findings := [finding for step in behind for finding in step_findings(root / step.folder, root)]:
         raise ResultError(f"{', '.join(names)}: {len(findings)} findings. The first: {findings[0]}")
-    needs = {name: Needs.read(root / request_file(name)) for name in names}
+    needs = {name: Needs.read(root / request_file(name), results) for name in names}
     digests = renderings(plan, root)[MANIFEST]["requests"]
-    own = manifest_of(results, needs, {name: digests[name] for name in names}, versions(DRIVING), [])
+    own = manifest_of(results, needs, {name: digests[name] for name in names}, versions(DRIVING), [], {})
     there = target / "manifest.json"
     before = json.loads(there.read_text(encoding="utf-8")) if there.exists() else {**own, "artifacts": {}}
     before.pop("seal", None)
     for entry in own["artifacts"].values():
         entry["made_with"] = {key: own[key] for key in MADE_WITH}
-    merged = {**before, **{key: before[key] | own[key] for key in ("artifacts", "requests", "steps")}}
+    merged = {
+        **before,
+        **{key: before.get(key, {}) | own[key] for key in ("artifacts", "requests", "steps", "numbers")},
+    }
     kept = manifest_files(there) if there.exists() else {}
     files = {file: target / file for file in kept}
     files |= {file: results / file for name in names for file in rendered_files(results, name)}
+    files |= {file: results / file for file in own["numbers"]}
     files = {file: path for file, path in files.items() if not file.endswith(PAGES)}
     with TemporaryDirectory() as folder:
         manifest = Path(folder) / "manifest.json"
