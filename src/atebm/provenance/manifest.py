@@ -32,7 +32,7 @@ def write_manifest(results: Path, request: Path) -> None:
     requests = asked["request"]["requests"]
     artifacts = {name: Needs.read(request.with_name(f"{name}.json"), results) for name in requests}
     curves = write_summary(results, artifacts, behind(artifacts, results))
-    prune_numbers(results, request.resolve().parents[2] / "drawn", curves)
+    prune_numbers(results, request.parent, curves)
     summary = [results / "metrics.json", *sorted((results / "training").glob("*.csv"))]
     contents = manifest_of(results, artifacts, requests, asked["driving"], summary, curves)
     write_text(results / "manifest.json", sealed(contents))

@@ -74,16 +74,21 @@ def copy_if_changed(source: Path, target: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
-def prune_numbers(results: Path, drafts: Path, more: Listing) -> None:
+def prune_numbers(results: Path, requests: Path, more: Listing) -> None:
     """Remove from results/numbers/ what no rendering in `results` is drawn from, and `more` does not list.
 
-    `drafts` is the folder of the words of renderings that are being drawn, which have their listings, too.
+    `requests` is the folder of the requests of the present plan. What those need that are not drawn, because they are
+    drawn right now or their notebook failed, stays as it is.
     """
-    paths = [*(results / "provenance").glob("*.json"), *drafts.glob("*.json")]
-    listings = [more, *(listing for path in paths if (listing := listing_in(path)) is not None)]
+    listed = {path.stem: listing_in(path) for path in (results / "provenance").glob("*.json")}
+    listings = [more, *(listing for listing in listed.values() if listing is not None)]
+    undrawn = [path for path in requests.glob("*.json") if listed.get(path.stem) is None]
+    spared = {folder.removeprefix("work/") for path in undrawn for folder in needed(path)}
     numbers, wanted = results / NUMBERS, listed_files(listings)
     for folder in sorted(path for path in numbers.glob("*/*") if path.is_dir()):
         step = str(folder.relative_to(numbers))
+        if step in spared:
+            continue
         for path in folder.iterdir():
             if f"{step}/{path.name}" not in wanted:
                 path.unlink()
@@ -91,6 +96,12 @@ def prune_numbers(results: Path, drafts: Path, more: Listing) -> None:
             folder.rmdir()
         else:
             trim_step(folder, [listing[step] for listing in listings if step in listing])
+
+
+def needed(request: Path) -> Iterable[str]:
+    """Return the folders of the steps that a request names; none of the requests about all renderings."""
+    needs: dict[str, str] = json.loads(request.read_text(encoding="utf-8"))["request"].get("needs", {})
+    return needs.values()
 
 
 def trim_step(folder: Path, readings: list[dict[str, str]]) -> None:
