@@ -48,13 +48,14 @@ def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]
             findings += step_findings(folder, root)
             checked += len(FILES[folder.parent.name])
             report(done)
-    own, files = numbers_findings(root)
-    findings += own
-    checked += files
+    kept, files = numbers_findings(root)
+    findings += kept
     manifest = root / "results/manifest.json"
+    checked += len(files | manifest_files(manifest).keys())
     if manifest.exists():
-        findings += results_findings(manifest, root)
-        checked += 1 + len(manifest_files(manifest))
+        named = {finding.partition(": ")[0] for finding in kept}
+        findings += [each for each in results_findings(manifest, root) if each.partition(": ")[0] not in named]
+        checked += 1
         own, shown = page_findings(root)
         findings += own
         checked += 1 + shown
@@ -109,8 +110,8 @@ def results_findings(manifest: Path, root: Path) -> Iterator[str]:
             yield f"stale    results/: {step} was computed again since; remove results/ and {AGAIN}"
 
 
-def numbers_findings(root: Path) -> tuple[list[str], int]:
-    """Return what is wrong with results/numbers/, by the records that are kept there, and how many files it has.
+def numbers_findings(root: Path) -> tuple[list[str], set[str]]:
+    """Return what is wrong with results/numbers/, by the records that are kept there, and the files that it has.
 
     Missing is what a rendering in results/ says that it was drawn from; the manifest has the checksums a second time.
     """
@@ -122,7 +123,8 @@ def numbers_findings(root: Path) -> tuple[list[str], int]:
     folders = sorted(path for path in numbers.glob("*/*") if path.is_dir())
     for folder in folders:
         findings += kept_findings(folder)
-    return list(dict.fromkeys(findings)), sum(len(list(folder.iterdir())) for folder in folders)
+    files = {str(path.relative_to(root / RESULTS)) for folder in folders for path in folder.iterdir()}
+    return list(dict.fromkeys(findings)), files
 
 
 def missing_number(name: str) -> str:
