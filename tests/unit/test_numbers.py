@@ -13,7 +13,7 @@ from conftest import REPOSITORY, planned, request_for, typed
 from atebm.pipeline.artifacts import ARTIFACTS
 from atebm.pipeline.kept import is_kept, listing_in
 from atebm.pipeline.staleness import DRAWN, ELSEWHERE, STALE, drawn_steps, has_numbers, provenance, renderings, states
-from atebm.provenance.explain import number_of
+from atebm.provenance.explain import number_of, spec_of
 from atebm.provenance.verify import numbers_findings
 from atebm.report import draw
 from atebm.report.kept import keep, prune_numbers
@@ -223,6 +223,7 @@ def test_what_is_kept_is_enough_where_the_configuration_says_so(bare):
     assert not drawn_steps(kept_plan, "table2", bare) and drawn_steps(plan, "table2", bare)
     assert states(kept_plan, bare)["table2"] == DRAWN and states(plan, bare)["table2"] == ELSEWHERE
     assert number_of(plan.artifacts["table2"][0], bare).startswith("4.25"), "explain answers from it"
+    assert spec_of(plan.artifacts["table2"][0], bare).startswith("results/numbers/metric/")
     file = bare / provenance("table2")
     contents = json.loads(file.read_text())
     contents["request"]["drawing"] = {}

@@ -9,7 +9,7 @@ from ..config.base import Section
 from ..config.origins import Origin, Origins, leaves
 from ..config.schema import Config
 from ..pipeline.artifacts import ARTIFACTS, target
-from ..pipeline.kept import NUMBERS, RESULTS, place_of
+from ..pipeline.kept import NUMBERS, RESULTS, SPEC, place_of
 from ..pipeline.kinds import KINDS
 from ..pipeline.plan import Plan
 from ..pipeline.staleness import DRAWN, ELSEWHERE, STALE, TO_DRAW, states
@@ -47,7 +47,7 @@ def artifact_facts(name: str, plan: Plan, root: Path) -> dict[str, Any]:
         "draws": ARTIFACTS[name].draws,
         "shows_settings": select.__name__ if (select := ARTIFACTS[name].settings) else None,
         "numbers": [
-            {"number": number_of(step, root), "record": record_of(step, root), "spec": step.spec_file}
+            {"number": number_of(step, root), "record": record_of(step, root), "spec": spec_of(step, root)}
             for step in plan.artifacts[name]
         ],
     }
@@ -63,6 +63,12 @@ def record_of(step: Step, root: Path) -> str:
     kept = f"{RESULTS}/{NUMBERS}/{step.kind}/{step.id}"
     is_kept = place_of(root / step.folder, root / kept) == root / kept
     return f"{kept}/{Path(step.record).name}" if is_kept else step.record
+
+
+def spec_of(step: Step, root: Path) -> str:
+    """Return where a step's spec is: beside its record where that is kept."""
+    record = record_of(step, root)
+    return step.spec_file if record == step.record else str(Path(record).with_name(SPEC))
 
 
 def number_of(step: Step, root: Path) -> str:
