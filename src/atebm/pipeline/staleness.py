@@ -40,14 +40,13 @@ def request(plan: Plan, root: Path) -> set[str]:
 
     The request of a stale one is new at each call, in content and age, so that Snakemake can't take it for a known one.
     """
-    remember_manifest(root)
     wanted = renderings(plan, root)
     outdated = {name for name, state in states_of(wanted, plan, root).items() if state != DRAWN}
     for name, contents in wanted.items():
         asked = time.time_ns() if name in outdated else 0
         wish: dict[str, Any] = {"asked": asked, "request": contents}
         if name == MANIFEST:
-            wish["driving"] = versions(DRIVING)
+            wish |= {"driving": versions(DRIVING), "known": known_steps(root)}
         write_if_changed(root / request_file(name), canonical(wish))
     return outdated
 
@@ -62,15 +61,18 @@ def request_file(name: str) -> str:
     return f"work/specs/artifact/{name}.json"
 
 
-def remember_manifest(root: Path) -> None:
-    """Copy results/manifest.json, which Snakemake removes before it is written anew, to where that job looks for it."""
-    path = root / provenance(MANIFEST)
-    if path.exists():
-        write_if_changed(remembered_manifest(root), path.read_text(encoding="utf-8", errors="replace"))
+def known_steps(root: Path) -> dict[str, Any]:
+    """Return the steps in results/manifest.json, since Snakemake removes this before it is written anew.
 
-
-def remembered_manifest(root: Path) -> Path:
-    return root / "work/plan/manifest.json"
+    Where it is removed already they are in the request that asked for that.
+    """
+    for path, key in ((root / provenance(MANIFEST), "steps"), (root / request_file(MANIFEST), "known")):
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[key]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        return found
+    return {}
 
 
 def stale(plan: Plan, root: Path) -> set[str]:

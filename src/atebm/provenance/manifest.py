@@ -12,11 +12,10 @@ from typing import Any
 import pandas as pd
 
 from ..pipeline.kept import NUMBERS, Listing, listed_files, listing_in
-from ..pipeline.staleness import remembered_manifest
 from ..report.kept import prune_numbers
 from ..report.needs import Needs, Result
 from ..utils.files import write_text
-from ..utils.hashing import is_sealed, sealed, sha256
+from ..utils.hashing import sealed, sha256
 from .summary import write_summary
 
 COMPUTING = ("torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "pillow", "scikit-image", "scikit-learn")
@@ -31,10 +30,15 @@ def write_manifest(results: Path, request: Path) -> None:
     asked = json.loads(request.read_text())
     requests = asked["request"]["requests"]
     artifacts = {name: Needs.read(request.with_name(f"{name}.json"), results) for name in requests}
-    curves = write_summary(results, artifacts, behind(artifacts, results))
+    steps = behind(artifacts, asked["known"])
+    curves = write_summary(results, artifacts, steps)
     prune_numbers(results, request.parent, curves)
     summary = [results / "metrics.json", *sorted((results / "training").glob("*.csv"))]
-    contents = manifest_of(results, artifacts, requests, asked["driving"], summary, curves)
+    contents = manifest_of(results, artifacts, requests, asked["driving"], steps)
+    contents |= {
+        "summary": {str(path.relative_to(results)): sha256(path) for path in summary},
+        "numbers": numbers_of(results, artifacts, curves),
+    }
     write_text(results / "manifest.json", sealed(contents))
 
 
@@ -43,13 +47,12 @@ def manifest_of(
     artifacts: dict[str, Needs],
     requests: dict[str, str],
     driving: dict[str, str],
-    summary: list[Path],
-    curves: Listing,
+    steps: dict[str, Any],
 ) -> dict[str, Any]:
     """Return what results/manifest.json says of some artifacts.
 
     `requests` are the digests of what they were asked to show, `driving` versions of packages that a job cannot see,
-    `summary` files in results/ that are of no artifact, and `curves` what these are drawn from.
+    and `steps` what is `behind` them. "summary", files in results/ that are of no artifact, is empty.
     """
     return {
         "commit": commit(),
@@ -66,9 +69,9 @@ def manifest_of(
             for name, needs in artifacts.items()
         },
         "requests": requests,
-        "summary": {str(path.relative_to(results)): sha256(path) for path in summary},
-        "numbers": numbers_of(results, artifacts, curves),
-        "steps": dict(sorted(behind(artifacts, results).items())),
+        "summary": {},
+        "numbers": numbers_of(results, artifacts, {}),
+        "steps": dict(sorted(steps.items())),
     }
 
 
@@ -79,27 +82,17 @@ def numbers_of(results: Path, artifacts: Iterable[str], more: Listing) -> dict[s
     return {name: sha256(results / name) for name in names if (results / name).exists()}
 
 
-def behind(artifacts: dict[str, Needs], results: Path) -> dict[str, Any]:
+def behind(artifacts: dict[str, Needs], known: dict[str, Any]) -> dict[str, Any]:
     """Return the steps of some artifacts and their ancestors, by "kind/id".
 
-    What is known of those that are neither here nor kept, and the seconds of those that another machine computed, is
-    taken over from the manifest that was here.
+    `known` are those of the manifest that was here: what it says of steps that are neither here nor kept, and the
+    seconds of those that another machine computed, is taken over.
     """
     steps: dict[str, Any] = {}
-    known: dict[str, Any] = {}
     for needs in artifacts.values():
         for result in needs.results.values():
-            work = result.folder.parents[1]
-            known = known or steps_of(results / "manifest.json") or steps_of(remembered_manifest(work.parent))
             collect(result, steps, known)
     return steps
-
-
-def steps_of(manifest: Path) -> dict[str, Any]:
-    """Return the steps in a manifest; none where there is none, or an altered one."""
-    text = manifest.read_text(encoding="utf-8", errors="replace") if manifest.exists() else ""
-    found: dict[str, Any] = json.loads(text)["steps"] if is_sealed(text) else {}
-    return found
 
 
 def collect(result: Result, steps: dict[str, Any], known: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..pipeline.plan import Plan
-from ..pipeline.staleness import DRIVING, MANIFEST, renderings, request_file, stale, versions
+from ..pipeline.staleness import DRIVING, MANIFEST, known_steps, renderings, request_file, stale, versions
 from ..pipeline.step import ancestors
 from ..utils.errors import ConfigError, ResultError
 from ..utils.files import room, write_text
@@ -48,7 +48,7 @@ def snapshot_of(plan: Plan, root: Path, artifacts: Iterable[str]) -> list[str]:
     is not drawn from the present plan, or a step behind it is altered.
     """
     from ..report.needs import Needs
-    from .manifest import manifest_of, rendered_files
+    from .manifest import behind, manifest_of, rendered_files
 
     names, results, target = list(artifacts), root / "results", root / "results/scales" / plan.config.scale
     outdated = stale(plan, root)
@@ -57,12 +57,13 @@ def snapshot_of(plan: Plan, root: Path, artifacts: Iterable[str]) -> list[str]:
             raise ConfigError(f"there is no artifact {name!r}; there are: {', '.join(plan.artifacts)}.")
         if name in outdated:
             raise ResultError(f"{name} is not drawn from the present plan: {plan.command(f'results/{name}.csv')}")
-    behind = ancestors(step for name in names for step in plan.artifacts[name]).values()
-    if findings := [finding for step in behind for finding in step_findings(root / step.folder, root)]:
+    needed = ancestors(step for name in names for step in plan.artifacts[name]).values()
+    if findings := [finding for step in needed for finding in step_findings(root / step.folder, root)]:
         raise ResultError(f"{', '.join(names)}: {len(findings)} findings. The first: {findings[0]}")
     needs = {name: Needs.read(root / request_file(name), results) for name in names}
     digests = renderings(plan, root)[MANIFEST]["requests"]
-    own = manifest_of(results, needs, {name: digests[name] for name in names}, versions(DRIVING), [], {})
+    steps = behind(needs, known_steps(root))
+    own = manifest_of(results, needs, {name: digests[name] for name in names}, versions(DRIVING), steps)
     there = target / "manifest.json"
     before = json.loads(there.read_text(encoding="utf-8")) if there.exists() else {**own, "artifacts": {}}
     before.pop("seal", None)
