@@ -15,10 +15,10 @@ from ..utils.hashing import sealed, sha256
 from ..utils.locks import locked
 from .verify import manifest_files, step_findings, verify
 
+MERGED = ("artifacts", "requests", "steps", "numbers")  # of a manifest
 PAGES = ".html"  # stay behind: they show what the notebooks show, and weigh nearly as much as all else
 
 
-MERGED = ("artifacts", "requests", "steps", "numbers")
 MADE_WITH = ("commit", "python", "machine", "packages")
 
 
@@ -69,10 +69,7 @@ def snapshot_of(plan: Plan, root: Path, artifacts: Iterable[str]) -> list[str]:
     before.pop("seal", None)
     for entry in own["artifacts"].values():
         entry["made_with"] = {key: own[key] for key in MADE_WITH}
-    merged = {
-        **before,
-        **{key: before.get(key, {}) | own[key] for key in ("artifacts", "requests", "steps", "numbers")},
-    }
+    merged = {**before, **{key: before.get(key, {}) | own[key] for key in MERGED}}
     kept = manifest_files(there) if there.exists() else {}
     files = {file: target / file for file in kept}
     files |= {file: results / file for name in names for file in rendered_files(results, name)}
