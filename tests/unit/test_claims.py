@@ -17,6 +17,7 @@ from atebm.report import draw
 from atebm.report.registry import Evidence, claims_of_detection, claims_of_generation, spread
 from atebm.report.sign_flip import holm, sign_flip
 from atebm.report.verdicts import Criterion, counted, decided, fragile, sign_test
+from atebm.utils.files import write_text
 
 ROWS4 = {row: f"a set (for {row})" for row in ("SVHN", "CIFAR-100", "ImageNet", "Uniform Noise")}
 GENERATION = claims_of_generation(0.1, dict(zip(STABILITY, (5e-4, 5e-4, 1e-6), strict=True)), 4)
@@ -305,23 +306,31 @@ def test_a_run_that_never_arrives_costs_all_that_it_took(tmp_path, monkeypatch):
 
 
 def test_the_board_is_drawn_from_its_numbers_where_the_steps_are_not(tmp_path):
-    """And to the same bytes, but for digits that a .csv cuts off: none."""
+    """And to the same bytes; the old one, whose steps are nowhere, from its effects."""
     plan, out = board_plan(tmp_path), tmp_path / "claims.csv"
-    draw(plan, str(out))
+    frame = draw(plan, str(out)).frame
     first = out.read_bytes()
-    shutil.rmtree(tmp_path / "work/metric")
+    for kind in ("metric", "detection", "train", "toy", "minimax"):
+        shutil.rmtree(tmp_path / "work" / kind)
     out.unlink()
     draw(plan, str(out))
     assert out.read_bytes() == first
-    facts = json.loads((tmp_path / "numbers/claims.json").read_text())
-    assert facts["needs"] == sorted(json.loads(Path(plan).read_text())["request"]["needs"].values())
-    numbers = tmp_path / "numbers/claims.csv"
-    earlier = pd.read_csv(numbers)
-    earlier.loc[earlier["id"] == "p0_diverse", "effect"] = 0.5
-    earlier.to_csv(tmp_path / "numbers/before.csv", index=False)
-    (tmp_path / "numbers/claims.json").write_text(json.dumps(facts | {"earlier": "before.csv"}))
-    frame = draw(plan, str(out)).frame.set_index("id")
-    assert frame.loc["p0_diverse", "fragile"] == "", "undecided both times"
+    shutil.rmtree(tmp_path / "numbers")
+    rows = [
+        (claim, seed, 3 * float(effect))
+        for claim, effects in zip(frame["id"], frame["effect_by_seed"], strict=True)
+        for seed, effect in enumerate(effects.split())
+    ]
+    effects = pd.DataFrame(rows, columns=["id", "seed", "effect"])
+    write_text(tmp_path / "numbers/claims.csv", effects.to_csv(index=False))
+    effects.loc[effects["id"] == "p0_diverse", "effect"] = 0.5
+    write_text(tmp_path / "numbers/before.csv", effects.to_csv(index=False))
+    facts = {"measure": "distance", "extractor": "one", "standin": True, "iterations": 400, "computed": "Long ago."}
+    write_text(tmp_path / "numbers/claims.json", json.dumps(facts | {"earlier": "before.csv"}))
+    old = draw(plan, str(out)).frame.set_index("id")
+    assert old.loc["at_stable", "effect_by_seed"].startswith(f"{3 * 17:.4g}")
+    assert old.loc["p0_diverse", "fragile"] == "", "undecided both times"
+    assert "Long ago." in out.with_suffix(".md").read_text()
 
 
 def test_every_claim_has_its_numbers_at_every_scale():

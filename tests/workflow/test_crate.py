@@ -170,7 +170,10 @@ def test_every_file_is_there_with_its_sha256_and_every_reference_leads_somewhere
     ours = {str(path.relative_to(REPOSITORY)) for path in shown if kept not in path.parents}
     manifest = json.loads((REPOSITORY / "results/manifest.json").read_text())
     answered = {f"results/{name}" for part in manifest["artifacts"].values() for name in part["files"]}
-    answered |= {f"results/{name}" for name in (*manifest["summary"], "manifest.json", "index.html")}
+    answered |= {
+        f"results/{name}"
+        for name in (*manifest["summary"], *manifest.get("numbers", {}), "manifest.json", "index.html")
+    }
     assert answered <= ours and {name for name in files if name.startswith("results/")} == answered
     assert all("sha256" in files[name] for name in answered)
     for id, entity in graph.items():

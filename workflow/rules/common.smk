@@ -210,7 +210,8 @@ SHOWN_AS_IMAGES = ("ascent", "data", "sample")  # kinds of step that leave what 
 
 def shown_on_the_page(wildcards):
     """The input function of the page: the manifest, which comes after all it shows, and images that it alone shows."""
-    steps = [step for artifact in PLAN.usual if ARTIFACTS[artifact].compares for step in PLAN.artifacts[artifact]]
+    compared = [artifact for artifact in PLAN.usual if ARTIFACTS[artifact].compares]
+    steps = [step for artifact in compared for step in drawn_steps(PLAN, artifact, Path())]
     return {
         "manifest": unless_stale(SITE, "results/manifest.json"),
         "request": unless_stale(SITE, request_file(SITE)),

@@ -28,6 +28,7 @@ class Config(Section):
     shards: PositiveInt  # jobs that sampling is split into; changes no byte
     device: Literal["auto", "cpu", "cuda", "mps"]
     tensorboard: bool  # training curves to work/tensorboard/ too; changes no digest
+    numbers: Literal["computed", "kept"]  # whether steps are computed to draw what results/numbers/ keeps; no digest
     gpus_per_run: PositiveInt  # processes that share the batches of one training; changes no digest
     sets: dict[Name, ImageSet]
     tasks: dict[Name, Task]

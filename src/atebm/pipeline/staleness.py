@@ -3,6 +3,9 @@
 Contents decide, not ages: a clone, a checkout or a `dvc pull` scrambles mtimes, and Snakemake's own records don't
 travel. With every rendering lies the request that it was drawn for, results/provenance/<id>.json; where that is not the
 present one, or the numbers it was drawn from are not here, the artifact is stale.
+
+What a rendering was drawn from is kept in results/numbers/ (pipeline/kept.py). Where the configuration says
+`numbers: kept`, that is enough: no step is computed again in order to draw it.
 """
 
 import hashlib
@@ -18,14 +21,15 @@ from ..utils.files import write_if_changed
 from ..utils.hashing import canonical, is_sealed, sha256
 from .artifacts import ARTIFACTS, ON_REQUEST
 from .closure import closure
+from .kept import RESULTS, is_kept, listing_in
 from .plan import Plan
 from .step import Step
 
 MANIFEST, SITE = "manifest", "site"
 PAGE = "results/index.html"
 # States of a rendering.
-DRAWN = "drawn"  # from the present plan, and the numbers that it shows are here
-ELSEWHERE = "drawn elsewhere"  # from the present plan, but its numbers are not in work/: as in a clone
+DRAWN = "drawn"  # from the present plan, and the steps behind it are here, or kept and that is enough
+ELSEWHERE = "drawn elsewhere"  # from the present plan, but the steps behind it are not in work/: as in a clone
 STALE, TO_DRAW = "stale", "to draw"
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
 SHOWING = ("src/atebm/publish/*.j2", "src/atebm/publish/*.css", "src/atebm/publish/*.js")  # the page, beside its code
@@ -43,7 +47,7 @@ def request(plan: Plan, root: Path) -> set[str]:
         asked = time.time_ns() if name in outdated else 0
         wish: dict[str, Any] = {"asked": asked, "request": contents}
         if name == MANIFEST:
-            wish["driving"] = versions(DRIVING)
+            wish |= {"driving": versions(DRIVING), "known": known_steps(root)}
         write_if_changed(root / request_file(name), canonical(wish))
     return outdated
 
@@ -56,6 +60,20 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 def request_file(name: str) -> str:
     return f"work/specs/artifact/{name}.json"
+
+
+def known_steps(root: Path) -> dict[str, Any]:
+    """Return the steps in results/manifest.json, since Snakemake removes this before it is written anew.
+
+    Where it is removed already they are in the request that asked for that.
+    """
+    for path, key in ((root / provenance(MANIFEST), "steps"), (root / request_file(MANIFEST), "known")):
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[key]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        return found
+    return {}
 
 
 def stale(plan: Plan, root: Path) -> set[str]:
@@ -73,7 +91,8 @@ def states_of(wanted: dict[str, dict[str, Any]], plan: Plan, root: Path) -> dict
     found: dict[str, str] = {}
     for name in plan.artifacts:
         here = all((root / step.record).exists() for step in drawn_steps(plan, name, root))
-        found[name] = state_of(drawn_from(root, name), wanted[name], DRAWN if here else ELSEWHERE)
+        best = ELSEWHERE if not here else DRAWN if has_numbers(plan, name, root) else STALE
+        found[name] = state_of(drawn_from(root, name), wanted[name], best)
     if wanted:
         usual = {found[name] for name in plan.usual}
         best = DRAWN if usual == {DRAWN} else ELSEWHERE if usual <= {DRAWN, ELSEWHERE} else STALE
@@ -89,18 +108,37 @@ def state_of(drawn: dict[str, Any] | None, wanted: dict[str, Any], best: str) ->
 
 
 def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
-    """Return the steps that an artifact must be drawn from; none where the numbers that it took from them are kept.
-
-    These are results/numbers/<id>.csv, and beside it, as .json, the steps that they were computed from.
-    """
+    """Return the steps that an artifact must be drawn from; none where what is kept of them is enough."""
     steps = plan.artifacts[artifact]
-    facts = root / f"results/numbers/{artifact}.json"
+    if is_old_board(plan, artifact, root):
+        return []
+    if plan.config.numbers == "computed":
+        return steps
+    listing = listing_in(root / provenance(artifact)) or {}
+    known = {f"{step.kind}/{step.id}" for step in steps} <= listing.keys()
+    return [] if known and is_kept(root / RESULTS, listing) else steps
+
+
+def has_numbers(plan: Plan, artifact: str, root: Path) -> bool:
+    """Return whether all that a rendering was drawn from is kept."""
+    kept = is_kept(root / RESULTS, listing_in(root / provenance(artifact)))
+    return kept or is_old_board(plan, artifact, root)
+
+
+def is_old_board(plan: Plan, artifact: str, root: Path) -> bool:
+    """Return whether an artifact is the claims board of eight seeds, whose steps are nowhere any more.
+
+    Of it results/numbers/claims.csv has the effects, and claims.json the steps that they were computed from. It goes
+    when the board is computed again, and with it the reading of these two in report/claims.py.
+    """
+    facts = root / RESULTS / f"numbers/{artifact}.json"
     try:
         kept = json.loads(facts.read_text(encoding="utf-8"))
-        same = kept["needs"] == sorted({step.folder for step in steps}) and kept["scale"] == plan.config.scale
+        steps = sorted({step.folder for step in plan.artifacts[artifact]})
+        same = kept["needs"] == steps and kept["scale"] == plan.config.scale
     except (OSError, ValueError, KeyError, TypeError):
-        return steps
-    return [] if same and facts.with_suffix(".csv").exists() else steps
+        return False
+    return same and facts.with_suffix(".csv").exists()
 
 
 def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:

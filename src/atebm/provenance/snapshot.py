@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..pipeline.plan import Plan
-from ..pipeline.staleness import DRIVING, MANIFEST, renderings, request_file, stale, versions
+from ..pipeline.staleness import DRIVING, MANIFEST, known_steps, renderings, request_file, stale, versions
 from ..pipeline.step import ancestors
 from ..utils.errors import ConfigError, ResultError
 from ..utils.files import room, write_text
@@ -15,6 +15,7 @@ from ..utils.hashing import sealed, sha256
 from ..utils.locks import locked
 from .verify import manifest_files, step_findings, verify
 
+MERGED = ("artifacts", "requests", "steps", "numbers")  # of a manifest
 PAGES = ".html"  # stay behind: they show what the notebooks show, and weigh nearly as much as all else
 
 
@@ -47,7 +48,7 @@ def snapshot_of(plan: Plan, root: Path, artifacts: Iterable[str]) -> list[str]:
     is not drawn from the present plan, or a step behind it is altered.
     """
     from ..report.needs import Needs
-    from .manifest import manifest_of, rendered_files
+    from .manifest import behind, manifest_of, rendered_files
 
     names, results, target = list(artifacts), root / "results", root / "results/scales" / plan.config.scale
     outdated = stale(plan, root)
@@ -56,21 +57,23 @@ def snapshot_of(plan: Plan, root: Path, artifacts: Iterable[str]) -> list[str]:
             raise ConfigError(f"there is no artifact {name!r}; there are: {', '.join(plan.artifacts)}.")
         if name in outdated:
             raise ResultError(f"{name} is not drawn from the present plan: {plan.command(f'results/{name}.csv')}")
-    behind = ancestors(step for name in names for step in plan.artifacts[name]).values()
-    if findings := [finding for step in behind for finding in step_findings(root / step.folder, root)]:
+    needed = ancestors(step for name in names for step in plan.artifacts[name]).values()
+    if findings := [finding for step in needed for finding in step_findings(root / step.folder, root)]:
         raise ResultError(f"{', '.join(names)}: {len(findings)} findings. The first: {findings[0]}")
-    needs = {name: Needs.read(root / request_file(name)) for name in names}
+    needs = {name: Needs.read(root / request_file(name), results) for name in names}
     digests = renderings(plan, root)[MANIFEST]["requests"]
-    own = manifest_of(results, needs, {name: digests[name] for name in names}, versions(DRIVING), [])
+    steps = behind(needs, known_steps(root))
+    own = manifest_of(results, needs, {name: digests[name] for name in names}, versions(DRIVING), steps)
     there = target / "manifest.json"
     before = json.loads(there.read_text(encoding="utf-8")) if there.exists() else {**own, "artifacts": {}}
     before.pop("seal", None)
     for entry in own["artifacts"].values():
         entry["made_with"] = {key: own[key] for key in MADE_WITH}
-    merged = {**before, **{key: before[key] | own[key] for key in ("artifacts", "requests", "steps")}}
+    merged = {**before, **{key: before.get(key, {}) | own[key] for key in MERGED}}
     kept = manifest_files(there) if there.exists() else {}
     files = {file: target / file for file in kept}
     files |= {file: results / file for name in names for file in rendered_files(results, name)}
+    files |= {file: results / file for file in own["numbers"]}
     files = {file: path for file, path in files.items() if not file.endswith(PAGES)}
     with TemporaryDirectory() as folder:
         manifest = Path(folder) / "manifest.json"

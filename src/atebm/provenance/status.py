@@ -158,8 +158,9 @@ def describe_status(found: dict[str, Any]) -> Iterator[str]:
     yield f"scale {found['scale']}: {done} of {len(steps)} steps done{of}"
     if elsewhere:
         yield (
-            f"{elsewhere} were drawn elsewhere: the numbers that they show are not in work/. `{found['command']}` "
-            "computes them here; `dvc pull` brings them where a DVC remote of yours has them."
+            f"{elsewhere} were drawn elsewhere: the steps behind them are not in work/. `{found['command']}` computes "
+            "them here; with `--config numbers=kept` what is drawn again is drawn from results/numbers/ alone; `dvc "
+            "pull` brings the steps where a DVC remote of yours has them."
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..data.folder import changed
 from ..pipeline.artifacts import ON_REQUEST
 from ..pipeline.job import record_file
+from ..pipeline.kept import EXCERPTS, NUMBERS, RESULTS, SPEC, excerpt_name, excerpts_in, listed_files, listing_in
 from ..pipeline.kinds import FILES
 from ..pipeline.plan import Plan
 from ..pipeline.staleness import (
@@ -28,13 +29,15 @@ from ..utils.progress import progress
 #   missing  a file that a record names is not there, or a step was never finished
 #   altered  a file is not, byte for byte, what was written
 #   stale    a step was computed from, or a rendering drawn from, something else than what is there now
+RESTORE = "`git checkout results/numbers` where it was committed; else remove it and run again what draws from it."
 AGAIN = "run again what made it: snakemake --cores all, with the --config that it was made with."
 
 
 def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]:
     """Findings, a line each, and the number of files checked.
 
-    Checks every step in work/, of whatever scale, and results/ against its manifest and against the present plan.
+    Checks every step in work/, of whatever scale, results/numbers/ against the records that are kept there, and
+    results/ against its manifest and against the present plan.
     Steps that were not computed here are no finding: results/ alone, as in a fresh clone, can be whole too.
     """
     folders = [folder for kind in FILES for folder in sorted((root / "work" / kind).glob("*")) if folder.is_dir()]
@@ -45,10 +48,14 @@ def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]
             findings += step_findings(folder, root)
             checked += len(FILES[folder.parent.name])
             report(done)
+    kept, files = numbers_findings(root)
+    findings += kept
     manifest = root / "results/manifest.json"
+    checked += len(files | manifest_files(manifest).keys())
     if manifest.exists():
-        findings += results_findings(manifest, root)
-        checked += 1 + len(manifest_files(manifest))
+        named = {finding.partition(": ")[0] for finding in kept}
+        findings += [each for each in results_findings(manifest, root) if each.partition(": ")[0] not in named]
+        checked += 1
         own, shown = page_findings(root)
         findings += own
         checked += 1 + shown
@@ -103,6 +110,51 @@ def results_findings(manifest: Path, root: Path) -> Iterator[str]:
             yield f"stale    results/: {step} was computed again since; remove results/ and {AGAIN}"
 
 
+def numbers_findings(root: Path) -> tuple[list[str], set[str]]:
+    """Return what is wrong with results/numbers/, by the records that are kept there, and the files that it has.
+
+    Missing is what a rendering in results/ says that it was drawn from; the manifest has the checksums a second time.
+    """
+    numbers = root / RESULTS / NUMBERS
+    findings: list[str] = []
+    for listing in map(listing_in, sorted((root / RESULTS / "provenance").glob("*.json"))):
+        names = listed_files([listing or {}])
+        findings += [missing_number(name) for name in sorted(names) if not (numbers / name).exists()]
+    folders = sorted(path for path in numbers.glob("*/*") if path.is_dir())
+    for folder in folders:
+        findings += kept_findings(folder)
+    files = {str(path.relative_to(root / RESULTS)) for folder in folders for path in folder.iterdir()}
+    return list(dict.fromkeys(findings)), files
+
+
+def missing_number(name: str) -> str:
+    return f"missing  {RESULTS}/{NUMBERS}/{name}: {RESTORE}"
+
+
+def kept_findings(folder: Path) -> Iterator[str]:
+    """What is wrong with what is kept of one step."""
+    here = f"{RESULTS}/{NUMBERS}/{folder.parent.name}/{folder.name}"
+    record, spec = record_file(folder), folder / SPEC
+    if spec.exists() and hashlib.sha256(spec.read_bytes()).hexdigest()[:8] != folder.name[-8:]:
+        yield f"altered  {here}/{SPEC}: not what its step's name, a digest, says; {RESTORE}"
+    if not record.exists():
+        yield missing_number(f"{folder.parent.name}/{folder.name}/{record.name}")
+        return
+    for path in (record, folder / EXCERPTS):
+        if path.exists() and not is_sealed(path.read_text(encoding="utf-8", errors="replace")):
+            yield f"altered  {here}/{path.name}: not as it was written; {RESTORE}"
+            return
+    sources = json.loads(record.read_text(encoding="utf-8"))["files"]
+    digests = dict(sources)
+    for name, entry in excerpts_in(folder).items():
+        digests[excerpt_name(name)] = entry["sha256"]
+        if entry["of"] != sources.get(name):
+            yield f"altered  {here}/{excerpt_name(name)}: of another {name} than the record's; {RESTORE}"
+    for path in sorted(folder.iterdir()):
+        if path not in (record, spec, folder / EXCERPTS):
+            yield from file_findings(path, digests.get(path.name, ""), f"{here}/{path.name}", RESTORE)
+
+
 def page_findings(root: Path) -> tuple[list[str], int]:
     """Return what is wrong with results/index.html, by its record, and how many files that answers for."""
     remedy = f"remove {PAGE} and {AGAIN}"
@@ -152,7 +204,7 @@ def manifest_files(manifest: Path) -> dict[str, str]:
     try:
         contents = json.loads(manifest.read_text(encoding="utf-8", errors="replace"))
         return {name: digest for part in contents["artifacts"].values() for name, digest in part["files"].items()} | (
-            contents["summary"]
+            contents["summary"] | contents.get("numbers", {})
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}

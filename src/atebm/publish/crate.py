@@ -66,6 +66,7 @@ FORMATS = {
     ".ipynb": "application/x-ipynb+json",
     ".json": "application/json",
     ".md": "text/markdown",
+    ".npz": "application/zip",
     ".png": "image/png",
     ".py": "text/x-python",
     ".svg": "image/svg+xml",
@@ -147,6 +148,8 @@ def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
             add_result(crate, root, file, digest, about)
     for file, digest in manifest["summary"].items():
         add_result(crate, root, file, digest, "what DVC compares between commits")
+    for file, digest in manifest.get("numbers", {}).items():
+        add_result(crate, root, file, digest, "what results are drawn from")
     crate.get("README.md")["about"] = {"@id": "./"}
     for name, path in PARAMETERS.items():
         crate.get(path)["exampleOfWork"] = {"@id": f"#parameter-{name}"}

@@ -69,10 +69,10 @@ class Artifact:
 def write_site(results: Path, request: Path) -> None:
     """Write index.html, site/ and their record for the artifacts that `request`, work/specs/artifact/site.json, names.
 
-    Reads results/, results/scales/, and what steps left in work/ for images before and after an ascent.
+    Reads results/, results/scales/, and what steps left, in work/ or kept, for images before and after an ascent.
     """
     asked = json.loads(request.read_text(encoding="utf-8"))["request"]
-    needs = {name: Needs.read(request.with_name(f"{name}.json")) for name in asked["requests"]}
+    needs = {name: Needs.read(request.with_name(f"{name}.json"), results) for name in asked["requests"]}
     pictures = write_pictures(results, needs)
     write_text(results / "index.html", page_of(results, asked["claims_present"]))
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ def trajectory(needs: Needs) -> Drawn:
     after as many steps.
     """
     ((name, ascent),) = needs.under("ascent").items()
-    record, frames = ascent.record, ascent.array("frames.npy")
+    record, frames = ascent.record, ascent.array("frames.npy")[:]
     frame, distances = with_energy(ascent), ascent.table("distances.csv")
     figure = canvas(12, 6.6)
     axes = figure.subplot_mosaic([["images", "energy"], ["images", "distance"]], width_ratios=[2.1, 1])
@@ -50,7 +50,7 @@ def trajectory(needs: Needs) -> Drawn:
         f"of these numbers of steps, {lowest['steps']:.0f} have the lowest distance, {lowest['distance']:.4g}",
         best_number(needs.task(record["run"])["title"]),
         figure=figure,
-        animation=ascent.array("motion.npy"),
+        animation=ascent.array("motion.npy")[:],
     )
 
 
@@ -66,7 +66,7 @@ def interpolation(needs: Needs) -> Drawn:
     A row per blend, before and after the ascent: pair, share of the second source, f and energy.
     """
     ((name, ascent),) = needs.under("ascent").items()
-    record, frames = ascent.record, ascent.array("frames.npy")
+    record, frames = ascent.record, ascent.array("frames.npy")[:]
     count = record["start"]["count"]
     frame = with_energy(ascent)
     frame.insert(1, "pair", frame["image"] // count)

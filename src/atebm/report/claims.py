@@ -7,8 +7,6 @@ from typing import Any
 import pandas as pd
 
 from ..pipeline.tasks import STABILITY
-from ..utils.files import atomic, write_text
-from ..utils.hashing import canonical
 from .captions import STANDIN
 from .detection import rows_of
 from .drawn import Drawn
@@ -21,18 +19,16 @@ from .verdicts import LEAST_SEEDS, BySeed, counted, decided, fragile
 def claims(needs: Needs) -> Drawn:
     """Decide every claim, and return the board, a row per claim.
 
-    Effects per seed are computed from the steps where these are here, and then kept as results/numbers/claims.csv;
-    elsewhere they are read from there. `verdict` is empty where fewer than LEAST_SEEDS seeds were run, `fragile` says
-    why a verdict hangs by a thread, and `caveat` what else to know of a test.
+    `verdict` is empty where fewer than LEAST_SEEDS seeds were run, `fragile` says why a verdict hangs by a thread, and
+    `caveat` what else to know of a test.
     """
-    board, numbers = claims_of(needs), needs.kept
-    kept = effects_of(needs, board, numbers)
-    effects = by_claim(board, numbers / "claims.csv")
+    board = claims_of(needs)
+    effects, kept = effects_of(needs, board)
     level, tests = needs.settings["level"], [claim.test for claim in board]
     decisions = decided(tests, effects, level)
     before = None
     if "earlier" in kept:
-        before = decided(tests, by_claim(board, numbers / kept["earlier"]), level)
+        before = decided(tests, by_claim(board, needs.numbers / kept["earlier"]), level)
     decisions["fragile"] = fragile(decisions, before, level)
     frame = pd.concat([described(needs, board, effects, kept["iterations"]), decisions], axis=1)
     frame["verdict"] = frame["verdict"].where(frame["verdict"] != "", frame.pop("shown_only"))
@@ -49,38 +45,30 @@ def claims_of(needs: Needs) -> list[Claim]:
     return [*generation, *claims_of_detection(rows_of(needs))]
 
 
-# --- effects, kept in git ---------------------------------------------------------------------------------------------
+# --- effects ----------------------------------------------------------------------------------------------------------
 
 
-def effects_of(needs: Needs, board: list[Claim], numbers: Path) -> dict[str, Any]:
-    """Keep the effects of an artifact whose steps are here; return what is known of how they were computed.
+def effects_of(needs: Needs, board: list[Claim]) -> tuple[list[BySeed], dict[str, Any]]:
+    """Return the effect of each claim by seed, and what is known of how they were computed.
 
-    numbers/claims.csv has a row per claim and seed, numbers/claims.json the steps that they are computed from. What is
-    here already may name another file, `earlier`: effects of the same seeds as an earlier state of the code had them.
+    They follow from the steps, in work/ or kept. The steps of the board of eight seeds are nowhere any more: of it
+    results/numbers/claims.csv has the effects, and claims.json the facts. These may name another file, `earlier`:
+    effects of the same seeds as an earlier state of the code had them.
     """
-    facts = numbers / "claims.json"
-    if not all(result.folder.exists() for result in needs.results.values()):
-        return json.loads(facts.read_text(encoding="utf-8"))
+    old = needs.numbers / "claims.json"
+    if old.exists() and not all(result.is_there for result in needs.results.values()):
+        return by_claim(board, old.with_suffix(".csv")), json.loads(old.read_text(encoding="utf-8"))
     evidence = Evidence(needs)
-    frames = [
-        claim.effect(evidence).rename("effect").rename_axis("seed").reset_index().assign(id=claim.id) for claim in board
-    ]
-    numbers.mkdir(exist_ok=True)
-    with atomic(numbers / "claims.csv") as temporary:
-        pd.concat(frames)[["id", "seed", "effect"]].to_csv(temporary, index=False)
     metric = needs.records("distance")[0]
     iterations = [record["iterations"] for record in needs.records(f"train/{STABILITY[2]}")]
-    contents = {
-        "scale": needs.scale,
-        "needs": sorted(set(needs.request["needs"].values())),
+    facts = {
         "measure": metric["name"],
         "extractor": extractor_of(metric),
         "standin": metric["standin"],
         "iterations": max(iterations, default=0),
         "computed": "",
     }
-    write_text(facts, canonical(contents))
-    return contents
+    return [claim.effect(evidence) for claim in board], facts
 
 
 def by_claim(board: list[Claim], path: Path) -> list[BySeed]:

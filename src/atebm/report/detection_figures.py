@@ -160,7 +160,7 @@ def ood_attacked(needs: Needs) -> Drawn:
 
 def kept_of(attack: Result) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the scores of those images of an attack whose worst case was kept, and these, floats (k, H, W, C)."""
-    images, frame = attack.array("images.npy"), scores(attack)
+    images, frame = attack.array("images.npy")[:], scores(attack)
     radius = attack.record["settings"]["radii"][0]
     first = frame[~frame["row"].isin([IN, HELD_OUT]) & (frame["radius"] == radius)]
     each = len(images) // first["row"].nunique()

@@ -5,17 +5,20 @@ from pathlib import Path
 
 from ..utils.files import write_text
 from ..utils.hashing import canonical
+from .compared import compared
 from .drawn import Drawn
+from .kept import keep
 from .needs import Needs
 
 
 def draw(request: str, out: str) -> Drawn:
     """Draw the artifact that `request`, work/specs/artifact/<id>.json, asks for, and return what was drawn.
 
-    Writes `out`, .png or .csv, and the files beside it, and its words to work/drawn/<id>.json.
+    Writes `out`, .png or .csv, and the files beside it; its words, and what it was drawn from, to work/drawn/<id>.json;
+    and that itself to numbers/ beside `out`.
     """
     path, target = Path(request), Path(out)
-    needs = Needs.read(path, target.parent / "numbers")
+    needs = Needs.read(path, target.parent)
     module, _, function = needs.request["draws"].partition(".")
     drawn: Drawn = getattr(import_module(f"{__package__}.{module}"), function)(needs)
     if drawn.shown is None:
@@ -26,8 +29,10 @@ def draw(request: str, out: str) -> Drawn:
         from .tabulating import write_table
 
         write_table(drawn.frame, drawn.shown, target, drawn.caption)
+    list(compared(needs))  # so that what the page compares is kept, too
     words = {"caption": drawn.caption, "headline": drawn.headline, "published": drawn.published}
-    write_text(words_file(path), canonical(words))
+    write_text(words_file(path), canonical({**words, "numbers": needs.listing()}))
+    keep(needs.results.values())
     return drawn
 
 

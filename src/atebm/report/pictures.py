@@ -39,7 +39,7 @@ def figS2(needs: Needs) -> Drawn:
         draw_strips(axis, {"source": sources.images[part], "sample": sample.images[part]})
     seed, made = sample.record["seed"], how_made(sample, needs["model/cifar10"])
     caption = f"{needs.introduction('cifar10')}\nUncurated: the first samples of seed {seed}. {made}"
-    motion = needs["motion"].array("motion.npy")
+    motion = needs["motion"].array("motion.npy")[:]
     return Drawn(frame, caption, f"{len(frame)} samples", figure=figure, animation=motion)
 
 
