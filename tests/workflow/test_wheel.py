@@ -15,10 +15,16 @@ import pytest
 from conftest import REPOSITORY, UNPACKED
 from packaging.metadata import Metadata
 
-BULK = (".venv", ".git", ".snakemake", "work", "logs", "__pycache__", ".peers", "*.egg-info", "archives")
+BULK = (".venv", ".git", ".snakemake", "work", "logs", "__pycache__", ".peers", "*.egg-info")
 SITE = Path(pytest.__file__).parents[1]
 pytestmark = pytest.mark.slow
 VERSION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+
+
+def bulk(folder: str, names: list[str]) -> set[str]:
+    """Of what is in a folder of the repository, what takes space and is in no distribution."""
+    archives = {"archives"} & {*names} if Path(folder) == REPOSITORY / "data" else set()  # not src/atebm/archives
+    return archives | shutil.ignore_patterns(*BULK)(folder, names)
 
 
 def call(folder: Path, *command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -34,7 +40,7 @@ def built(tmp_path_factory) -> tuple[Path, Path]:
     """(sdist, wheel), the latter made from the former, as `python -m build` does it, with the installed setuptools."""
     pytest.importorskip("build", reason="build is not installed")
     folder = tmp_path_factory.mktemp("wheel")
-    source = shutil.copytree(REPOSITORY, folder / "source", ignore=shutil.ignore_patterns(*BULK))
+    source = shutil.copytree(REPOSITORY, folder / "source", ignore=bulk)
     made = call(source, sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist")
     assert made.returncode == 0, made.stdout + made.stderr
     (sdist,), (wheel,) = folder.glob("dist/*.tar.gz"), folder.glob("dist/*.whl")
