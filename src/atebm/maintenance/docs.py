@@ -1,6 +1,8 @@
 """What of the documentation is generated and kept in git: verdicts and the artifact table, from the committed results/,
-what scale paper is expected to cost, and the rules. What the site alone has, docs/hooks.py makes as it is built."""
+what scale paper is expected to cost, the rules, and who made the embedded photographs. What the site alone has,
+docs/hooks.py makes as it is built."""
 
+import csv
 import json
 import re
 import subprocess
@@ -17,11 +19,12 @@ from ..utils.files import of_checkout, write_between
 from .kind_table import kind_table
 
 EXPECTED = "data/expected/paper_h100.json"  # what `python -m atebm cost -C scale=paper --json` printed on that GPU
+PHOTOGRAPHS = "data/embedded/photographs/README.md"
 SHOWN = 1.0  # hours that an artifact must add to those before it to have a line of its own
 
 
 def write_docs(root: Path) -> None:
-    """Replace the generated parts of the README and of docs/ in a checkout; from its folder."""
+    """Replace the generated parts of the README, of docs/ and of data/embedded/ in a checkout; from its folder."""
     results = root / "results"
     for page in ("README.md", "docs/explanation/results.md"):
         write_between(root / page, "verdicts", verdicts(results))
@@ -29,6 +32,7 @@ def write_docs(root: Path) -> None:
     write_between(root / "docs/reference/scales.md", "expected", expectation(root / EXPECTED))
     write_between(root / "docs/explanation/workflow.md", "rules", rule_table())
     write_between(root / "docs/reference/files.md", "kinds", kind_table())
+    write_between(root / PHOTOGRAPHS, "photographs", attributions(root / "data/embedded/photographs.csv"))
 
 
 def verdicts(results: Path) -> str:
@@ -44,6 +48,18 @@ def verdicts(results: Path) -> str:
     unseen = frame[frame["verdict"].str.startswith("not reached")]
     lines += [f"- **{row.verdict}**: {row.claim};" for row in unseen.itertuples()]
     return "\n".join(lines).removesuffix(";") + "."
+
+
+def attributions(index: Path) -> str:
+    """Return Markdown: title, author, year, licence, source and changes of each photograph that is embedded."""
+    with index.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if not row["package"]]
+    return "\n".join(
+        f"- [{Path(row['file']).name}]({Path(row['file']).name}): “{row['title']}” by {row['author']}, {row['year']}, "
+        f"[{row['licence']}]({row['licence_url']}); from `{row['original']}` ({row['original_size']}) of "
+        f"{row['distribution']} {row['version']}, {row['changes']}."
+        for row in rows
+    )
 
 
 def rule_table() -> str:

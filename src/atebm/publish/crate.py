@@ -64,6 +64,7 @@ FORMATS = {
     ".gz": "application/gzip",
     ".html": "text/html",
     ".ipynb": "application/x-ipynb+json",
+    ".jpg": "image/jpeg",
     ".json": "application/json",
     ".md": "text/markdown",
     ".npz": "application/zip",
@@ -301,7 +302,18 @@ def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities
     if place.suffix != ".csv":
         return refer(fashion(root))
     with place.open(newline="", encoding="utf-8") as file:
-        return [packaged(crate, place.stem, row) for row in csv.DictReader(file) if row["name"] in spec.packaged]
+        rows = [row for row in csv.DictReader(file) if row["name"] in spec.listed]
+    return [packaged(crate, place.stem, row) if row["package"] else adapted(crate, root, row) for row in rows]
+
+
+def adapted(crate: "ROCrate", root: Path, row: dict[str, str]) -> dict[str, str]:
+    """Add a file of data/embedded/ that was made from another's work, under its licence; it is part of the crate."""
+    path = f"data/embedded/{row['file']}"
+    if not crate.get(path):
+        licence = add(crate, row["licence_url"], "CreativeWork", name=row["licence"], url=row["licence_url"])
+        about = f"“{row['title']}” by {row['author']}, {row['year']}; {row['changes']}"
+        add_file(crate, root, path, description=about, author=row["author"], license=licence, sha256=row["sha256"])
+    return {"@id": path}
 
 
 def packaged(crate: "ROCrate", kind: str, row: dict[str, str]) -> dict[str, str]:
