@@ -117,6 +117,25 @@ def crate() -> None:
     typer.echo(f"{CRATE_FILE} written.")
 
 
+@app.command(hidden=True, epilog="Example: atebm extractors fashion_mnist_0")
+def extractors(
+    names: Annotated[list[str] | None, typer.Argument(help="by default all", show_default=False)] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="keep what was trained in the place of what is embedded")
+    ] = False,
+) -> None:
+    """Train the embedded extractors again by their recipes, and say how far off each is from what is embedded."""
+    from ..archives.extractors import EXTRACTORS
+    from ..maintenance.extractors import remake
+    from ..utils.hashing import sha256
+
+    for made in remake(names or [], write):
+        typer.echo(made.describe())
+        if write:
+            path = EXTRACTORS / f"{made.name}.json"
+            typer.echo(f"{path.name} is written: let the configuration name it by sha256: {sha256(path)}")
+
+
 @command("atebm environments")
 def environments() -> None:
     """Bring environment.yml and workflow/envs/ up to date with requirements.lock."""

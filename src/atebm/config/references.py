@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import model_validator
 
 from .augment import Augment, ResizedCropFlip
-from .evaluation import Classifier, Inception
+from .evaluation import Classifier, Embedded, Inception
 from .schema import Config
 from .sets import Drawn, ImageIndex, ImageSet, OfClasses, Part
 
@@ -22,6 +22,20 @@ class Checked(Config):
                 known = get_close_matches(name, getattr(self, section), 1) or sorted(getattr(self, section))
                 hint = f"Did you mean {known[0]}?" if known else "It is empty."
                 raise ValueError(f"{where} names {name!r}, which {section} does not have. {hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _rulers_differ(self) -> Self:
+        """Training, tables and captions go by the Frechet distance and the classes of the first."""
+        first = self.extractors[self.metrics.extractor]
+        if first.distance != "frechet" or (isinstance(first, Embedded) and first.classes_of != "p_data"):
+            raise ValueError(
+                f"metrics.extractor = {self.metrics.extractor!r}, which has no Frechet distance or does not know the "
+                "classes of p_data: name it in metrics.rulers"
+            )
+        names = (self.metrics.extractor, *self.metrics.rulers)
+        if len(set(names)) < len(names):
+            raise ValueError("metrics.rulers names an extractor twice, or that of metrics.extractor")
         return self
 
     @model_validator(mode="after")
@@ -160,5 +174,7 @@ class Checked(Config):
         for task in self.detection:
             yield f"detection.{task}", task, "tasks"
         yield "metrics.extractor", self.metrics.extractor, "extractors"
+        for name in self.metrics.rulers:
+            yield "metrics.rulers", name, "extractors"
         if self.own:
             yield "own", self.own, "samplers"  # of its name, of the run of its name

@@ -60,9 +60,9 @@ def of_index(plan: Plan, step: Step) -> int:
 
 
 def of_classifier(plan: Plan, step: Step) -> int:
-    return weights(
-        facts(network_of_extractor(plan) if step.kind == "extractor" else network_of_classifier(plan.config, step))
-    )
+    if step.kind == "extractor":
+        return weights(facts(network_of_extractor(plan, step)))
+    return weights(facts(network_of_classifier(plan.config, step)))
 
 
 def of_training(plan: Plan, step: Step) -> int:
@@ -97,7 +97,7 @@ def of_attack(plan: Plan, step: Step) -> int:
 
 
 def of_features(plan: Plan, step: Step) -> int:
-    n, network = count_images(plan.config, step), network_of_extractor(plan)
+    n, network = count_images(plan.config, step), network_of_extractor(plan, step.parents["extractor"])
     return array(n, facts(network).width, bytes=4) + array(n, network.outputs, bytes=4)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..archives.extractors import read_embedded
 from ..config.detection import attacks_of, columns_of
 from ..config.roles import HELD_OUT, IN
 from ..config.schema import Config
@@ -26,7 +27,7 @@ from ..utils.hashing import canonical
 # the parameters; the same of f(x) and R1, whose gradient differentiates twice.
 FORWARD, BY_IMAGE, BY_WEIGHTS, WITH_R1 = "forward", "by image", "by weights", "with R1"
 
-INCEPTION = "inception"
+INCEPTION, EFFICIENTNET = "inception", "efficientnet_lite0"
 EXTRACTED = 250  # images that an extractor sees at once
 
 
@@ -111,7 +112,7 @@ def sum_of_K(schedule: dict[str, Any], per_K: int, total: int) -> int:
 def of_classifier(plan: Plan, step: Step) -> Passes:
     """A pre-training, or an extractor's training."""
     settings = step.settings
-    if "weights" in settings:  # released, or Inception's
+    if "epochs" not in settings:  # weights that are there already
         return Passes()
     way = Way(network_of_classifier(plan.config, step), settings["batch_size"])
     iterations = settings["epochs"] * (plan.config.sets[settings["p_data"]].images // settings["batch_size"])
@@ -176,7 +177,8 @@ def count_attacked(config: Config, step: Step) -> dict[str, int]:
 
 
 def of_features(plan: Plan, step: Step) -> Passes:
-    return see_by_extractor(plan, count_images(plan.config, step))
+    network = network_of_extractor(plan, step.parents["extractor"])
+    return Passes({(Way(network, EXTRACTED), FORWARD): count_images(plan.config, step)})
 
 
 def count_images(config: Config, step: Step) -> int:
@@ -240,17 +242,24 @@ def network_of_run(config: Config, step: Step) -> Network:
 
 
 def network_of_classifier(config: Config, step: Step) -> Network:
-    """Return the network of a `pretrain` step, or of an `extractor` step that is no Inception."""
+    """Return the network of a `pretrain` step, or of an `extractor` step that trains one."""
     spec = config.pretrainings[step.name] if step.kind == "pretrain" else step.settings
     p_data, size = (spec["p_data"], None) if isinstance(spec, dict) else (spec.p_data, spec.size)
     shape = (3, size, size) if size else image_shape(config, p_data)
     return Network(canonical(step.settings["network"]), shape, config.labels_of(p_data))
 
 
-def network_of_extractor(plan: Plan) -> Network:
-    step = plan.extractor()
-    if step.settings["kind"] == INCEPTION:
+def network_of_extractor(plan: Plan, step: Step | None = None) -> Network:
+    """Return the network of an `extractor` step, by default of that of metrics.extractor."""
+    step = step or plan.extractor()
+    settings = step.settings
+    if settings["kind"] == INCEPTION:
         return Network(canonical({"name": INCEPTION}), (3, 299, 299), 1008)
+    if settings["kind"] == EFFICIENTNET:
+        return Network(canonical({"name": EFFICIENTNET}), (3, settings["size"], settings["size"]), 1000)
+    if settings["kind"] == "embedded":
+        record, _ = read_embedded(settings["file"], settings["sha256"])
+        return Network(canonical(record["network"]), tuple(record["shape"]), len(record["classes"]))
     return network_of_classifier(plan.config, step)
 
 

@@ -68,8 +68,14 @@ class StepBuilder:
         return Step(kind, name, spec.model_dump(), parents, ("sets", name), archives)
 
     @once
-    def extractor(self) -> Step:
-        name = self.config.metrics.extractor
+    def extractor(self, name: str | None = None) -> Step:
+        """An extractor: that of metrics.extractor, by which training selects and tables score, or another one by name.
+
+        Raises ConfigError for a name that metrics.rulers does not have.
+        """
+        name = name or self.config.metrics.extractor
+        if name not in (self.config.metrics.extractor, *self.config.metrics.rulers):
+            raise ConfigError(f"config.yaml: {name!r} is neither metrics.extractor nor one of metrics.rulers.")
         settings = self.config.extractors[name].model_dump(exclude={"published"})
         roles: tuple[str, ...] = ("p_data", "held_out")
         parents = {role: self.data(settings[role]) for role in roles if role in settings}
@@ -165,13 +171,17 @@ class StepBuilder:
         return Step("neighbours", sample.name, build.config.neighbours.model_dump(), parents, ("neighbours",))
 
     @once
-    def features(self, images: Step, n: int | None = None, size: int | None = None) -> Step:
-        """The extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
+    def features(
+        self, images: Step, n: int | None = None, size: int | None = None, extractor: str | None = None
+    ) -> Step:
+        """An extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
 
-        Shrunk to `size` pixels a side before, where it is given.
+        Shrunk to `size` pixels a side before, where it is given; by that of metrics.extractor where none is named.
         """
-        parents = {"images": images, "extractor": self.extractor()}
+        parents = {"images": images, "extractor": self.extractor(extractor)}
         name = f"{images.name}.{size}px" if size else images.name
+        if parents["extractor"].name != self.config.metrics.extractor:
+            name = f"{name}.by_{parents['extractor'].name}"
         return Step("features", name, {"n": n, "size": size}, parents, ("metrics",))
 
     def agreement(self, name: str) -> list[Step]:
@@ -189,28 +199,48 @@ class StepBuilder:
         return [Step("metric", f"{label}.agreement", settings, {"features": features}, section, archives)]
 
     @once
-    def metric(self, name: str, images: Step, reference: str, size: int | None = None) -> Step:
+    def metric(
+        self, name: str, images: Step, reference: str, size: int | None = None, extractor: str | None = None
+    ) -> Step:
         """One number on `metrics.n` images, or on all where `images` is a set that has fewer.
 
-        Both sides are shrunk to `size` pixels a side before, where it is given.
+        Both sides are shrunk to `size` pixels a side before, where it is given, and seen by the same extractor. Raises
+        ConfigError for a metric that this extractor is not made for.
         """
         metrics, how = self.config.metrics, METRICS[name]
         n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
         settings = {"metric": name, "n": n} | {key: getattr(metrics, key) for key in how.takes}
         if "blocks" in settings:
             check_blocks(metrics.blocks, n, images)
-        features = self.features(images, n, size)
-        parents, label = {"features": features}, features.name
+        if how.looks_at == "images":
+            parents, label = {"images": images}, images.name
+        else:
+            self._check_measures(name, extractor)
+            features = self.features(images, n, size, extractor)
+            parents, label = {"features": features}, features.name
         if how.compares:
-            parents["reference"] = self.features(self.data(reference), size=size)
+            of = self.data(reference)
+            parents["reference"] = of if how.looks_at == "images" else self.features(of, None, size, extractor)
             if images.kind == "data":  # a set is scored against several others
                 label = f"{label}.to_{reference}"
         return Step("metric", f"{label}.{name}", settings, parents, ("metrics",))
 
-    def quality(self, sampler: str, seed: int) -> Step:
-        """The distance to p_data of a sampler's samples of the selected checkpoint."""
+    def _check_measures(self, name: str, extractor: str | None) -> None:
+        extractor = extractor or self.config.metrics.extractor
+        distance = self.config.extractors[self.extractor(extractor).name].distance
+        if distance != "frechet" and name != distance:
+            raise ConfigError(f"extractor {extractor} is for {distance} alone, not for {name}.")
+
+    def quality(self, sampler: str, seed: int, extractor: str | None = None) -> Step:
+        """The distance to p_data of a sampler's samples of the selected checkpoint, by metrics.extractor or another.
+
+        It is the one that this extractor is made for: the Frechet distance, or KID.
+        """
         sample = self.sample(sampler, seed, "best")
-        return self.at(seed).metric("frechet", sample, self.task(sample.parents["model"].name).p_data)
+        build = self.at(seed)
+        p_data = build.task(sample.parents["model"].name).p_data
+        distance = build.config.extractors[build.extractor(extractor).name].distance
+        return build.metric(distance, sample, p_data, extractor=extractor)
 
     def attack(
         self,

@@ -52,10 +52,12 @@ DESCRIBED = (  # files with their sha256; of everything else that it lists, the 
     "data/sources.yaml",
     "data/embedded/*.csv",
     "data/embedded/fashion-mnist/SHA256SUMS",
+    "data/embedded/extractors/*",
 )
 RUN_BY = ("workflow/rules/*.smk", "workflow/envs/*.yaml", "notebooks/*.ipynb", "data/published/*.csv")
 TEXTS = ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")
 FASHION = "data/embedded/fashion-mnist"
+EXTRACTORS = "data/embedded/extractors"
 # Not by the `mimetypes` of the machine, which know more or less.
 FORMATS = {
     ".cff": "application/yaml",
@@ -70,6 +72,7 @@ FORMATS = {
     ".npz": "application/zip",
     ".png": "image/png",
     ".py": "text/x-python",
+    ".safetensors": "application/octet-stream",
     ".svg": "image/svg+xml",
     ".yaml": "application/yaml",
 }
@@ -295,6 +298,8 @@ def read_from(crate: "ROCrate", source: Source) -> dict[str, str]:
 
 def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities:
     """What a step with these settings reads of data/embedded/, or of a package that a table in there names."""
+    if settings.get("kind") == "embedded":  # an extractor, and the record of its training
+        return refer(f"{EXTRACTORS}/{Path(settings['file']).stem}{suffix}" for suffix in (".json", ".safetensors"))
     spec = set_of(settings)
     if spec is None or not spec.embedded:
         return []
