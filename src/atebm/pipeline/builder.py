@@ -113,8 +113,9 @@ class StepBuilder:
             parents["reference"] = build.features(build.data(task.p_data))
         if spec.init is not None:
             parents["init"] = build.pretrain(spec.init)
-        settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
-        return Step("train", run, settings, parents, ("runs", run))
+        if spec.objective == "outlier_exposure":
+            parents[HELD_OUT] = build.data(task.held_out)
+        return Step("train", run, {"seed": seed, **spec.settings()}, parents, ("runs", run))
 
     @once
     def sample(self, sampler: str, seed: int, checkpoint: str) -> Step:
@@ -127,8 +128,8 @@ class StepBuilder:
             raise ConfigError(f"config.yaml: {sampler} has no entry in samplers.")
         spec = self.config.samplers[sampler]
         run = spec.run or sampler
-        settings = spec.model_dump(exclude={"run"})
-        if run in self.config.samplers and settings == self.config.samplers[run].model_dump(exclude={"run"}):
+        settings = spec.settings()
+        if run in self.config.samplers and settings == self.config.samplers[run].settings():
             sampler = run
         parents = {"model": self.train(run, seed), "sources": self.at(seed).data(self.task(run).sources)}
         settings["checkpoint"] = checkpoint
