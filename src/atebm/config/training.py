@@ -159,6 +159,35 @@ class TrainStep(Training):
     seed: NonNegativeInt
 
 
+class GanTraining(Section):
+    """How a GAN is trained: both players at once by Adam, R1 on p_data, the generator's weights averaged."""
+
+    paper = Paper("ours, a rival for Table 2: Goodfellow et al. 2014 (loss), Mescheder et al. 2018 (R1)")
+    network: Network  # of the discriminator
+    latent: PositiveInt  # normal numbers that the generator makes an image of
+    width: PositiveInt  # channels of the generator at full size
+    iterations: PositiveInt
+    batch_size: PositiveInt
+    lr: PositiveFloat
+    betas: tuple[NonNegativeFloat, NonNegativeFloat]
+    average: Fraction  # decay of the exponential average of the generator's weights
+    r1: NonNegativeFloat  # as a run's
+    augment: Augment  # of p_data
+    n: PositiveInt  # samples
+
+
+class Gan(GanTraining):
+    """One trained GAN."""
+
+    task: str
+
+
+class GanStep(GanTraining):
+    """One `gan` step."""
+
+    seed: NonNegativeInt
+
+
 class ClassifierTraining(Section):
     """How a classifier of a set's labels is trained: Adam, one cycle of the learning rate."""
 

@@ -184,7 +184,7 @@ def count_images(config: Config, step: Step) -> int:
     if step.kind == "features":
         n = step.settings["n"]
         return count_images(config, step.parents["images"]) if n is None else n
-    return step.settings["n"] if step.kind == "sample" else config.sets[step.name].images
+    return step.settings["n"] if step.kind in ("sample", "gan") else config.sets[step.name].images
 
 
 def of_timing(plan: Plan, step: Step) -> Passes:

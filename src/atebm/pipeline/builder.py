@@ -118,6 +118,13 @@ class StepBuilder:
         return Step("train", run, {"seed": seed, **spec.settings()}, parents, ("runs", run))
 
     @once
+    def gan(self, name: str, seed: int) -> Step:
+        """Samples of a GAN; `metric` scores them as it does those of a run."""
+        spec = self.config.gans[name]
+        parents = {"p_data": self.at(seed).data(self.config.tasks[spec.task].p_data)}
+        return Step("gan", name, {"seed": seed, **spec.model_dump(exclude={"task"})}, parents, ("gans", name))
+
+    @once
     def sample(self, sampler: str, seed: int, checkpoint: str) -> Step:
         """Samples of the checkpoint that is `best` on validation sources, or of the `last` one.
 
@@ -196,7 +203,7 @@ class StepBuilder:
         Both sides are shrunk to `size` pixels a side before, where it is given.
         """
         metrics, how = self.config.metrics, METRICS[name]
-        n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
+        n = metrics.n if images.kind in ("sample", "gan") else min(metrics.n, self.config.sets[images.name].images)
         settings = {"metric": name, "n": n} | {key: getattr(metrics, key) for key in how.takes}
         if "blocks" in settings:
             check_blocks(metrics.blocks, n, images)

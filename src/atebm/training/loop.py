@@ -1,6 +1,5 @@
 """The `train` step: a run of binary adversarial training, or the authors' weights in its place."""
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -20,13 +19,13 @@ from ..models.tensors import load_tensors
 from ..models.weights import save_weights
 from ..pipeline.job import Job, record_of
 from ..utils.errors import ConfigError
-from ..utils.files import atomic
 from .batches import batches, load_labels
 from .checkpoint import finite
 from .classifier import held_out_accuracy
 from .distributed import ALONE, Group
 from .monitor import Monitor
 from .resumable import complete
+from .tables import write_csv
 from .trainer import Trainer
 
 STREAMS = {"p_data": 1, "p_0": 2}  # of random numbers, by the images that they draw
@@ -143,11 +142,3 @@ def finish_with_released(job: Job) -> None:
     nothing = dict.fromkeys(("iterations", "gradient_steps", "best", "last", "device"))
     run = {"run": job.spec["name"], "seed": job.settings["seed"]}
     job.finish({**run, **same, **nothing, "diverged": False, "released": released})
-
-
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows of the same keys as a table; without a row, the header names the iteration alone."""
-    with atomic(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0] if rows else ["iteration"])
-        writer.writeheader()
-        writer.writerows(rows)
