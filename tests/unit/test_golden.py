@@ -133,7 +133,8 @@ def chain() -> list[Step]:
 
     Of the plan, what Fig. 1, Table 2 and Fig. S2 are drawn from and the steps behind Tables 1 and S1 to S6; the model
     of Table 4, what it detects, and a classifier beside it; a set of classes, scored at half its size; a run by
-    Langevin dynamics, and one whose chains go on from a buffer; a GAN; samples of a run with the options that it does not use; and other sets.
+    Langevin dynamics, and one whose chains go on from a buffer; a GAN; samples of a run with the options that it does
+    not use; and other sets.
     """
     plan = planned("smoke", **SHORT)
     drawn = ("fig1", "table2", "figS2", "table1", "tableS1", "tableS2", "tableS6")

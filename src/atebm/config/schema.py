@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ..utils.errors import ConfigError
 from .base import Name, Paper, Section
@@ -33,7 +33,7 @@ class Config(Section):
     tasks: dict[Name, Task]
     pretrainings: dict[Name, Pretraining]
     runs: dict[Name, Run]
-    gans: dict[Name, Gan] = {}
+    gans: dict[Name, Gan] = Field(default_factory=dict)
     samplers: dict[Name, Sampler]
     ascents: dict[Name, Ascent]
     extractors: dict[Name, Extractor]

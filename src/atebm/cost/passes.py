@@ -124,6 +124,16 @@ def of_classifier(plan: Plan, step: Step) -> Passes:
     )
 
 
+def of_gan(plan: Plan, step: Step) -> Passes:
+    """Of its discriminator alone; the generator mirrors it, and makes one image for each that this sees."""
+    settings, p_data = step.settings, step.parents["p_data"].name
+    network = Network(canonical(settings["network"]), image_shape(plan.config, p_data), 1)
+    way, images = Way(network, settings["batch_size"]), settings["batch_size"] * settings["iterations"]
+    found = Passes({(way, BY_WEIGHTS): images, (way, BY_IMAGE): images})
+    found[way, WITH_R1] += images  # R1 is logged, so that it is computed where its weight is 0 too
+    return found
+
+
 def of_sampling(plan: Plan, step: Step) -> Passes:
     settings, model = step.settings, step.parents["model"]
     steps = max(model.settings["monitor"]["steps"]) if settings["steps"] == "selected" else settings["steps"]
@@ -197,6 +207,7 @@ KINDS: dict[str, Callable[[Plan, Step], Passes]] = {
     "extractor": of_classifier,
     "pretrain": of_classifier,
     "sample": of_sampling,
+    "gan": of_gan,
     "ascent": of_ascent,
     "attack": of_attack,
     "features": of_features,
