@@ -348,7 +348,13 @@ def test_a_run_stops_at_the_gap_that_it_names(smoke):
 
 def test_a_classifiers_record_has_its_accuracy_on_held_out_labels(smoke):
     root, _ = smoke
-    changes = {"objective": "outlier_exposure", "monitor": None, "r1": 0, "outlier_weight": 0}
+    changes = {
+        "objective": "outlier_exposure",
+        "monitor": None,
+        "r1": 0,
+        "outlier_weight": 0,
+        "optimizer": {"lr": 5e-3},
+    }
     job = job_of(smoke, **changes, schedule={"K_start": 0, "K_max": 0, "iterations": 200})
     write_specs(root, planned("smoke").data("fashion_held_out"))
     loop.train(job, CPU)
