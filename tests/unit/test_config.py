@@ -107,7 +107,7 @@ def test_an_entry_is_like_another_as_that_is_at_the_scale():
     """Its own keys aside; another optimiser replaces the whole of the other one's settings."""
     paper, smoke = typed("paper").runs, typed("smoke").runs
     for runs in (paper, smoke):
-        own = {"schedule", "monitor", "objective", "r1"}
+        own = {"schedule", "monitor", "objective", "in_attack", "r1"}
         assert runs["cifar10_max_likelihood"].model_dump(exclude=own) == runs["cifar10"].model_dump(exclude=own)
         of_K = {"K_start", "K_max"}
         fixed, progressive = runs["cifar10_K_fifth"].schedule, runs["cifar10"].schedule

@@ -114,9 +114,15 @@ class Checked(Config):
             run = sampler.run or name
             if sampler.steps == "selected" and self.runs[run].monitor is None:
                 raise ValueError(f"samplers.{name}.steps = 'selected', but runs.{run} has no monitor that selects them")
-            if self.metrics.n > sampler.n:
-                raise ValueError(f"metrics.n = {self.metrics.n}, but samplers.{name}.n = {sampler.n} samples")
+        for place, n in self._made():
+            if self.metrics.n > n:
+                raise ValueError(f"metrics.n = {self.metrics.n}, but {place}.n = {n} samples")
         return self
+
+    def _made(self) -> Iterator[tuple[str, int]]:
+        """Where samples are made, and how many."""
+        yield from ((f"samplers.{name}", sampler.n) for name, sampler in self.samplers.items())
+        yield from ((f"gans.{name}", gan.n) for name, gan in self.gans.items())
 
     def _wanted(self) -> Iterator[tuple[str, int, str]]:
         """Where a number of images is asked for, the number, and the set that must have them."""
@@ -129,6 +135,8 @@ class Checked(Config):
             yield f"runs.{name}.batch_size", run.batch_size, task.p_0
             if run.monitor:
                 yield f"runs.{name}.monitor.n", run.monitor.n, task.validation_sources
+        for name, gan in self.gans.items():
+            yield f"gans.{name}.batch_size", gan.batch_size, self.tasks[gan.task].p_data
         for name, sampler in self.samplers.items():
             yield f"samplers.{name}.n", sampler.n, self.tasks[self.runs[sampler.run or name].task].sources
         for name, ascent in self.ascents.items():
@@ -156,6 +164,8 @@ class Checked(Config):
             yield f"runs.{name}.task", run.task, "tasks"
             if run.init:
                 yield f"runs.{name}.init", run.init, "pretrainings"
+        for name, gan in self.gans.items():
+            yield f"gans.{name}.task", gan.task, "tasks"
         for name, extractor in self.extractors.items():
             for reference in extractor.published if isinstance(extractor, Inception) else ():
                 yield f"extractors.{name}.published", reference, "sets"

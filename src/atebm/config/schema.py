@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ..utils.errors import ConfigError
 from .base import Name, Paper, Section
@@ -11,7 +11,7 @@ from .evaluation import Claims, Extractor, Metrics, Neighbours
 from .sampling import Ascent, Sampler, Timing
 from .sets import Drawn, ImageSet, OfClasses, Part, Task
 from .toy2d import Minimax, Toy
-from .training import Pretraining, Run
+from .training import Gan, Pretraining, Run
 
 
 class Config(Section):
@@ -34,6 +34,7 @@ class Config(Section):
     tasks: dict[Name, Task]
     pretrainings: dict[Name, Pretraining]
     runs: dict[Name, Run]
+    gans: dict[Name, Gan] = Field(default_factory=dict)
     samplers: dict[Name, Sampler]
     ascents: dict[Name, Ascent]
     extractors: dict[Name, Extractor]

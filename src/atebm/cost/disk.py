@@ -13,8 +13,10 @@ from ..pipeline.kinds import KINDS
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
 from ..training.trainer import LOG_EVERY
+from ..utils.hashing import canonical
 from .flops import Facts, facts
 from .passes import (
+    Network,
     count_attacked,
     count_images,
     image_shape,
@@ -79,6 +81,13 @@ def of_sampling(plan: Plan, step: Step) -> int:
     return array(n, *image_shape(plan.config, step.parents["sources"].name)) + table(n, 3)
 
 
+def of_gan(plan: Plan, step: Step) -> int:
+    """Its generator as large as its discriminator, which it mirrors."""
+    settings, p_data = step.settings, step.parents["p_data"].name
+    network = Network(canonical(settings["network"]), image_shape(plan.config, p_data), 1)
+    return array(settings["n"], *network.shape) + weights(facts(network)) + table(settings["iterations"] / LOG_EVERY, 6)
+
+
 def of_ascent(plan: Plan, step: Step) -> int:
     settings = step.settings
     n, kept, moves = starts(settings), len(settings["steps"]), 1 + settings["steps"][-1]
@@ -113,6 +122,7 @@ COUNTS: dict[str, Callable[[Plan, Step], int]] = {
     "pretrain": of_classifier,
     "train": of_training,
     "sample": of_sampling,
+    "gan": of_gan,
     "ascent": of_ascent,
     "attack": of_attack,
     "features": of_features,

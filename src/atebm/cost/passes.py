@@ -125,6 +125,16 @@ def of_classifier(plan: Plan, step: Step) -> Passes:
     )
 
 
+def of_gan(plan: Plan, step: Step) -> Passes:
+    """Of its discriminator alone; the generator mirrors it, and makes one image for each that this sees."""
+    settings, p_data = step.settings, step.parents["p_data"].name
+    network = Network(canonical(settings["network"]), image_shape(plan.config, p_data), 1)
+    way, images = Way(network, settings["batch_size"]), settings["batch_size"] * settings["iterations"]
+    found = Passes({(way, BY_WEIGHTS): images, (way, BY_IMAGE): images})
+    found[way, WITH_R1] += images  # R1 is logged, so that it is computed where its weight is 0 too
+    return found
+
+
 def of_sampling(plan: Plan, step: Step) -> Passes:
     settings, model = step.settings, step.parents["model"]
     steps = max(model.settings["monitor"]["steps"]) if settings["steps"] == "selected" else settings["steps"]
@@ -186,7 +196,7 @@ def count_images(config: Config, step: Step) -> int:
     if step.kind == "features":
         n = step.settings["n"]
         return count_images(config, step.parents["images"]) if n is None else n
-    return step.settings["n"] if step.kind == "sample" else config.sets[step.name].images
+    return step.settings["n"] if step.kind in ("sample", "gan") else config.sets[step.name].images
 
 
 def of_timing(plan: Plan, step: Step) -> Passes:
@@ -199,6 +209,7 @@ KINDS: dict[str, Callable[[Plan, Step], Passes]] = {
     "extractor": of_classifier,
     "pretrain": of_classifier,
     "sample": of_sampling,
+    "gan": of_gan,
     "ascent": of_ascent,
     "attack": of_attack,
     "features": of_features,

@@ -119,8 +119,16 @@ class StepBuilder:
             parents["reference"] = build.features(build.data(task.p_data))
         if spec.init is not None:
             parents["init"] = build.pretrain(spec.init)
-        settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
-        return Step("train", run, settings, parents, ("runs", run))
+        if spec.objective == "outlier_exposure":
+            parents[HELD_OUT] = build.data(task.held_out)
+        return Step("train", run, {"seed": seed, **spec.settings()}, parents, ("runs", run))
+
+    @once
+    def gan(self, name: str, seed: int) -> Step:
+        """Samples of a GAN; `metric` scores them as it does those of a run."""
+        spec = self.config.gans[name]
+        parents = {"p_data": self.at(seed).data(self.config.tasks[spec.task].p_data)}
+        return Step("gan", name, {"seed": seed, **spec.model_dump(exclude={"task"})}, parents, ("gans", name))
 
     @once
     def sample(self, sampler: str, seed: int, checkpoint: str) -> Step:
@@ -133,8 +141,8 @@ class StepBuilder:
             raise ConfigError(f"config.yaml: {sampler} has no entry in samplers.")
         spec = self.config.samplers[sampler]
         run = spec.run or sampler
-        settings = spec.model_dump(exclude={"run"})
-        if run in self.config.samplers and settings == self.config.samplers[run].model_dump(exclude={"run"}):
+        settings = spec.settings()
+        if run in self.config.samplers and settings == self.config.samplers[run].settings():
             sampler = run
         parents = {"model": self.train(run, seed), "sources": self.at(seed).data(self.task(run).sources)}
         settings["checkpoint"] = checkpoint
@@ -208,7 +216,7 @@ class StepBuilder:
         ConfigError for a metric that this extractor is not made for.
         """
         metrics, how = self.config.metrics, METRICS[name]
-        n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
+        n = metrics.n if images.kind in ("sample", "gan") else min(metrics.n, self.config.sets[images.name].images)
         settings = {"metric": name, "n": n} | {key: getattr(metrics, key) for key in how.takes}
         if "blocks" in settings:
             check_blocks(metrics.blocks, n, images)
