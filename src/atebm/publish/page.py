@@ -221,8 +221,11 @@ def board_made(results: Path) -> dict[str, Any] | None:
 
 def code(name: str) -> list[tuple[str, str]]:
     """Return file, relative to the page, and name of what declares an artifact, and of the function that draws it."""
-    module, _, function = ARTIFACTS[name].draws.partition(".")
-    return [("../src/atebm/pipeline/artifacts.py", name), (f"../src/atebm/report/{module}.py", function)]
+    module, _, function = ARTIFACTS[name].draws.rpartition(".")
+    return [
+        ("../src/atebm/pipeline/artifacts.py", name),
+        (f"../src/atebm/report/{module.replace('.', '/')}.py", function),
+    ]
 
 
 def words_of(results: Path, name: str) -> dict[str, str]:
