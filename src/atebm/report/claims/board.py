@@ -149,30 +149,44 @@ def board_shown(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def caption(needs: Needs, frame: pd.DataFrame, effects: Effects) -> str:
-    """Say how the claims were tested."""
-    level, families = needs.settings["level"], list(dict.fromkeys(frame["family"]))
-    tested = frame[frame["verdict"].isin(VERDICTS)]
-    sizes = ", ".join(f"{(tested['family'] == family).sum()} on {family}" for family in families)
-    facts, changed = effects.facts, sensitivity(frame)["claim"].nunique()
-    rulers = f"the extractors {', '.join(effects.rulers)}" if effects.rulers else "no other extractor"
+    """Say what was tested, how, and on which data."""
+    facts = effects.facts
     words = [
         f"Claims of the paper at scale {needs.scale}{' on stand-in data' if facts.get('standin') else ''}: "
         f"{counted(frame)}.",
         facts.get("computed", ""),
-        "Each effect is paired by seed: a ratio of distances, tested on its logarithm; a difference of AUROCs in points; "
-        "or what its unit says. A claim of several parts holds where each part does (intersection-union), and fails where "
-        "one does (Holm over its parts). Both p-values are one-sided, of exact sign-flip tests, and adjusted by Holm "
-        f"within the claim's family ({sizes}); either must be at most {level / 2:g}, half of the level of {level:g}, "
-        f"so the chance of any wrong verdict on the board is at most {len(families) * level:g}. Sign flips are exact where "
-        "the bound is no difference at all; with another bound they assume symmetry, which the sign test beside "
-        "them does not.",
-        f"Fewer than {LEAST_SEEDS} seeds give values and no verdict. An effect below the smallest of interest is no "
-        f"difference that matters; where both AUROCs are above {EASY:g} points, the set is too easy here. A verdict is "
-        "fragile where the sign test, the same seeds without one, or another extractor changes it: here, beside seeds "
-        f"and signs, {rulers}; {changed} verdicts change.",
+        how_decided(frame, needs.settings["level"]),
+        on_what_it_hangs(frame, effects),
         needs.introduction("cifar10", "celebahq256"),
         f"Pre-training learns which class of p_0 an image is of: here, {needs.p_0('celebahq256')}.",
         f"Distances: {facts['measure']}, extractor {facts['extractor']}." if "measure" in facts else "",
         STANDIN if facts.get("standin") else "",
     ]
     return " ".join(filter(None, words))
+
+
+def how_decided(frame: pd.DataFrame, level: float) -> str:
+    """Say how p-values are computed and what they are compared with."""
+    families = list(dict.fromkeys(frame["family"]))
+    tested = frame[frame["verdict"].isin(VERDICTS)]
+    sizes = ", ".join(f"{(tested['family'] == family).sum()} on {family}" for family in families)
+    return (
+        "Each effect is paired by seed: a ratio of distances, tested on its logarithm; a difference of AUROCs in "
+        "points; or what its unit says. A claim of several parts holds where each part does (intersection-union), and "
+        "fails where one does (Holm over its parts). Both p-values are one-sided, of exact sign-flip tests, and "
+        f"adjusted by Holm within the claim's family ({sizes}); either must be at most {level / 2:g}, half the level "
+        f"of {level:g}, so the chance of any wrong verdict on the board is at most {len(families) * level:g}. Sign "
+        "flips are exact where the bound is no difference at all; with another bound they assume symmetry, which the "
+        "sign test beside them does not."
+    )
+
+
+def on_what_it_hangs(frame: pd.DataFrame, effects: Effects) -> str:
+    """Say when there is no verdict, when a verdict is fragile, and how many are."""
+    rulers = f"extractors: {', '.join(effects.rulers)}" if effects.rulers else "no other extractor was used here"
+    return (
+        f"Fewer than {LEAST_SEEDS} seeds give values and no verdict. An effect below the smallest of interest is no "
+        f"difference that matters; where both AUROCs are above {EASY:g} points, the set is too easy here. A verdict is "
+        f"fragile where the sign test, the same seeds without one, or another extractor ({rulers}) changes it: "
+        f"{sensitivity(frame)['claim'].nunique()} are."
+    )

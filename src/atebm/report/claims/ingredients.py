@@ -233,7 +233,7 @@ def of_pretraining(words: Words) -> list[Claim]:
                     "with",
                 ),
             ),
-            "validation sources are crops of photographs that each seed deals anew, where a seed is a whole replication",
+            "where a seed is a whole replication, it deals the photographs of validation sources anew",
             "a distance that falls by less than 1 % per 100 iterations has stopped",
         ),
         Claim(
