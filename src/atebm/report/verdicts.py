@@ -59,7 +59,7 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Measured:
     """The effects of one claim, a pair of bound and effects per part, and the family that it is adjusted in."""
 
     family: str
@@ -70,9 +70,11 @@ class Tested:
         """Return the number of seeds that every part has."""
         return min((len(effects) for _, effects in self.parts), default=0)
 
-    def without(self, seed: int) -> "Tested":
+    def without(self, seed: int) -> "Measured":
         """Return the same with a seed left out."""
-        return Tested(self.family, tuple((bound, effects.drop(seed, errors="ignore")) for bound, effects in self.parts))
+        return Measured(
+            self.family, tuple((bound, effects.drop(seed, errors="ignore")) for bound, effects in self.parts)
+        )
 
     @property
     def inside(self) -> int:
@@ -95,7 +97,7 @@ class Raw:
     failing: int  # the part with the least p-value against it
 
 
-def raw(tested: Tested, p_value: PValue | None = None) -> Raw:
+def raw(tested: Measured, p_value: PValue | None = None) -> Raw:
     """Return the p-values of a claim by its own tests, or by another test of scores.
 
     A score that is missing in a seed, as where logits were not finite, decides nothing: both p-values are 1.
@@ -108,7 +110,7 @@ def raw(tested: Tested, p_value: PValue | None = None) -> Raw:
     return Raw(max(holds for holds, _ in pairs), float(against.min()), int(against.argmin()))
 
 
-def adjusted(board: Sequence[Tested], found: Sequence[Raw | None]) -> tuple[list[float], list[float]]:
+def adjusted(board: Sequence[Measured], found: Sequence[Raw | None]) -> tuple[list[float], list[float]]:
     """Return the p-values for and against each claim, adjusted by Holm within families; nan for what is not tested."""
     frame = pd.DataFrame(
         {
@@ -123,7 +125,7 @@ def adjusted(board: Sequence[Tested], found: Sequence[Raw | None]) -> tuple[list
     return frame["holds"].tolist(), frame["fails"].tolist()
 
 
-def verdict(tested: Tested, p: Raw, holds: float, fails: float, level: float) -> str:
+def verdict(tested: Measured, p: Raw, holds: float, fails: float, level: float) -> str:
     """Return what the adjusted p-values of a claim say at half of the level for each direction."""
     if tested.too_easy:
         return TOO_EASY
@@ -136,18 +138,18 @@ def verdict(tested: Tested, p: Raw, holds: float, fails: float, level: float) ->
     return NO_DIFFERENCE if all(small) else UNDECIDED
 
 
-def verdicts(board: Sequence[Tested], found: Sequence[Raw | None], level: float) -> list[str]:
+def verdicts(board: Sequence[Measured], found: Sequence[Raw | None], level: float) -> list[str]:
     """Return the verdict on each claim; "" for what is not tested."""
     rows = zip(board, found, *adjusted(board, found), strict=True)
     return ["" if p is None else verdict(tested, p, holds, fails, level) for tested, p, holds, fails in rows]
 
 
-def all_raw(board: Sequence[Tested], p_value: PValue | None = None) -> list[Raw | None]:
+def all_raw(board: Sequence[Measured], p_value: PValue | None = None) -> list[Raw | None]:
     """Return the p-values of the claims that have enough seeds."""
     return [raw(tested, p_value) if tested.seeds >= LEAST_SEEDS else None for tested in board]
 
 
-def decided(board: Sequence[Tested], level: float) -> pd.DataFrame:
+def decided(board: Sequence[Measured], level: float) -> pd.DataFrame:
     """Return a row per claim: `p_holds` and `p_fails`, `p_sign` of the sign test, and the verdict.
 
     `p_sign` is that of the direction of the smaller of the other two. All are adjusted for the claims of the family.
@@ -166,7 +168,7 @@ def decided(board: Sequence[Tested], level: float) -> pd.DataFrame:
 SIGN, SEED, RULER = "sign test", "without seed", "by extractor"  # how a reason of `fragile` begins
 
 
-def fragile(board: Sequence[Tested], rulers: dict[str, list[Tested]], level: float) -> list[str]:
+def fragile(board: Sequence[Measured], rulers: dict[str, list[Measured]], level: float) -> list[str]:
     """Return why each verdict hangs by a thread, "" where it does not: reasons in words, "; " between them.
 
     It does where the sign test has another, or the same seeds without one of them, or the same board by the distances
@@ -187,7 +189,7 @@ def fragile(board: Sequence[Tested], rulers: dict[str, list[Tested]], level: flo
     return ["; ".join(why) for why in reasons]
 
 
-def left_out(board: Sequence[Tested], found: Sequence[Raw | None], place: int, level: float, now: str) -> list[str]:
+def left_out(board: Sequence[Measured], found: Sequence[Raw | None], place: int, level: float, now: str) -> list[str]:
     """Return the verdicts on one claim with one seed left out, where they differ from that with all."""
     reasons = []
     for seed in board[place].parts[0][1].index:

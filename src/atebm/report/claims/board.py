@@ -16,7 +16,7 @@ from ..verdicts import (
     NOT_RUN,
     NOT_TESTABLE,
     VERDICTS,
-    Tested,
+    Measured,
     counted,
     decided,
     fragile,
@@ -67,7 +67,7 @@ def words_of(needs: Needs) -> Words:
     )
 
 
-def described(needs: Needs, board: list[Claim], tests: list[Tested], effects: Effects) -> pd.DataFrame:
+def described(needs: Needs, board: list[Claim], tests: list[Measured], effects: Effects) -> pd.DataFrame:
     """Return what each claim says, what its test is, and its effect; `undecided`, what stands where no verdict does."""
     rows = [
         {
@@ -106,7 +106,7 @@ def by_seed(effect: pd.Series) -> str:
     return " ".join(f"{value:.4g}" for value in effect)
 
 
-def joined(claim: Claim, tested: Tested, said: Callable[[pd.Series], str]) -> str:
+def joined(claim: Claim, tested: Measured, said: Callable[[pd.Series], str]) -> str:
     """Say something of each part's effects, "; " between them, with the label of each where there are several."""
     several = len(claim.parts) > 1
     return "; ".join(
@@ -115,14 +115,14 @@ def joined(claim: Claim, tested: Tested, said: Callable[[pd.Series], str]) -> st
     )
 
 
-def standing(claim: Claim, tested: Tested) -> str:
+def standing(claim: Claim, tested: Measured) -> str:
     """Return what stands in place of a verdict: in how many seeds all parts are inside their bounds, or why none is."""
     if not claim.parts:
         return NOT_TESTABLE
     return f"inside in {tested.inside} of {tested.seeds}" if tested.seeds else NOT_RUN
 
 
-def reason(claim: Claim, tested: Tested, effects: Effects) -> str:
+def reason(claim: Claim, tested: Measured, effects: Effects) -> str:
     """Return why a claim has no verdict, and what else to know of it."""
     words = [claim.reason]
     if claim.parts and not tested.seeds:

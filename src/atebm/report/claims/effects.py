@@ -11,7 +11,7 @@ from ...utils.files import atomic, write_text
 from ...utils.hashing import canonical
 from ..needs import Needs
 from ..records import extractor_of
-from ..verdicts import EFFECT, LESSER, BySeed, Tested
+from ..verdicts import EFFECT, LESSER, BySeed, Measured
 from .claim import Claim
 from .evidence import Evidence, NotRunError
 
@@ -31,15 +31,15 @@ class Effects:
         """Return the other extractors by which some distance was measured."""
         return sorted(set(self.table["ruler"]) - {OWN})
 
-    def tested(self, claim: Claim, ruler: str = OWN) -> Tested:
+    def tested(self, claim: Claim, ruler: str = OWN) -> Measured:
         """Return a claim's effects; by another extractor where they were measured by it, else the board's own."""
         mine = self.table[self.table["id"] == claim.id]
         measured = mine[mine["ruler"] == ruler]
         by_part = dict(list((measured if len(measured) else mine[mine["ruler"] == OWN]).groupby("part")))
         if set(by_part) != set(range(len(claim.parts))):
-            return Tested(claim.family)
+            return Measured(claim.family)
         effects = (by_part[number].set_index("seed")[[EFFECT, LESSER]] for number in range(len(claim.parts)))
-        return Tested(claim.family, tuple(zip((part.bound for part in claim.parts), effects, strict=True)))
+        return Measured(claim.family, tuple(zip((part.bound for part in claim.parts), effects, strict=True)))
 
     def missing(self, claim: Claim) -> str:
         """Return why a claim has no effects."""
