@@ -44,6 +44,7 @@ def slug(row: str) -> str:
 
 
 RELU, TANH = "maximin/relu", "maximin/tanh"
+LEARNT = ("distance/cifar10", "sources/cifar10")  # a condition: samples at most half as far as their sources
 RIVALS = {"plain": "cifar10_ood_plain", "plain_long": "cifar10_ood_plain_long", "oe": "cifar10_ood_oe"}
 
 EVIDENCE: dict[str, Needed] = {
@@ -67,23 +68,23 @@ EVIDENCE: dict[str, Needed] = {
     "p0_real_robust": detections("B", "cifar10_ood", "cifar10_ood_p0_noise"),
     "k_ends": distances("A", "cifar10_K_one", "cifar10_K_max"),
     "k_each": distances("B", *(f"cifar10_K_{K}" for K in ("one", "fifth", "two_fifths", "three_fifths", "max"))),
-    "k_large_slower": of("A", "train/cifar10_K_max", "train/cifar10_K_fifth"),
-    "progressive_cheaper": of("A", "train/cifar10_K_max", "train/cifar10"),
+    "k_large_slower": of("A", "train/cifar10_K_max", "train/cifar10_K_fifth", *LEARNT),
+    "progressive_cheaper": of("A", "train/cifar10_K_max", "train/cifar10", *LEARNT),
     "no_regularisation": of("A", "distance/celebahq256_scratch_r1_0", "sources/celebahq256"),
     "pretraining_helps": distances("A", "celebahq256_scratch", "celebahq256"),
     "r1_needed_slope": of("A", "train/celebahq256", "train/celebahq256_r1_0"),
     "r1_needed": distances("A", "celebahq256_r1_0", "celebahq256"),
-    "r1_harmless": distances("A", "celebahq256_scratch", "celebahq256_scratch_r1_0"),
+    "r1_harmless": of("A", "distance/celebahq256_scratch", "distance/celebahq256_scratch_r1_0", "sources/celebahq256"),
     # --- what the sources disagree on
-    "sources_in_attack": distances("B", "cifar10_no_in_attack", "cifar10"),
-    "sources_auc_advance": distances("B", "cifar10_no_auc_advance", "cifar10"),
-    "sources_average": distances("B", "cifar10_no_average", "cifar10"),
+    "sources_in_attack": of("B", "distance/cifar10_no_in_attack", *LEARNT),
+    "sources_auc_advance": of("B", "distance/cifar10_no_auc_advance", *LEARNT),
+    "sources_average": of("B", "distance/cifar10_no_average", *LEARNT),
     "sources_K20": detections("B", "cifar10_ood_K20", "cifar10_ood"),
     # --- generation
     "realistic": of("A", "distance/cifar10", "sources/cifar10", "distance/celebahq256", "sources/celebahq256"),
     "realistic_others": of("B", "distance/afhqcat256", "sources/afhqcat256", "distance/church256", "sources/church256"),
     "diverse": of("A", "precision/cifar10", "recall/cifar10", "precision/celebahq256", "recall/celebahq256"),
-    "ebm_competitive": distances("B", "cifar10_short_run_ebm", "cifar10"),
+    "ebm_competitive": of("B", "distance/cifar10_short_run_ebm", *LEARNT),
     "gan_better": distances("B", "cifar10_gan", "cifar10"),
     "translation_nearer": of("B", "ascent/afhqcat256_from_celebahq256", "ascent/celebahq256_from_afhqcat256"),
     "translation_as_samples": of(
@@ -114,9 +115,11 @@ EVIDENCE: dict[str, Needed] = {
     "at_stable_small_lr": of("C", "train/cifar10_binary_at_small_lr"),
     "stable_to_train": of("A", "train/cifar10", "train/celebahq256", "train/cifar10_ood"),
     # --- supplement
-    "steps_for_size": distances(
+    "steps_for_size": of(
         "A",
-        *(f"{run}_{way}_steps" for run in ("cifar10", "celebahq256") for way in ("small", "middle", "large")),
+        *(f"distance/{run}_{way}_steps" for run in ("cifar10", "celebahq256") for way in ("small", "middle", "large")),
+        "sources/cifar10",
+        "sources/celebahq256",
     ),
     "blur_slightly_worse": distances("A", "celebahq256_blurred", "celebahq256"),
     "blur_fewer_artifacts": of("A", "precision/celebahq256_blurred", "precision/celebahq256"),

@@ -2,6 +2,7 @@
 
 A claim has one or more parts, each an effect per seed and a bound. It holds where every part does (intersection-union:
 the largest p-value of its parts), and fails where some part does (the least, adjusted by Holm for the number of parts).
+A part may be a condition, such as that a model has learnt at all: without it nothing holds, and nothing fails by it.
 Both p-values are adjusted by Holm within the claim's family and compared with half of the level.
 """
 
@@ -35,6 +36,7 @@ class Bound:
     ratio: bool = False  # the effect is one: tested on its logarithm
     smallest: float = 0  # an effect as near to none (0, of a ratio 1) is no difference that matters; 0: any matters
     ranks: bool = False  # of the effect's size only the order is known
+    given: bool = False  # a condition of the claim, and not what it says
 
     @property
     def value(self) -> float:
@@ -50,7 +52,7 @@ class Bound:
     def matters(self, value: float) -> bool:
         """Return whether an effect is as far from none as the smallest of interest."""
         if self.smallest == 0:
-            return True
+            return True  # and so of every condition
         return not 1 / self.smallest < value < self.smallest if self.ratio else abs(value) >= self.smallest
 
     @property
@@ -85,7 +87,8 @@ class Measured:
     @property
     def too_easy(self) -> bool:
         """Return whether every part compares two AUROCs that are, by their medians over seeds, above EASY."""
-        return all(effects[LESSER].notna().all() and effects[LESSER].median() > EASY for _, effects in self.parts)
+        compared = [effects[LESSER] for bound, effects in self.parts if not bound.given]
+        return all(lesser.notna().all() and lesser.median() > EASY for lesser in compared)
 
 
 @dataclass(frozen=True)
@@ -106,23 +109,23 @@ def raw(tested: Measured, p_value: PValue | None = None) -> Raw:
     for bound, effects in tested.parts:
         scores, test = bound.scores(effects[EFFECT]), p_value or bound.p_value
         pairs.append((test(scores), test(-scores)) if np.isfinite(scores).all() else (1.0, 1.0))
-    against = holm([fails for _, fails in pairs])
-    return Raw(max(holds for holds, _ in pairs), float(against.min()), int(against.argmin()))
+    said = [number for number, (bound, _) in enumerate(tested.parts) if not bound.given]
+    against = holm([pairs[number][1] for number in said])
+    return Raw(max(holds for holds, _ in pairs), float(against.min()), said[int(against.argmin())])
 
 
 def adjusted(board: Sequence[Measured], found: Sequence[Raw | None]) -> tuple[list[float], list[float]]:
     """Return the p-values for and against each claim, adjusted by Holm within families; nan for what is not tested."""
-    frame = pd.DataFrame(
-        {
-            "family": [tested.family for tested in board],
-            "holds": [np.nan if p is None else p.holds for p in found],
-            "fails": [np.nan if p is None else p.fails for p in found],
-        }
-    )
-    known = frame.dropna()
-    for column in ("holds", "fails"):
-        frame[column] = known.groupby("family")[column].transform(lambda p: holm(p.to_numpy()))
-    return frame["holds"].tolist(), frame["fails"].tolist()
+    holds, fails = [np.nan] * len(board), [np.nan] * len(board)
+    families: dict[str, list[tuple[int, Raw]]] = {}
+    for place, (measured, p) in enumerate(zip(board, found, strict=True)):
+        if p is not None:
+            families.setdefault(measured.family, []).append((place, p))
+    for members in families.values():
+        both = holm([p.holds for _, p in members]), holm([p.fails for _, p in members])
+        for (place, _), p_holds, p_fails in zip(members, *both, strict=True):
+            holds[place], fails[place] = float(p_holds), float(p_fails)
+    return holds, fails
 
 
 def verdict(tested: Measured, p: Raw, holds: float, fails: float, level: float) -> str:
@@ -134,7 +137,8 @@ def verdict(tested: Measured, p: Raw, holds: float, fails: float, level: float) 
         return HOLDS if all(matters) else NO_DIFFERENCE
     if fails <= level / 2:
         return FAILS if matters[p.failing] else NO_DIFFERENCE
-    small = [not any(map(bound.matters, effects[EFFECT])) for bound, effects in tested.parts]
+    said = [(bound, effects) for bound, effects in tested.parts if not bound.given]
+    small = [not any(map(bound.matters, effects[EFFECT])) for bound, effects in said]
     return NO_DIFFERENCE if all(small) else UNDECIDED
 
 
@@ -195,8 +199,9 @@ def left_out(board: Sequence[Measured], found: Sequence[Raw | None], place: int,
     for seed in board[place].parts[0][1].index:
         fewer, p_values = list(board), list(found)
         fewer[place] = board[place].without(seed)
-        p_values[place] = raw(fewer[place])
-        other = verdicts(fewer, p_values, level)[place]
+        p_values[place] = p = raw(fewer[place])
+        holds, fails = adjusted(fewer, p_values)
+        other = verdict(fewer[place], p, holds[place], fails[place], level)
         if other != now:
             reasons.append(f"{SEED} {seed}: {other}")
     return reasons

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ...pipeline.evidence import EVIDENCE, Needed
 from ..verdicts import Bound
-from .evidence import Evidence
+from .evidence import Evidence, over
 
 THEORY, GENERATION, DETECTION = "theory", "generation", "detection"  # families, each adjusted for its own claims
 RATIO, POINTS = "ratio", "points of AUROC"  # units
@@ -99,6 +99,29 @@ def within(measured: str, effect: Effect, factor: float, label: str = "") -> tup
     """Return the two parts of a ratio that must lie between 1 / factor and factor (two one-sided tests)."""
     high, low = f"{label}, high" if label else "high", f"{label}, low" if label else "low"
     return Part(measured, effect, at_most(factor), high), Part(measured, effect, times(bound=1 / factor), low)
+
+
+def learnt(task: str, sampler: str = "") -> Part:
+    """Return the condition that samples are at most half as far from p_data as their sources.
+
+    Where nothing was learnt, all models are alike, which must not count as a finding.
+    """
+    return Part(
+        "distance of the source images over that of their samples",
+        lambda e: over(e.values(f"sources/{task}"), e.distance(sampler or task)),
+        times(bound=2, given=True),
+        f"given that {sampler or task} learnt",
+    )
+
+
+def detects(run: str, row: str, attack: str, label: str) -> Part:
+    """Return the condition that a detector does better than guessing on a set."""
+    return Part(
+        "AUROC of what it is compared with",
+        area_of(run, row, attack),
+        above(50, given=True),
+        f"given that others detect {label}",
+    )
 
 
 def ratio_of(numerator: str, denominator: str) -> Effect:

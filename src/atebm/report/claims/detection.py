@@ -2,7 +2,7 @@
 
 from ...config.roles import CLEAN, WORST
 from ...pipeline.evidence import RIVALS, ROWS4, TASKS, slug
-from .claim import DETECTION, POINTS, Claim, Part, Words, above, area_of, below, lead_of
+from .claim import DETECTION, POINTS, Claim, Part, Words, above, area_of, below, detects, lead_of
 
 MARGIN, MATTERS = 3, 2  # points: of "comparable", and the smallest difference of interest
 OF_THE_PAPER = (
@@ -63,7 +63,8 @@ def of_ratio(labels: dict[str, str]) -> list[Claim]:
                     label,
                 )
                 for row, label in labels.items()
-            ),
+            )
+            + tuple(detects("cifar10_ood_ratio", row, attack, label) for row, label in labels.items()),
             margin=OF_THE_PAPER,
         )
         for word, attack, which, how in (
@@ -109,7 +110,8 @@ def as_well(rival: str, labels: dict[str, str]) -> Claim:
                 label,
             )
             for row, label in labels.items()
-        ),
+        )
+        + tuple(detects(RIVALS[rival], row, CLEAN, label) for row, label in labels.items()),
         "the paper does not say so: by its Table 4, outlier exposure is better on clean images",
         OF_THE_PAPER,
     )

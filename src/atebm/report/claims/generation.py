@@ -1,6 +1,6 @@
 """The claims of the abstract and Secs. 5.1 and 5.2 on samples and on translation (Tables 2, 3; Figs. 6, 7, S20)."""
 
-from .claim import GENERATION, RATIO, Claim, Effect, Part, Words, above, at_most, ratio_of, times
+from .claim import GENERATION, RATIO, Claim, Effect, Part, Words, above, at_most, learnt, ratio_of, times
 from .evidence import over
 
 PUBLISHED_ONLY = (
@@ -88,7 +88,9 @@ def of_rivals(words: Words) -> list[Claim]:
                     "distance by a short-run energy-based model over that by adversarial training",
                     ratio_of("cifar10_short_run_ebm", "cifar10"),
                     times(bound=1 / words.same),
+                    "as good",
                 ),
+                learnt("cifar10", "cifar10_short_run_ebm"),
             ),
             "the rival counts only where its samples are at most half as far as its sources",
             "as near as two distances that count as the same",

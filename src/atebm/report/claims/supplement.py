@@ -1,7 +1,7 @@
 """The claims of supplements 4.1 and 4.3 on sampling and on what samples, and ascents from other images, look like."""
 
 from ...pipeline.tasks import PAPER_TASKS, TASKS_256
-from .claim import GENERATION, RATIO, Claim, Effect, Part, Words, above, at_most, below, ratio_of, times, within
+from .claim import GENERATION, RATIO, Claim, Effect, Part, Words, above, at_most, below, learnt, ratio_of, times, within
 
 SLIGHTLY = 1.5  # of Fig. S5: at most so many times the distance
 NEARER = 0.95  # a sample this near to training images, beside held-out ones, is no copy
@@ -61,7 +61,8 @@ def of_efficiency(words: Words) -> list[Claim]:
                     words.same,
                     f"{way} steps, {run}",
                 )
-            ),
+            )
+            + tuple(learnt(run, f"{run}_middle_steps") for run in ("cifar10", "celebahq256")),
             "the product should be that of the sampler which training selected",
             "as near as two distances that count as the same; the published ones differ by at most 3 %",
         ),

@@ -106,6 +106,12 @@ def proposition() -> list[Claim]:
     ]
 
 
+def fewer_maxima(e: Evidence) -> pd.Series:
+    """Return by how many the local maxima off the support fall in training with uniform p_0."""
+    before, after = (e.maximin("relu", "uniform", "local_maxima", state) for state in ("initial", "final"))
+    return before - after
+
+
 def mechanism() -> list[Claim]:
     """Return the claims of Sec. 4.2 on local maxima, and that the support is learnt and not the density."""
     maxima = "local maxima of D off the support"
@@ -127,7 +133,10 @@ def mechanism() -> list[Claim]:
             "",
             THEORY,
             "maxima",
-            (Part(maxima, final("local_maxima", "uniform"), below(0.5)),),
+            (
+                Part(maxima, final("local_maxima", "uniform"), below(0.5), "after"),
+                Part(f"{maxima}, before training less after", fewer_maxima, above(0.5), "fewer"),
+            ),
         ),
         Claim(
             "reach_uniform",
