@@ -1,5 +1,7 @@
 """Exact tests of paired differences: sign-flip, its rank version and the sign test; Holm's adjustment of many."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
@@ -20,10 +22,17 @@ def sign_flip(differences: ArrayLike) -> float:
     values = np.asarray(differences, dtype=np.float64)
     if not 2 <= len(values) <= MOST or not np.isfinite(values).all():
         raise ValueError(f"the sign-flip test takes 2 to {MOST} finite numbers, not {values.tolist()}")
+    magnitudes = np.abs(values)
+    return float(np.mean(flipped(*magnitudes.tolist()) >= values.sum() - ROUNDING * magnitudes.sum()))
+
+
+@lru_cache(maxsize=64)  # a claim and its opposite have the same
+def flipped(*magnitudes: float) -> Array:
+    """Return the sums of n numbers under all ways to choose their signs (2^n,)."""
     sums = np.zeros(1)
-    for value in values:  # doubles the number of sums each time
+    for value in magnitudes:  # doubles their number each time
         sums = np.concatenate([sums + value, sums - value])
-    return float(np.mean(sums >= values.sum() - ROUNDING * np.abs(values).sum()))
+    return sums
 
 
 def rank_flip(differences: ArrayLike) -> float:
