@@ -276,7 +276,7 @@ def with_ruler(needs: Needs, ruler: str, factor: Callable[[str], float]) -> Need
 def test_another_extractor_shows_in_the_board(tmp_path):
     needs = World(tmp_path).needs(request(), tmp_path / "numbers")
     with_ruler(needs, "one", lambda sampler: 1.0)
-    with_ruler(needs, "other", lambda sampler: 0.1 if sampler == "cifar10_K_one" else 1.0)
+    with_ruler(needs, "other", lambda sampler: 0.01 if sampler == "cifar10_K_one" else 1.0)
     drawn = claims(needs)
     frame = drawn.frame.set_index("id")
     assert frame.loc["k_ends", "fragile"] == "by extractor other: fails" and frame.loc["k_ends", "verdict"] == "holds"

@@ -1,6 +1,7 @@
 """What the documentation says of how claims came out: generated from the registry and results/claims.csv."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -145,8 +146,8 @@ def reproduction() -> str:
 
 def design() -> str:
     """Markdown: how many seeds each tier of claims has."""
-    tiers = pd.Series({claim.id: claim.needed.tier for claim in registry() if claim.parts}).value_counts().sort_index()
-    return "\n".join(f"- tier {tier}: {TIERS[tier]} seeds, {number} claims" for tier, number in tiers.items())
+    tiers = Counter(claim.needed.tier for claim in registry() if claim.parts)
+    return "\n".join(f"- tier {tier}: {TIERS[tier]} seeds, {tiers[tier]} claims" for tier in sorted(tiers))
 
 
 def markdown(frame: pd.DataFrame) -> str:

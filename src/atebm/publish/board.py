@@ -108,7 +108,10 @@ def strip(values: list[float], above: float, below: float, logarithmic: bool = T
     """Seeds as dots on an axis, with the bound of the claim; None where a value has no place on it."""
     if any(not isfinite(value) or (logarithmic and value <= 0) for value in values):
         return None
-    scaled = log if logarithmic else float
+
+    def scaled(value: float) -> float:
+        return log(value) if logarithmic else value
+
     marks = [bound for bound in (above, below) if isfinite(bound) and not (logarithmic and bound <= 0)]
     least, greatest = (pick(scaled(value) for value in (*values, *marks)) for pick in (min, max))
 

@@ -60,8 +60,9 @@ class Claim:
     @property
     def interest(self) -> str:
         """Return the smallest effect of interest, or the bound where it is a margin of its own."""
-        smallest = {part.bound.smallest for part in self.parts} - {0}
-        bounds = {part.bound.value for part in self.parts}
+        said = [part.bound for part in self.parts if not part.bound.given]
+        smallest = {bound.smallest for bound in said} - {0}
+        bounds = {bound.value for bound in said}
         return ", ".join(f"{value:g}" for value in sorted(smallest or bounds))
 
 
