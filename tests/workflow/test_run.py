@@ -18,6 +18,7 @@ from PIL import Image
 from atebm.cli.fork_server import SERVER
 from atebm.pipeline.artifacts import ARTIFACTS, USUAL, target
 from atebm.publish.crate import crate_of
+from atebm.report.claims.registry import registry
 from atebm.report.tabulating import HERE
 
 TABLE2 = (
@@ -58,11 +59,12 @@ def test_claims_are_drawn_on_request_and_one_seed_decides_nothing(smoke):
     made = snakemake(smoke, "results/claims.csv", "--config", "scale=smoke")
     assert made.returncode == 0, output(made)
     frame = pd.read_csv(smoke / "results/claims.csv", keep_default_na=False, dtype=str)
-    assert len(frame) == 24 and set(frame["p_holds"]) == {""}
-    assert set(frame["verdict"]) == {"", "not reached in 40 iterations"}
-    assert set(frame["seeds"]) == {"1"} and set(frame["scale"]) == {"smoke"}
+    assert len(frame) == len(registry()) and set(frame["p_holds"]) == {""}
+    assert set(frame["verdict"]) == {"inside in 0 of 1", "inside in 1 of 1", "not run", "not testable here"}
+    assert set(frame["seeds"]) == {"0", "1"} and set(frame["scale"]) == {"smoke"}
+    assert (frame.loc[frame["seeds"] == "0", "reason"] != "").all()
     assert "rule train:" not in output(made), "trained something that no other artifact shows"
-    assert "with 1 seeds: 24 not tested." in (smoke / "results/claims.md").read_text()
+    assert "with values and no verdict, for want of seeds." in (smoke / "results/claims.md").read_text()
     shown = snakemake(smoke, "--config", "scale=smoke")  # the page, which has the board now, and nothing else
     assert set(re.findall(r"\(Rule: (\w+)\)", output(shown))) == {"site", "all"}
     assert "Claims at scale smoke" in (smoke / "results/index.html").read_text()

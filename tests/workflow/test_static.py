@@ -135,10 +135,16 @@ def page(name: str) -> str:
 
 
 def test_the_documentation_shows_the_committed_results(results):
-    from atebm.maintenance.docs import artifact_table, verdicts
+    from atebm.maintenance import evidence_pages as pages
+    from atebm.maintenance.docs import artifact_table
 
+    report, negative = page("docs/explanation/report.md"), page("docs/explanation/negative.md")
     assert artifact_table(results) in page("docs/reference/artifacts.md"), "run: make docs"
-    assert verdicts(results) in page("README.md"), "run: make docs"
+    assert pages.verdicts(results) in page("README.md"), "run: make docs"
+    assert pages.negative(results) in negative, "run: make docs"
+    for text in (pages.scope(results), pages.outcomes(results), pages.design(), pages.verdicts(results)):
+        assert text in report, "run: make docs"
+    assert pages.reproduction() in page("docs/reference/reproduction.md"), "run: make docs"
 
 
 def test_the_documentation_shows_what_to_expect():

@@ -146,16 +146,14 @@ VERDICT = re.compile(
 # A verdict word that is only spoken of: set apart, asked for, or the paper's own.
 SPOKEN_OF = re.compile(r"\*\w+\*|`[^`]*`|\"[^\"]*\"|\bwhether\b|\?\s*$|\bthe paper (?:says|reports|claims|states)\b")
 GENERATED = re.compile(r"<!-- (\w+): begin.*?<!-- \1: end -->|^```.*?^```|<!--.*?-->", re.DOTALL | re.MULTILINE)
-HAND_WRITTEN = (
-    "README.md",
-    "docs/index.md",
-    "docs/tutorial.md",
-    "docs/explanation/results.md",
-    "docs/explanation/method.md",
-    "docs/howto/review.md",
-    "docs/reference/artifacts.md",
-    "docs/reference/scales.md",
+# Pages in which words such as "fails" are of commands and files, not of claims.
+OF_THE_WORKFLOW = (
+    "docs/explanation/workflow.md",
+    "docs/howto/archives.md",
+    "docs/reference/cli.md",
+    "docs/reference/configuration.md",
 )
+HAND_WRITTEN = ("README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")))
 
 
 def verdicts_in(text: str) -> list[str]:
@@ -165,7 +163,7 @@ def verdicts_in(text: str) -> list[str]:
     return [s for s in sentences if VERDICT.search(SPOKEN_OF.sub("", s)) and not re.search(r"\bwhether\b|\?\s*$", s)]
 
 
-@pytest.mark.parametrize("page", HAND_WRITTEN)
+@pytest.mark.parametrize("page", [page for page in HAND_WRITTEN if page not in OF_THE_WORKFLOW])
 def test_a_verdict_stands_only_where_a_test_wrote_it(page):
     assert verdicts_in((ROOT / page).read_text()) == []
 

@@ -13,9 +13,9 @@ import pandas as pd
 
 from ..pipeline.artifacts import ARTIFACTS, USUAL, target
 from ..provenance.manifest import minutes, words_of
-from ..report.verdicts import FAILS, UNDECIDED, counted
 from ..utils.errors import ConfigError
 from ..utils.files import of_checkout, write_between
+from .evidence_pages import design, negative, outcomes, reproduction, scope, verdicts
 from .kind_table import kind_table
 
 EXPECTED = "data/expected/paper_h100.json"  # what `python -m atebm cost -C scale=paper --json` printed on that GPU
@@ -28,26 +28,17 @@ def write_docs(root: Path) -> None:
     results = root / "results"
     for page in ("README.md", "docs/explanation/results.md"):
         write_between(root / page, "verdicts", verdicts(results))
+    write_between(root / "docs/explanation/negative.md", "negative", negative(results))
+    report = root / "docs/explanation/report.md"
+    for part, text in (("scope", scope(results)), ("design", design()), ("outcomes", outcomes(results))):
+        write_between(report, part, text)
+    write_between(report, "verdicts", verdicts(results))
+    write_between(root / "docs/reference/reproduction.md", "rules_of_reproduction", reproduction())
     write_between(root / "docs/reference/artifacts.md", "artifacts", artifact_table(results))
     write_between(root / "docs/reference/scales.md", "expected", expectation(root / EXPECTED))
     write_between(root / "docs/explanation/workflow.md", "rules", rule_table())
     write_between(root / "docs/reference/files.md", "kinds", kind_table())
     write_between(root / PHOTOGRAPHS, "photographs", attributions(root / "data/embedded/photographs.csv"))
-
-
-def verdicts(results: Path) -> str:
-    """Markdown: how many claims of each family have which verdict, and in words what fails and what was not seen."""
-    frame = pd.read_csv(results / "claims.csv", keep_default_na=False)
-    lines = [
-        f"- **{family}**, {len(claims)} claims: {counted(claims)};"
-        for family, claims in frame.groupby("family", sort=False)
-    ]
-    for verdict, words in ((FAILS, "fails"), (UNDECIDED, "undecided")):
-        named = "; ".join(frame.loc[frame["verdict"] == verdict, "claim"])
-        lines += [f"- **{words}**: {named};"] if named else []
-    unseen = frame[frame["verdict"].str.startswith("not reached")]
-    lines += [f"- **{row.verdict}**: {row.claim};" for row in unseen.itertuples()]
-    return "\n".join(lines).removesuffix(";") + "."
 
 
 def attributions(index: Path) -> str:

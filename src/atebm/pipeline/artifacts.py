@@ -274,7 +274,7 @@ ARTIFACTS: dict[str, Artifact] = {
     ),
     "claims": Artifact(
         "Claims board: what the paper says of generation and detection, and what tests over several seeds say of that",
-        "claims.claims",
+        "claims.board.claims",
         needs.claims,
         is_table=True,
         settings=table_settings.claims,

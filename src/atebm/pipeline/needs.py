@@ -219,7 +219,8 @@ def claims(build: StepBuilder) -> Needs:
         for run in ("cifar10_ood", "cifar10_ood_plain", "cifar10_ood_oe"):
             needs[f"detection/{run}/{seed}"] = build.worst_case(run, seed)
     activation = build.config.minimax.activation
-    return needs | {"maximin": build.toy(activation, len(seeds)), "minimax": build.minimax(len(seeds))}
+    game = f"maximin/{activation}"
+    return needs | {game: build.toy(activation, len(seeds)), "minimax": build.minimax(len(seeds))}
 
 
 def figS17(build: StepBuilder) -> Needs:

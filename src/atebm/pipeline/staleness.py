@@ -110,8 +110,6 @@ def state_of(drawn: dict[str, Any] | None, wanted: dict[str, Any], best: str) ->
 def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
     """Return the steps that an artifact must be drawn from; none where what is kept of them is enough."""
     steps = plan.artifacts[artifact]
-    if is_old_board(plan, artifact, root):
-        return []
     if plan.config.numbers == "computed":
         return steps
     listing = listing_in(root / provenance(artifact)) or {}
@@ -121,24 +119,7 @@ def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
 
 def has_numbers(plan: Plan, artifact: str, root: Path) -> bool:
     """Return whether all that a rendering was drawn from is kept."""
-    kept = is_kept(root / RESULTS, listing_in(root / provenance(artifact)))
-    return kept or is_old_board(plan, artifact, root)
-
-
-def is_old_board(plan: Plan, artifact: str, root: Path) -> bool:
-    """Return whether an artifact is the claims board of eight seeds, whose steps are nowhere any more.
-
-    Of it results/numbers/claims.csv has the effects, and claims.json the steps that they were computed from. It goes
-    when the board is computed again, and with it the reading of these two in report/claims.py.
-    """
-    facts = root / RESULTS / f"numbers/{artifact}.json"
-    try:
-        kept = json.loads(facts.read_text(encoding="utf-8"))
-        steps = sorted({step.folder for step in plan.artifacts[artifact]})
-        same = kept["needs"] == steps and kept["scale"] == plan.config.scale
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return same and facts.with_suffix(".csv").exists()
+    return is_kept(root / RESULTS, listing_in(root / provenance(artifact)))
 
 
 def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:

@@ -204,25 +204,18 @@ def board_made(results: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     needs = json.loads(path.read_text(encoding="utf-8"))["request"]["needs"]
-    files = [
-        name
-        for name in (
-            "notebooks/claims.html",
-            "notebooks/claims.ipynb",
-            "claims.csv",
-            "claims.md",
-            "numbers/claims.csv",
-            "numbers/claims.json",
-        )
-        if (results / name).exists()
-    ]
+    shown = ("notebooks/claims.html", "notebooks/claims.ipynb", "claims.csv", "claims.md")
+    files = [name for name in shown if (results / name).exists()]
     return {"steps": len(needs), "files": files, "code": code("claims")}
 
 
 def code(name: str) -> list[tuple[str, str]]:
     """Return file, relative to the page, and name of what declares an artifact, and of the function that draws it."""
-    module, _, function = ARTIFACTS[name].draws.partition(".")
-    return [("../src/atebm/pipeline/artifacts.py", name), (f"../src/atebm/report/{module}.py", function)]
+    module, _, function = ARTIFACTS[name].draws.rpartition(".")
+    return [
+        ("../src/atebm/pipeline/artifacts.py", name),
+        (f"../src/atebm/report/{module.replace('.', '/')}.py", function),
+    ]
 
 
 def group_of(name: str) -> str | None:

@@ -19,7 +19,7 @@ def draw(request: str, out: str) -> Drawn:
     """
     path, target = Path(request), Path(out)
     needs = Needs.read(path, target.parent)
-    module, _, function = needs.request["draws"].partition(".")
+    module, _, function = needs.request["draws"].rpartition(".")
     drawn: Drawn = getattr(import_module(f"{__package__}.{module}"), function)(needs)
     if drawn.shown is None:
         from .drawing import write_figure
