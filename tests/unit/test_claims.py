@@ -1,6 +1,5 @@
 """The registry of claims and its board: every claim can come out both ways, and none holds where nothing was learnt."""
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -286,7 +285,10 @@ def test_another_extractor_shows_in_the_board(tmp_path):
 
 def test_what_was_not_run_says_which_number_it_lacks(tmp_path):
     found = effects_of(World(tmp_path, missing=("detection/cifar10_ood_ratio",)).needs(request(), tmp_path), BOARD)
-    assert found.facts["missing"].keys() >= {"ratio_worst"} and "cifar10_ood_ratio" in found.facts["missing"]["ratio_worst"]
+    assert (
+        found.facts["missing"].keys() >= {"ratio_worst"}
+        and "cifar10_ood_ratio" in found.facts["missing"]["ratio_worst"]
+    )
 
 
 def test_numbers_of_an_earlier_registry_do_not_decide(tmp_path):
