@@ -21,7 +21,7 @@ DISTANCES = {
     **{f"cifar10_K_{K}": 100.0 * 2**-n for n, K in enumerate(("one", "fifth", "two_fifths", "three_fifths", "max"))},
     "celebahq256_scratch_r1_0": 90.0,
     "celebahq256_blurred": 60.0,
-    "cifar10_short_run_ebm": 60.0,
+    "cifar10_ebm": 60.0,
     "cifar10_gan": 30.0,
 }
 USUAL, SOURCES = 50.0, 500.0
@@ -34,7 +34,7 @@ AREAS = {
     "cifar10_ood_ratio": (0.95, 0.81),
     "cifar10_ood_K20": (0.94, 0.8),
     "cifar10_ood_p0_noise": (0.9, 0.2),
-    "cifar10_short_run_ebm": (0.8, 0.1),
+    "cifar10_ebm": (0.8, 0.1),
     **dict.fromkeys(TASKS, (0.99, 0.95)),
     **dict.fromkeys((f"{task}_plain" for task in TASKS), (0.99, 0.01)),
 }

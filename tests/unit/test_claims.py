@@ -142,7 +142,7 @@ SPOILT: dict[str, tuple[Callable[[World], None], str, str]] = {  # a world in wh
     "a better p_0": (lambda world: world.distances.update(cifar10_p0_narrower=30.0), "p0_diverse", "fails"),
     "harm by R1": (lambda world: world.distances.update(celebahq256_scratch=120.0), "r1_harmless", "fails"),
     "a rival that learnt nothing": (
-        lambda world: world.distances.update(cifar10_short_run_ebm=SOURCES),
+        lambda world: world.distances.update(cifar10_ebm=SOURCES),
         "ebm_competitive",
         "undecided",
     ),

@@ -154,6 +154,20 @@ def test_what_an_entry_takes_from_another_has_the_others_line():
         ("config.yaml", "", "", ["runs={a: {like: b}}"], "--config: runs.a.like names 'b', which runs does not have."),
         (
             "config.yaml",
+            "results: results #",
+            "results: ../elsewhere #",
+            [],
+            "config.yaml:{line}: results: '../elsewhere' is",
+        ),
+        (
+            "config.yaml",
+            "",
+            "",
+            ["results=results/scales/a/b"],
+            "--config: results: 'results/scales/a/b' is neither results nor",
+        ),
+        (
+            "config.yaml",
             "",
             "",
             ["runs={cifar10: {schedule: {K_start: 9}}}"],

@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 def gan_job(smoke, **changes) -> Job:
     root, _ = smoke
-    step = planned("smoke", gans={"cifar10": changes}).gan("cifar10", 0)
+    step = planned("smoke", gans={"cifar10_gan": changes}).gan("cifar10_gan", 0)
     write_specs(root, step)
     return Job(root / step.spec_file)
 

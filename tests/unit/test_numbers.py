@@ -102,7 +102,7 @@ def test_what_was_computed_anew_is_kept_anew(tmp_path):
     result = read(tmp_path, 1)
     stored = Stored.excerpt(tmp_path / "results/numbers" / STEP / "images.rows.npz", set())
     assert np.array_equal(stored[[1, 5, 6]], result.images[[1, 5, 6]]) and stored[1].max() == 32
-    findings, files = numbers_findings(tmp_path)
+    findings, files = numbers_findings(tmp_path / "results", tmp_path)
     assert not findings and len(files) == 4
 
 
@@ -126,7 +126,7 @@ def test_what_nothing_is_drawn_from_any_more_goes(tmp_path):
     prune_numbers(tmp_path / "results", requests, {})
     assert set(kept(tmp_path)) == {"excerpts.json", "images.rows.npz", "set.json", "spec.json"}
     assert json.loads(kept(tmp_path)["excerpts.json"])["files"]["images.npy"]["rows"] == "1-2 30"
-    findings, files = numbers_findings(tmp_path)
+    findings, files = numbers_findings(tmp_path / "results", tmp_path)
     assert not findings and len(files) == 4
     before = kept(tmp_path)
     prune_numbers(tmp_path / "results", requests, {})
@@ -157,10 +157,10 @@ def test_verify_finds_what_is_missing_or_altered(tmp_path, name, harm, finding):
     read(tmp_path, 3)
     listing = {STEP: {"images.npy": "3"}}
     write_text(tmp_path / "results/provenance/fig6.json", canonical({"request": {}, "numbers": listing}))
-    findings, files = numbers_findings(tmp_path)
+    findings, files = numbers_findings(tmp_path / "results", tmp_path)
     assert not findings and len(files) == 4
     harm(tmp_path / "results/numbers" / STEP / name)
-    findings, _ = numbers_findings(tmp_path)
+    findings, _ = numbers_findings(tmp_path / "results", tmp_path)
     assert findings and findings[0].startswith(finding.format(f"results/numbers/{STEP}"))
 
 
@@ -172,7 +172,7 @@ def test_verify_finds_an_excerpt_of_another_computation(tmp_path):
     read(other, 3)
     for name in ("images.rows.npz", "excerpts.json"):
         shutil.copyfile(other / "results/numbers" / STEP / name, tmp_path / "results/numbers" / STEP / name)
-    ((finding,), _) = numbers_findings(tmp_path)
+    ((finding,), _) = numbers_findings(tmp_path / "results", tmp_path)
     assert "images.rows.npz: of another images.npy than the record's" in finding
 
 
@@ -205,15 +205,15 @@ def bare(tmp_path) -> Path:
 
 
 def provenance_of(root: Path, plan, artifact: str) -> None:
-    """Leave a rendering of the present plan, and the records that it is drawn from, in results/ alone."""
+    """Leave a rendering of the present plan, and the records that it is drawn from, in its folder alone."""
     listing = {f"{step.kind}/{step.id}": {} for step in plan.artifacts[artifact]}
     for step in plan.artifacts[artifact]:
-        folder = root / "results/numbers" / step.kind / step.id
+        folder = root / plan.results / "numbers" / step.kind / step.id
         record = {"value": 4.25, "name": "distance", "images": {}, "files": {}, "parents": {}}
         write_text(folder / Path(step.record).name, sealed(record))
         write_text(folder / "spec.json", canonical(step.spec))
     contents = {"request": renderings(plan, root)[artifact], "numbers": listing}
-    write_text(root / provenance(artifact), canonical(contents))
+    write_text(root / plan.results / provenance(artifact), canonical(contents))
 
 
 def test_what_is_kept_is_enough_where_the_configuration_says_so(bare):
@@ -222,9 +222,9 @@ def test_what_is_kept_is_enough_where_the_configuration_says_so(bare):
     provenance_of(bare, kept_plan, "table2")
     assert not drawn_steps(kept_plan, "table2", bare) and drawn_steps(plan, "table2", bare)
     assert states(kept_plan, bare)["table2"] == DRAWN and states(plan, bare)["table2"] == ELSEWHERE
-    assert number_of(plan.artifacts["table2"][0], bare).startswith("4.25"), "explain answers from it"
-    assert spec_of(plan.artifacts["table2"][0], bare).startswith("results/numbers/metric/")
-    file = bare / provenance("table2")
+    assert number_of(plan.artifacts["table2"][0], bare, "results").startswith("4.25"), "explain answers from it"
+    assert spec_of(plan.artifacts["table2"][0], bare, "results").startswith("results/numbers/metric/")
+    file = bare / "results" / provenance("table2")
     contents = json.loads(file.read_text())
     contents["request"]["drawing"] = {}
     write_text(file, canonical(contents))

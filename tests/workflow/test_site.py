@@ -57,7 +57,7 @@ def html(built) -> str:
 
 def test_the_committed_page_is_of_the_committed_results(built):
     """And of the present templates: whoever changes one of them runs snakemake and commits results/."""
-    manifest, record = json.loads((RESULTS / "manifest.json").read_text()), page_record(REPOSITORY)
+    manifest, record = json.loads((RESULTS / "manifest.json").read_text()), page_record(RESULTS)
     if manifest["scale"] != "demo":
         pytest.skip("results/ is not as committed")
     assert record is not None and record["manifest"] == manifest["seal"]
@@ -74,14 +74,14 @@ def test_an_altered_board_of_claims_is_found(tmp_path):
     if json.loads((RESULTS / "manifest.json").read_text())["scale"] != "demo":
         pytest.skip("results/ is not as committed")
     shutil.copytree(RESULTS, tmp_path / "results")
-    findings, checked = page_findings(tmp_path)
-    assert findings == [] and checked == len(list((RESULTS / "site").iterdir())) + 5
+    findings, checked = page_findings(tmp_path / "results", tmp_path)
+    assert findings == [] and checked == len(list((RESULTS / "site").iterdir())) + 6
     shown = ("claims.csv", "claims.md", "notebooks/claims.html", "notebooks/claims.ipynb")
     for name in (*shown, "index.html"):
         path = tmp_path / "results" / name
         original = path.read_bytes()
         path.write_bytes(original.replace(b"0.", b"1.", 1))
-        (finding,) = page_findings(tmp_path)[0]
+        (finding,) = page_findings(tmp_path / "results", tmp_path)[0]
         assert finding.startswith(f"altered  results/{name}: ")
         path.write_bytes(original)
 
@@ -227,9 +227,31 @@ def test_what_was_not_run_is_said(built, tmp_path):
     for path in (*results.glob("claims.*"), *results.glob("provenance/claims.*")):
         path.unlink()
     page = page_of(results)
-    assert page.count('<span class="none">not run</span>') == 3 and "No claims were tested" in page
+    assert page.count('<span class="none">not run</span>') == 4 and "No claims were tested" in page
     assert "drawn from an earlier state" in page_of(built / "results", claims_present=False)
     assert "drawn from an earlier state" not in page_of(built / "results")
+
+
+def test_the_claims_of_scale_board_are_shown_where_they_are(built, tmp_path):
+    """In place of those that lie beside the page, with the scale and the number of seeds, and with what drew them."""
+    results = Path(shutil.copytree(built / "results", tmp_path / "results"))
+    assert "tested at scale demo with up to 8 seeds" in page_of(results)
+    board = results / "scales/board"
+    (board / "provenance").mkdir(parents=True)
+    frame = pd.read_csv(results / "claims.csv", dtype=str, keep_default_na=False)
+    frame.assign(scale="board", seeds=frame["seeds"].replace("8", "12")).to_csv(board / "claims.csv", index=False)
+    manifest = json.loads((results / "manifest.json").read_text())
+    (board / "manifest.json").write_text(json.dumps(manifest | {"scale": "board", "artifacts": {}}))
+    request = {"request": {"scale": "board", "needs": {"a": "work/a", "b": "work/b"}}}
+    (board / "provenance/claims.json").write_text(json.dumps(request))
+    page = page_of(results)
+    assert "tested at scale board with up to 12 seeds each" in page
+    assert "Claims at scale board" in page and "Claims at scale demo" not in page
+    assert "snakemake --cores all results/scales/board/claims.csv --config scale=board" in page
+    assert 'href="scales/board/claims.csv"' in page and 'href="scales/board/provenance/claims.json"' in page
+    assert all((results / link).exists() for link in Found(page).links if link.startswith("scales/board/prov"))
+    own = page_of(board)
+    assert "tested at scale board" in own and 'href="../../../README.md"' in own and "scale fashion" not in own
 
 
 def test_the_page_of_a_computed_checkout_has_its_pictures(computed, tmp_path):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import MAINTAIN, OTHERS, Json, Overrides, archive_names, artifact_names, present_plan, show, verb
+from .options import MAINTAIN, OTHERS, Json, Overrides, archive_names, present_plan, show, verb
 
 app = typer.Typer()
 command = partial(verb, app, MAINTAIN)
@@ -27,26 +27,6 @@ def prune(
     if yes:
         remove(found)
     show(summary(found, removed=yes), describe_leftovers, as_json)
-
-
-@command("atebm snapshot table4 -C scale=fashion")
-def snapshot(
-    artifacts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="such as table4: these beside what is kept; by default all",
-            show_default=False,
-            autocompletion=artifact_names,
-        ),
-    ] = None,
-    config: Overrides = None,
-) -> None:
-    """Keep results/ of the configured scale in results/scales/<scale>/, once they are verified."""
-    from ..provenance.snapshot import snapshot, snapshot_of
-
-    plan = present_plan(config)
-    for line in snapshot_of(plan, Path(), artifacts) if artifacts else snapshot(plan, Path()):
-        print(line)
 
 
 @command("atebm fetch cifar10")

@@ -153,6 +153,5 @@ class Claims(Section):
     """How the paper's claims are decided."""
 
     paper = Paper("ours")
-    seeds: Annotated[int, Field(ge=1, le=20)]  # of each claim's runs; with fewer than 5, every claim is undecided
     level: Annotated[float, Field(gt=0, lt=1)]  # that a p-value, adjusted for the number of claims, must not exceed
     margin: Annotated[float, Field(gt=0, lt=1)]  # relative difference of two distances that counts as none

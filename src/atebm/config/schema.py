@@ -1,8 +1,9 @@
 """config.yaml as types: every field of every experiment, unknown keys refused."""
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
 
 from ..utils.errors import ConfigError
 from .base import Name, Paper, Section
@@ -12,6 +13,16 @@ from .sampling import Ascent, Sampler, Timing
 from .sets import Drawn, ImageSet, OfClasses, Part, Task
 from .toy2d import Minimax, Toy
 from .training import Gan, Pretraining, Run
+
+
+def folder_of_results(name: str) -> str:
+    """Return the name as it is. Raises ValueError where it is neither results nor a folder below results/scales/."""
+    if not re.fullmatch(r"results(/scales/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?", name):
+        raise ValueError(
+            f"{name!r} is neither results nor results/scales/NAME, a NAME of letters, digits, _, . and -: figures and "
+            "tables are drawn into no other folder"
+        )
+    return name
 
 
 class Config(Section):
@@ -28,6 +39,7 @@ class Config(Section):
     shards: PositiveInt  # jobs that sampling is split into; changes no byte
     device: Literal["auto", "cpu", "cuda", "mps"]
     tensorboard: bool  # training curves to work/tensorboard/ too; changes no digest
+    results: Annotated[str, AfterValidator(folder_of_results)]  # that figures and tables are drawn into; no digest
     numbers: Literal["computed", "kept"]  # whether steps are computed to draw what results/numbers/ keeps; no digest
     gpus_per_run: PositiveInt  # processes that share the batches of one training; changes no digest
     sets: dict[Name, ImageSet]

@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..pipeline.artifacts import ARTIFACTS, USUAL, target
+from ..pipeline.artifacts import ARTIFACTS, target
+from ..pipeline.plan import Plan
 from ..provenance.manifest import minutes, words_of
 from ..utils.errors import ConfigError
 from ..utils.files import of_checkout, write_between
@@ -73,7 +74,7 @@ def artifact_table(results: Path) -> str:
     """Return Markdown: item, target, notebook, minutes of computation, the paper's headline and ours."""
     manifest = json.loads(of_checkout(results / "manifest.json"))
     rows = []
-    for artifact in USUAL:
+    for artifact in filter(manifest["artifacts"].__contains__, ARTIFACTS):
         file, words = target(artifact), words_of(artifact, results)
         rows.append(
             {
@@ -88,17 +89,18 @@ def artifact_table(results: Path) -> str:
     return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
 
 
-def headline(artifact: str, results: Path) -> str:
-    """Return one line on an artifact: what was measured, as the files in `results` say it, and what was published.
+def headline(artifact: str, plan: Plan, root: Path) -> str:
+    """Return one line on an artifact: what was measured, as the plan's results say it, and what was published.
 
     Raises ConfigError for an unknown artifact, and where it is not drawn there.
     """
     if artifact not in ARTIFACTS:
         raise ConfigError(f"there is no artifact {artifact!r}; there are: {', '.join(ARTIFACTS)}.")
     try:
-        words = words_of(artifact, results)
+        words = words_of(artifact, root / plan.results)
     except FileNotFoundError as error:
-        raise ConfigError(f"{error.filename} is missing: snakemake --cores all {target(artifact)}") from None
+        command = plan.command(target(artifact, plan.results))
+        raise ConfigError(f"{error.filename} is missing: {command}") from None
     said = f"{ARTIFACTS[artifact].label}, measured here: {words['headline']}"
     return f"{said}; published, on the paper's data: {words['published']}." if words["published"] else f"{said}."
 

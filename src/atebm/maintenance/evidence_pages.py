@@ -1,4 +1,4 @@
-"""What the documentation says of how claims came out: generated from the registry and results/claims.csv."""
+"""What the documentation says of how claims came out: generated from the registry and claims.csv."""
 
 import re
 from collections import Counter
@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..pipeline.evidence import TIERS
+from ..provenance.manifest import evidence
 from ..report.claims.registry import registry
 from ..report.claims.reproduced import LEAST, rules
 from ..report.verdicts import (
@@ -27,8 +28,8 @@ TITLES = {"table2": "Table 2", "table3": "Table 3", "table4": "Table 4", "tableS
 
 
 def board_of(results: Path) -> pd.DataFrame:
-    """Return the committed claims board, all text but the number of seeds."""
-    return pd.read_csv(results / "claims.csv", dtype=str, keep_default_na=False).astype({"seeds": int})
+    """Return the committed claims board, all text but the number of seeds: that of scale board where it is there."""
+    return pd.read_csv(evidence(results) / "claims.csv", dtype=str, keep_default_na=False).astype({"seeds": int})
 
 
 def few(frame: pd.DataFrame) -> pd.DataFrame:

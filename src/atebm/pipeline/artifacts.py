@@ -281,10 +281,9 @@ ARTIFACTS: dict[str, Artifact] = {
         on_request=True,
     ),
 }
-ON_REQUEST = tuple(name for name, artifact in ARTIFACTS.items() if artifact.on_request)
-USUAL = tuple(name for name in ARTIFACTS if name not in ON_REQUEST)
+USUAL = tuple(name for name, artifact in ARTIFACTS.items() if not artifact.on_request)  # at every scale
 
 
-def target(name: str) -> str:
+def target(name: str, results: str = "results") -> str:
     """Return the file that a user asks for: the numbers of a table, the picture of a figure."""
-    return f"results/{name}.{ARTIFACTS[name].suffixes[0]}"
+    return f"{results}/{name}.{ARTIFACTS[name].suffixes[0]}"

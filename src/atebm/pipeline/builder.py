@@ -93,19 +93,14 @@ class StepBuilder:
         return Step("pretrain", name, settings, parents, ("pretrainings", name))
 
     @once
-    def toy(self, activation: str, seeds: int | None = None) -> Step:
+    def toy(self, activation: str) -> Step:
         settings = self.config.toy.model_dump(exclude={"activations"})
-        settings |= {
-            "activation": activation,
-            "seed": self.config.seed,
-            "seeds": self.config.toy.seeds if seeds is None else seeds,
-        }
+        settings |= {"activation": activation, "seed": self.config.seed}
         return Step("toy", activation, settings, section=("toy",))
 
     @once
-    def minimax(self, seeds: int | None = None) -> Step:
+    def minimax(self) -> Step:
         settings = {**self.config.minimax.model_dump(), "seed": self.config.seed}
-        settings["seeds"] = self.config.minimax.seeds if seeds is None else seeds
         return Step("minimax", self.config.minimax.activation, settings, section=("minimax",))
 
     @once
@@ -239,16 +234,27 @@ class StepBuilder:
         if distance != "frechet" and name != distance:
             raise ConfigError(f"extractor {extractor} is for {distance} alone, not for {name}.")
 
-    def quality(self, sampler: str, seed: int, extractor: str | None = None) -> Step:
-        """The distance to p_data of a sampler's samples of the selected checkpoint, by metrics.extractor or another.
+    def quality(self, name: str, seed: int, extractor: str | None = None) -> Step:
+        """The distance to p_data of samples, as `score`, by metrics.extractor or another.
 
         It is the one that this extractor is made for: the Frechet distance, or KID.
         """
-        sample = self.sample(sampler, seed, "best")
+        return self.score(self.config.extractors[self.extractor(extractor).name].distance, name, seed, extractor)
+
+    def score(self, metric: str, name: str, seed: int, extractor: str | None = None) -> Step:
+        """One number on a sampler's samples of the selected checkpoint, or on a GAN's samples."""
         build = self.at(seed)
-        p_data = build.task(sample.parents["model"].name).p_data
-        distance = build.config.extractors[build.extractor(extractor).name].distance
-        return build.metric(distance, sample, p_data, extractor=extractor)
+        if name in self.config.gans:
+            samples, task = self.gan(name, seed), build.config.tasks[self.config.gans[name].task]
+        else:
+            samples = self.sample(name, seed, "best")
+            task = build.task(samples.parents["model"].name)
+        return build.metric(metric, samples, task.p_data, extractor=extractor)
+
+    def distance_of_sources(self, task: str, seed: int) -> Step:
+        """The distance to p_data of a task's source images as they are."""
+        build = self.at(seed)
+        return build.metric("frechet", build.data(build.config.tasks[task].sources), build.config.tasks[task].p_data)
 
     def attack(
         self,

@@ -11,6 +11,7 @@ hold all seeds.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 TIERS = {"A": 12, "B": 4, "C": 5}  # seeds: verdicts; values; Sec. 5.3, which is long
 
@@ -84,7 +85,7 @@ EVIDENCE: dict[str, Needed] = {
     "realistic": of("A", "distance/cifar10", "sources/cifar10", "distance/celebahq256", "sources/celebahq256"),
     "realistic_others": of("B", "distance/afhqcat256", "sources/afhqcat256", "distance/church256", "sources/church256"),
     "diverse": of("A", "precision/cifar10", "recall/cifar10", "precision/celebahq256", "recall/celebahq256"),
-    "ebm_competitive": of("B", "distance/cifar10_short_run_ebm", *LEARNT),
+    "ebm_competitive": of("B", "distance/cifar10_ebm", *LEARNT),
     "gan_better": distances("B", "cifar10_gan", "cifar10"),
     "translation_nearer": of("B", "ascent/afhqcat256_from_celebahq256", "ascent/celebahq256_from_afhqcat256"),
     "translation_as_samples": of(
@@ -105,14 +106,14 @@ EVIDENCE: dict[str, Needed] = {
     **{f"clean_{rival}": detections("A", "cifar10_ood", run) for rival, run in RIVALS.items()},
     "oe_collapses": detections("A", "cifar10_ood_oe"),
     "ratio_robust": detections("A", "cifar10_ood_ratio"),
-    "jem_collapses": detections("B", "cifar10_short_run_ebm"),
+    "jem_collapses": detections("B", "cifar10_ebm"),
     **{f"robust_{task}": detections("B", task) for task in TASKS},
     **{f"undefended_{task}": detections("B", f"{task}_plain") for task in TASKS},
     # --- stability
     "likelihood_diverges": of("C", "train/cifar10_max_likelihood"),
     "at_stable": of("C", "train/cifar10_binary_at"),
-    "likelihood_diverges_small_lr": of("C", "train/cifar10_max_likelihood_small_lr"),
-    "at_stable_small_lr": of("C", "train/cifar10_binary_at_small_lr"),
+    "likelihood_diverges_small_lr": of("C", "train/cifar10_max_likelihood_small_lr_long"),
+    "at_stable_small_lr": of("C", "train/cifar10_binary_at_small_lr_long"),
     "stable_to_train": of("A", "train/cifar10", "train/celebahq256", "train/cifar10_ood"),
     # --- supplement
     "steps_for_size": of(
@@ -148,6 +149,7 @@ EVIDENCE: dict[str, Needed] = {
 }
 
 
+@cache
 def seeds_by_role() -> dict[str, int]:
     """Return for each role the number of seeds that the claims ask for: the most, where several do."""
     found: dict[str, int] = {}
@@ -155,3 +157,8 @@ def seeds_by_role() -> dict[str, int]:
         for role in needed.roles:
             found[role] = max(found.get(role, 0), TIERS[needed.tier])
     return dict(sorted(found.items()))
+
+
+def seeds_for(name: str) -> int | None:
+    """Return how many seeds of a run or sampler the claims ask for; None where they ask for none."""
+    return max((seeds for role, seeds in seeds_by_role().items() if role.partition("/")[2] == name), default=None)

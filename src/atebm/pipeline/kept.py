@@ -1,4 +1,4 @@
-"""What renderings are drawn from, as it lies in git: results/numbers/<kind>/<id>/.
+"""What renderings are drawn from, as it lies in git: results/numbers/<kind>/<id>/, in each folder of results.
 
 Of each step that an artifact needs: its record and its spec, the files that drawing read of it, and of an array the
 rows that it read. What was read is noted while it is drawn, and stands in results/provenance/<artifact>.json under
@@ -13,12 +13,22 @@ from typing import Any
 from .job import record_file
 from .kinds import FILES
 
-RESULTS = "results"
+RESULTS = "results"  # the folder in which those of other scales lie, results/scales/<name>/
 NUMBERS = "numbers"  # in the folder of results
 SPEC = "spec.json"  # in the folder of a step, beside copies of the step's own files
 EXCERPTS = "excerpts.json"  # there: sealed, the checksum of each excerpt and of the array that it is of
 Reads = dict[str, str]  # by file of a step, the rows that were read of an array, "0-23 40"; "" for a whole file
 Listing = dict[str, Reads]  # by step, "metric/<id>"
+
+
+def folders_of_results(root: Path) -> list[Path]:
+    """Return results/ of a checkout, and those that lie beside it in results/scales/."""
+    return [root / RESULTS, *sorted(path for path in (root / RESULTS / "scales").glob("*") if path.is_dir())]
+
+
+def is_beside(results: Path) -> bool:
+    """Return whether a folder of results is one of results/scales/, whose pages are not in git."""
+    return results.parent.name == "scales"
 
 
 def excerpt_name(file: str) -> str:

@@ -1,11 +1,12 @@
 """What artifacts are drawn from: steps by their role, "train/cifar10/0"; drawing functions find them by these names."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..config.evaluation import metrics_of_samples
 from .builder import StepBuilder
+from .evidence import TIERS, seeds_by_role, seeds_for
 from .step import Step
-from .tasks import PAPER_TASKS, STABILITY, TASKS_256
+from .tasks import PAPER_TASKS, TASKS_256
 
 Needs = dict[str, Step]  # by role
 
@@ -35,9 +36,14 @@ EQUAL_PRODUCTS = tuple(  # of steps and step size
 )
 
 
+def seeds_of(build: StepBuilder, name: str) -> range:
+    """Return the seeds that are shown of a run or sampler: all, but no more than the claims on it ask for."""
+    return build.seeds[: seeds_for(name)]
+
+
 def trainings(build: StepBuilder, *runs: str) -> Needs:
     """Return the trainings of some runs: "train/<run>/<seed>"."""
-    return {f"train/{run}/{seed}": build.train(run, seed) for run in runs for seed in build.seeds}
+    return {f"train/{run}/{seed}": build.train(run, seed) for run in runs for seed in seeds_of(build, run)}
 
 
 def curves(build: StepBuilder, *runs: str) -> Needs:
@@ -47,7 +53,7 @@ def curves(build: StepBuilder, *runs: str) -> Needs:
 
 def qualities(build: StepBuilder, *runs: str) -> Needs:
     """Return what a figure of distances of samples needs: "distance/<run>/<seed>", and their trainings."""
-    distances = {f"distance/{run}/{seed}": build.quality(run, seed) for run in runs for seed in build.seeds}
+    distances = {f"distance/{run}/{seed}": build.quality(run, seed) for run in runs for seed in seeds_of(build, run)}
     return trainings(build, *runs) | distances
 
 
@@ -99,7 +105,7 @@ def selecting(build: StepBuilder, runs: Iterable[str]) -> Needs:
 def scored(build: StepBuilder, row: str, sampler: str, checkpoint: str, metrics: Iterable[str]) -> Needs:
     """Return what a measured row of samples needs, by seed: its metrics, samples and models."""
     needs: Needs = {}
-    for seed in build.seeds:
+    for seed in seeds_of(build, sampler):
         sample = build.sample(sampler, seed, checkpoint)
         p_data = build.task(sample.parents["model"].name).p_data
         needs |= {f"metric/{row}/{name}/{seed}": build.metric(name, sample, p_data) for name in metrics}
@@ -147,7 +153,7 @@ def table3(build: StepBuilder) -> Needs:
                 shrunk = build.metric("frechet", build.data(images), task.p_data, task.also_at)
                 needs[f"shrunk/{run}/{row}/frechet"] = shrunk
         if task.also_at:
-            for seed in build.seeds:
+            for seed in seeds_of(build, run):
                 sample = build.sample(run, seed, "best")
                 shrunk = build.metric("frechet", sample, task.p_data, task.also_at)
                 needs[f"shrunk/{run}/samples/frechet/{seed}"] = shrunk
@@ -156,7 +162,7 @@ def table3(build: StepBuilder) -> Needs:
 
 def detections(build: StepBuilder, *runs: str) -> Needs:
     """Return detection under all attacks by each run and seed, "detection/<run>/<seed>", and their trainings."""
-    steps = {f"detection/{run}/{seed}": build.worst_case(run, seed) for run in runs for seed in build.seeds}
+    steps = {f"detection/{run}/{seed}": build.worst_case(run, seed) for run in runs for seed in seeds_of(build, run)}
     return steps | trainings(build, *runs)
 
 
@@ -208,19 +214,42 @@ def picture_checks(build: StepBuilder) -> Needs:
 
 
 def claims(build: StepBuilder) -> Needs:
-    """Return what the claims board is decided on, for each of its seeds."""
-    seeds = range(build.config.seed, build.config.seed + build.config.claims.seeds)
-    samplers = [*PRETRAINED_OR_NOT, *EQUAL_PRODUCTS, "celebahq256_blurred", "celebahq256_short", "celebahq256_long"]
-    samplers += ["cifar10", "cifar10_p0_narrowest", "cifar10_K_one", "cifar10_K_max"]
-    needs: Needs = {}
-    for seed in seeds:  # seed by seed, so that a board of more seeds is at first one of fewer
-        needs |= {f"distance/{sampler}/{seed}": build.quality(sampler, seed) for sampler in samplers}
-        needs |= {f"train/{run}/{seed}": build.train(run, seed) for run in ("cifar10", "cifar10_K_max", *STABILITY)}
-        for run in ("cifar10_ood", "cifar10_ood_plain", "cifar10_ood_oe"):
-            needs[f"detection/{run}/{seed}"] = build.worst_case(run, seed)
-    activation = build.config.minimax.activation
-    game = f"maximin/{activation}"
-    return needs | {game: build.toy(activation, len(seeds)), "minimax": build.minimax(len(seeds))}
+    """Return what the claims board is decided on: what each role of pipeline/evidence.py stands for, by seed."""
+    roles, needs = seeds_by_role(), {}
+    for seed in build.seeds:  # seed by seed, so that a board of more seeds is at first one of fewer
+        for role, seeds in roles.items():
+            if role in IN_THE_PLANE or seed not in build.seeds[:seeds]:
+                continue
+            needs[f"{role}/{seed}"] = evidence(build, role, seed)
+            what, _, name = role.partition("/")
+            if what == "distance" and seeds == TIERS["A"]:
+                for ruler in build.config.metrics.rulers:
+                    needs[f"distance_by/{ruler}/{name}/{seed}"] = build.quality(name, seed, ruler)
+    return needs | {role: make(build) for role, make in IN_THE_PLANE.items()}
+
+
+IN_THE_PLANE: dict[str, Callable[[StepBuilder], Step]] = {  # each has all seeds
+    "maximin/relu": lambda build: build.toy("relu"),
+    "maximin/tanh": lambda build: build.toy("tanh"),
+    "minimax": lambda build: build.minimax(),
+}
+
+
+def evidence(build: StepBuilder, role: str, seed: int) -> Step:
+    """Return the step that a role of pipeline/evidence.py stands for."""
+    what, _, name = role.partition("/")
+    if what in ("precision", "recall", "saturation"):
+        return build.score(what, name, seed)
+    made: dict[str, Callable[[], Step]] = {
+        "train": lambda: build.train(name, seed),
+        "distance": lambda: build.quality(name, seed),
+        "sources": lambda: build.distance_of_sources(name, seed),
+        "detection": lambda: build.worst_case(name, seed),
+        "ascent": lambda: build.ascent(name, seed),
+        "neighbours": lambda: build.neighbours(name, seed),
+        "undamaged": lambda: build.ascent(f"{name}_denoising", seed).parents["images"],
+    }
+    return made[what]()
 
 
 def figS17(build: StepBuilder) -> Needs:

@@ -1,4 +1,4 @@
-"""results/manifest.json: what the results were made with and from."""
+"""manifest.json: what the results in a folder were made with and from."""
 
 import json
 import platform
@@ -24,8 +24,7 @@ COMPUTING = ("torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "
 def write_manifest(results: Path, request: Path) -> None:
     """Versions, commit, and for every artifact its steps: digest, sha256 of each file, parents, device, seconds.
 
-    `request` is work/specs/artifact/manifest.json, beside the requests of the artifacts. Removes from results/numbers/
-    what nothing is drawn from any more.
+    `request` lies beside the requests of the artifacts. Removes from numbers/ what nothing is drawn from any more.
     """
     asked = json.loads(request.read_text())
     requests = asked["request"]["requests"]
@@ -34,31 +33,11 @@ def write_manifest(results: Path, request: Path) -> None:
     curves = write_summary(results, artifacts, steps)
     prune_numbers(results, request.parent, curves)
     summary = [results / "metrics.json", *sorted((results / "training").glob("*.csv"))]
-    contents = manifest_of(results, artifacts, requests, asked["driving"], steps)
-    contents |= {
-        "summary": {str(path.relative_to(results)): sha256(path) for path in summary},
-        "numbers": numbers_of(results, artifacts, curves),
-    }
-    write_text(results / "manifest.json", sealed(contents))
-
-
-def manifest_of(
-    results: Path,
-    artifacts: dict[str, Needs],
-    requests: dict[str, str],
-    driving: dict[str, str],
-    steps: dict[str, Any],
-) -> dict[str, Any]:
-    """Return what results/manifest.json says of some artifacts.
-
-    `requests` are the digests of what they were asked to show, `driving` versions of packages that a job cannot see,
-    and `steps` what is `behind` them. "summary", files in results/ that are of no artifact, is empty.
-    """
-    return {
+    contents = {
         "commit": commit(),
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "packages": {package: version(package) for package in COMPUTING} | driving,
+        "packages": {package: version(package) for package in COMPUTING} | asked["driving"],
         "scale": next(iter(artifacts.values())).scale,
         "artifacts": {
             name: {
@@ -69,14 +48,15 @@ def manifest_of(
             for name, needs in artifacts.items()
         },
         "requests": requests,
-        "summary": {},
-        "numbers": numbers_of(results, artifacts, {}),
+        "summary": {str(path.relative_to(results)): sha256(path) for path in summary},
+        "numbers": numbers_of(results, artifacts, curves),
         "steps": dict(sorted(steps.items())),
     }
+    write_text(results / "manifest.json", sealed(contents))
 
 
 def numbers_of(results: Path, artifacts: Iterable[str], more: Listing) -> dict[str, str]:
-    """Return the sha256 of each file in results/numbers/ that some artifacts are drawn from, or `more` lists."""
+    """Return the sha256 of each file in numbers/ that some artifacts are drawn from, or `more` lists."""
     listings = [listing_in(results / f"provenance/{name}.json") or {} for name in artifacts]
     names = [f"{NUMBERS}/{name}" for name in sorted(listed_files([*listings, more]))]
     return {name: sha256(results / name) for name in names if (results / name).exists()}
@@ -179,3 +159,9 @@ def words_of(artifact: str, results: Path) -> dict[str, str]:
     """Return what is said of a drawn artifact: its caption, its headline, and what the paper reports."""
     contents: dict[str, str] = json.loads((results / f"provenance/{artifact}.json").read_text(encoding="utf-8"))
     return contents
+
+
+def evidence(results: Path) -> Path:
+    """Return the folder whose claims count: results/scales/board/ where it has them, else `results` itself."""
+    board = results / "scales/board"
+    return board if all((board / name).exists() for name in ("claims.csv", "manifest.json")) else results

@@ -17,6 +17,7 @@ import yaml
 from ..archives.catalogue import Source, files_of, find, sources
 from ..config.sets import SETS, Images
 from ..pipeline.artifacts import ARTIFACTS
+from ..pipeline.kept import RESULTS
 from ..pipeline.kinds import KINDS
 from ..pipeline.staleness import MANIFEST, PAGE, SITE
 from ..provenance.verify import results_findings
@@ -90,7 +91,7 @@ def write_crate(root: Path) -> None:
     of_checkout(root / "config.yaml")
     if not manifest.exists():
         raise ResultError("there is no results/manifest.json yet, of which the crate is: snakemake --cores all")
-    if findings := list(results_findings(manifest, root)):
+    if findings := list(results_findings(root / RESULTS, root)):
         raise ResultError(f"{CRATE_FILE} would describe results/ that are not whole. {findings[0]}")
     write_text(root / CRATE_FILE, canonical(crate_of(root).metadata.generate()))
 
@@ -338,7 +339,7 @@ def rendering_actions(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[st
     summary = ["results/manifest.json", *(f"results/{file}" for file in manifest["summary"])]
     requests = refer(f"results/provenance/{artifact}.json" for artifact in manifest["artifacts"])
     yield act(crate, MANIFEST, MANIFEST, requests, refer(summary))
-    yield act(crate, SITE, SITE, refer(["results/manifest.json"]), refer([PAGE]))
+    yield act(crate, SITE, SITE, refer(["results/manifest.json"]), refer([f"{RESULTS}/{PAGE}"]))
 
 
 def act(

@@ -14,8 +14,8 @@ from .needs import Needs
 def draw(request: str, out: str) -> Drawn:
     """Draw the artifact that `request`, work/specs/artifact/<id>.json, asks for, and return what was drawn.
 
-    Writes `out`, .png or .csv, and the files beside it; its words, and what it was drawn from, to work/drawn/<id>.json;
-    and that itself to numbers/ beside `out`.
+    Writes `out`, .png or .csv, and the files beside it; its words, and what it was drawn from, to its `words_file`; and
+    that itself to numbers/ beside `out`.
     """
     path, target = Path(request), Path(out)
     needs = Needs.read(path, target.parent)
@@ -37,5 +37,7 @@ def draw(request: str, out: str) -> Drawn:
 
 
 def words_file(request: Path) -> Path:
-    """Return where the words of a request's artifact lie until its rendering is whole."""
-    return request.resolve().parents[2] / "drawn" / request.name
+    """Return where the words of a request's artifact lie until its rendering is whole: work/drawn/<id>.json, or
+    work/drawn.board/<id>.json for work/specs/artifact.board/<id>.json."""
+    path = request.resolve()
+    return path.parents[2] / f"drawn{path.parent.name.removeprefix('artifact')}" / path.name

@@ -157,7 +157,7 @@ def collapses(labels: dict[str, str]) -> list[Claim]:
             DETECTION,
             POINTS,
             tuple(
-                Part(measured, area_of("cifar10_short_run_ebm", row, WORST), below(COLLAPSED), label)
+                Part(measured, area_of("cifar10_ebm", row, WORST), below(COLLAPSED), label)
                 for row, label in labels.items()
             ),
             "a short-run model takes the place of JEM, which is a classifier too",

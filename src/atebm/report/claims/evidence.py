@@ -116,11 +116,15 @@ class Evidence:
         return pd.Series(costs)
 
     def gap(self, run: str) -> pd.Series:
-        """Return the median gap between logits at the end (Sec. 5.3), inf after an overflow."""
+        """Return the median gap between logits at the end (Sec. 5.3), inf after an overflow.
+
+        Of a training that was to stop at a gap, and did, it is the gap at which it stopped.
+        """
         ends = {}
         for seed, training in self.found(f"train/{run}").items():
-            last = gaps(training).iloc[-1]
-            ends[seed] = inf if last["overflowed"] else float(last[f"median_gap_{WINDOW}"])
+            last, stop = gaps(training).iloc[-1], training.settings.get("stop_at_gap") or inf
+            shown = "gap" if last["gap"] > stop else f"median_gap_{WINDOW}"
+            ends[seed] = inf if last["overflowed"] else float(last[shown])
         return pd.Series(ends)
 
     def iterations(self, run: str) -> int:

@@ -86,11 +86,11 @@ def of_rivals(words: Words) -> list[Claim]:
             (
                 Part(
                     "distance by a short-run energy-based model over that by adversarial training",
-                    ratio_of("cifar10_short_run_ebm", "cifar10"),
+                    ratio_of("cifar10_ebm", "cifar10"),
                     times(bound=1 / words.same),
                     "as good",
                 ),
-                learnt("cifar10", "cifar10_short_run_ebm"),
+                learnt("cifar10", "cifar10_ebm"),
             ),
             "the rival counts only where its samples are at most half as far as its sources",
             "as near as two distances that count as the same",
