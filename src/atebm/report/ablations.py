@@ -169,10 +169,10 @@ def of_lengths(needs: Needs, frame: pd.DataFrame) -> str:
     lengths = {f"{row.sampler_steps} x {row.step_size:g}" for row in frame.itertuples()}
     if len(lengths) == 1:
         return f"All by the same sampler, {lengths.pop()}."
-    here = trained(needs)
+    here, columns = trained(needs), ("run", "label", "sampler_steps", "step_size")
     each = "; ".join(
-        f"{row.label}: {row.sampler_steps} x {row.step_size:g}{edge(row.sampler_steps, here.get(row.run))}"
-        for row in frame.itertuples()
+        f"{label}: {steps} x {size:g}{edge(steps, here.get(run))}"
+        for run, label, steps, size in zip(*(frame[name] for name in columns), strict=True)
     )
     return f"Each by the length that training chose for it ({each}), where the paper has one sampler for all."
 
@@ -278,7 +278,7 @@ def draw_stability(frame: pd.DataFrame) -> Figure:
         finite = mine[np.isfinite(mine[median])]
         label = f"{first['objective']}, {first['contrastive']}, LR {first['lr']:g}: {last_gap(mine, median)}"
         axis = axes[first["lr"]]
-        width = 3.5 / (1 + len(axis.lines))  # of lines that lie on each other, the later one is thinner
+        width = 1.4 if axis.lines else 2.8  # of lines that lie on each other, the later one is thinner
         line(axis, finite, "iteration", median, label, {**style, "linewidth": width})
     gap = "logit of data minus logit of contrastive samples"
     for rate, axis in axes.items():
@@ -296,7 +296,7 @@ def scale_gaps(axis: Axes, values: pd.Series) -> None:
     """Scale an axis of gaps: linear where none reaches GROWN, else logarithmic beyond it and up to an overflow."""
     if not (values.abs() >= GROWN).any():
         return
-    axis.set_yscale("symlog", linthresh=GROWN)
+    axis.set_yscale("symlog", linthresh=GROWN, linscale=2)
     overflow = float(np.finfo(np.float32).max)
     axis.axhline(overflow, color="#000000", linestyle="--", linewidth=1)
     axis.annotate(

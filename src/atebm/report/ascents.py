@@ -28,7 +28,7 @@ def trajectory(needs: Needs) -> Drawn:
     ((name, ascent),) = needs.under("ascent").items()
     record, frames = ascent.record, ascent.array("frames.npy")[:]
     frame, distances = with_energy(ascent), ascent.table("distances.csv")
-    figure = canvas(12, 4 * LINE + height_of(*frames.shape[:2], width=8.2))
+    figure = canvas(12, 4 * LINE + height_of(len(frames), frames.shape[1], 8.2))
     axes = figure.subplot_mosaic([["images", "energy"], ["images", "distance"]], width_ratios=[2.1, 1])
     draw_matrix(axes["images"], frames, [str(steps) for steps in record["steps"]])
     axes["images"].set_xlabel("PGD steps", fontsize=9)

@@ -144,7 +144,7 @@ def ood_attacked(needs: Needs) -> Drawn:
     attacks = needs.under("attack")
     kept = {run: kept_of(attacks[run]) for run in LABELS if run in attacks}
     frame = pd.concat([frame for frame, _ in kept.values()], ignore_index=True)
-    figure = canvas(12, 4 * LINE + (2 * LINE + height_of(1 + 2 * len(kept), 8, 6.2)) * ceil(len(rows) / 2))
+    figure = canvas(12, 4 * LINE + (2 * LINE + height_of(1 + 2 * len(kept), 8, 5.9)) * ceil(len(rows) / 2))
     panels = figure.subplots(ceil(len(rows) / 2), 2, squeeze=False).flat
     for axis, (row, label) in zip(panels, rows.items(), strict=False):
         first = next(iter(kept.values()))[0]
@@ -157,7 +157,7 @@ def ood_attacked(needs: Needs) -> Drawn:
             attacked = 255 * images[here]
             strips[f"{LABELS[run]}\nf from {moved}"] = np.round(attacked).astype(np.uint8)
             changes = 127.5 + AMPLIFIED * (attacked - clean)
-            strips[f"its change x {AMPLIFIED}{' ' * len(strips)}"] = np.round(changes).clip(0, 255).astype(np.uint8)
+            strips[f"{LABELS[run]}:\nchange x {AMPLIFIED}"] = np.round(changes).clip(0, 255).astype(np.uint8)
         draw_strips(axis, strips)
         axis.set_title(label, fontsize=10)
     caption = (

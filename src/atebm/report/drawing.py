@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from PIL import Image
 
@@ -39,8 +39,7 @@ STYLES: tuple[Mapping[str, Any], ...] = (
 
 def canvas(width: float, height: float) -> Figure:
     """An empty figure of inches, without pyplot and its state."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=MARGIN, h_pad=MARGIN)
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN))
     FigureCanvasAgg(figure)
     return figure
 
@@ -112,22 +111,16 @@ def save(figure: Figure, out: Path) -> None:
 def resolution(figure: Figure) -> int:
     """Return DPI, or as many pixels an inch as leave each pixel of the images in a figure at least one."""
     figure.draw_without_rendering()  # places the axes
-    return ceil(max([DPI, *(image.get_array().shape[1] / inches(image.axes) for image in images_of(figure))]))
-
-
-def inches(axis: Axes) -> float:
-    """Return how wide axes are that have been placed."""
-    return axis.get_window_extent().width / axis.get_figure(root=True).dpi
+    shown = [image for axis in figure.axes for image in axis.images]
+    return ceil(
+        max([DPI, *(image.get_size()[1] / image.axes.get_window_extent().width * figure.dpi for image in shown)])
+    )
 
 
 def has_colour_images(figure: Figure) -> bool:
     """Return whether a figure shows images of three channels."""
-    return any(image.get_array().shape[2:] == (3,) for image in images_of(figure))
-
-
-def images_of(figure: Figure) -> list[AxesImage]:
-    """Return the images that the axes of a figure show."""
-    return [image for axis in figure.axes for image in axis.images]
+    shown = [np.asarray(image.get_array()) for axis in figure.axes for image in axis.images]
+    return any(pixels.shape[2:] == (3,) for pixels in shown)
 
 
 def write_numbers(frame: pd.DataFrame, out: Path) -> None:
