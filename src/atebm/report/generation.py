@@ -260,9 +260,25 @@ def tableS7_caption(needs: Needs) -> str:
     for run in TABLES7.values():
         values = [record["value"] for record in needs.records(f"metric/{run}")]
         words.append(
-            f"{needs.introduction(run)} The largest distance is {max(values) / min(values):.2f} times the smallest."
+            f"{needs.introduction(run)} The largest distance is {max(values) / min(values):.2f} times the smallest. "
+            f"{products(needs, run)}"
         )
     words.append(f"Measured: {every[0]['name']} of {every[0]['n_samples']}, extractor {extractor_of(every[0])}.")
     if every[0]["standin"]:
         words.append(STANDIN)
     return " ".join([*words, *selection(needs.under("model"), {}), interval_of(every)])
+
+
+def products(needs: Needs, run: str) -> str:
+    """Say which product of steps and step size a model's samplers share, and that of the length training selected."""
+    shared = {record["images"]["steps"] * record["images"]["step_size"] for record in needs.records(f"metric/{run}")}
+    words = f"Steps x size: {' or '.join(f'{product:.4g}' for product in sorted(shared))}"
+    models = [model for model in needs.under(f"model/{run}").values() if not model.is_imported]
+    chosen = {
+        model.record["best"]["steps"] * model.settings["monitor"]["step_size"]
+        for model in models
+        if model.settings["monitor"] and model.record["best"]
+    }
+    if not chosen:
+        return f"{words}."
+    return f"{words}; of the length that training selected: {' or '.join(f'{each:.4g}' for each in sorted(chosen))}."

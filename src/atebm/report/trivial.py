@@ -1,9 +1,11 @@
 """What trivial filters restore: the baselines beside denoised and inpainted images."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
@@ -65,7 +67,26 @@ def psnr(images: NDArray[Any], originals: Images) -> NDArray[np.float64]:
         return 10 * np.log10(255**2 / errors)
 
 
+@dataclass(frozen=True)
+class Restored:
+    """What a trivial filter makes of damaged images."""
+
+    images: Images
+    rows: pd.DataFrame  # a row per image: its number, and its PSNR in dB
+    gains: NDArray[np.float64]  # by how many dB the PSNR of each image rises (n,)
+
+
+def restored_trivially(start: dict[str, Any], damaged: Images, originals: Images) -> dict[str, Restored]:
+    """Return, by filter, what it makes of images that `start` damaged."""
+    before, found = psnr(damaged, originals), {}
+    for name, apply in trivial_filters(start).items():
+        images = apply(damaged)
+        after = psnr(images, originals)
+        rows = pd.DataFrame({"image": range(len(images)), "psnr": after})
+        found[name] = Restored(np.round(images).clip(0, 255).astype(np.uint8), rows, after - before)
+    return found
+
+
 def trivial_gains(start: dict[str, Any], damaged: Images, originals: Images) -> dict[str, NDArray[np.float64]]:
     """Return, by filter, how much the PSNR of each damaged image rises under it, in dB (n,)."""
-    before = psnr(damaged, originals)
-    return {name: psnr(apply(damaged), originals) - before for name, apply in trivial_filters(start).items()}
+    return {name: found.gains for name, found in restored_trivially(start, damaged, originals).items()}

@@ -12,11 +12,10 @@ from ..ascents import gain
 from ..detection import detections
 from ..needs import Needs, Result
 from ..neighbours import nearest_of_as_many, ratios
-from ..records import WINDOW, gaps
+from ..records import NEAR, WINDOW, arrival, gaps
 from ..trivial import trivial_gains
 from ..verdicts import EFFECT, LESSER
 
-NEAR = 1.5  # of Fig. 5: training has arrived at this many times the least distance of the better of two runs
 AFTER = 300  # of Fig. 2: iterations, "a few hundred"
 LEAST = 1e-3  # of a ratio of distances to neighbours: that of a sample that is a training image
 
@@ -249,9 +248,3 @@ class Evidence:
             medians = ascent.table("path.csv").groupby("steps")[f"logit_{run}"].median()
             rises[seed] = float(medians.iloc[-1] - medians.iloc[0])
         return pd.Series(rises)
-
-
-def arrival(curve: pd.DataFrame, target: float) -> tuple[float, bool]:
-    """Return the gradient steps until a curve is at or below a target, or all it took, and whether it arrived."""
-    arrived = curve.loc[curve["distance"] <= target, "gradient_steps"]
-    return (float(arrived.iloc[0]), True) if len(arrived) else (float(curve["gradient_steps"].iloc[-1]), False)
