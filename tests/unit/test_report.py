@@ -319,7 +319,7 @@ def test_table3_has_each_number_in_its_own_row(tmp_path):
     )
     measured = frame[frame["measured_distance"] != ""].set_index(["dataset", "approach"])["measured_distance"]
     shrunk = ", all shrunk to 8x8"
-    raw, real = "source images, unchanged (crops of 4 other photographs)", "held-out real images"
+    raw, real = "source images, unchanged (crops of 7 other photographs)", "held-out real images"
     tops, footwear, bags = (
         f"{what} of Fashion-MNIST 16x16 (for {title})"
         for what, title in (("tops", "CelebA-HQ 256"), ("footwear", "AFHQ-CAT 256"), ("bags", "LSUN-Church 256"))
@@ -532,7 +532,7 @@ def test_figs_3_and_4_draw_means_and_each_seed(tmp_path, drawn):
     bars = [bar.get_width() for bar in drawn[1].axes[0].patches]
     assert bars == [100, 101, 102] == frame.set_index("run").loc[list(ablations.FIG3), "distance"].tolist()
     names = [label.get_text() for label in drawn[1].axes[0].get_yticklabels()]
-    assert [name.split()[3] for name in names] == ["11", "4", "1"]  # p_0: crops of so many photographs
+    assert [name.split()[3] for name in names] == ["20", "4", "1"]  # p_0: crops of so many photographs
     assert "All by the same sampler, 24 x 0.5." in " ".join(drawn[1]._suptitle.get_text().split())
 
 
