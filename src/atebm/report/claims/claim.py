@@ -76,6 +76,11 @@ class Words:
     K: int = 0
 
 
+def on_distances(id: str, place: str, claim: str, task: str, *parts: Part, reason: str = "", margin: str = "") -> Claim:
+    """Return a claim on ratios of distances of samples."""
+    return Claim(id, place, claim, task, GENERATION, RATIO, parts, reason, margin)
+
+
 def above(bound: float = 0, smallest: float = 0, **more: bool) -> Bound:
     """Return the bound of an effect that must be larger."""
     return Bound(above=bound, smallest=smallest, **more)

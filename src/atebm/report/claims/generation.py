@@ -1,6 +1,6 @@
 """The claims of the abstract and Secs. 5.1 and 5.2 on samples and on translation (Tables 2, 3; Figs. 6, 7, S20)."""
 
-from .claim import GENERATION, RATIO, Claim, Effect, Part, Words, above, at_most, learnt, ratio_of, times
+from .claim import GENERATION, Claim, Effect, Part, Words, above, at_most, learnt, on_distances, ratio_of, times
 from .evidence import over
 
 PUBLISHED_ONLY = (
@@ -25,24 +25,15 @@ def gained_on_sources(task: str) -> Effect:
 
 def realistic(id: str, tasks: tuple[str, ...], which: str) -> Claim:
     """Return the claim that samples of some tasks are much nearer to p_data than their sources."""
-    return Claim(
+    gained = "distance of the source images over that of their samples"
+    return on_distances(
         id,
         "Abstract; Sec. 5.1, Fig. 6",
         f"Samples are realistic{which}",
         tasks[0],
-        GENERATION,
-        RATIO,
-        tuple(
-            Part(
-                "distance of the source images over that of their samples",
-                gained_on_sources(task),
-                times(bound=2),
-                task,
-            )
-            for task in tasks
-        ),
-        "realistic is read as: much nearer to p_data than their sources; nobody was asked to look",
-        "at most half as far",
+        *(Part(gained, gained_on_sources(task), times(bound=2), task) for task in tasks),
+        reason="realistic is read as: much nearer to p_data than their sources; nobody was asked to look",
+        margin="at most half as far",
     )
 
 
@@ -76,40 +67,32 @@ def of_samples() -> list[Claim]:
 def of_rivals(words: Words) -> list[Claim]:
     """Return the claims on generative models that are trained here, too."""
     return [
-        Claim(
+        on_distances(
             "ebm_competitive",
             "Abstract; Sec. 5.1, Table 2",
             "Samples are as good as those of an explicit energy-based model",
             "cifar10",
-            GENERATION,
-            RATIO,
-            (
-                Part(
-                    "distance by a short-run energy-based model over that by adversarial training",
-                    ratio_of("cifar10_ebm", "cifar10"),
-                    times(bound=1 / words.same),
-                    "as good",
-                ),
-                learnt("cifar10", "cifar10_ebm"),
+            Part(
+                "distance by a short-run energy-based model over that by adversarial training",
+                ratio_of("cifar10_ebm", "cifar10"),
+                times(bound=1 / words.same),
+                "as good",
             ),
-            "the rival counts only where its samples are at most half as far as its sources",
-            "as near as two distances that count as the same",
+            learnt("cifar10", "cifar10_ebm"),
+            reason="the rival counts only where its samples are at most half as far as its sources",
+            margin="as near as two distances that count as the same",
         ),
-        Claim(
+        on_distances(
             "gan_better",
             "Sec. 5.1, Table 3",
             "A GAN makes better samples than adversarial training",
             "cifar10",
-            GENERATION,
-            RATIO,
-            (
-                Part(
-                    "distance by adversarial training over that by a GAN",
-                    ratio_of("cifar10", "cifar10_gan"),
-                    times(words.same),
-                ),
+            Part(
+                "distance by adversarial training over that by a GAN",
+                ratio_of("cifar10", "cifar10_gan"),
+                times(words.same),
             ),
-            "the paper says so of faces and churches, and this GAN is small",
+            reason="the paper says so of faces and churches, and this GAN is small",
         ),
     ]
 
@@ -168,41 +151,23 @@ def nearer(name: str) -> Effect:
 def of_translation(words: Words) -> list[Claim]:
     """Return the claims of Sec. 5.2 on image-to-image translation."""
     place = "Sec. 5.2, Figs. 7 and S20"
+    before_over_after = "distance to the target before translation over that after it"
+    over_samples = "distance of translated images to the target over that of ordinary samples of its model"
     return [
-        Claim(
+        on_distances(
             "translation_nearer",
             place,
             "A model turns images of a domain that it never saw into images nearer to its own",
             "celebahq256",
-            GENERATION,
-            RATIO,
-            tuple(
-                Part(
-                    "distance to the target before translation over that after it",
-                    nearer(name),
-                    times(words.same),
-                    target,
-                )
-                for target, name in DIRECTIONS.items()
-            ),
-            "nearer is little: the next row asks how near",
+            *(Part(before_over_after, nearer(name), times(words.same), target) for target, name in DIRECTIONS.items()),
+            reason="nearer is little: the next row asks how near",
         ),
-        Claim(
+        on_distances(
             "translation_as_samples",
             place,
             "Translated images are valid images of the target",
             "celebahq256",
-            GENERATION,
-            RATIO,
-            tuple(
-                Part(
-                    "distance of translated images to the target over that of ordinary samples of its model",
-                    translated(target, name),
-                    at_most(2),
-                    target,
-                )
-                for target, name in DIRECTIONS.items()
-            ),
+            *(Part(over_samples, translated(target, name), at_most(2), target) for target, name in DIRECTIONS.items()),
             margin="valid: at most twice as far as ordinary samples",
         ),
         Claim(

@@ -12,12 +12,20 @@ from .evidence import Evidence
 P_0 = ("uniform", "corner")
 OPTIMUM = -log(4)
 U_NEAR, D_NEAR = 0.01, 0.02  # nats; of D
+MAXIMA = "local maxima of D off the support"
 LATE = "its bound was stated when the numbers of five seeds other than the board's were known"
 
 
 def theory(words: Words) -> list[Claim]:
     """Return the claims on both games, and those on formulas."""
-    return [*proposition(), *mechanism(), *minimax(), *formulas()]
+    return [*of_U(), *of_D(), *uniform_p_0(), *p_0_in_a_corner(), support(), *minimax(), *formulas()]
+
+
+def in_plane(
+    id: str, place: str, claim: str, unit: str = "", *parts: Part, reason: str = "", margin: str = ""
+) -> Claim:
+    """Return a claim on the games in the plane, or on formulas."""
+    return Claim(id, place, claim, "", THEORY, unit, parts, reason, margin)
 
 
 def final(measure: str, setting: str, activation: str = "relu") -> Effect:
@@ -38,70 +46,64 @@ def distance_to_optimum(e: Evidence, setting: str, state: str = "final") -> pd.S
     return (e.maximin("relu", setting, "u", state) - OPTIMUM).abs()
 
 
-def proposition() -> list[Claim]:
-    """Return the claims of Proposition 1."""
+def of_U() -> list[Claim]:
+    """Return the claims of Proposition 1 on the value of the game."""
     return [
-        Claim(
+        in_plane(
             "u_log4",
             "Sec. 4.1, Prop. 1; Table S1",
             "The maximin game ends at U = -log 4",
-            "",
-            THEORY,
             "nats",
-            each_p_0("how far U is from -log 4", distance_to_optimum, below(U_NEAR)),
-            f"{LATE}; D = 1/2 everywhere gives this U too",
+            *each_p_0("how far U is from -log 4", distance_to_optimum, below(U_NEAR)),
+            reason=f"{LATE}; D = 1/2 everywhere gives this U too",
         ),
-        Claim(
+        in_plane(
             "u_nearer",
             "Sec. 4.1, Prop. 1",
             "U ends nearer to -log 4 than it is before training",
-            "",
-            THEORY,
             "nats",
-            each_p_0(
+            *each_p_0(
                 "distance of U from -log 4 before training less that after",
                 lambda e, p: distance_to_optimum(e, p, "initial") - distance_to_optimum(e, p),
                 above(0, U_NEAR),
             ),
-            "ours: untrained networks are near -log 4 too, so the row above alone says little",
+            reason="ours: untrained networks are near -log 4 too, so the row above alone says little",
         ),
-        Claim(
+    ]
+
+
+def of_D() -> list[Claim]:
+    """Return the claims of Proposition 1 on the discriminator."""
+    return [
+        in_plane(
             "d_half_on_support",
             "Sec. 4.1, Prop. 1; Sec. 4.2",
             "D is 1/2 on the support of p_data",
-            "",
-            THEORY,
             "D",
-            each_p_0(
+            *each_p_0(
                 "how far the mean of D on p_data is from 1/2",
                 lambda e, p: (e.maximin("relu", p, "d_on_support") - 0.5).abs(),
                 below(D_NEAR),
             ),
-            "the mean over points of p_data, not each point",
+            reason="the mean over points of p_data, not each point",
         ),
-        Claim(
+        in_plane(
             "d_at_most_half",
             "Sec. 4.1, Prop. 1",
             "D is at most 1/2 off the support of p_data, with uniform p_0",
-            "",
-            THEORY,
             "D",
-            (Part("greatest D off the support", final("d_off_support_max", "uniform"), below(0.5 + U_NEAR)),),
-            LATE,
-            "a hundredth above 1/2 is what a finite grid and an unfinished training may leave",
+            Part("greatest D off the support", final("d_off_support_max", "uniform"), below(0.5 + U_NEAR)),
+            reason=LATE,
+            margin="a hundredth above 1/2 is what a finite grid and an unfinished training may leave",
         ),
-        Claim(
+        in_plane(
             "contour_of_half",
             "Sec. 4.1, Prop. 1; Table S1",
             "p_T* is supported where D = 1/2",
-            "",
-            THEORY,
             "D",
-            (
-                Part("5 % quantile of D(x*)", final("d_star_q05", "uniform"), above(0.5 - D_NEAR), "low"),
-                Part("95 % quantile of D(x*)", final("d_star_q95", "uniform"), below(0.5 + D_NEAR), "high"),
-            ),
-            "Table S1 derives the mean of D(x*) from U; a test wants its quantiles",
+            Part("5 % quantile of D(x*)", final("d_star_q05", "uniform"), above(0.5 - D_NEAR), "low"),
+            Part("95 % quantile of D(x*)", final("d_star_q95", "uniform"), below(0.5 + D_NEAR), "high"),
+            reason="Table S1 derives the mean of D(x*) from U; a test wants its quantiles",
         ),
     ]
 
@@ -112,104 +114,99 @@ def fewer_maxima(e: Evidence) -> pd.Series:
     return before - after
 
 
-def mechanism() -> list[Claim]:
-    """Return the claims of Sec. 4.2 on local maxima, and that the support is learnt and not the density."""
-    maxima = "local maxima of D off the support"
+def uniform_p_0() -> list[Claim]:
+    """Return the claims of Sec. 4.2 on local maxima with uniform p_0."""
     return [
-        Claim(
+        in_plane(
             "maxima_untrained",
             "Sec. 4.2",
             "An untrained D has many local maxima off the support of p_data",
-            "",
-            THEORY,
             "maxima",
-            (Part(maxima, lambda e: e.maximin("relu", "uniform", "local_maxima", "initial"), above(1.5)),),
+            Part(MAXIMA, lambda e: e.maximin("relu", "uniform", "local_maxima", "initial"), above(1.5)),
             margin="many: two at least",
         ),
-        Claim(
+        in_plane(
             "maxima_suppressed",
             "Sec. 4.2, Fig. 1 left",
             "With uniform p_0, training suppresses the local maxima off the support",
-            "",
-            THEORY,
             "maxima",
-            (
-                Part(maxima, final("local_maxima", "uniform"), below(0.5), "after"),
-                Part(f"{maxima}, before training less after", fewer_maxima, above(0.5), "fewer"),
-            ),
+            Part(MAXIMA, final("local_maxima", "uniform"), below(0.5), "after"),
+            Part(f"{MAXIMA}, before training less after", fewer_maxima, above(0.5), "fewer"),
         ),
-        Claim(
+        in_plane(
             "reach_uniform",
             "Sec. 4.2, Fig. 1 left",
             "With uniform p_0, the gradient of D leads from everywhere to the support",
-            "",
-            THEORY,
             "share of starts",
-            (Part("share of a grid of starts that arrive", final("reach", "uniform"), above(0.95)),),
-        ),
-        Claim(
-            "maxima_survive",
-            "Sec. 4.2, Fig. 1 right",
-            "With p_0 in a corner, local maxima survive off the support",
-            "",
-            THEORY,
-            "maxima",
-            (Part(maxima, final("local_maxima", "corner"), above(0.5)),),
-        ),
-        Claim(
-            "maxima_survive_tanh",
-            "Sec. 4.2, Fig. 1 right",
-            "With p_0 in a corner, local maxima survive off the support of a tanh network, too",
-            "",
-            THEORY,
-            "maxima",
-            (Part(maxima, final("local_maxima", "corner", "tanh"), above(0.5)),),
-            "the paper does not say which activation Fig. 1 has",
-        ),
-        Claim(
-            "support_not_density",
-            "Secs. 4.2 and 4.3",
-            "D is flat on p_data: adversarial training learns the support and not the density",
-            "",
-            THEORY,
-            "D",
-            (Part("standard deviation of D on p_data", final("d_on_support_std", "uniform"), below(D_NEAR)),),
-            "toy.csv has the mean of D on p_data; a test wants its spread",
+            Part("share of a grid of starts that arrive", final("reach", "uniform"), above(0.95)),
         ),
     ]
+
+
+def p_0_in_a_corner() -> list[Claim]:
+    """Return the claims of Sec. 4.2 on local maxima with p_0 in a corner."""
+    survive = "With p_0 in a corner, local maxima survive off the support"
+    rows = [
+        ("maxima_survive", survive, "relu", ""),
+        (
+            "maxima_survive_tanh",
+            f"{survive} of a tanh network, too",
+            "tanh",
+            "the paper does not say which activation Fig. 1 has",
+        ),
+    ]
+    return [
+        in_plane(
+            id,
+            "Sec. 4.2, Fig. 1 right",
+            claim,
+            "maxima",
+            Part(MAXIMA, final("local_maxima", "corner", activation), above(0.5)),
+            reason=reason,
+        )
+        for id, claim, activation, reason in rows
+    ]
+
+
+def support() -> Claim:
+    """Return the claim that the support is learnt and not the density."""
+    return in_plane(
+        "support_not_density",
+        "Secs. 4.2 and 4.3",
+        "D is flat on p_data: adversarial training learns the support and not the density",
+        "D",
+        Part("standard deviation of D on p_data", final("d_on_support_std", "uniform"), below(D_NEAR)),
+        reason="toy.csv has the mean of D on p_data; a test wants its spread",
+    )
 
 
 def minimax() -> list[Claim]:
     """Return the claims of supplement 2."""
     return [
-        Claim(
+        in_plane(
             "particles_match",
             "Supplement 2, Fig. S1",
             "In the minimax game the particles become p_data from both p_0",
-            "",
-            THEORY,
             RATIO,
-            each_p_0(
+            *each_p_0(
                 "energy distance to p_data at the start over that at the end",
                 lambda e, p: e.minimax(p, "energy_initial") / e.minimax(p, "energy_final"),
                 times(bound=100),
             ),
-            "a two-sample test still tells some of them from p_data; Fig. S1 shows it",
-            "a hundredth of the distance left",
+            reason="a two-sample test still tells some of them from p_data; Fig. S1 shows it",
+            margin="a hundredth of the distance left",
         ),
-        Claim(
+        in_plane(
             "d_off_support",
             "Supplement 2, Fig. S1; Table S1",
             "Off p_data's support D is undefined in the minimax game, and at most 1/2 in the maximin game",
-            "",
-            THEORY,
             RATIO,
-            each_p_0(
+            *each_p_0(
                 "greatest D there in the minimax game over that in the maximin game",
                 lambda e, p: e.minimax(p, "d_off_support_max") / e.maximin("relu", p, "d_off_support_max"),
                 times(1.1),
             ),
-            f"as to the maximin game, {LATE}",
+            reason=f"as to the maximin game, {LATE}",
         ),
         Claim(
             "minimax_detector",
@@ -250,4 +247,4 @@ def formulas() -> list[Claim]:
             "follows from Eq. 14; no run reaches that point exactly",
         ),
     ]
-    return [Claim(id, place, claim, "", THEORY, reason=reason) for id, place, claim, reason in derived]
+    return [in_plane(id, place, claim, reason=reason) for id, place, claim, reason in derived]
