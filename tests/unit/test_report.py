@@ -265,6 +265,23 @@ def test_what_was_not_measured_is_empty(tmp_path):
     assert (frame.loc[22:, ["published_is", "published_fid"]] == "").all(axis=None)
 
 
+@pytest.mark.parametrize("distance_of_rival", [0.49, 0.51])  # of the sources'
+def test_rivals_of_table2_have_a_row_where_they_have_learnt(tmp_path, distance_of_rival):
+    request = Path(plan_file(tmp_path, [0]))
+    contents = json.loads(request.read_text())
+    needs = contents["request"]["needs"]
+    sources = json.loads((tmp_path / needs["metric/sources/frechet"] / "metric.json").read_text())["value"]
+    for rival, share in (("cifar10_ebm", distance_of_rival), ("cifar10_gan", 0.1)):
+        images = {"run": rival, "seed": 0}
+        needs[f"metric/rivals/{rival}/frechet/0"] = distance(tmp_path, rival, share * sources, images)
+    request.write_text(json.dumps(contents))
+    frame = draw(str(request), str(tmp_path / "table2.csv")).frame.set_index("approach")
+    assert float(frame.loc["small GAN, trained here", "measured_distance"]) == pytest.approx(0.1 * sources, rel=1e-3)
+    learnt, name = distance_of_rival < 0.5, "EBM with a buffer of samples, trained here"
+    assert (name in frame.index) == learnt
+    assert (f"No row: {name};" in (tmp_path / "table2.md").read_text()) != learnt
+
+
 # --- Tables 3 and S7 ----------------------------------------------------------------------------------------------
 
 

@@ -166,6 +166,8 @@ class Checked(Config):
                 yield f"runs.{name}.init", run.init, "pretrainings"
         for name, gan in self.gans.items():
             yield f"gans.{name}.task", gan.task, "tasks"
+        for rival in self.rivals:
+            yield "rivals", rival, "gans" if rival in self.gans else "runs"
         for name, extractor in self.extractors.items():
             for reference in extractor.published if isinstance(extractor, Inception) else ():
                 yield f"extractors.{name}.published", reference, "sets"

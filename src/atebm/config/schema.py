@@ -47,6 +47,7 @@ class Config(Section):
     pretrainings: dict[Name, Pretraining]
     runs: dict[Name, Run]
     gans: dict[Name, Gan] = Field(default_factory=dict)
+    rivals: tuple[str, ...] = ()  # runs and gans that stand beside ours in Tables 2 and 4, trained here too
     samplers: dict[Name, Sampler]
     ascents: dict[Name, Ascent]
     extractors: dict[Name, Extractor]

@@ -26,7 +26,7 @@ ARTIFACTS: dict[str, Artifact] = {
     "fig3": Artifact(
         "Fig. 3: {distance} on {cifar10} of models trained with more and less diverse p_0, from the same source images",
         "ablations.fig3",
-        lambda build: needs.qualities(build, "cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest"),
+        needs.fig3,
     ),
     "fig4": Artifact(
         "Fig. 4: {distance} on {cifar10} with Algorithm 1 at several K",
@@ -75,7 +75,7 @@ ARTIFACTS: dict[str, Artifact] = {
     "table4": Artifact(
         "Table 4: out-of-distribution detection on {cifar10}, standard and worst case, baselines trained here",
         "detection_tables.table4",
-        lambda build: needs.detections(build, *needs.DETECTORS),
+        needs.table4,
         is_table=True,
     ),
     # --- the supplement

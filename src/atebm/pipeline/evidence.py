@@ -64,8 +64,8 @@ EVIDENCE: dict[str, Needed] = {
     "particles_match": of("A", "minimax"),
     "d_off_support": of("A", "minimax", RELU),
     # --- ingredients
-    "p0_diverse": distances("A", "cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest"),
-    "p0_real_samples": distances("B", "cifar10", "cifar10_p0_noise"),
+    "p0_diverse": distances("A", "cifar10_middle_steps", "cifar10_p0_narrower", "cifar10_p0_narrowest"),
+    "p0_real_samples": distances("B", "cifar10_middle_steps", "cifar10_p0_noise"),
     "p0_real_robust": detections("B", "cifar10_ood", "cifar10_ood_p0_noise"),
     "k_ends": distances("A", "cifar10_K_one", "cifar10_K_max"),
     "k_each": distances("B", *(f"cifar10_K_{K}" for K in ("one", "fifth", "two_fifths", "three_fifths", "max"))),

@@ -11,15 +11,7 @@ from .tasks import PAPER_TASKS, TASKS_256
 Needs = dict[str, Step]  # by role
 
 TRANSLATIONS = ("afhqcat256_from_celebahq256", "celebahq256_from_afhqcat256", "church256_from_afhqcat256")
-DETECTORS = (
-    "cifar10_ood",
-    "cifar10_ood_plain",
-    "cifar10_ood_plain_long",
-    "cifar10_ood_oe",
-    "cifar10_ood_ratio",
-    "cifar10_max_likelihood_langevin",
-)
-WITH_AND_WITHOUT = DETECTORS[:2]  # adversarial training, at equal iterations
+WITH_AND_WITHOUT = ("cifar10_ood", "cifar10_ood_plain")  # adversarial training, at equal iterations
 PRETRAINED_OR_NOT = ("celebahq256", "celebahq256_r1_0", "celebahq256_scratch", "celebahq256_scratch_r1_0")
 UNSTABLE_OR_NOT = tuple(  # of Sec. 5.3
     f"cifar10_{way}"
@@ -55,6 +47,13 @@ def qualities(build: StepBuilder, *runs: str) -> Needs:
     """Return what a figure of distances of samples needs: "distance/<run>/<seed>", and their trainings."""
     distances = {f"distance/{run}/{seed}": build.quality(run, seed) for run in runs for seed in seeds_of(build, run)}
     return trainings(build, *runs) | distances
+
+
+def fig3(build: StepBuilder) -> Needs:
+    """Return the distances of samples of models of three p_0, and their trainings: all by the same sampler."""
+    needs = qualities(build, "cifar10_p0_narrower", "cifar10_p0_narrowest") | trainings(build, "cifar10")
+    same = "cifar10_middle_steps"
+    return needs | {f"distance/cifar10/{seed}": build.quality(same, seed) for seed in seeds_of(build, same)}
 
 
 def sampled(build: StepBuilder, *samplers: str) -> Needs:
@@ -135,6 +134,13 @@ def table2(build: StepBuilder) -> Needs:
         needs |= scored(build, checkpoint, "cifar10", checkpoint, names)
     for row, images in (("sources", task.sources), ("held_out", task.held_out)):
         needs |= {f"metric/{row}/{name}": build.metric(name, build.data(images), task.p_data) for name in names}
+    for rival in build.config.rivals:
+        if rival in build.config.samplers:
+            needs |= scored(build, f"rivals/{rival}", rival, "best", names)
+        elif rival in build.config.gans:
+            for seed in seeds_of(build, rival):
+                row = f"metric/rivals/{rival}"
+                needs |= {f"{row}/{name}/{seed}": build.score(name, rival, seed) for name in names}
     return needs | {f"agreement/{step.name}": step for step in build.agreement(task.p_data)}
 
 
@@ -166,6 +172,23 @@ def detections(build: StepBuilder, *runs: str) -> Needs:
     return steps | trainings(build, *runs)
 
 
+def detectors(build: StepBuilder) -> tuple[str, ...]:
+    """Return the runs of Table 4: ours, without attack as long and longer, and the rivals."""
+    rivals = (rival for rival in build.config.rivals if rival in build.config.runs)
+    return (*WITH_AND_WITHOUT, "cifar10_ood_plain_long", *rivals)
+
+
+def table4(build: StepBuilder) -> Needs:
+    """Return detection by each detector, and the distances that say whether one that generates has learnt."""
+    needs = detections(build, *detectors(build))
+    for rival in (name for name in build.config.rivals if name in build.config.runs and name in build.config.samplers):
+        task = build.config.runs[rival].task
+        for seed in seeds_of(build, rival):
+            needs[f"distance/{rival}/{seed}"] = build.quality(rival, seed)
+            needs[f"sources/{rival}/{seed}"] = build.distance_of_sources(task, seed)
+    return needs
+
+
 def tableS7(build: StepBuilder) -> Needs:
     """Return the distances of the samplers of equal product of steps and step size."""
     needs: Needs = {}
@@ -179,11 +202,10 @@ def ood_curves(build: StepBuilder) -> Needs:
     """Return detection under all attacks, and by Auto-PGD alone at several radii."""
     seed = build.config.seed
     needs: Needs = {}
-    for run in DETECTORS:
+    for run in detectors(build):
         radii, *_ = build.sweeps(run, seed)
         needs |= {f"detection/{run}/{seed}": build.worst_case(run, seed), f"radii/{run}/{seed}": radii}
-    diverging = "cifar10_max_likelihood_langevin"  # whether it diverged
-    return needs | {f"train/{diverging}/{seed}": build.train(diverging, seed)}
+    return needs
 
 
 def attacks(build: StepBuilder) -> Needs:

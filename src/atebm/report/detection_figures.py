@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
-from .detection import LABELS, LANGEVIN, budget, detections, diverged, rows_of
+from .detection import LABELS, budget, detections, rows_of
 from .drawing import LINE, STYLES, canvas, draw_strips, height_of
 from .drawn import Drawn
 from .needs import Needs, Result
@@ -51,8 +51,10 @@ def draw_curves(needs: Needs, frame: pd.DataFrame, rows: Mapping[str, str]) -> F
     for axis, (row, name) in zip(axes.flat, rows.items(), strict=False):
         for style, (run, label) in zip(STYLES, LABELS.items(), strict=True):
             mine = frame[(frame["run"] == run) & (frame["row"] == row)]
+            if mine.empty:
+                continue
             x = [radii.index(radius) for radius in mine["radius"]]
-            axis.plot(x, mine["auroc"], label=label + diverged(needs) * (run == LANGEVIN), markersize=4, **style)
+            axis.plot(x, mine["auroc"], label=label, markersize=4, **style)
             axis.fill_between(x, mine["low"], mine["high"], color=style["color"], alpha=0.1, linewidth=0)
         axis.axhline(0.5, color="0.4", linewidth=0.8)
         axis.set_title(name, fontsize=10)

@@ -13,6 +13,13 @@ from .published import published
 from .records import Record, extractor_of, of
 from .tabulating import HERE, IN_WORDS, Row, compared, differences, with_intervals
 
+# Approach and group of the rivals that are trained here, in the words of the published table; LEARNT: a rival's samples
+# are to be at most so many times as far from the data as the source images, else it generates nothing to compare with
+RIVALS = {
+    "cifar10_ebm": ("EBM with a buffer of samples, trained here", "Explicit EBMs"),
+    "cifar10_gan": ("small GAN, trained here", "GANs"),
+}
+LEARNT = 0.5
 SOURCES, REAL = "source images, unchanged", "held-out real images"  # the two ends of the ruler
 # Of Table 3, per run: the data set, and our rows at the run's resolution and at the task's also_at, as published.
 TABLE3 = {
@@ -54,9 +61,33 @@ def table2_rows(needs: Needs) -> Iterator[Row]:
         if records := needs.records(f"metric/{row}"):
             names = {"approach": approach, "group": "AT-based"}
             yield Row(names, records, needs.name("cifar10"), weights(needs.under(f"model/{row}")))
+    for rival, (approach, group) in RIVALS.items():
+        if (records := needs.records(f"metric/rivals/{rival}")) and has_learnt(
+            records, needs.records("metric/sources")
+        ):
+            names = {"approach": approach, "group": group}
+            yield Row(names, records, needs.name("cifar10"), "trained here")
     for approach, row in ((f"{SOURCES} ({needs.set_title(task['sources'])})", "sources"), (REAL, "held_out")):
         names = {"approach": approach, "group": "reference"}
         yield Row(names, needs.records(f"metric/{row}"), needs.name("cifar10"))
+
+
+def has_learnt(samples: Sequence[Record], sources: Sequence[Record]) -> bool:
+    """Return whether samples are on average at most LEARNT times as far from the data as their source images."""
+    ours, theirs = (mean(record["value"] for record in of(records, "frechet")) for records in (samples, sources))
+    return ours <= LEARNT * theirs
+
+
+def unlearnt(needs: Needs) -> list[str]:
+    """Name, for a caption, the rivals that have no row since they have not learnt."""
+    sources = needs.records("metric/sources")
+    names = [
+        approach
+        for rival, (approach, _) in RIVALS.items()
+        if (records := needs.records(f"metric/rivals/{rival}")) and not has_learnt(records, sources)
+    ]
+    why = f"its samples are more than {LEARNT:g} times as far from the data as their source images"
+    return [f"No row: {name}; {why}." for name in names]
 
 
 def table2_headline(frame: pd.DataFrame) -> str:
@@ -114,7 +145,7 @@ def table2_caption(needs: Needs) -> str:
         )
     if ours[0]["standin"]:
         words.append(STANDIN)
-    words += map(agreement_in_words, needs.records("agreement"))
+    words += [*unlearnt(needs), *map(agreement_in_words, needs.records("agreement"))]
     if shares := of(needs.records("metric/best"), "class_shares"):
         smallest = min(shares, key=lambda record: record["value"])
         name = min(smallest["shares"], key=smallest["shares"].get)
