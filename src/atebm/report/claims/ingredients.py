@@ -58,7 +58,7 @@ def of_p_0(words: Words) -> list[Claim]:
             *(
                 Part(
                     "distance with less of p_0 over that with all of it",
-                    ratio_of(f"cifar10_p0_{way}", "cifar10"),
+                    ratio_of(f"cifar10_p0_{way}", "cifar10_middle_steps"),
                     times(words.same),
                     f"the {way}",
                 )
@@ -72,7 +72,7 @@ def of_p_0(words: Words) -> list[Claim]:
             "cifar10",
             Part(
                 "distance with a p_0 of noise over that with real images, both from real sources",
-                ratio_of("cifar10_p0_noise", "cifar10"),
+                ratio_of("cifar10_p0_noise", "cifar10_middle_steps"),
                 times(words.same),
             ),
         ),
