@@ -13,7 +13,7 @@ from .drawn import Drawn
 from .needs import Needs, Result
 from .pictures import checkpoint, how_made
 from .published import published
-from .trivial import Restored, restored_trivially, trivial_filters
+from .trivial import Restored, damage, gain, restored_trivially, trivial_filters
 
 RESTORED, COMPOSED, TRANSLATED = 14, 12, 10  # images of a restoration, of a composition, and of Fig. 7
 LIGHTEST = 250  # of 255: grey levels from here on are shown as white
@@ -222,12 +222,6 @@ def saturation(frames: np.ndarray) -> str:
     return f"White pixels: {before:.0f} % before, {after:.0f} % after."
 
 
-def gain(frame: pd.DataFrame) -> pd.Series:
-    """Return, from path.csv of a restoration, how much PSNR (dB) of each image rose from the damaged to the last."""
-    by_steps = frame.pivot(index="image", columns="steps", values="psnr")
-    return by_steps.iloc[:, -1] - by_steps.iloc[:, 0]
-
-
 def rise(gains: pd.Series | np.ndarray) -> str:
     """Say how much PSNR rises over images, in dB, and which share of them gets worse."""
     half = t_half_width([float(each) for each in gains])
@@ -237,14 +231,6 @@ def rise(gains: pd.Series | np.ndarray) -> str:
 def trivial_rises(filtered: Mapping[str, Restored]) -> str:
     """Say the same of trivial filters on the damaged images of a restoration."""
     return ", ".join(f"{rise(found.gains)} by {name}" for name, found in filtered.items())
-
-
-def damage(record: dict[str, Any]) -> str:
-    """Say what was done to the images of a restoration."""
-    start = record["start"]
-    if start["name"] == "noisy":
-        return f"Gaussian noise of {start['sigma']:g}"
-    return f"A hole of {100 * start['side']:.3g} % of the side, filled with {start['fill']:g}; known pixels stay"
 
 
 def with_energy(ascent: Result) -> pd.DataFrame:

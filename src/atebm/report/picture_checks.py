@@ -5,12 +5,11 @@ import pandas as pd
 
 from ..evaluation.intervals import t_half_width
 from ..pipeline.tasks import PAPER_TASKS
-from .ascents import damage, gain
 from .captions import STANDIN
 from .drawn import Drawn
 from .needs import Needs, Result
 from .neighbours import nearest_of_as_many, ratios
-from .trivial import restored_trivially
+from .trivial import damage, gain, restored_trivially
 
 LEAST = 1e-3  # of a ratio of distances: that of a sample that is a training image
 

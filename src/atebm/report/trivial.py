@@ -1,4 +1,4 @@
-"""What trivial filters restore: the baselines beside denoised and inpainted images."""
+"""Damaged images: what was done to them, how much restoring them gains, and what trivial filters gain beside it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +14,20 @@ from ..data.hole import hole
 
 Images = NDArray[np.uint8]  # (n, H, W, C)
 BLUR = 0.5  # pixels
+
+
+def damage(record: dict[str, Any]) -> str:
+    """Say what was done to the images of a restoration."""
+    start = record["start"]
+    if start["name"] == "noisy":
+        return f"Gaussian noise of {start['sigma']:g}"
+    return f"A hole of {100 * start['side']:.3g} % of the side, filled with {start['fill']:g}; known pixels stay"
+
+
+def gain(frame: pd.DataFrame) -> pd.Series:
+    """Return, from path.csv of a restoration, how much PSNR (dB) of each image rose from the damaged to the last."""
+    by_steps = frame.pivot(index="image", columns="steps", values="psnr")
+    return by_steps.iloc[:, -1] - by_steps.iloc[:, 0]
 
 
 def trivial_filters(start: dict[str, Any]) -> dict[str, Callable[[Images], NDArray[np.float64]]]:

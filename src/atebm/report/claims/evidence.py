@@ -8,12 +8,11 @@ import pandas as pd
 
 from ...config.roles import IN
 from ...utils.errors import ResultError
-from ..ascents import gain
 from ..detection import detections
 from ..needs import Needs, Result
 from ..neighbours import nearest_of_as_many, ratios
 from ..records import NEAR, WINDOW, arrival, gaps
-from ..trivial import trivial_gains
+from ..trivial import gain, trivial_gains
 from ..verdicts import EFFECT, LESSER
 
 AFTER = 300  # of Fig. 2: iterations, "a few hundred"
@@ -125,10 +124,6 @@ class Evidence:
             shown = "gap" if last["gap"] > stop else f"median_gap_{WINDOW}"
             ends[seed] = inf if last["overflowed"] else float(last[shown])
         return pd.Series(ends)
-
-    def iterations(self, run: str) -> int:
-        """Return the most iterations that a run of any seed had."""
-        return max(int(training.record["iterations"]) for training in self.found(f"train/{run}").values())
 
     def stopped(self, run: str) -> pd.Series:
         """Return 1 for a training that diverged, 0 for one that did not."""
