@@ -160,7 +160,7 @@ def collapses(labels: dict[str, str]) -> list[Claim]:
                 Part(measured, area_of("cifar10_ebm", row, WORST), below(COLLAPSED), label)
                 for row, label in labels.items()
             ),
-            "a short-run model takes the place of JEM, which is a classifier too",
+            "a model with a buffer of samples takes the place of JEM, which is a classifier too",
             "worse than guessing",
         ),
     ]

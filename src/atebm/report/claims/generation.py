@@ -73,7 +73,7 @@ def of_rivals(words: Words) -> list[Claim]:
             "Samples are as good as those of an explicit energy-based model",
             "cifar10",
             Part(
-                "distance by a short-run energy-based model over that by adversarial training",
+                "distance by an energy-based model with a buffer of samples over that by adversarial training",
                 ratio_of("cifar10_ebm", "cifar10"),
                 times(bound=1 / words.same),
                 "as good",
