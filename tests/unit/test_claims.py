@@ -17,6 +17,7 @@ from atebm.report.claims.effects import Effects, effects_by_part, effects_of
 from atebm.report.claims.evidence import Evidence
 from atebm.report.claims.registry import registry
 from atebm.report.claims.reproduced import judged, rules
+from atebm.report.claims.stability import DIVERGES
 from atebm.report.drawn import Drawn
 from atebm.report.needs import Needs
 from atebm.report.published import published
@@ -64,7 +65,7 @@ def test_a_claim_asks_for_what_its_plan_declares_and_for_nothing_else(tmp_path):
 
 def test_a_role_has_the_seeds_of_the_claim_that_wants_most():
     seeds = seeds_by_role()
-    assert seeds["train/cifar10_max_likelihood_small_lr"] == TIERS["C"] and seeds["detection/church256"] == TIERS["B"]
+    assert seeds["train/cifar10_max_likelihood"] == TIERS["C"] and seeds["detection/church256"] == TIERS["B"]
     assert seeds["distance/cifar10"] == TIERS["A"], "though some claims of tier B want it, too"
 
 
@@ -211,6 +212,22 @@ def test_an_overflow_is_an_infinite_gap(tmp_path):
     assert Evidence(needs).gap("cifar10_max_likelihood")[1] == math.inf
 
 
+def test_a_run_that_stopped_at_its_gap_counts_with_that_gap(tmp_path):
+    needs = World(tmp_path, seeds=range(1)).needs({}, tmp_path)
+    for run in ("cifar10_max_likelihood", "cifar10_max_likelihood_small_lr_long"):  # the second has a gap to stop at
+        log = pd.DataFrame({"iteration": [100, 120], "K": 4, "logit_data": [500.0, 1100.0], "logit_contrastive": 0.0})
+        needs.results[f"train/{run}/0"].tables["log.csv"] = log
+    assert Evidence(needs).gap("cifar10_max_likelihood_small_lr_long")[0] == 1100
+    assert Evidence(needs).gap("cifar10_max_likelihood")[0] == 800, "the median of 100 iterations"
+
+
+@pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
+def test_no_run_stops_before_its_gap_counts(scale):
+    stops = {name: run.stop_at_gap for name, run in planned(scale).config.runs.items() if run.stop_at_gap}
+    assert stops.keys() == {f"cifar10_{way}_small_lr_long" for way in ("max_likelihood", "binary_at")}
+    assert set(stops.values()) == {DIVERGES}
+
+
 # --- the board ----------------------------------------------------------------------------------------------------
 
 
@@ -261,6 +278,15 @@ def test_fewer_than_twelve_seeds_give_values_and_no_verdict_word(tmp_path):
     assert "after 200 iterations" in frame.loc["at_stable", "reason"]
 
 
+def test_the_board_says_how_long_runs_were_trained_that_stopped_at_a_gap(tmp_path):
+    needs = World(tmp_path, seeds=range(3)).needs(request(), tmp_path / "numbers")
+    for seed, iterations in enumerate((2400, 20000, 900)):
+        needs.results[f"train/cifar10_max_likelihood_small_lr_long/{seed}"].record["iterations"] = iterations
+    frame = claims(needs).frame.set_index("id")
+    assert frame.loc["likelihood_diverges_small_lr", "reason"].startswith("after 900 to 20,000 iterations; ")
+    assert "under Eq. 2, K = 4, above 1000" in frame.loc["likelihood_diverges_small_lr", "test"]
+
+
 def with_ruler(needs: Needs, ruler: str, factor: Callable[[str], float]) -> Needs:
     """Add distances by another extractor, `factor` times those by the board's."""
     for role, made in list(needs.results.items()):
@@ -301,13 +327,13 @@ def test_numbers_of_an_earlier_registry_do_not_decide(tmp_path):
 
 
 def test_a_board_of_every_scale_says_its_data():
-    for scale in ("smoke", "demo", "paper"):
+    for scale, K in (("smoke", "K from 0 to 2"), ("demo", "K = 4"), ("paper", "K from 0 to 25")):
         plan = planned(scale)
         tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
         sets = {name: plan.config.title_of(name) for task in plan.config.tasks.values() for name in task.sets}
         needs = Needs({"tasks": tasks, "sets": sets, "scale": scale, **plan.settings("claims")}, {})
         words = words_of(needs)
-        assert isinstance(words, Words) and len(words.rows) == 4 and words.K > 0
+        assert isinstance(words, Words) and len(words.rows) == 4 and words.K == K
         assert len(registry(words)) == len(BOARD)
 
 

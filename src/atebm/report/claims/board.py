@@ -1,6 +1,6 @@
 """The claims board: each claim of the paper, its effect over seeds, and what its test says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pandas as pd
 
@@ -57,12 +57,13 @@ ORDER = [
 def words_of(needs: Needs) -> Words:
     """Return what the registry says of a scale."""
     of_runs = needs.settings["stability"]
+    first, last = of_runs[STABILITY[0]]["K"]
     tasks = [task for task in TASKS_256 if needs.request["tasks"].get(task, {}).get("out_of_distribution")]
     return Words(
         1 + needs.settings["margin"],
         {"cifar10": rows_of(needs)} | {task: needs.rows(task) for task in tasks},
         (scientific(of_runs[STABILITY[0]]["lr"]), scientific(of_runs[STABILITY[2]]["lr"])),
-        of_runs[STABILITY[0]]["K"],
+        f"K = {first}" if first == last else f"K from {first} to {last}",
     )
 
 
@@ -128,10 +129,15 @@ def reason(claim: Claim, tested: Measured, effects: Effects) -> str:
         words.insert(0, effects.missing(claim))
     elif claim.needed.tier == LONG:
         run = claim.needed.roles[0].removeprefix("train/")
-        words.insert(0, f"after {effects.facts['iterations'][run]} iterations")
+        words.insert(0, f"after {in_words(effects.facts['iterations'][run])} iterations")
     if claim.parts and 0 < tested.seeds < LEAST_SEEDS:
         words.append(f"fewer than {LEAST_SEEDS} seeds, so no verdict")
     return "; ".join(filter(None, words))
+
+
+def in_words(counts: Collection[int]) -> str:
+    """Return a number of iterations, from the fewest to the most where trainings of a run had different ones."""
+    return " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
 
 
 def board_shown(frame: pd.DataFrame) -> pd.DataFrame:

@@ -73,7 +73,7 @@ class Words:
     same: float = 1.1  # two distances whose ratio is nearer to 1 count as the same
     rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by task: sets out of distribution, labelled
     rates: tuple[str, str] = ("5e-4", "1e-6")  # learning rates of Sec. 5.3: of Table S3, and the one that is stated
-    K: int = 0
+    K: str = "K = 4"  # of its attacks
 
 
 def on_distances(id: str, place: str, claim: str, task: str, *parts: Part, reason: str = "", margin: str = "") -> Claim:

@@ -81,5 +81,5 @@ def facts_of(needs: Needs) -> dict[str, Any]:
             "extractor": extractor_of(metrics[0]),
             "standin": metrics[0]["standin"],
         }
-    trainings = {role.split("/")[0]: training.record for role, training in needs.under("train").items()}
-    return facts | {"iterations": {run: record["iterations"] for run, record in trainings.items()}}
+    trainings = needs.runs("train").items()
+    return facts | {"iterations": {run: [training.record["iterations"] for training in own] for run, own in trainings}}
