@@ -40,7 +40,7 @@ def layers(scale: Any, root: Path) -> dict[str, dict[str, Any]]:
     Raises ConfigError where that cannot be meant, or for no scale.
     """
     found: dict[str, dict[str, Any]] = {}
-    while scale is not None:
+    while scale is not None or not found:  # a scale that config.yaml leaves out is none, too
         file = scale_file(scale, root)
         if file in found:
             raise ConfigError(f"{file}: {LIKE} = {found[file].get(LIKE)!r} leads back to this file: leave it out.")
