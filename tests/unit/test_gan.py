@@ -83,7 +83,7 @@ def test_samples_are_scored_as_those_of_a_run(smoke):
     assert images.shape == (100, 8, 8, 1) and images.dtype == np.uint8 and record["n"] == 100
     assert json.loads((job.folder / "gan.json").read_text())["parameters"]["generator"] > 0
     plan = planned("smoke")
-    metric = plan.metric("frechet", plan.gan("cifar10", 0), "fashion")
+    metric = plan.metric("frechet", plan.gan("cifar10_gan", 0), "fashion")
     assert metric.settings["n"] == 100 and metric.parents["features"].parents["images"].kind == "gan"
 
 

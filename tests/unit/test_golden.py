@@ -146,7 +146,7 @@ def chain() -> list[Step]:
     wanted += [plan.ascent(name, 0) for name in (*ways, "cifar10_trajectory", "church256_from_afhqcat256")]
     wanted.append(plan.neighbours("cifar10", 0))
     wanted += [plan.worst_case("cifar10_ood", 0), plan.train("cifar10_ood_ratio", 0)]
-    wanted.append(plan.gan("cifar10", 0))
+    wanted.append(plan.gan("cifar10_gan", 0))
     wanted.append(planned("smoke", **BUFFER).train("cifar10_ebm", 0))
     wanted.append(plan.overview("cifar10", 0))
     noise = Step("data", "noise", {"reader": "noise", "n": 30, "seed": 1, "size": 8, "channels": 3})
