@@ -98,7 +98,7 @@ def test_every_artifact_is_complete(name):
     artifact = ARTIFACTS[name]
     number, _, what = artifact.title.partition(": ")
     assert number and what
-    module, _, function = artifact.draws.partition(".")
+    module, _, function = artifact.draws.rpartition(".")
     assert callable(getattr(import_module(f"atebm.report.{module}"), function))
     markdown = nbformat.read(REPOSITORY / f"notebooks/{name}.ipynb", as_version=4).cells[0].source
     assert markdown.startswith("# ") and len(markdown.splitlines()) > 2, "no words in the notebook"
