@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from conftest import planned
 from atebm.pipeline.evidence import EVIDENCE, TIERS, seeds_by_role
 from atebm.report.claims.board import claims, words_of
 from atebm.report.claims.claim import Claim, Words
+from atebm.report.claims.controls import CONTROLS, controls
 from atebm.report.claims.effects import Effects, effects_by_part, effects_of
 from atebm.report.claims.evidence import Evidence
 from atebm.report.claims.registry import registry
@@ -365,3 +367,22 @@ def test_every_published_number_of_the_papers_own_models_has_a_rule():
 def test_a_rule_comes_out_both_ways(ours, said):
     assert judged("13.21", "1.50", ours) == said
     assert isinstance(BOARD[0].parts[0].bound, Bound)
+
+
+# --- controls -----------------------------------------------------------------------------------------------------
+
+
+def test_no_claim_holds_in_spoilt_results(tmp_path):
+    frame = controls(World(tmp_path).needs(request(), tmp_path / "numbers")).frame
+    assert len(frame) >= len(CONTROLS) and set(frame["family"]) == {claim.family for claim in TESTED}
+    assert (frame["verdict"] == "holds").all(), "as measured"
+    assert not (frame["verdict_spoilt"] == "holds").any()
+    broken = frame[frame["control"].str.startswith("a broken model")]
+    assert set(broken["verdict_spoilt"]) <= {"fails", "no difference that matters"}
+
+
+def test_a_control_that_spoils_nothing_is_seen(tmp_path, monkeypatch):
+    harmless = [replace(control, swap=dict) for control in CONTROLS]
+    monkeypatch.setattr("atebm.report.claims.controls.CONTROLS", harmless)
+    frame = controls(World(tmp_path).needs(request(), tmp_path / "numbers")).frame
+    assert (frame["verdict_spoilt"] == "holds").all()

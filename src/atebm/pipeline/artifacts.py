@@ -280,6 +280,14 @@ ARTIFACTS: dict[str, Artifact] = {
         settings=table_settings.claims,
         on_request=True,
     ),
+    "controls": Artifact(
+        "Controls: what the tests of the claims board say of results that were spoilt on purpose",
+        "claims.controls.controls",
+        needs.claims,
+        is_table=True,
+        settings=table_settings.claims,
+        on_request=True,
+    ),
 }
 USUAL = tuple(name for name, artifact in ARTIFACTS.items() if not artifact.on_request)  # at every scale
 
