@@ -121,9 +121,9 @@ def controls(needs: Needs) -> Drawn:
         int((frame["verdict_spoilt"] != NOT_RUN).sum()),
     )
     caption = (
-        f"Controls at scale {needs.scale}: the tests of the claims board on results that were spoilt on purpose. Results "
-        "of the board take each other's places, so nothing was trained for this. A claim that held in them, too, would "
-        "be found anywhere."
+        f"Controls at scale {needs.scale}: the tests of the claims board on results that were spoilt on purpose. "
+        "Results of the board take each other's places, so nothing was trained for this. A claim that held in them, "
+        "too, would be found anywhere."
     )
     shown = frame[["family", "control", "claim", "verdict", "effect_spoilt", "verdict_spoilt"]].copy()
     shown.columns = ["family", "control", "claim", "as measured", "effect in spoilt results, by seed", "verdict there"]
