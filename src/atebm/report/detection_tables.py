@@ -54,7 +54,7 @@ def table4(needs: Needs) -> Drawn:
     )
     here = {approach: (LABELS.get(run or "", approach), approach) for approach, run in reversed(APPROACHES.items())}
     shown = beside(frame, here, needs.is_standin("cifar10"))
-    shown = pd.concat([qualities(needs, list(shown)), shown], ignore_index=True).fillna("")
+    shown = pd.concat([qualities(needs, list(shown.columns)), shown], ignore_index=True).fillna("")
     paper = published("table4").query("setting == 'Worst-case'").replace("N/A", "")
     theirs = f"worst case: Ours {', '.join(paper['Ours'])}; RATIO {', '.join(paper['RATIO'])}"
     return Drawn(frame, table4_caption(needs, frame), headline(frame), theirs, shown=shown)
