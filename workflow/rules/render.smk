@@ -3,20 +3,23 @@ rule render_table:
         unpack(drawn("table")),
     output:
         out=report(
-            RESULTS + "/{table}.csv", caption="../report/artifact.rst", category="Tables", labels=shown("all columns")
+            f"{RESULTS}/{{table}}.csv",
+            caption="../report/artifact.rst",
+            category="Tables",
+            labels=shown("all columns"),
         ),
-        markdown=RESULTS + "/{table}.md",
-        notebook=RESULTS + "/notebooks/{table}.ipynb",
+        markdown=f"{RESULTS}/{{table}}.md",
+        notebook=f"{RESULTS}/notebooks/{{table}}.ipynb",
         html=report(
-            RESULTS + "/notebooks/{table}.html",
+            f"{RESULTS}/notebooks/{{table}}.html",
             caption="../report/artifact.rst",
             category="Tables",
             labels=shown("notebook"),
         ),
-        provenance=RESULTS + "/provenance/{table}.json",
+        provenance=f"{RESULTS}/provenance/{{table}}.json",
     log:
-        notebook=DRAWING + "/{table}.ipynb",  # a log survives a failing cell, an output would not
-        text=DRAWING + "/{table}.log",
+        notebook=f"{DRAWING}/{{table}}.ipynb",  # a log survives a failing cell, an output would not
+        text=f"{DRAWING}/{{table}}.log",
     conda:
         "../envs/report.yaml"
     params:
@@ -32,21 +35,21 @@ use rule render_table as render_figure with:
         unpack(drawn("figure")),
     output:
         out=report(
-            RESULTS + "/{figure}.png", caption="../report/artifact.rst", category="Figures", labels=shown("picture")
+            f"{RESULTS}/{{figure}}.png", caption="../report/artifact.rst", category="Figures", labels=shown("picture")
         ),
-        vector=RESULTS + "/{figure}.svg",
-        numbers=RESULTS + "/{figure}.csv",
-        notebook=RESULTS + "/notebooks/{figure}.ipynb",
+        vector=f"{RESULTS}/{{figure}}.svg",
+        numbers=f"{RESULTS}/{{figure}}.csv",
+        notebook=f"{RESULTS}/notebooks/{{figure}}.ipynb",
         html=report(
-            RESULTS + "/notebooks/{figure}.html",
+            f"{RESULTS}/notebooks/{{figure}}.html",
             caption="../report/artifact.rst",
             category="Figures",
             labels=shown("notebook"),
         ),
-        provenance=RESULTS + "/provenance/{figure}.json",
+        provenance=f"{RESULTS}/provenance/{{figure}}.json",
     log:
-        notebook=DRAWING + "/{figure}.ipynb",
-        text=DRAWING + "/{figure}.log",
+        notebook=f"{DRAWING}/{{figure}}.ipynb",
+        text=f"{DRAWING}/{{figure}}.log",
 
 
 rule manifest:
@@ -55,16 +58,16 @@ rule manifest:
         request=unless_stale(MANIFEST, request_file(PLAN, MANIFEST)),
     output:
         f"{RESULTS}/{provenance(MANIFEST)}",
-        RESULTS + "/metrics.json",
+        f"{RESULTS}/metrics.json",
         [f"{RESULTS}/training/{run}.{seed}.csv" for run, seed in PLAN.trainings()],
     log:
-        DRAWING + "/manifest.log",
+        f"{DRAWING}/manifest.log",
     conda:
         "../envs/torch.yaml"
     message:
         "write {output}"
     shell:
-        "python -m atebm manifest {RESULTS} {input.request} > {log} 2>&1"
+        f"python -m atebm manifest {RESULTS} {{input.request}} > {{log}} 2>&1"
 
 
 rule site:
@@ -74,10 +77,10 @@ rule site:
         f"{RESULTS}/{PAGE}",
         f"{RESULTS}/{provenance(SITE)}",
     log:
-        DRAWING + "/site.log",
+        f"{DRAWING}/site.log",
     conda:
         "../envs/report.yaml"
     message:
         "write {output}"
     shell:
-        "python -m atebm site {RESULTS} {input.request} > {log} 2>&1"
+        f"python -m atebm site {RESULTS} {{input.request}} > {{log}} 2>&1"
