@@ -13,7 +13,7 @@ from conftest import request_for, typed
 from scipy import stats
 
 from atebm.report import ablations, draw, drawing, tabulating
-from atebm.report.notebook import as_html, normalised
+from atebm.report.notebook import as_html, normalised, without_tries
 from atebm.report.tabulating import HERE
 
 EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef", "classes": ["bag", "shirt"]}
@@ -598,18 +598,27 @@ def test_stability_says_where_nothing_grew(tmp_path, drawn):
 def test_an_executed_notebook_is_normalised(tmp_path):
     import nbformat
 
+    def written(*more: nbformat.NotebookNode) -> nbformat.NotebookNode:
+        heading = nbformat.v4.new_markdown_cell("# Table 2: FID on CIFAR-10\n\nWords.")
+        parameters = nbformat.v4.new_code_cell('out = "../results/table2.csv"', metadata={"tags": ["parameters"]})
+        return nbformat.v4.new_notebook(cells=[heading, parameters, *more])
+
+    tried = nbformat.v4.new_code_cell("2 + 2", metadata={"tags": ["try"]})
+    nbformat.write(written(tried, nbformat.v4.new_code_cell("1 + 1")), tmp_path / "source.ipynb")
     results = []
     for run in ("first", "second"):  # papermill's timings, and random ids
-        notebook = nbformat.v4.new_notebook(
-            cells=[
-                nbformat.v4.new_markdown_cell("# Table 2: FID on CIFAR-10\n\nWords."),
-                nbformat.v4.new_code_cell("1 + 1"),
-            ],
-            metadata={"papermill": {"at": run}},
-        )
-        notebook.cells[1].metadata = {"papermill": {"start": run}, "execution": {"iopub": run}, "tags": ["kept"]}
+        injected = nbformat.v4.new_code_cell('out = "/elsewhere"', metadata={"tags": ["injected-parameters"]})
+        notebook = without_tries(written(injected, tried, nbformat.v4.new_code_cell("1 + 1")))
+        notebook.metadata["papermill"] = {"at": run}
+        notebook.cells[3].metadata = {"papermill": {"start": run}, "execution": {"iopub": run}, "tags": ["kept"]}
         nbformat.write(notebook, tmp_path / f"{run}.ipynb")
-        results.append(normalised(tmp_path / f"{run}.ipynb", "Table 2: stand-in distance on digits (for SVHN)"))
+        title, places = "Table 2: stand-in distance on digits (for SVHN)", {"out": "../table2.csv"}
+        results.append(normalised(tmp_path / f"{run}.ipynb", tmp_path / "source.ipynb", title, places))
     assert results[0] == results[1]
-    assert results[0].cells[1].metadata == {"tags": ["kept"]}
-    assert results[0].cells[0].source == "# Table 2: stand-in distance on digits (for SVHN)\n\nWords."
+    assert [cell.source for cell in results[0].cells] == [
+        "# Table 2: stand-in distance on digits (for SVHN)\n\nWords.",
+        'out = "../table2.csv"',
+        "2 + 2",
+        "1 + 1",
+    ]
+    assert results[0].cells[3].metadata == {"tags": ["kept"]}

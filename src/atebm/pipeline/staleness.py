@@ -8,8 +8,10 @@ What a rendering was drawn from is kept in numbers/ (pipeline/kept.py). Where th
 `numbers: kept`, that is enough: no step is computed again in order to draw it.
 """
 
+import csv
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterable
 from functools import cache, partial
@@ -17,12 +19,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ..config.load import load
 from ..utils.files import write_if_changed
 from ..utils.hashing import canonical, is_sealed, sha256
 from .artifacts import ARTIFACTS
 from .closure import closure
-from .kept import is_kept, listing_in
+from .kept import RESULTS, is_beside, is_kept, listing_in
 from .plan import Plan
+from .settings_beside import settings_beside
 from .step import Step
 
 MANIFEST, SITE = "manifest", "site"
@@ -33,6 +37,7 @@ ELSEWHERE = "drawn elsewhere"  # from the present plan, but the steps behind it 
 STALE, TO_DRAW = "stale", "to draw"
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
 SHOWING = ("src/atebm/publish/*.j2", "src/atebm/publish/*.css", "src/atebm/publish/*.js")  # the page, beside its code
+SHOWN_OF_CLAIMS = ("claim", "effect", "unit", "verdict", "fragile", "seeds", "scale")  # of a board, in notebooks
 WRITERS = {True: "report.tabulating.write_table", False: "report.drawing.write_figure"}  # by whether it is a table
 
 
@@ -132,7 +137,8 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     """All that decides how each artifact looks; as "manifest" the digests of these, as "site" what the page shows."""
     tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
     sets = {name: plan.config.title_of(name) for task in plan.config.tasks.values() for name in task.sets}
-    drawing = drawing_digests(plan.needs, root)
+    drawing, board = drawing_digests(plan.needs, root), board_in(root)
+    paper = plan.config if plan.config.scale == "paper" else load(root, ["scale=paper"])[0]
     artifacts = {
         name: {
             "artifact": name,
@@ -142,6 +148,8 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
             "sets": sets,
             "needs": {role: step.folder for role, step in needs.items()},
             **plan.settings(name),
+            "beside": settings_beside(needs.values(), paper, plan.config),
+            "claims": [] if is_beside(root / plan.results) else claims_on(ARTIFACTS[name].label, board),
             "draws": ARTIFACTS[name].draws,
             "drawing": drawing[name],
         }
@@ -166,6 +174,21 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     return {**artifacts, MANIFEST: {"requests": digests}, SITE: page}
 
 
+def board_in(root: Path) -> list[dict[str, str]]:
+    """Return the rows of the committed claims board, results/scales/board/claims.csv; none where there is none."""
+    path = root / RESULTS / "scales/board/claims.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def claims_on(label: str, board: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the rows of a board on an artifact, "Fig. 2": those whose place in the paper names it."""
+    named = re.compile(rf"{re.escape(label)}(?!\d)")
+    return [{column: row[column] for column in SHOWN_OF_CLAIMS} for row in board if named.search(row["place"])]
+
+
 def drawing_digests(names: Iterable[str], root: Path) -> dict[str, dict[str, str]]:
     """Return, by artifact, the sha256 of each file that decides how it looks: notebook, drawing function and writer.
 
@@ -174,7 +197,7 @@ def drawing_digests(names: Iterable[str], root: Path) -> dict[str, dict[str, str
     code_of, files = cache(partial(code, root=root)), {}
     for name in names:
         artifact = ARTIFACTS[name]
-        modules = code_of(f"report.{artifact.draws}") | code_of(WRITERS[artifact.is_table])
+        modules = code_of(f"report.{artifact.draws}") | code_of(WRITERS[artifact.is_table]) | code_of("report.document")
         files[name] = {root / f"notebooks/{name}.ipynb", *modules}
     known = digests_of(set().union(*files.values()), root)
     paths = {name: sorted(str(path.relative_to(root)) for path in mine) for name, mine in files.items()}

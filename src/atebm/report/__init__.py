@@ -3,7 +3,8 @@
 No torch, no training, no network. pipeline/artifacts.py says which function draws which artifact.
 """
 
+from .document import CheckError, Document, check
 from .draw import draw
 from .drawn import Drawn
 
-__all__ = ["Drawn", "draw"]
+__all__ = ["CheckError", "Document", "Drawn", "check", "draw"]

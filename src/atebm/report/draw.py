@@ -19,8 +19,7 @@ def draw(request: str, out: str) -> Drawn:
     """
     path, target = Path(request), Path(out)
     needs = Needs.read(path, target.parent)
-    module, _, function = needs.request["draws"].rpartition(".")
-    drawn: Drawn = getattr(import_module(f"{__package__}.{module}"), function)(needs)
+    drawn = drawn_of(needs)
     if drawn.shown is None:
         from .drawing import write_figure
 
@@ -33,6 +32,13 @@ def draw(request: str, out: str) -> Drawn:
     words = {"caption": drawn.caption, "headline": drawn.headline, "published": drawn.published}
     write_text(words_file(path), canonical({**words, "numbers": needs.listing()}))
     keep(needs.results.values())
+    return drawn
+
+
+def drawn_of(needs: Needs) -> Drawn:
+    """Return what the artifact of a request looks like; nothing is written."""
+    module, _, function = needs.request["draws"].rpartition(".")
+    drawn: Drawn = getattr(import_module(f"{__package__}.{module}"), function)(needs)
     return drawn
 
 

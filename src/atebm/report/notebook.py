@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -19,6 +20,8 @@ from ..utils.hashing import canonical
 from ..utils.locks import locked
 from .draw import words_file
 
+TRY = "try"  # tag of the cells that a reader runs, and papermill does not
+INJECTED = "injected-parameters"  # papermill's tag
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -85,8 +88,9 @@ def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
         for folder in (results, results / "notebooks", results / "provenance"):
             sweep(folder, f"{artifact}.")
         parameters = {"request": str(request), "out": str(out)}
+        write_text(executed, nbformat.writes(without_tries(nbformat.read(notebook, as_version=4))))
         papermill.execute_notebook(
-            notebook,
+            executed,
             executed,
             parameters,
             kernel_name="python3",
@@ -96,7 +100,9 @@ def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
             log_output=True,
         )
         title = contents["title"]
-        write_text(results / f"notebooks/{artifact}.ipynb", nbformat.writes(normalised(executed, title)))
+        places = {name: os.path.relpath(path, results / "notebooks") for name, path in parameters.items()}
+        whole = normalised(executed, notebook, title, places)
+        write_text(results / f"notebooks/{artifact}.ipynb", nbformat.writes(whole))
         write_text(results / f"notebooks/{artifact}.html", as_html(results / f"notebooks/{artifact}.ipynb", title))
         if contents_of(request) != contents:
             raise ResultError(f"the request of {artifact} changed while it was drawn: run the same command again.")
@@ -110,16 +116,33 @@ def contents_of(request: Path) -> dict[str, Any]:
     return contents
 
 
-def normalised(source: Path, title: str) -> nbformat.NotebookNode:
-    """Return an executed notebook without papermill's timings and random cell ids.
+def is_tagged(cell: nbformat.NotebookNode, tag: str) -> bool:
+    return tag in cell.metadata.get("tags", [])
 
-    Its heading becomes `title`, which names the data of the scale where the notebook names the paper's.
+
+def without_tries(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a notebook without the cells tagged `try`: a reader runs them, the workflow does not."""
+    notebook.cells = [cell for cell in notebook.cells if not is_tagged(cell, TRY)]
+    return notebook
+
+
+def normalised(executed: Path, source: Path, title: str, places: Mapping[str, str]) -> nbformat.NotebookNode:
+    """Return an executed notebook as it lies in results/notebooks/: without papermill's timings and random cell ids.
+
+    The cells tagged `try` are again where `source` has them. The parameters are `places`, paths from where it lies, so
+    that it runs there. Its heading becomes `title`, which names the data of the scale where the notebook names the
+    paper's.
     """
-    notebook = nbformat.read(source, as_version=4)
+    notebook = nbformat.read(executed, as_version=4)
+    done = iter(cell for cell in notebook.cells if not is_tagged(cell, INJECTED))
+    written = nbformat.read(source, as_version=4).cells
+    notebook.cells = [cell if is_tagged(cell, TRY) else next(done) for cell in written]
     _, *below = notebook.cells[0]["source"].splitlines()
     notebook.cells[0]["source"] = "\n".join([f"# {title}", *below])
     notebook.metadata.pop("papermill", None)
     for index, cell in enumerate(notebook.cells):
+        if is_tagged(cell, "parameters"):
+            cell["source"] = "\n".join(f"{name} = {json.dumps(path)}" for name, path in places.items())
         cell["id"] = f"cell-{index:03d}"
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)

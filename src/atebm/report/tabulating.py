@@ -129,6 +129,11 @@ def write_table(frame: pd.DataFrame, shown: pd.DataFrame, out: Path, caption: st
     """All of a table as `out` (.csv), and what fits a page, with a caption, as .md beside it."""
     with atomic(out) as temporary:
         frame.to_csv(temporary, index=False)
+    write_text(out.with_suffix(".md"), markdown_of(shown, caption))
+
+
+def markdown_of(shown: pd.DataFrame, caption: str) -> str:
+    """Return a table under its caption, in Markdown, whose cells are plain text whatever they hold."""
     shown = shown.rename(columns=plain).map(lambda value: plain(value) if isinstance(value, str) else value)
     table = shown.to_markdown(index=False, disable_numparse=True)
-    write_text(out.with_suffix(".md"), f"{plain(caption)}\n\n{table}\n")
+    return f"{plain(caption)}\n\n{table}\n"

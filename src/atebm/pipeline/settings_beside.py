@@ -1,0 +1,125 @@
+"""The settings behind an artifact, the paper's beside those of a scale: what its notebook shows before any result.
+
+Both columns are made from the configuration: config.yaml states the paper's, the scale's file what differs. Cheap to
+import, since Snakemake asks for it whenever it starts.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from ..config.schema import Config
+from .step import Step, ancestors
+from .tasks import PAPER_TASKS
+
+Line = list[str]  # what, at scale paper, at this scale
+MANY = 1000  # numbers from here on have commas
+
+
+def settings_beside(steps: Iterable[Step], paper: Config, here: Config) -> list[Line]:
+    """Return the settings of the steps behind an artifact, at scale paper and at another: a line each.
+
+    Of several trainings they are those of the first: others differ by what their artifact is about, which its rows or
+    its legend say.
+    """
+    behind = ancestors(steps)
+    runs = named(behind, "train", here.runs)
+    samplers = named(behind, "sample", here.samplers)
+    attacked = [here.runs[run].task for run in named(behind, "attack", here.runs)]
+    asked: list[Callable[[Config], dict[str, str]]] = [
+        partial(data_lines, task) for task in dict.fromkeys(here.runs[run].task for run in runs) if task in PAPER_TASKS
+    ]
+    asked += [partial(run_lines, run) for run in runs[:1]]
+    asked += [partial(sampler_lines, sampler) for sampler in samplers[:1]]
+    kinds = {kind for kind, _ in behind}
+    asked += [extractor_lines] if "metric" in kinds else []
+    asked += [partial(attack_lines, task) for task in attacked[:1]]
+    asked += [toy_lines] if kinds & {"toy", "minimax"} else []
+    asked += [seeds_lines] if asked else []
+    return [line for lines in asked for line in of_both(lines(paper), lines(here))]
+
+
+def named(behind: Iterable[tuple[str, str]], kind: str, known: dict[str, object]) -> list[str]:
+    """Return the names of the steps of a kind, in the order of the configuration."""
+    names = {step.rpartition("-")[0].partition(".")[0] for of, step in behind if of == kind}
+    return [name for name in known if name in names]
+
+
+def of_both(theirs: dict[str, str], ours: dict[str, str]) -> Iterator[Line]:
+    """Yield what two configurations say under the same names."""
+    for name in theirs | ours:
+        yield [name, theirs.get(name, ""), ours.get(name, "")]
+
+
+def data_lines(task: str, config: Config) -> dict[str, str]:
+    """Return what a task's images are."""
+    spec = config.tasks[task]
+    return {
+        f"p_data of {task}": config.title_of(spec.p_data),
+        f"pixels a side, {task}": str(config.size_of(spec.p_data)),
+        f"p_0 of {task}": config.title_of(spec.p_0),
+    }
+
+
+def run_lines(name: str, config: Config) -> dict[str, str]:
+    """Return how a model is trained."""
+    run = config.runs[name]
+    schedule = run.schedule
+    K = f"{schedule.K_start} to {schedule.K_max}" if schedule.K_start != schedule.K_max else f"{schedule.K_max}"
+    length = number(schedule.iterations) if schedule.iterations else f"{schedule.epochs_per_K:g} epochs for each K"
+    return {
+        "network": run.network.name,
+        "K, steps of the attack in training": K,
+        "step size of the attack, L2": f"{run.step_size:g}",
+        "iterations": length,
+        "batch size": str(run.batch_size),
+        "learning rate": f"{run.optimizer.lr:g}",
+        "R1, lambda": f"{run.r1:g}",
+    }
+
+
+def sampler_lines(name: str, config: Config) -> dict[str, str]:
+    """Return how a model is sampled."""
+    sampler = config.samplers[name]
+    steps = "selected on validation sources" if sampler.steps == "selected" else str(sampler.steps)
+    return {
+        "steps of the sampler": steps,
+        "step size of the sampler, L2": f"{sampler.step_size:g}",
+        "samples": number(sampler.n),
+    }
+
+
+def attack_lines(task: str, config: Config) -> dict[str, str]:
+    """Return how images out of distribution are attacked."""
+    detection = config.detection[task]
+    budget = detection.auto_pgd
+    return {
+        "radius of the attack, L2": f"{detection.radius:g}",
+        "Auto-PGD": f"{budget.steps} steps, {budget.restarts} restarts",
+        "images of each set": number(detection.n),
+    }
+
+
+def extractor_lines(config: Config) -> dict[str, str]:
+    """Return what distances are measured with."""
+    return {"extractor of features": config.metrics.extractor}
+
+
+def seeds_lines(config: Config) -> dict[str, str]:
+    """Return how many models are trained of each run."""
+    return {"seeds": str(config.seeds)}
+
+
+def toy_lines(config: Config) -> dict[str, str]:
+    """Return how the game in the plane is played."""
+    toy = config.toy
+    return {
+        "width of the network in the plane": str(toy.width),
+        "batch size in the plane": str(toy.m),
+        "K in the plane": str(toy.K),
+        "iterations in the plane": number(toy.iterations),
+        "seeds in the plane": str(toy.seeds),
+    }
+
+
+def number(value: int) -> str:
+    return f"{value:,}" if value >= MANY else str(value)

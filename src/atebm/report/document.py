@@ -1,0 +1,118 @@
+"""What the cells of an artifact's notebook work with, in the workflow and in a bare clone.
+
+In the workflow papermill runs them: the request lies in work/, and files are written. A reader runs them anywhere: the
+numbers come from work/ where they were computed, else from what git keeps of them, results/numbers/, and no file is
+written.
+"""
+
+import json
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from IPython.display import Image, Markdown
+
+from .draw import draw, drawn_of
+from .drawn import Drawn
+from .needs import Needs
+from .published import published
+from .tabulating import markdown_of
+
+CLAIMS = {  # columns of a claims board that a notebook shows, and how it calls them
+    "claim": "claim",
+    "effect": "effect: median [least, greatest]",
+    "unit": "unit",
+    "verdict": "verdict",
+    "fragile": "what would change it",
+}
+
+
+class CheckError(AssertionError):
+    """Raised where a notebook's check finds a number that is not what it is said to be."""
+
+
+def check(holds: bool, words: str) -> None:
+    """Print that a check holds, in `words`. Raises CheckError where it does not."""
+    if not holds:
+        raise CheckError(f"this does not hold: {words}")
+    print(f"✓ {words}")
+
+
+class Document:
+    """An artifact, as its notebook reads, draws and explains it.
+
+    `request` is its request at work/specs/artifact/<id>.json, `out` its file in a folder of results. Where the request
+    is not here, as in a bare clone, it is drawn from what lies in that folder of results, and nothing is written.
+    """
+
+    def __init__(self, request: str, out: str):
+        self.request, self.out = Path(request), Path(out)
+        self.is_asked = self.request.exists()
+        results = self.out.parent
+        self.needs = Needs.read(self.request, results) if self.is_asked else Needs.kept(self.request.stem, results)
+
+    @cached_property
+    def drawn(self) -> Drawn:
+        """Return the artifact: its numbers, its words, and its figure or its table."""
+        return draw(str(self.request), str(self.out)) if self.is_asked else drawn_of(self.needs)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Return all numbers behind the artifact, as its .csv has them."""
+        return self.drawn.frame
+
+    def show(self) -> Image | Markdown:
+        """Draw the artifact and return what a notebook shows of it."""
+        drawn = self.drawn
+        if drawn.shown is not None:
+            return Markdown(markdown_of(drawn.shown, drawn.caption))
+        if self.is_asked:
+            return Image(filename=str(self.out), width=1000)
+        assert drawn.figure is not None
+        picture = BytesIO()
+        drawn.figure.savefig(picture, format="png")
+        return Image(data=picture.getvalue(), width=1000)
+
+    def settings(self) -> pd.DataFrame:
+        """Return the settings behind the artifact, the paper's beside those here, both from the configuration."""
+        lines = self.needs.request["beside"]
+        return pd.DataFrame(lines, columns=["", "paper", f"here, scale {self.needs.scale}"]).set_index("")
+
+    def published(self) -> pd.DataFrame:
+        """Return the paper's numbers, as data/published/ has them."""
+        return published(self.request.stem)
+
+    def claims(self) -> pd.DataFrame:
+        """Return the rows of the claims board that are on this artifact; the verdicts are the board's."""
+        rows = pd.DataFrame(self.needs.request["claims"], columns=[*CLAIMS, "seeds", "scale"])
+        frame = rows[list(CLAIMS)].rename(columns=CLAIMS).set_index("claim")
+        return frame if len(frame) else pd.DataFrame({"": ["no board has been computed for these claims"]})
+
+    def table(self, role: str, file: str) -> pd.DataFrame:
+        """Return a .csv file of the step behind a role, such as ("train/cifar10/0", "monitor.csv")."""
+        return self.needs[role].table(file)
+
+    def record(self, role: str) -> dict[str, Any]:
+        """Return what the step behind a role says of itself, such as "metric/best/frechet/0"."""
+        return self.needs[role].record
+
+    def roles(self) -> list[str]:
+        """Return the roles of the steps that the artifact is drawn from, for `table` and `record`."""
+        return list(self.needs.results)
+
+    def made(self) -> Markdown:
+        """Return how the artifact came about: the steps behind it, their devices and seconds, and how to go on."""
+        lines = [
+            f"| {role} | `{result.folder.parent.name}/{result.folder.name}` | {result.record.get('device', '')} | "
+            f"{json.dumps(result.record.get('seed', ''))} |"
+            for role, result in self.needs.results.items()
+            if result.is_there
+        ]
+        head = "| role | step | device | seed |\n|---|---|---|---|\n"
+        how = (
+            f"`atebm explain {self.request.stem}` says of each number which file, settings and line of the "
+            "configuration it came from."
+        )
+        return Markdown(f"{how}\n\n{head}" + "\n".join(lines))
