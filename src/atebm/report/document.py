@@ -2,7 +2,8 @@
 
 In the workflow papermill runs them: the request lies in work/, and files are written. A reader runs them anywhere: the
 numbers come from work/ where they were computed, else from what git keeps of them, results/numbers/, and no file is
-written.
+written. Git keeps what was read until the artifact was drawn. So a cell that reads a file of a step stands before
+`show()`, unless the drawing reads that file, too.
 """
 
 import json
@@ -56,7 +57,7 @@ class Document:
     @cached_property
     def drawn(self) -> Drawn:
         """Return the artifact: its numbers, its words, and its figure or its table."""
-        return draw(str(self.request), str(self.out)) if self.is_asked else drawn_of(self.needs)
+        return draw(str(self.request), str(self.out), self.needs) if self.is_asked else drawn_of(self.needs)
 
     @property
     def frame(self) -> pd.DataFrame:

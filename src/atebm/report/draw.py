@@ -11,14 +11,15 @@ from .kept import keep
 from .needs import Needs
 
 
-def draw(request: str, out: str) -> Drawn:
+def draw(request: str, out: str, needs: Needs | None = None) -> Drawn:
     """Draw the artifact that `request`, work/specs/artifact/<id>.json, asks for, and return what was drawn.
 
     Writes `out`, .png or .csv, and the files beside it; its words, and what it was drawn from, to its `words_file`; and
-    that itself to numbers/ beside `out`.
+    that itself to numbers/ beside `out`. `needs` are those of the request, if something was read of them already: then
+    that is kept, too.
     """
     path, target = Path(request), Path(out)
-    needs = Needs.read(path, target.parent)
+    needs = Needs.read(path, target.parent) if needs is None else needs
     drawn = drawn_of(needs)
     if drawn.shown is None:
         from .drawing import write_figure
