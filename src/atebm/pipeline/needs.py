@@ -179,8 +179,11 @@ def detectors(build: StepBuilder) -> tuple[str, ...]:
 
 
 def table4(build: StepBuilder) -> Needs:
-    """Return detection by each detector, and the distances that say whether one that generates has learnt."""
-    needs = detections(build, *detectors(build))
+    """Return detection by each detector, and the distances that say whether one that generates has learnt.
+
+    And two attacks of the first seed, "attack/<run>", whose logits the notebook counts an AUROC from.
+    """
+    needs = detections(build, *detectors(build)) | attacks(build)
     for rival in (name for name in build.config.rivals if name in build.config.runs and name in build.config.samplers):
         task = build.config.runs[rival].task
         for seed in seeds_of(build, rival):

@@ -24,17 +24,18 @@ def settings_beside(steps: Iterable[Step], paper: Config, here: Config) -> list[
     behind = ancestors(steps)
     runs = named(behind, "train", here.runs)
     samplers = named(behind, "sample", here.samplers)
+    checked = named(behind, "check", here.runs)
     attacked = [here.runs[run].task for run in named(behind, "attack", here.runs)]
-    asked: list[Callable[[Config], dict[str, str]]] = [
-        partial(data_lines, task) for task in dict.fromkeys(here.runs[run].task for run in runs) if task in PAPER_TASKS
-    ]
+    tasks = dict.fromkeys(here.runs[run].task for run in (*runs, *checked))
+    asked: list[Callable[[Config], dict[str, str]]] = [partial(data_lines, task) for task in tasks if task in PAPER_TASKS]
     asked += [partial(run_lines, run) for run in runs[:1]]
+    asked += [partial(check_lines, run) for run in checked[:1]]
     asked += [partial(sampler_lines, sampler) for sampler in samplers[:1]]
     kinds = {kind for kind, _ in behind}
     asked += [extractor_lines] if "metric" in kinds else []
     asked += [partial(attack_lines, task) for task in attacked[:1]]
     asked += [toy_lines] if kinds & {"toy", "minimax"} else []
-    asked += [seeds_lines] if asked else []
+    asked += [seeds_lines] if runs else []
     return [line for lines in asked for line in of_both(lines(paper), lines(here))]
 
 
@@ -74,6 +75,15 @@ def run_lines(name: str, config: Config) -> dict[str, str]:
         "batch size": str(run.batch_size),
         "learning rate": f"{run.optimizer.lr:g}",
         "R1, lambda": f"{run.r1:g}",
+    }
+
+
+def check_lines(name: str, config: Config) -> dict[str, str]:
+    """Return the attack of a run whose gradients are checked; its network is a small one everywhere."""
+    run = config.runs[name]
+    return {
+        "K, steps of the attack": str(run.schedule.K_max),
+        "step size of the attack, L2": f"{run.step_size:g}",
     }
 
 
