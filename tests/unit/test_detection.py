@@ -19,6 +19,7 @@ from atebm.detection.auroc import RESAMPLES, interval, measures
 from atebm.detection.detection_step import write_detection
 from atebm.detection.gather import gather_scores
 from atebm.inference.score import score_images
+from atebm.inference.trained import find
 from atebm.pipeline.job import Job, record_of
 from atebm.report import draw
 from atebm.report.masking import checks
@@ -383,7 +384,8 @@ def test_any_image_gets_its_energy_and_its_place_among_data(detector, tmp_path):
     (tmp_path / "below/notes.txt").write_text("no image")
     noise = np.random.default_rng(0).integers(256, size=(40, 30, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.jpg")
-    found = list(score_images(plan, "cifar10_ood", [tmp_path / "noise.jpg", tmp_path / "below"], root, CPU))
+    run = find(plan, "cifar10_ood", root)
+    found = list(score_images(run, [tmp_path / "noise.jpg", tmp_path / "below"], CPU))
     assert [image.path.name for image in found] == ["noise.jpg", *(f"{i:02}.png" for i in range(30))]
     reference = pd.read_csv(attack(root, plan.attack("cifar10_ood", 0)) / "scores.csv")
     usual = np.sort(-reference.loc[reference["row"] == IN, CLEAN].to_numpy())
@@ -399,16 +401,17 @@ def test_what_cannot_be_scored_is_one_sentence(detector, tmp_path):
     root, plan = detector
     (tmp_path / "broken.png").write_bytes(b"no picture")
     (tmp_path / "empty").mkdir()
-    (broken,) = score_images(plan, "cifar10_ood", [tmp_path / "broken.png"], root, CPU)
+    run = find(plan, "cifar10_ood", root)
+    (broken,) = score_images(run, [tmp_path / "broken.png"], CPU)
     assert broken.energy is None and "broken.png is no image" in str(broken.error)
     with pytest.raises(DataError, match="holds no image"):
-        list(score_images(plan, "cifar10_ood", [tmp_path / "empty"], root, CPU))
+        list(score_images(run, [tmp_path / "empty"], CPU))
     with pytest.raises(ConfigError, match="there is no run 'cifar10_odd'"):
-        list(score_images(plan, "cifar10_odd", [tmp_path], root, CPU))
+        find(plan, "cifar10_odd", root)
     with pytest.raises(
         ConfigError, match=r"train cifar10_ood is not here yet: snakemake --cores all work/train/cifar10"
     ):
-        list(score_images(plan, "cifar10_ood", [tmp_path], tmp_path, CPU))
+        find(plan, "cifar10_ood", tmp_path)
 
 
 def test_the_command_says_what_is_missing(tmp_path):

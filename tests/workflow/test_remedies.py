@@ -4,6 +4,7 @@ import ast
 import errno
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from atebm.cli.app import app
 from atebm.config.load import load
 from atebm.data import archive_sets
 from atebm.data.folder import AGAIN
-from atebm.inference import apply, outputs, score
+from atebm.inference import outputs, trained
 from atebm.maintenance.docs import headline
 from atebm.models.released import adopt, import_weights
 from atebm.pipeline.job import Job
@@ -29,7 +30,7 @@ from atebm.provenance.verify import stale_renderings
 from atebm.publish.crate import write_crate
 from atebm.utils.errors import ConfigError, DataError, ResultError, UserError, sentence
 from atebm.utils.files import write_text
-from atebm.utils.hashing import canonical
+from atebm.utils.hashing import canonical, sealed, sha256
 
 COMMAND = re.compile(r"snakemake --cores all[^`;]*|(?:python -m )?atebm [a-z-]+[^`,;.]*")
 OVERRIDES = ("scale=smoke", "runs={cifar10_ood: {r1: 0.5}}")  # of a user, who is not at config.yaml's own scale
@@ -75,14 +76,25 @@ def commands_in(message: str) -> list[str]:
 
 
 WANT_SNAKEMAKE: dict[str, Callable[[Plan, Path], str]] = {
-    "score before training": lambda plan, root: said(
-        lambda: score.require_computed(plan, score.needed(plan, "cifar10_ood")[0], root)
-    ),
-    "apply before training": lambda plan, root: said(lambda: apply.load_run(plan, "cifar10", root, None)),
+    "score before training": lambda plan, root: said(lambda: trained.find(plan, "cifar10_ood", root)),
+    "score before its set is prepared": lambda plan, root: said(trained.OfRun(plan, "cifar10_ood", root).require_usual),
+    "apply before training, a model in git": lambda plan, root: said(lambda: beside_another(plan, root)),
     "headline of what is not drawn": lambda plan, root: said(lambda: headline("tableS3", plan, root)),
     "status": lambda plan, root: status(plan, root)["command"],
     "verify of a stale rendering": lambda plan, root: stale(plan, root),
 }
+
+
+def beside_another(plan: Plan, root: Path) -> None:
+    """Look for a run of which models/ has one of other settings."""
+    path = root / "models/demo/cifar10"
+    write_text(path / "model.safetensors", "")
+    files = {"model.safetensors": sha256(path / "model.safetensors")}
+    write_text(path / "model.json", sealed({"step": "train/cifar10-00000000", "files": files}))
+    try:
+        trained.find(plan, "cifar10", root)
+    finally:
+        shutil.rmtree(root / "models")
 
 
 def stale(plan: Plan, root: Path) -> str:

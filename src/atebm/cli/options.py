@@ -44,6 +44,13 @@ def run_names(incomplete: str) -> list[str]:
     return [name for name in found if name.startswith(incomplete)]
 
 
+def model_names(incomplete: str) -> list[str]:
+    """Runs, and the models of models/."""
+    from ..models.committed import committed, name_of
+
+    return run_names(incomplete) + [name for name in map(name_of, committed(Path())) if name.startswith(incomplete)]
+
+
 def artifact_names(incomplete: str) -> list[str]:
     from ..pipeline.artifacts import ARTIFACTS
 
@@ -83,7 +90,11 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps", envvar="ATEB
 Json = Annotated[bool, typer.Option("--json", help="all of it as JSON, for programs")]
 RunName = Annotated[
     str,
-    typer.Option("--run", help="whose model, as `atebm status runs` lists them", autocompletion=run_names),
+    typer.Option(
+        "--run",
+        help="whose model, as `atebm status runs` lists them; or one of models/, demo/cifar10",
+        autocompletion=model_names,
+    ),
 ]
 
 

@@ -18,10 +18,10 @@ from .options import (
     Overrides,
     RunName,
     above_zero,
+    model_names,
     note,
     pick_device,
     present_plan,
-    run_names,
     show,
     verb,
 )
@@ -46,16 +46,19 @@ def score(
     """
     from ..data.pictures import Notes
     from ..inference.score import Scored, describe_scores, score_images
+    from ..inference.trained import find, said_of
 
     notes, errors = Notes(), []
+    model = find(present_plan(config), run, Path())
 
     def told() -> Iterator[Scored]:
-        for image in score_images(present_plan(config), run, images, Path(), pick_device(device), notes):
+        for image in score_images(model, images, pick_device(device), notes):
             if image.error:
                 errors.append(image.error)
             yield image
 
     show([image.facts for image in told()] if as_json else told(), describe_scores, as_json)
+    note(said_of([model]))
     note(notes.lines())
     note(errors, "error")
     raise typer.Exit(bool(errors))
@@ -92,7 +95,7 @@ app.add_typer(
     apply,
     name="apply",
     rich_help_panel=USE,
-    help="PGD with a trained run on images of your own, of any size and format.",
+    help="PGD with a trained model on images of your own, of any size and format.",
     epilog="Example: atebm apply sample photographs/ --run celebahq256 -o out",
 )
 
@@ -188,7 +191,7 @@ def apply_compose(
     run: RunName,
     out: Out,
     others: Annotated[
-        list[str], typer.Option("--and", help="a run whose f is added; repeat for more", autocompletion=run_names)
+        list[str], typer.Option("--and", help="a run whose f is added; repeat for more", autocompletion=model_names)
     ],
     steps: Steps = None,
     step_size: StepSize = None,
@@ -214,27 +217,29 @@ def applied_to(
 ) -> None:
     """What the commands above share: check what can be known before the work, climb, write, and say what was done."""
     from ..data.pictures import Notes
-    from ..inference.apply import apply_runs, default_steps
+    from ..inference.apply import apply_models
     from ..inference.outputs import labels, refuse, write
     from ..inference.score import list_images
+    from ..inference.trained import find, said_of
 
     notes, plan, where = Notes(), present_plan(config), pick_device(device)
-    files, usually = list_images(inputs, notes), [default_steps(plan, run, way, Path()) for run in runs]
-    steps = usually[0][0] if steps is None else steps
-    step_size = usually[0][1] if step_size is None else step_size
+    files, models = list_images(inputs, notes), [find(plan, run, Path()) for run in runs]
+    if steps is None or step_size is None:
+        usual_steps, usual_size = models[0].steps(way)
+        steps = usual_steps if steps is None else steps
+        step_size = usual_size if step_size is None else step_size
     made = labels(files)
     if count := options.get("start", {}).get("count"):
         made = pairs(made, count)
     ends = [out / f"{name}.{'gif' if every_step else 'png'}" for name in made]
     between = [[out / f"{name}_{step:03}.png" for step in range(steps + 1)] if every_step else [] for name in made]
     refuse([*ends, *itertools.chain(*between)], out)
-    frames = apply_runs(
-        plan, runs, files, Path(), where, steps, step_size, every_step=every_step, notes=notes, **options
-    )
+    frames = apply_models(models, files, where, steps, step_size, every_step=every_step, notes=notes, **options)
     images = dict(zip(ends, frames if every_step else frames[:, -1], strict=True))
     for paths, way_there in zip(between, frames, strict=True):
         images |= dict(zip(paths, way_there, strict=False))
     written = write(images)
+    note(said_of(models))
     note(notes.lines())
     print(f"{shown(out)}: {written} {'files' if every_step else 'images'} written, after {steps} steps")
 

@@ -1,8 +1,8 @@
-"""The method from Python: load a run that was trained here, and score, sample, attack; or train on your own images.
+"""The method from Python: load a trained model, and score, sample, attack; or train on your own images.
 
 import atebm
 
-model = atebm.load("cifar10", root="checkout")
+model = atebm.load("demo/cifar10")   # of models/, in git; "cifar10" is the run's that was trained here
 model.energy(["a.png", "b.png"])     # low where an image is like the data
 model.sample(["a.png", "b.png"])     # PGD uphill on f, uint8 (n, H, W, C)
 """
@@ -29,22 +29,22 @@ from ..data.own_images import write_scale
 from ..data.pictures import Notes
 from ..data.stored import cuts, to_bytes, to_float
 from ..device.select import pick_device
+from ..models.committed import find_committed
 from ..models.energy import Detector
 from ..models.folding import frozen
-from ..pipeline.job import record_of
 from ..pipeline.plan import Plan
 from ..sampling.ascent import BATCH
 from ..utils.bounds import MOST_PROCESSES, MOST_RESTARTS, MOST_SEED, MOST_STEPS, positive_number, whole_number
 from ..utils.errors import DataError, ResultError
-from .apply import default_steps, load_run
-from .score import in_distribution, list_images, percentiles, read_images
+from .score import list_images, percentiles, read_images
+from .trained import SAMPLING, Committed, Trained, energies_of, find_run, load_detector
 
 Images = Sequence[str | Path] | str | Path | NDArray[Any] | Tensor
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained run. Images are given as
+    """A trained model. Its repr begins with what it was trained on. Images are given as
 
     - paths of image files, or of folders of them: made grey or RGB as the run's data, and stretched to its size; what
       was changed or left out is a UserWarning;
@@ -55,12 +55,19 @@ class Model:
     read, and for numbers out of their range.
     """
 
-    run: str
+    name: str  # of a run, or "demo/cifar10"
     detector: Detector  # f as a torch module: (n, C, H, W) in [0, 1] to (n,)
     shape: tuple[int, int, int]  # of an image, (C, H, W)
     device: torch.device
-    plan: Plan
-    root: Path
+    trained: Trained  # where it lies, and what its run knows
+
+    def __repr__(self) -> str:
+        channels, height, width = self.shape
+        size = sum(tensor.numel() for tensor in self.detector.parameters())
+        return (
+            f"{self.trained.words}: {self.name}, f of {width}x{height} pixels in {channels} channel"
+            f"{'s' if channels > 1 else ''}, {size:,} parameters, from {self.trained.place}"
+        )
 
     def energy(self, images: Images) -> NDArray[np.float32]:
         """E = -f (n,), low where images are like the run's data (Eq. 1)."""
@@ -72,21 +79,21 @@ class Model:
         """The share in percent (n,) of in-distribution images with a higher energy; near 0: out of distribution.
 
         In distribution are the images that `detection` names for the run's task. Raises ConfigError where there is no
-        entry for it, or where they are not prepared.
+        entry for it, or where they are not prepared; a model of models/ has their energies with it.
         """
         return percentiles(self._usual, self.energy(images))
 
     @cached_property
     def _usual(self) -> NDArray[np.float32]:
-        with frozen(self.detector):
-            return in_distribution(self.plan, self.run, self.detector, self.root, self.device)
+        return energies_of(self.trained, self.detector, self.device)
 
     def sample(self, images: Images, steps: int | None = None, step_size: float | None = None) -> NDArray[np.uint8]:
         """PGD from source images uphill on f (Eq. 8): uint8 (n, H, W, C), as `atebm apply sample` writes them.
 
         Steps, and their size in [0, 1] pixel units, are by default those of the run's sampler.
         """
-        usual_steps, usual_size = default_steps(self.plan, self.run, "sampling", self.root)
+        if steps is None or step_size is None:
+            usual_steps, usual_size = self.trained.steps(SAMPLING)
         steps = usual_steps if steps is None else whole_number("steps", steps, 1, MOST_STEPS)
         step_size = usual_size if step_size is None else positive_number("step_size", step_size)
         x = self.floats(images)
@@ -134,7 +141,7 @@ class Model:
         wanted = (*self.shape[1:], self.shape[0]) if in_bytes else self.shape
         if given.ndim != 4 or tuple(given.shape[1:]) != tuple(wanted) or not len(given):
             raise DataError(
-                f"images of shape {tuple(given.shape)}: run {self.run} wants uint8 (n, H, W, C) or floats "
+                f"images of shape {tuple(given.shape)}: {self.name} wants uint8 (n, H, W, C) or floats "
                 f"(n, C, H, W), n >= 1, (C, H, W) being {self.shape}."
             )
         if in_bytes:
@@ -183,20 +190,28 @@ def tensor(images: NDArray[Any] | Tensor) -> Tensor:
 
 
 def load(
-    run: str, root: str | Path = ".", scale: str | None = None, *, config: Sequence[str] = (), device: str = "auto"
+    name: str, root: str | Path = ".", scale: str | None = None, *, config: Sequence[str] = (), device: str = "auto"
 ) -> Model:
-    """The selected checkpoint of a run's first seed, in the checkout `root`.
+    """A trained model, by the name of a run, or as "demo/cifar10" of models/, which lies in git.
 
-    `scale` and `config` are as Snakemake's `--config scale=... ...`; by default those of config.yaml. Raises
-    ConfigError for an unknown run, one that is not trained yet, and a folder that is no checkout.
+    Of a run it is the selected checkpoint of its first seed in the checkout `root`: that of work/ or, where the run was
+    not trained there, the same one of models/. `scale` and `config` are of runs, as Snakemake's `--config scale=...
+    ...`; by default those of config.yaml. A model of models/ is looked for in `root`, then in the checkout of this
+    code; the path of its folder will do, too.
+
+    Raises ConfigError for an unknown name, a run that is not trained yet, and a folder that is no checkout; DataError
+    for a model of models/ that is damaged.
     """
     root = Path(root)
-    overrides = [*config, *([f"scale={scale}"] if scale else [])]
-    plan = Plan(load_config(root, overrides)[0], overrides)
+    folder = find_committed(name, root)
+    if folder is None:
+        overrides = [*config, *([f"scale={scale}"] if scale else [])]
+        trained = find_run(Plan(load_config(root, overrides)[0], overrides), name, root)
+    else:
+        trained = Committed.read(folder)
     where = pick_device(device)
-    detector = load_run(plan, run, root, where)
-    channels, height, width = record_of(root / plan.train(run, plan.config.seed).folder)["shape"]
-    return Model(run, detector, (channels, height, width), where, plan, root)
+    channels, height, width = trained.record["shape"]
+    return Model(trained.name, load_detector(trained, where), (channels, height, width), where, trained)
 
 
 def train(

@@ -1,4 +1,4 @@
-"""Energies of any images, with a model that was trained here: out-of-distribution detection as a tool."""
+"""Energies of any images, with a trained model: out-of-distribution detection as a tool."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,11 @@ import torch
 from torch import Tensor
 
 from ..data.pictures import Notes, pixels, unreadable
-from ..data.stored import Stored, cuts, to_float
-from ..data.subsets import draw
+from ..data.stored import cuts
 from ..data.walk import walk
-from ..models.energy import Detector
 from ..models.folding import frozen
-from ..models.weights import load_checkpoint
-from ..pipeline.job import record_of
-from ..pipeline.plan import Plan
-from ..pipeline.step import Step
-from ..utils.errors import ConfigError, DataError, shown
-
-BATCH = 100  # images a forward pass
+from ..utils.errors import DataError, shown
+from .trained import BATCH, Trained, energies, load_detector
 
 
 @dataclass(frozen=True)
@@ -45,22 +38,21 @@ class Scored:
 
 
 def score_images(
-    plan: Plan, run: str, paths: Iterable[Path], root: Path, device: torch.device, notes: Notes | None = None
+    trained: Trained, paths: Iterable[Path], device: torch.device, notes: Notes | None = None
 ) -> Iterator[Scored]:
-    """Score image files, and those in folders, by the run's best checkpoint in the checkout `root`.
+    """Score image files, and those in folders, by a trained model.
 
-    Each is made grey or RGB as the run's data and squashed to its size, bilinear, as the sets of Tables 4 and S8 are.
+    Each is made grey or RGB as the model's data and squashed to its size, bilinear, as the sets of Tables 4 and S8 are.
     Percentiles are of the in-distribution images that `detection` names for the run's task. `notes` takes what is to
-    be said of the files. Raises ConfigError for an unknown run and for one that is not trained yet, and DataError where
-    a folder holds no image.
+    be said of the files. Raises ConfigError where these images are not prepared, and DataError where a folder holds no
+    image.
     """
-    train, _ = needed(plan, run)
-    require_computed(plan, train, root)
+    trained.require_usual()
     files = list_images(paths, notes)
-    model = load_checkpoint(root / train.folder, "best", device)
-    channels, side, _ = record_of(root / train.folder)["shape"]
+    model = load_detector(trained, device)
+    channels, side, _ = trained.record["shape"]
     with frozen(model):
-        usual = in_distribution(plan, run, model, root, device)
+        usual = trained.usual(model, device)
         for part in cuts(len(files), BATCH):
             images, errors = read_what_can_be(files[part], channels, side, notes)
             values = energies(model, [torch.stack(list(images.values())).to(device)]) if images else np.empty(0)
@@ -84,51 +76,9 @@ def describe_scores(found: Iterable[Scored]) -> Iterator[str]:
             yield f"{image.energy:.4f}\t{image.percentile:.1f}\t{shown(image.path)}"
 
 
-def in_distribution(plan: Plan, run: str, model: Detector, root: Path, device: torch.device) -> np.ndarray:
-    """Energies (n,), ascending, of the images that `detection` names for the run's task."""
-    _, images = needed(plan, run)
-    require_computed(plan, images, root)
-    spec, stored = plan.config.detection[plan.config.runs[run].task], Stored(root / images.folder, device)
-    rows = torch.from_numpy(draw(len(stored), spec.n, spec.seed))
-    return np.sort(energies(model, (stored[rows[part]] for part in cuts(len(rows), BATCH))))
-
-
 def percentiles(usual: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The share in percent of ascending energies (n,) that are above each of other ones (m,): (m,)."""
     return 100 * (1 - np.searchsorted(usual, values, side="right") / len(usual))
-
-
-def needed(plan: Plan, run: str) -> tuple[Step, Step]:
-    """The training and the in-distribution set behind the scores of a run."""
-    require_run(plan, run)
-    attack = plan.attack(run, plan.config.seed)
-    return attack.parents["model"], attack.parents["in"]
-
-
-def require_run(plan: Plan, run: str) -> None:
-    """Raise ConfigError unless config.yaml has a run of this name."""
-    if run not in plan.config.runs:
-        raise ConfigError(f"there is no run {run!r}; config.yaml has: {', '.join(plan.config.runs)}.")
-
-
-def require_trained(plan: Plan, run: str, root: Path) -> Step:
-    """The training of a run's first seed. Raises ConfigError for an unknown run, and one that is not trained yet."""
-    require_run(plan, run)
-    step = plan.train(run, plan.config.seed)
-    require_computed(plan, step, root)
-    return step
-
-
-def require_computed(plan: Plan, step: Step, root: Path) -> None:
-    """Raise ConfigError unless a step was computed in the checkout `root`."""
-    if not (root / step.record).exists():
-        raise ConfigError(f"{step.kind} {step.name} is not here yet: {plan.command(step.record)}")
-
-
-@torch.inference_mode()
-def energies(model: torch.nn.Module, batches: Iterable[Tensor]) -> np.ndarray:
-    """-f (N,) of uint8 images (b, C, H, W) on the model's device."""
-    return np.concatenate([-model(to_float(batch)).cpu().numpy() for batch in batches])
 
 
 def list_images(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]:

@@ -1,0 +1,217 @@
+"""The trained model that a name means: a run's in work/, or one that lies in git, in models/."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config.schema import Config
+from ..data.stored import Stored, cuts, to_float
+from ..data.subsets import draw
+from ..models.committed import MODELS, WEIGHTS, committed, described, find_committed, name_of, read_committed
+from ..models.energy import Detector, model_of
+from ..models.folding import frozen
+from ..models.weights import load_weights
+from ..pipeline.job import record_of
+from ..pipeline.plan import Plan
+from ..pipeline.step import Step
+from ..utils.errors import ConfigError
+
+BATCH = 100  # images a forward pass
+SAMPLING, DENOISING, INPAINTING = WAYS = ("sampling", "denoising", "inpainting")
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """The selected checkpoint of a run's first seed, trained here, in work/."""
+
+    plan: Plan
+    run: str
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return self.run
+
+    @cached_property
+    def step(self) -> Step:
+        return self.plan.train(self.run, self.plan.config.seed)
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """Return what describes the network: `network`, `shape` (C, H, W) and, of a classifier, `classes`."""
+        return record_of(self.root / self.step.folder)
+
+    @property
+    def weights(self) -> Path:
+        return self.root / self.step.folder / "best.safetensors"
+
+    @property
+    def place(self) -> str:
+        """Return where it lies in the checkout."""
+        return self.step.folder
+
+    @property
+    def words(self) -> str:
+        """Say what it was trained on, and what that stands in for."""
+        return described(data_of(self.plan.config, self.run))
+
+    def steps(self, way: str) -> tuple[int, float]:
+        """Return how many steps of which size a way of applying it takes; `way` is one of WAYS.
+
+        Of a restoration without an entry in `ascents`, a quarter of the sampler's steps. Raises ConfigError where
+        there is no sampler.
+        """
+        ascent = self.plan.config.ascents.get(f"{self.run}_{way}")
+        if ascent is not None:
+            return ascent.steps[-1], ascent.step_size
+        settings = self.plan.sample(self.run, self.plan.config.seed, "best").settings
+        steps, step_size = settings["steps"], settings["step_size"]
+        if steps == "selected":
+            steps = self.record["best"]["steps"]
+        return (steps if way == SAMPLING else max(1, steps // 4)), step_size
+
+    def require_usual(self) -> Step:
+        """Return the set that `detection` names as in distribution for the run's task.
+
+        Raises ConfigError where there is no entry for it, and where it is not prepared.
+        """
+        images = self.plan.attack(self.run, self.plan.config.seed).parents["in"]
+        require_computed(self.plan, images, self.root)
+        return images
+
+    def usual(self, model: Detector, device: torch.device) -> np.ndarray:
+        """Return the energies (n,), ascending, of in-distribution images. Raises ConfigError as `require_usual`."""
+        plan, images = self.plan, self.require_usual()
+        spec, stored = plan.config.detection[plan.config.runs[self.run].task], Stored(self.root / images.folder, device)
+        rows = torch.from_numpy(draw(len(stored), spec.n, spec.seed))
+        return np.sort(energies(model, (stored[rows[part]] for part in cuts(len(rows), BATCH))))
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A model that lies in git, in models/<scale>/<run>/."""
+
+    folder: Path
+    record: dict[str, Any]
+    instead: str | None = None  # the run whose name was given, where work/ does not have it
+
+    @classmethod
+    def read(cls, folder: Path, instead: str | None = None) -> "Committed":
+        """Return the model in a folder. Raises DataError where it is not as it was written."""
+        return cls(folder, read_committed(folder), instead)
+
+    @property
+    def name(self) -> str:
+        return str(self.record["name"])
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / WEIGHTS
+
+    @property
+    def place(self) -> str:
+        return f"{MODELS}/{self.name}"
+
+    @property
+    def words(self) -> str:
+        """Say what it was trained on, and what that stands in for."""
+        return described(self.record)
+
+    def steps(self, way: str) -> tuple[int, float]:
+        """Return what its record has of a way of applying it. Raises ConfigError where it has none."""
+        try:
+            steps, step_size = self.record["steps"][way]
+        except KeyError:
+            raise ConfigError(f"{self.name} has no sampler: name both the steps and their size.") from None
+        return steps, step_size
+
+    def require_usual(self) -> None:
+        """Do nothing: the record has what `usual` returns."""
+
+    def usual(self, _model: Detector, _device: torch.device) -> np.ndarray:
+        """Return the energies (n,), ascending, of in-distribution images, as its record has them."""
+        return np.array(self.record["in_distribution"]["energies"], np.float32)
+
+
+Trained = OfRun | Committed
+
+
+def load_detector(trained: Trained, device: torch.device) -> Detector:
+    """Return f of a trained model as a torch module, for inference."""
+    return load_weights(model_of(trained.record), trained.weights).on(device)
+
+
+def find(plan: Plan, name: str, root: Path) -> Trained:
+    """Return the trained model that a name means in the checkout `root`: that of a run, "demo/cifar10", or a folder.
+
+    A run's is the one in work/ or, where it was not trained there, the one of the same step in models/. Raises
+    ConfigError for an unknown name and for a run that is in neither, and DataError for a damaged model.
+    """
+    folder = find_committed(name, root)
+    return Committed.read(folder) if folder else find_run(plan, name, root)
+
+
+def find_run(plan: Plan, run: str, root: Path) -> Trained:
+    """Return the trained model of a run, as `find` does."""
+    require_run(plan, run)
+    step = plan.train(run, plan.config.seed)
+    if (root / step.record).exists():
+        return OfRun(plan, run, root)
+    others = [folder for folder in committed(root) if folder.name == run]
+    for folder in others:
+        found = Committed.read(folder, instead=run)
+        if found.record["step"] == f"{step.kind}/{step.id}":
+            return found
+    more = f"; models/ has {', '.join(map(name_of, others))}, of other settings" if others else ""
+    raise ConfigError(missing(plan, step) + more)
+
+
+def energies_of(trained: Trained, model: Detector, device: torch.device) -> np.ndarray:
+    """Return the energies (n,), ascending, of in-distribution images by the model that `load_detector` has loaded."""
+    with frozen(model):
+        return trained.usual(model, device)
+
+
+def said_of(models: Sequence[Trained]) -> list[str]:
+    """Say of each committed model which one it is; it may be used because work/ has no model of a run."""
+    return [
+        f"{model.place} is used{f', since work/ has no {model.instead}' if model.instead else ''}: {model.words}."
+        for model in models
+        if isinstance(model, Committed)
+    ]
+
+
+def data_of(config: Config, run: str) -> dict[str, Any]:
+    """Return what a run is trained on: `trained_on`, what that `stands_for` (None: itself), and `p_0`, in words."""
+    task = config.tasks[config.runs[run].task]
+    used = config.title_of(task.p_data)
+    stands_for = None if used.casefold() == task.title.casefold() else task.title
+    return {"trained_on": used, "stands_for": stands_for, "p_0": config.title_of(task.p_0)}
+
+
+def require_run(plan: Plan, run: str) -> None:
+    """Raise ConfigError unless config.yaml has a run of this name."""
+    if run not in plan.config.runs:
+        raise ConfigError(f"there is no run {run!r}; config.yaml has: {', '.join(plan.config.runs)}.")
+
+
+def require_computed(plan: Plan, step: Step, root: Path) -> None:
+    """Raise ConfigError unless a step was computed in the checkout `root`."""
+    if not (root / step.record).exists():
+        raise ConfigError(missing(plan, step))
+
+
+def missing(plan: Plan, step: Step) -> str:
+    return f"{step.kind} {step.name} is not here yet: {plan.command(step.record)}"
+
+
+@torch.inference_mode()
+def energies(model: torch.nn.Module, batches: Iterable[Tensor]) -> np.ndarray:
+    """-f (N,) of uint8 images (b, C, H, W) on the model's device."""
+    return np.concatenate([-model(to_float(batch)).cpu().numpy() for batch in batches])

@@ -1,0 +1,61 @@
+"""Trained models that lie in git: models/<scale>/<run>/ has weights, a card for people, and a record.
+
+The record has what loading needs, and the sha256 of the two other files. This module imports no torch: `verify` asks.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..utils.errors import ConfigError, DataError, shown
+from ..utils.files import repository
+from ..utils.hashing import is_sealed, sha256
+
+MODELS = "models"  # the folder in a checkout
+WEIGHTS, CARD, RECORD = "model.safetensors", "card.md", "model.json"
+
+
+def committed(root: Path) -> Iterator[Path]:
+    """Yield the folders models/<scale>/<run>/ of a checkout, sorted."""
+    yield from (path.parent for path in sorted((root / MODELS).glob(f"*/*/{RECORD}")))
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of a committed model: "demo/cifar10"."""
+    return f"{folder.parent.name}/{folder.name}"
+
+
+def find_committed(name: str, root: Path) -> Path | None:
+    """Return the folder of a model: models/<name>/ of a checkout or of the one of this code, or a folder of that path.
+
+    None for the name of a run, which has no slash. Raises ConfigError where no model has the name.
+    """
+    if "/" not in name and os.sep not in name:
+        return None
+    for folder in (root / MODELS / name, repository() / MODELS / name, Path(name)):
+        if (folder / RECORD).is_file():
+            return folder
+    known = ", ".join(map(name_of, committed(root))) or "none"
+    raise ConfigError(f"there is no model {shown(name)!r}; models/ has: {known}.")
+
+
+def read_committed(folder: Path) -> dict[str, Any]:
+    """Return the record of a model, once record and weights are as they were written. Raises DataError otherwise."""
+    remedy = f"restore it with 'git checkout -- {folder}'"
+    record, weights = folder / RECORD, folder / WEIGHTS
+    text = record.read_text(encoding="utf-8", errors="replace")
+    if not is_sealed(text):
+        raise DataError(f"{record} is not as it was written: {remedy}.")
+    contents: dict[str, Any] = json.loads(text)
+    digest = contents["files"][WEIGHTS]
+    if not weights.exists() or sha256(weights) != digest:
+        raise DataError(f"{weights} is missing or damaged (its sha256 is not {digest[:12]}...): {remedy}.")
+    return contents
+
+
+def described(facts: dict[str, Any]) -> str:
+    """Say what a model was trained on: "trained on Fashion-MNIST 16x16, a stand-in for CIFAR-10"."""
+    stands_for = f", a stand-in for {facts['stands_for']}" if facts["stands_for"] else ""
+    return f"trained on {facts['trained_on']}{stands_for}"
