@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # imports again and again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo demo-all board test test-slow soak bench lint audit docs crate extractors environments format clean
+.PHONY: demo demo-all board test test-slow soak bench lint audit docs crate extractors models environments format clean
 
 demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo; a few minutes on 2 cores
 	python -m atebm warm snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
@@ -64,6 +64,9 @@ crate: $(VENV)/.installed  ## ro-crate-metadata.json: the results and their run,
 
 extractors: $(VENV)/.installed  ## train the embedded extractors again, and say how far off they are; nothing is overwritten
 	python -m atebm extractors
+
+models: $(VENV)/.installed  ## copy the models that notebooks and examples use from work/ to models/, which lies in git
+	python -m atebm publish-models --config scale=demo
 
 environments: $(VENV)/.installed  ## bring the conda environments up to date with requirements.lock
 	python -m atebm environments

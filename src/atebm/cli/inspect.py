@@ -87,7 +87,7 @@ def explain(
 
 @command("atebm verify")
 def verify(config: Overrides = None, as_json: Json = False) -> None:
-    """Check every file in work/ and results/ against the records: missing, altered, stale. Exit code 1: findings."""
+    """Check files in work/, results/ and models/ by the records: missing, altered, stale. Exit code 1: findings."""
     from ..provenance.verify import describe_findings, verify
 
     findings, checked = verify(present_plan(config), Path(), quiet=as_json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import MAINTAIN, OTHERS, Json, Overrides, archive_names, present_plan, show, verb
+from .options import MAINTAIN, OTHERS, Json, Overrides, archive_names, present_plan, run_names, show, verb
 
 app = typer.Typer()
 command = partial(verb, app, MAINTAIN)
@@ -114,6 +114,23 @@ def extractors(
         if write:
             path = EXTRACTORS / f"{made.name}.json"
             typer.echo(f"{path.name} is written: let the configuration name it by sha256: {sha256(path)}")
+
+
+@command("atebm publish-models cifar10")
+def publish_models(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="by default those that notebooks and examples use", show_default=False, autocompletion=run_names
+        ),
+    ] = None,
+    config: Overrides = None,
+) -> None:
+    """Copy trained models from work/ to models/, which lies in git, each with a card of what was measured of it."""
+    from ..publish.models import publish_models
+
+    for written in publish_models(present_plan(config), runs or [], Path()):
+        print(written.describe())
 
 
 @command("atebm environments")

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..data.folder import changed
+from ..models.committed import CARD, WEIGHTS, committed
+from ..models.committed import RECORD as MODEL_RECORD
 from ..pipeline.job import record_file
 from ..pipeline.kept import (
     EXCERPTS,
@@ -39,14 +41,15 @@ from ..utils.progress import progress
 #   missing  a file that a record names is not there, or a step was never finished
 #   altered  a file is not, byte for byte, what was written
 #   stale    a step was computed from, or a rendering drawn from, something else than what is there now
+MODEL_FILES = (WEIGHTS, CARD, MODEL_RECORD)
 AGAIN = "run again what made it: snakemake --cores all, with the --config that it was made with."
 
 
 def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]:
     """Findings, a line each, and the number of files checked.
 
-    Checks every step in work/ and every folder of results, of whatever scale, by their records, and what the plan draws
-    against the plan.
+    Checks every step in work/, every folder of results, of whatever scale, and every model in models/ by their records,
+    and what the plan draws, and its models, against the plan.
     Steps that were not computed here are no finding: results/ alone, as in a fresh clone, can be whole too.
     """
     folders = [folder for kind in FILES for folder in sorted((root / "work" / kind).glob("*")) if folder.is_dir()]
@@ -61,6 +64,9 @@ def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]
         found, files = folder_findings(results, root)
         findings += found
         checked += files
+    for folder in committed(root):
+        findings += model_findings(folder, plan, root)
+        checked += len(MODEL_FILES)
     findings += stale_renderings(plan, root)
     findings += [f"stale    {said}" for said in changed(plan.config, root)]
     return findings, checked
@@ -108,6 +114,27 @@ def step_findings(folder: Path, root: Path) -> Iterator[str]:
             yield f"missing  {theirs.relative_to(root)}: the {role} of {here}."
         elif sha256(theirs) != parent["sha256"]:
             yield f"stale    {here}: its {role}, {parent['step']}, has been computed again since; {again(here)}"
+
+
+def model_findings(folder: Path, plan: Plan, root: Path) -> Iterator[str]:
+    """What is wrong with a model in models/<scale>/<run>/, by its record and by the plan of its scale."""
+    here = folder.relative_to(root)
+    text = (folder / MODEL_RECORD).read_text(encoding="utf-8", errors="replace")
+    if not is_sealed(text):
+        yield f"altered  {here}/{MODEL_RECORD}: not as it was written; {checked_out(here)}"
+        return
+    record = json.loads(text)
+    for name, sha in record["files"].items():
+        yield from file_findings(folder / name, sha, f"{here}/{name}", checked_out(here))
+    run, config = record["run"], plan.config
+    if record["scale"] == config.scale and run in config.runs:
+        step = plan.train(run, config.seed)
+        if record["step"] != f"{step.kind}/{step.id}":
+            yield f"stale    {here}: of other settings than the plan has for {run}; `atebm publish-models {run}`"
+
+
+def checked_out(folder: Path) -> str:
+    return f"`git checkout {folder}` brings back what was committed."
 
 
 def results_findings(results: Path, root: Path) -> Iterator[str]:
@@ -233,7 +260,7 @@ def manifest_files(results: Path) -> dict[str, str]:
             for name, digest in files.items()
             if not (spared and name.endswith(".html") and not (results / name).exists())
         }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
