@@ -16,23 +16,71 @@ from atebm.cost.disk import COUNTS
 from atebm.pipeline.artifacts import ARTIFACTS, USUAL
 from atebm.pipeline.kinds import FILES, KINDS
 
-NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = [REPOSITORY / f"notebooks/{name}.ipynb" for name in ARTIFACTS]  # 00_paper.ipynb has a test of its own
+
+
+SECTIONS = [
+    "What the paper claims",
+    "What is tested here",
+    "How it is computed",
+    "Result",
+    "Checks",
+    "What follows, and what does not",
+    "Try it",
+]
+BOARDS = ("claims", "controls")  # these are boards, so they show no rows of one
+
+
+def cells_by_section(notebook: nbformat.NotebookNode) -> dict[str, list[nbformat.NotebookNode]]:
+    """The code cells of a notebook below each of its headings; "" those before the first."""
+    found: dict[str, list[nbformat.NotebookNode]] = {"": []}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            found |= {heading: [] for heading in re.findall(r"^## (.+)$", cell.source, re.MULTILINE)}
+        else:
+            list(found.values())[-1].append(cell)
+    return found
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebooks_are_thin_stripped_and_parametrised(path):
+def test_a_notebook_is_a_document_without_outputs(path):
+    """A heading, seven sections in their order, an equation, tags that are known, and links to files that are here."""
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert len(code) == 2 and all(not cell.outputs and cell.execution_count is None for cell in code)
     assert notebook.metadata.kernelspec.name == "python3"
-    parameters = code[0]
-    assert parameters.metadata.tags == ["parameters"]
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert re.findall(r"^# .+$", text, re.MULTILINE) == [notebook.cells[0].source.splitlines()[0]]
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
+    assert re.search(r"\$[^$]+\$", text), "no equation"
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    assert tags == ["parameters", "try", "provenance"]
+    addresses = re.findall(r"\]\((\.\./[^)#]*)", text)
+    missing = [address for address in addresses if not (path.parent / address).exists()]
+    assert addresses and all(address.startswith("../fig") for address in missing), missing  # an animation is drawn
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebooks_cells_stand_where_a_reader_looks_for_them(path):
+    """Settings, a computation in the open before the result, checks that can be false, the board's rows, a cell to try."""
+    cells = cells_by_section(nbformat.read(path, as_version=4))
+    parameters, beginning = cells["What is tested here"]
     names: dict[str, str] = {}
     exec(parameters.source, names)
+    assert parameters.metadata.tags == ["parameters"]
     assert names["request"] == f"../work/specs/artifact/{path.stem}.json"
     assert names["out"].startswith(f"../results/{path.stem}.")
-    assert "draw(request, out)" in code[1].source
+    assert "document = Document(request, out)" in beginning.source and "document.settings()" in beginning.source
+    assert any("document." in cell.source for cell in cells["How it is computed"])
+    assert cells["Result"][0].source == "document.show()"
+    checks = [cell.source for cell in cells["Checks"]]
+    assert any(re.search(r"\bcheck\((?!True)", source) for source in checks)
+    (board,) = cells["What follows, and what does not"]
+    assert "document.claims()" in board.source or path.stem in BOARDS
+    tried, made = cells["Try it"]
+    assert tried.metadata.tags == ["try"] and "torch" not in tried.source
+    assert made.metadata.tags == ["provenance"] and made.source == "document.made()"
 
 
 def test_the_lock_is_exact_and_names_no_index():
@@ -100,8 +148,7 @@ def test_every_artifact_is_complete(name):
     assert number and what
     module, _, function = artifact.draws.rpartition(".")
     assert callable(getattr(import_module(f"atebm.report.{module}"), function))
-    markdown = nbformat.read(REPOSITORY / f"notebooks/{name}.ipynb", as_version=4).cells[0].source
-    assert markdown.startswith("# ") and len(markdown.splitlines()) > 2, "no words in the notebook"
+    assert (REPOSITORY / f"notebooks/{name}.ipynb").exists()
     for suffix in artifact.suffixes:
         assert (REPOSITORY / f"results/{name}.{suffix}").stat().st_size > 0
     assert len((REPOSITORY / f"results/{name}.csv").read_text().splitlines()) > 1, "no numbers"
