@@ -78,6 +78,8 @@ def test_a_model_in_git_is_that_of_its_run(root, bare, images):
 
 def test_it_loads_from_a_path_and_from_any_folder_below_the_checkout_of_the_code(bare, monkeypatch, tmp_path):
     assert atebm.load(str(bare / MODELS / NAME), device="cpu").name == NAME
+    monkeypatch.chdir((bare / MODELS / NAME).parent)
+    assert atebm.load(Path(RUN), device="cpu").name == NAME
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("atebm.models.committed.repository", lambda: bare)
     assert atebm.load(NAME, device="cpu").name == NAME

@@ -190,7 +190,12 @@ def tensor(images: NDArray[Any] | Tensor) -> Tensor:
 
 
 def load(
-    name: str, root: str | Path = ".", scale: str | None = None, *, config: Sequence[str] = (), device: str = "auto"
+    name: str | Path,
+    root: str | Path = ".",
+    scale: str | None = None,
+    *,
+    config: Sequence[str] = (),
+    device: str = "auto",
 ) -> Model:
     """A trained model, by the name of a run, or as "demo/cifar10" of models/, which lies in git.
 
@@ -203,6 +208,7 @@ def load(
     for a model of models/ that is damaged.
     """
     root = Path(root)
+    name = str(name.absolute()) if isinstance(name, Path) else name
     folder = find_committed(name, root)
     if folder is None:
         overrides = [*config, *([f"scale={scale}"] if scale else [])]
