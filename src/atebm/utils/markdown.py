@@ -2,12 +2,14 @@
 
 import re
 
-# What Markdown takes for an escape, for HTML, for the end of a cell, and for a link or a picture from elsewhere.
+# What Markdown takes for an escape, for HTML, for the end of a cell, for a link or a picture from elsewhere, and for a
+# formula.
 SPECIAL = {
     r"\\(?=[!-/:-@\[-`{-~])": r"\\\\",
     r"<(?=[a-zA-Z/!?])": "&lt;",
     r"\|": r"\\|",
     r"\](?=[\[(])": r"\\]",
+    r"\$": r"\\$",
 }
 
 
