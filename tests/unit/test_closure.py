@@ -44,7 +44,9 @@ def plan() -> Plan:
         "data/published/tableS6.csv": {f"tableS{number}" for number in range(2, 7)} | OF_ALL,
         "data/published/table1.csv": {"table1", "tableS1"} | OF_ALL,
         "src/atebm/publish/board.py": {SITE},
-        "src/atebm/publish/site.css": {SITE},
+        "src/atebm/publish/index.html.j2": {SITE},
+        "src/atebm/publish/site.css": FIGURES | TABLES | OF_ALL,
+        "src/atebm/publish/equations.py": FIGURES | TABLES | OF_ALL,
         "src/atebm/report/draw.py": set(),
     }.items(),
 )

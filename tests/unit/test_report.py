@@ -1,8 +1,6 @@
 """Tables from hand-made records: what stands in them must follow from the records alone."""
 
 import json
-import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
@@ -12,8 +10,8 @@ import pytest
 from conftest import request_for, typed
 from scipy import stats
 
-from atebm.report import ablations, draw, drawing, tabulating
-from atebm.report.notebook import as_html, normalised, without_tries
+from atebm.publish.notebook import normalised, without_tries
+from atebm.report import ablations, draw, drawing
 from atebm.report.tabulating import HERE
 
 EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef", "classes": ["bag", "shirt"]}
@@ -176,75 +174,6 @@ def test_a_caption_is_broken_into_lines_of_about_one_length():
     words = "one two three four five six seven"
     assert drawing.balanced(words, 40) == words
     assert drawing.balanced(words, 30) == "one two three four\nfive six seven"  # and not "... six" above "seven"
-
-
-def test_a_page_holds_the_results_and_no_code(tmp_path):
-    shown = nbformat.v4.new_output("display_data", {"text/plain": "0.125", "image/png": "iVBORw0KGgo="})
-    cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell("secret = 1", outputs=[shown])]
-    notebook = tmp_path / "fig1.ipynb"
-    notebook.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
-    page = as_html(notebook, "Fig. 1: a title")
-    assert "<h1" in page and "<title>Fig. 1: a title</title>" in page and "data:image/png;base64,iVBORw0KGgo=" in page
-    assert "secret" not in page and "http" not in page and len(page) < 5000
-
-
-HOSTILE = {  # in a name, and what a page may show of it as nothing but text
-    "script": "<script>alert(1)</script>",
-    "picture": '<img src=x onerror="alert(1)">',
-    "comment": "<!-- and nothing of the rest",
-    "address": "<https://example.org>",
-    "bars": "a | b || c",
-    "lines": "one\n\n# two\n\n| x |\n|---|",
-    "link": "[name](javascript:alert(1)) ![x](https://example.org/x.png) [y][z]",
-    "escaped": r"\<b>x</b> \| y",
-    "formula": "$x^2$ and `code`",
-}
-
-
-class Elements(HTMLParser):
-    """The names of a page's elements, the addresses in it, and the text of each cell."""
-
-    def __init__(self, page: str):
-        super().__init__()
-        self.names: list[str] = []
-        self.addresses: list[str] = []
-        self.cells: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.names.append(tag)
-        self.addresses += [value for name, value in attrs if name in ("href", "src")]
-        self.addresses += [name for name, _ in attrs if name.startswith("on")]
-        if tag in ("td", "th"):
-            self.cells.append("")
-
-    def handle_data(self, data):
-        if self.cells:
-            self.cells[-1] += data
-
-
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=list(HOSTILE))
-def test_text_of_others_stays_text_in_tables_and_pages(tmp_path, text):
-    """Whatever a configuration calls a run or a data set."""
-
-    def page_of(name: str) -> tuple[list[str], Elements]:
-        frame = pd.DataFrame({"run": [name, "b"], name: ["1", "2"]})
-        tabulating.write_table(frame, frame, tmp_path / "table9.csv", f"Played by: {name}.")
-        assert list(pd.read_csv(tmp_path / "table9.csv")) == ["run", name], "the .csv has what there is"
-        markdown = (tmp_path / "table9.md").read_text()
-        shown = nbformat.v4.new_output("display_data", {"text/markdown": markdown})
-        cells = [nbformat.v4.new_code_cell("", outputs=[shown])]
-        (tmp_path / "table9.ipynb").write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
-        return markdown.splitlines(), Elements(as_html(tmp_path / "table9.ipynb", f"Table of {name}"))
-
-    (lines, page), (usual_lines, usual) = page_of(text), page_of("a")
-    inert = {"code", "em", "strong", "a"}  # of letters alone, which harm nobody, and an address as a link to itself
-    assert len(lines) == len(usual_lines) == 6
-    assert [name for name in page.names if name not in inert] == usual.names
-    assert usual.addresses == [] and all(address.startswith("https://example.org") for address in page.addresses)
-    assert len(page.cells) == len(usual.cells) == 6
-    for cell in (page.cells[1], page.cells[2]):  # letters and words are all there, in their places
-        assert re.findall(r"\w+", cell) == re.findall(r"\w+", text)
 
 
 def test_a_headline_says_fid_only_of_fid(tmp_path):
@@ -596,7 +525,6 @@ def test_stability_says_where_nothing_grew(tmp_path, drawn):
 
 
 def test_an_executed_notebook_is_normalised(tmp_path):
-    import nbformat
 
     def written(*more: nbformat.NotebookNode) -> nbformat.NotebookNode:
         heading = nbformat.v4.new_markdown_cell("# Table 2: FID on CIFAR-10\n\nWords.")

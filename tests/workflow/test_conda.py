@@ -235,7 +235,7 @@ for module in modules:
 @pytest.mark.parametrize(
     ("path", "modules"),
     [
-        ("workflow/envs/report.yaml", "atebm.cli.app atebm.report atebm.report.notebook"),
+        ("workflow/envs/report.yaml", "atebm.cli.app atebm.report atebm.publish.notebook atebm.publish.page"),
         ("workflow/envs/fetch.yaml", "atebm.cli.app atebm.archives.fetch"),
         (
             "workflow/envs/torch.yaml",

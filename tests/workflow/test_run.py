@@ -67,7 +67,7 @@ def test_claims_are_drawn_on_request_and_one_seed_decides_nothing(smoke):
     assert "with values and no verdict, for want of seeds." in (smoke / "results/claims.md").read_text()
     shown = snakemake(smoke, "--config", "scale=smoke")  # the page, which has the board now, and nothing else
     assert set(re.findall(r"\(Rule: (\w+)\)", output(shown))) == {"site", "all"}
-    assert "Claims at scale smoke" in (smoke / "results/index.html").read_text()
+    assert "sentences without numbers at scale smoke" in (smoke / "results/index.html").read_text()
 
 
 def test_again_there_is_nothing_to_do(smoke):

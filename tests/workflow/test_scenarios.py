@@ -126,7 +126,8 @@ ROWS = {
     ),
     "the sentence of an error": Row(set(), edits={"src/atebm/utils/files.py": ("there is no", "there is really no")}),
     "published numbers": Row({"render/table2"} | OF_ALL, edits={"data/published/table2.csv": ("9.10", "9.11")}),
-    "the page's template": Row({"render/site"}, edits={"src/atebm/publish/index.html.j2": ("<main", "<main ")}),
+    "the overview's template": Row({"render/site"}, edits={"src/atebm/publish/index.html.j2": ("<h1", "<h1 ")}),
+    "the template of artifacts' pages": Row(RENDERS, edits={"src/atebm/publish/artifact.html.j2": ("<h1", "<h1 ")}),
     "revision of sample": Row(
         FROM_SAMPLES,
         edits={"src/atebm/pipeline/kinds.py": ('S4)",\n            revision=2', 'S4)",\n            revision=30')},

@@ -73,7 +73,7 @@ def in_html(path: Path) -> Iterator[str]:
         if "steps" in table.get("class", []):  # names of config.yaml, and paths
             table.decompose()
             continue
-        head = [cell.get_text(" ", strip=True) for cell in table.thead.find_all("th")]
+        head = [cell.get_text(" ", strip=True) for cell in table.thead.find_all(["th", "td"])]
         rows = [
             [cell.get_text(" ", strip=True) for cell in row.find_all(["th", "td"])]
             for row in table.tbody.find_all("tr")

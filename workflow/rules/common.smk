@@ -206,17 +206,11 @@ def everything():
     return [*renderings, *(f"{RESULTS}/{file}" for file in (provenance(MANIFEST), PAGE, provenance(SITE)))]
 
 
-SHOWN_AS_IMAGES = ("ascent", "data", "sample")  # kinds of step that leave what the page compares
-
-
 def shown_on_the_page(wildcards):
-    """The input function of the page: the manifest, which comes after all it shows, and images that it alone shows."""
-    compared = [artifact for artifact in PLAN.usual if ARTIFACTS[artifact].compares]
-    steps = [step for artifact in compared for step in drawn_steps(PLAN, artifact, Path())]
+    """The input function of the overview: the manifest, which comes after all that it shows."""
     return {
         "manifest": unless_stale(SITE, f"{RESULTS}/{provenance(MANIFEST)}"),
         "request": unless_stale(SITE, request_file(PLAN, SITE)),
-        "images": [ancient(file) for step in steps if step.kind in SHOWN_AS_IMAGES for file in step.files],
     }
 
 

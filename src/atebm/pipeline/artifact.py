@@ -17,7 +17,6 @@ class Artifact:
     draws: str  # module and function of report/, "generation.table2"
     needs: Callable[[StepBuilder], Needs]
     settings: Callable[[StepBuilder, Trained], dict[str, Any]] | None = None  # what it shows of the configuration
-    compares: tuple[str, str] | None = None  # what the page calls its images before and after an ascent
     is_table: bool = False  # tables are .csv and .md, figures .png, .svg and the numbers behind them as .csv
     # it takes so many seeds that "everything" is without it, unless each seed is a whole replication
     on_request: bool = False

@@ -9,8 +9,6 @@ from . import needs, table_settings
 from .artifact import Artifact
 from .tasks import PAPER_TASKS, TASKS_256
 
-BEFORE_AFTER = ("source images", "samples")
-
 ARTIFACTS: dict[str, Artifact] = {
     # --- the main paper
     "fig1": Artifact(
@@ -44,13 +42,11 @@ ARTIFACTS: dict[str, Artifact] = {
         "Fig. 6: source images and samples: {celebahq256}; {afhqcat256}; {church256}",
         "pictures.fig6",
         lambda build: needs.sampled(build, *TASKS_256),
-        compares=BEFORE_AFTER,
     ),
     "fig7": Artifact(
         "Fig. 7: image-to-image translation both ways: {celebahq256}; {afhqcat256}",
         "ascents.fig7",
         lambda build: needs.ascents(build, *needs.TRANSLATIONS[:2]),
-        compares=("images", "translated"),
     ),
     "stability": Artifact(
         "Sec. 5.3: training stability, the gap between logits of data and of contrastive samples under Eqs. 2 and 11",
@@ -86,7 +82,6 @@ ARTIFACTS: dict[str, Artifact] = {
         "Fig. S2: uncurated samples over the source images they started from: {cifar10}",
         "pictures.figS2",
         needs.figS2,
-        compares=BEFORE_AFTER,
     ),
     "figS3": Artifact(
         "Fig. S3: nearest training images of samples, in pixels and in features: {cifar10}",
@@ -97,7 +92,6 @@ ARTIFACTS: dict[str, Artifact] = {
         "Fig. S4: uncurated samples: {celebahq256}",
         "pictures.grid",
         lambda build: needs.uncurated(build, "celebahq256"),
-        compares=BEFORE_AFTER,
     ),
     "figS5": Artifact(
         "Fig. S5: uncurated samples from blurred source images: {celebahq256}",
@@ -110,13 +104,11 @@ ARTIFACTS: dict[str, Artifact] = {
         "Fig. S6: uncurated samples: {afhqcat256}",
         "pictures.grid",
         lambda build: needs.uncurated(build, "afhqcat256"),
-        compares=BEFORE_AFTER,
     ),
     "figS7": Artifact(
         "Fig. S7: uncurated samples: {church256}",
         "pictures.grid",
         lambda build: needs.uncurated(build, "church256"),
-        compares=BEFORE_AFTER,
     ),
     "figS8": Artifact(
         "Fig. S8: nearest training images of samples: {celebahq256}",
@@ -167,25 +159,21 @@ ARTIFACTS: dict[str, Artifact] = {
         "Fig. S17: composition, samples of the sum of two models' f: {celebahq256}; {afhqcat256}",
         "ascents.composition",
         needs.figS17,
-        compares=("source images", "samples of the sum of both f"),
     ),
     "figS18": Artifact(
         "Fig. S18: denoising and inpainting: {celebahq256}",
         "ascents.restoration",
         lambda build: needs.restored(build, "celebahq256"),
-        compares=("damaged", "restored"),
     ),
     "figS19": Artifact(
         "Fig. S19: denoising and inpainting: {afhqcat256}",
         "ascents.restoration",
         lambda build: needs.restored(build, "afhqcat256"),
-        compares=("damaged", "restored"),
     ),
     "figS20": Artifact(
         "Fig. S20: uncurated image translation in three directions: {celebahq256}; {afhqcat256}; {church256}",
         "ascents.figS20",
         lambda build: needs.ascents(build, *needs.TRANSLATIONS),
-        compares=("images", "translated"),
     ),
     "figS21": Artifact(
         "Fig. S21: the source images of Figs. S4 to S7",

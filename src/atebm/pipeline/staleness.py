@@ -11,7 +11,6 @@ What a rendering was drawn from is kept in numbers/ (pipeline/kept.py). Where th
 import csv
 import hashlib
 import json
-import re
 import time
 from collections.abc import Iterable
 from functools import cache, partial
@@ -25,6 +24,7 @@ from ..utils.hashing import canonical, is_sealed, sha256
 from .artifacts import ARTIFACTS
 from .closure import closure
 from .kept import RESULTS, is_beside, is_kept, listing_in
+from .naming import labels_in
 from .plan import Plan
 from .settings_beside import settings_beside
 from .step import Step
@@ -36,7 +36,9 @@ DRAWN = "drawn"  # from the present plan, and the steps behind it are here, or k
 ELSEWHERE = "drawn elsewhere"  # from the present plan, but the steps behind it are not in work/: as in a clone
 STALE, TO_DRAW = "stale", "to draw"
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
-SHOWING = ("src/atebm/publish/*.j2", "src/atebm/publish/*.css", "src/atebm/publish/*.js")  # the page, beside its code
+SHOWING = ("src/atebm/publish/*.j2", "src/atebm/publish/*.css", "CITATION.cff")  # the overview, beside its code
+PAGE_CODE = "publish.artifact_page"  # it makes an artifact's own page, of these:
+PAGE_PARTS = ("artifact.html.j2", "cells.html.j2", "layout.html.j2", "macros.html.j2", "site.css")
 SHOWN_OF_CLAIMS = ("claim", "effect", "unit", "verdict", "fragile", "seeds", "scale")  # of a board, in notebooks
 WRITERS = {True: "report.tabulating.write_table", False: "report.drawing.write_figure"}  # by whether it is a table
 
@@ -150,6 +152,7 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
             **plan.settings(name),
             "beside": settings_beside(needs.values(), paper, plan.config),
             "claims": [] if is_beside(root / plan.results) else claims_on(ARTIFACTS[name].label, board),
+            "neighbours": neighbours(name, plan.usual),
             "draws": ARTIFACTS[name].draws,
             "drawing": drawing[name],
         }
@@ -185,20 +188,29 @@ def board_in(root: Path) -> list[dict[str, str]]:
 
 def claims_on(label: str, board: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     """Return the rows of a board on an artifact, "Fig. 2": those whose place in the paper names it."""
-    named = re.compile(rf"{re.escape(label)}(?!\d)")
-    return [{column: row[column] for column in SHOWN_OF_CLAIMS} for row in board if named.search(row["place"])]
+    return [{column: row[column] for column in SHOWN_OF_CLAIMS} for row in board if label in labels_in(row["place"])]
+
+
+def neighbours(name: str, order: list[str]) -> list[list[str] | None]:
+    """Return id and label of the artifacts before and after one; None where there is none."""
+    place = order.index(name) if name in order else len(order)
+    beside = (order[place - 1] if place else None, order[place + 1] if place + 1 < len(order) else None)
+    return [[each, ARTIFACTS[each].label] if each else None for each in beside]
 
 
 def drawing_digests(names: Iterable[str], root: Path) -> dict[str, dict[str, str]]:
-    """Return, by artifact, the sha256 of each file that decides how it looks: notebook, drawing function and writer.
+    """Return, by artifact, the sha256 of each file that decides how it and its page look.
+
+    Those are its notebook, the modules behind its drawing function and its writer, and what makes pages.
 
     Artifacts share most of these files, so each is found and read once: Snakemake asks whenever it starts.
     """
     code_of, files = cache(partial(code, root=root)), {}
+    page = code_of(PAGE_CODE) | {root / "src/atebm/publish" / part for part in PAGE_PARTS}
     for name in names:
         artifact = ARTIFACTS[name]
         modules = code_of(f"report.{artifact.draws}") | code_of(WRITERS[artifact.is_table]) | code_of("report.document")
-        files[name] = {root / f"notebooks/{name}.ipynb", *modules}
+        files[name] = {root / f"notebooks/{name}.ipynb", *modules, *page}
     known = digests_of(set().union(*files.values()), root)
     paths = {name: sorted(str(path.relative_to(root)) for path in mine) for name, mine in files.items()}
     return {name: {path: known[path] for path in mine} for name, mine in paths.items()}

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ..utils.files import write_text
 from ..utils.hashing import canonical
-from .compared import compared
 from .drawn import Drawn
 from .kept import keep
 from .needs import Needs
@@ -29,7 +28,6 @@ def draw(request: str, out: str, needs: Needs | None = None) -> Drawn:
         from .tabulating import write_table
 
         write_table(drawn.frame, drawn.shown, target, drawn.caption)
-    list(compared(needs))  # so that what the page compares is kept, too
     words = {"caption": drawn.caption, "headline": drawn.headline, "published": drawn.published}
     write_text(words_file(path), canonical({**words, "numbers": needs.listing()}))
     keep(needs.results.values())

@@ -1,4 +1,4 @@
-"""Running an artifact's notebook, so that two runs leave the same bytes."""
+"""Running an artifact's notebook, and making its page, so that two runs leave the same bytes."""
 
 import json
 import os
@@ -7,42 +7,21 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
 
+from ..report.draw import words_file
 from ..utils.errors import ResultError
 from ..utils.files import sweep, write_text
 from ..utils.hashing import canonical
 from ..utils.locks import locked
-from .draw import words_file
+from .artifact_page import TRY, as_html, facts_of
 
-TRY = "try"  # tag of the cells that a reader runs, and papermill does not
 INJECTED = "injected-parameters"  # papermill's tag
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
-# Instead of Jupyter's own style sheets, which are 0.28 MB a page.
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 84em; margin: 2em auto; padding: 0 1em; }
-.anchor-link { display: none; }
-img { max-width: 100%; height: auto; }
-table { border-collapse: collapse; font-size: 0.85em; }
-th, td { padding: 0.25em 0.6em; border-bottom: 1px solid #ccc; text-align: left; vertical-align: top; }
-"""
+KINDS = {"csv": "numbers", "md": "table", "png": "picture", "svg": "drawing", "gif": "animation"}  # of files drawn
 
 
 class Kernel(AsyncKernelManager):
@@ -101,12 +80,14 @@ def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
         )
         title = contents["title"]
         places = {name: os.path.relpath(path, results / "notebooks") for name, path in parameters.items()}
-        whole = normalised(executed, notebook, title, places)
+        up = os.path.relpath(notebook.parent.parent, results / "notebooks")
+        whole = normalised(executed, notebook, title, places, up)
         write_text(results / f"notebooks/{artifact}.ipynb", nbformat.writes(whole))
-        write_text(results / f"notebooks/{artifact}.html", as_html(results / f"notebooks/{artifact}.ipynb", title))
+        words = json.loads(words_file(request).read_text(encoding="utf-8"))
+        page = as_html(results / f"notebooks/{artifact}.ipynb", facts_of(contents, words, kept_beside(out)))
+        write_text(results / f"notebooks/{artifact}.html", page)
         if contents_of(request) != contents:
             raise ResultError(f"the request of {artifact} changed while it was drawn: run the same command again.")
-        words = json.loads(words_file(request).read_text(encoding="utf-8"))
         write_text(results / f"provenance/{artifact}.json", canonical({"request": contents, **words}))
 
 
@@ -126,12 +107,14 @@ def without_tries(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def normalised(executed: Path, source: Path, title: str, places: Mapping[str, str]) -> nbformat.NotebookNode:
+def normalised(
+    executed: Path, source: Path, title: str, places: Mapping[str, str], up: str = ".."
+) -> nbformat.NotebookNode:
     """Return an executed notebook as it lies in results/notebooks/: without papermill's timings and random cell ids.
 
     The cells tagged `try` are again where `source` has them. The parameters are `places`, paths from where it lies, so
-    that it runs there. Its heading becomes `title`, which names the data of the scale where the notebook names the
-    paper's.
+    that it runs there; likewise links to files of the checkout, which is at `up` from there. Its heading becomes
+    `title`, which names the data of the scale where the notebook names the paper's.
     """
     notebook = nbformat.read(executed, as_version=4)
     done = iter(cell for cell in notebook.cells if not is_tagged(cell, INJECTED))
@@ -143,16 +126,17 @@ def normalised(executed: Path, source: Path, title: str, places: Mapping[str, st
     for index, cell in enumerate(notebook.cells):
         if is_tagged(cell, "parameters"):
             cell["source"] = "\n".join(f"{name} = {json.dumps(path)}" for name, path in places.items())
+        if cell["cell_type"] == "markdown":
+            cell["source"] = cell["source"].replace("](../", f"]({up}/")
         cell["id"] = f"cell-{index:03d}"
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
     return notebook
 
 
-def as_html(notebook: Path, title: str) -> str:
-    """Return a page for readers: no code, and nothing that is fetched from elsewhere."""
-    from nbconvert import HTMLExporter
-
-    hidden = {"exclude_input": True, "exclude_input_prompt": True, "exclude_output_prompt": True}
-    body, _ = HTMLExporter(template_name="basic", **hidden).from_filename(str(notebook))
-    return PAGE.format(title=escape(title), style=STYLE, body=body)
+def kept_beside(out: Path) -> list[tuple[str, str]]:
+    """Return the files of a rendering that its page links to, with what they are."""
+    artifact = out.stem
+    found = [(f"../{artifact}.{suffix}", f"{what} (.{suffix})") for suffix, what in KINDS.items()]
+    here = [(address, what) for address, what in found if (out.parent / address[3:]).exists()]
+    return [(f"{artifact}.ipynb", "notebook"), *here, (f"../provenance/{artifact}.json", "what it was drawn from")]
