@@ -11,7 +11,7 @@ from conftest import request_for, typed
 from scipy import stats
 
 from atebm.publish.notebook import normalised, without_tries
-from atebm.report import ablations, draw, drawing
+from atebm.report import Document, ablations, draw, drawing
 from atebm.report.tabulating import HERE
 
 EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef", "classes": ["bag", "shirt"]}
@@ -524,10 +524,24 @@ def test_stability_says_where_nothing_grew(tmp_path, drawn):
     assert "attacked downhill before each update" in caption
 
 
+def test_what_a_notebook_reads_before_it_is_drawn_is_kept(tmp_path, drawn):
+    """So that its cells find it in a clone, also where the drawing does not read it."""
+    calm = LOG + "".join(f"{i},4,{i},0,0,0,0.01,0\n" for i in range(20, 101, 20))
+    settings = {"objective": "binary_at", "langevin": None, "optimizer": {"lr": 1e-6}}
+    needs = {"train/a/0": trained(tmp_path, "a", 0, log=calm, **settings)}
+    (tmp_path / needs["train/a/0"] / "more.csv").write_text("number\n1\n")
+    document = Document(request_for(tmp_path, "stability", needs), str(tmp_path / "results/stability.png"))
+    document.table("train/a/0", "more.csv")
+    assert len(document.frame) > 0
+    (listed,) = json.loads((tmp_path / "work/drawn/stability.json").read_text())["numbers"].values()
+    assert set(listed) == {"log.csv", "more.csv"}
+    assert list(tmp_path.glob("results/numbers/train/*/more.csv"))
+
+
 def test_an_executed_notebook_is_normalised(tmp_path):
 
     def written(*more: nbformat.NotebookNode) -> nbformat.NotebookNode:
-        heading = nbformat.v4.new_markdown_cell("# Table 2: FID on CIFAR-10\n\nWords.")
+        heading = nbformat.v4.new_markdown_cell("# Table 2: FID on CIFAR-10\n\nWords, [code](../src/atebm).")
         parameters = nbformat.v4.new_code_cell('out = "../results/table2.csv"', metadata={"tags": ["parameters"]})
         return nbformat.v4.new_notebook(cells=[heading, parameters, *more])
 
@@ -541,10 +555,10 @@ def test_an_executed_notebook_is_normalised(tmp_path):
         notebook.cells[3].metadata = {"papermill": {"start": run}, "execution": {"iopub": run}, "tags": ["kept"]}
         nbformat.write(notebook, tmp_path / f"{run}.ipynb")
         title, places = "Table 2: stand-in distance on digits (for SVHN)", {"out": "../table2.csv"}
-        results.append(normalised(tmp_path / f"{run}.ipynb", tmp_path / "source.ipynb", title, places))
+        results.append(normalised(tmp_path / f"{run}.ipynb", tmp_path / "source.ipynb", title, places, "../.."))
     assert results[0] == results[1]
     assert [cell.source for cell in results[0].cells] == [
-        "# Table 2: stand-in distance on digits (for SVHN)\n\nWords.",
+        "# Table 2: stand-in distance on digits (for SVHN)\n\nWords, [code](../../src/atebm).",
         'out = "../table2.csv"',
         "2 + 2",
         "1 + 1",
