@@ -27,7 +27,8 @@ def settings_beside(steps: Iterable[Step], paper: Config, here: Config) -> list[
     checked = named(behind, "check", here.runs)
     attacked = [here.runs[run].task for run in named(behind, "attack", here.runs)]
     tasks = dict.fromkeys(here.runs[run].task for run in (*runs, *checked))
-    asked: list[Callable[[Config], dict[str, str]]] = [partial(data_lines, task) for task in tasks if task in PAPER_TASKS]
+    asked: list[Callable[[Config], dict[str, str]]] = []
+    asked += [partial(data_lines, task) for task in tasks if task in PAPER_TASKS]
     asked += [partial(run_lines, run) for run in runs[:1]]
     asked += [partial(check_lines, run) for run in checked[:1]]
     asked += [partial(sampler_lines, sampler) for sampler in samplers[:1]]
@@ -39,7 +40,7 @@ def settings_beside(steps: Iterable[Step], paper: Config, here: Config) -> list[
     return [line for lines in asked for line in of_both(lines(paper), lines(here))]
 
 
-def named(behind: Iterable[tuple[str, str]], kind: str, known: dict[str, object]) -> list[str]:
+def named(behind: Iterable[tuple[str, str]], kind: str, known: Iterable[str]) -> list[str]:
     """Return the names of the steps of a kind, in the order of the configuration."""
     names = {step.rpartition("-")[0].partition(".")[0] for of, step in behind if of == kind}
     return [name for name in known if name in names]
