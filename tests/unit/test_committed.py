@@ -172,8 +172,10 @@ def test_weights_that_are_not_as_they_were_written_or_too_large_are_not_copied(r
 
 def test_a_number_that_was_not_computed_is_asked_for_before_a_card_is_written(root):
     before = (root / MODELS / NAME / CARD).read_bytes()
-    with pytest.raises(ConfigError, match=r"\d+ steps that the cards have numbers of are not here yet: snakemake "):
+    with pytest.raises(ConfigError, match=r"\d+ steps behind models and cards are not here yet: snakemake "):
         list(publish.publish_models(plan_of(root), [RUN], root))
+    with pytest.raises(ConfigError, match="there is no run 'cats'"):
+        list(publish.publish_models(plan_of(root), ["cats"], root))
     assert (root / MODELS / NAME / CARD).read_bytes() == before
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..config.load import load
-from ..inference.trained import WAYS, OfRun, data_of, energies_of, find_run, load_detector
+from ..inference.trained import WAYS, OfRun, data_of, energies_of, load_detector, require_run
 from ..models.committed import CARD, MODELS, RECORD, WEIGHTS
 from ..pipeline.plan import Plan
 from ..pipeline.settings_beside import settings_beside
@@ -46,15 +46,17 @@ class Written:
 def publish_models(plan: Plan, runs: Sequence[str], root: Path) -> Iterator[Written]:
     """Write models/<scale>/<run>/ of a checkout for runs, all of PUBLISHED where none is named; yield what was written.
 
-    Raises ConfigError, before anything is written, where a step is missing that a card has a number of; and DataError
-    where weights in work/ are not as they were written, or are too large for git.
+    Raises ConfigError, before anything is written, for an unknown run and where the step of a training or of a number
+    on a card is missing; and DataError where weights in work/ are not as they were written, or are too large for git.
     """
     runs = runs or PUBLISHED
-    models = [trained_here(plan, run, root) for run in runs]
-    behind = [step for run in runs for step in numbers_behind(plan, run)]
+    for run in runs:
+        require_run(plan, run)
+    behind = [step for run in runs for step in (plan.train(run, plan.config.seed), *numbers_behind(plan, run))]
     if absent := [step for step in behind if not (root / step.record).exists()]:
         command = plan.command(*(step.record for step in absent))
-        raise ConfigError(f"{len(absent)} steps that the cards have numbers of are not here yet: {command}")
+        raise ConfigError(f"{len(absent)} steps behind models and cards are not here yet: {command}")
+    models = [trained_here(plan, run, root) for run in runs]
     paper = load(root, ["scale=paper"])[0]
     for model in models:
         yield write_model(model, paper_beside(model, paper))
@@ -62,9 +64,7 @@ def publish_models(plan: Plan, runs: Sequence[str], root: Path) -> Iterator[Writ
 
 def trained_here(plan: Plan, run: str, root: Path) -> OfRun:
     """Return a run's model in work/, whose weights are as they were written and small. Raises as `publish_models`."""
-    model = find_run(plan, run, root)
-    if not isinstance(model, OfRun):
-        raise ConfigError(f"{run} is not trained here: {plan.command(plan.train(run, plan.config.seed).record)}")
+    model = OfRun(plan, run, root)
     if sha256(model.weights) != model.record["files"][model.weights.name]:
         raise DataError(f"{model.weights} is not as it was written: `atebm verify` says more.")
     if (size := model.weights.stat().st_size) > MOST_BYTES:
