@@ -201,16 +201,17 @@ def test_the_profile_does_what_use_conda_does(light, used):
 
 def with_dependencies(packages: Iterable[str]) -> set[str]:
     """Packages, and what they want to be installed with them, as conda's solver would find it: normalised names."""
-    found: set[str] = set()
-    todo = [canonicalize_name(package) for package in packages]
+    found: set[tuple[str, str]] = set()
+    todo = [(canonicalize_name(package), "") for package in packages]
     while todo:
-        name = todo.pop()
-        if name in found or next(iter(metadata.distributions(name=name)), None) is None:
+        name, extra = each = todo.pop()
+        if each in found or next(iter(metadata.distributions(name=name)), None) is None:
             continue
-        found.add(name)
+        found.add(each)
         wanted = map(Requirement, metadata.requires(name) or [])
-        todo += [canonicalize_name(r.name) for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})]
-    return found
+        needed = [it for it in wanted if it.marker is None or it.marker.evaluate({"extra": extra})]
+        todo += [(canonicalize_name(it.name), extra) for it in needed for extra in ("", *it.extras)]
+    return {name for name, _ in found}
 
 
 @cache
@@ -220,13 +221,15 @@ def installed() -> Mapping[str, list[str]]:
 
 
 IN_ENVIRONMENT = """
-import importlib, sys
+import importlib, importlib.util, sys
 absent, modules = set(sys.argv[1].split()), sys.argv[2].split()
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in absent:
             raise ModuleNotFoundError(f"{name} is not in this environment")
 sys.meta_path.insert(0, Absent())
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if name in absent else found(name, package)
 for module in modules:
     importlib.import_module(module)
 """

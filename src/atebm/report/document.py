@@ -10,16 +10,18 @@ import json
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from IPython.display import Image, Markdown
 
 from .draw import draw, drawn_of
 from .drawn import Drawn
 from .needs import Needs
 from .published import published
 from .tabulating import markdown_of
+
+if TYPE_CHECKING:  # jobs that compute import this package, and their environment has no IPython
+    from IPython.display import Image, Markdown
 
 CLAIMS = {  # columns of a claims board that a notebook shows, and how it calls them
     "claim": "claim",
@@ -64,8 +66,10 @@ class Document:
         """Return all numbers behind the artifact, as its .csv has them."""
         return self.drawn.frame
 
-    def show(self) -> Image | Markdown:
+    def show(self) -> "Image | Markdown":
         """Draw the artifact and return what a notebook shows of it."""
+        from IPython.display import Image, Markdown
+
         drawn = self.drawn
         if drawn.shown is not None:
             return Markdown(markdown_of(drawn.shown, drawn.caption))
@@ -103,8 +107,10 @@ class Document:
         """Return the roles of the steps that the artifact is drawn from, for `table` and `record`."""
         return list(self.needs.results)
 
-    def made(self) -> Markdown:
+    def made(self) -> "Markdown":
         """Return how the artifact came about: the steps behind it, their devices and seconds, and how to go on."""
+        from IPython.display import Markdown
+
         lines = [
             f"| {role} | `{result.folder.parent.name}/{result.folder.name}` | {result.record.get('device', '')} | "
             f"{json.dumps(result.record.get('seed', ''))} |"
