@@ -114,7 +114,7 @@ def test_tables_scroll_and_have_one_head(tmp_path):
     assert len(found.having("div", class_="scroll", tabindex="0")) == found.names.count("table") == 3
     assert "<thead><tr><th>setting</th><th>paper</th><th>here</th></tr></thead>" in page
     begun = [cell.split()[0] for cell in found.cells if cell.split()]
-    assert begun == "setting paper here K <b> 0.5 a b 0 1 2 c d".split()
+    assert begun == ["setting", "paper", "here", "K", "<b>", "0.5", "a", "b", "0", "1", "2", "c", "d"]
     assert "border=" not in page and "<style scoped" not in page
 
 
@@ -135,7 +135,11 @@ def test_facts_come_from_the_request():
     task = {"title": "CIFAR-10", "p_data": "fashion"}
     claims = [{"verdict": "holds"}, {"verdict": "fails"}, {"verdict": "holds"}]
     request = {"title": "Fig. 4: K", "scale": "demo", "tasks": {"cifar10": task}, "claims": claims}
-    request |= {"sets": {"fashion": "Fashion-MNIST"}, "neighbours": [["fig3", "Fig. 3"], None]}
+    request |= {
+        "needs": {"a": "work/train/a-01234567"},
+        "sets": {"fashion": "Fashion-MNIST"},
+        "neighbours": [["fig3", "Fig. 3"], None],
+    }
     facts = facts_of(request, {"headline": "5.8"}, [])
     assert (facts.chip, facts.verdicts, facts.alt) == (
         "scale demo: stand-ins",
@@ -145,6 +149,8 @@ def test_facts_come_from_the_request():
     assert (facts.previous, facts.next) == (("fig3", "Fig. 3"), None)
     own = facts_of({**request, "scale": "paper", "sets": {"fashion": "CIFAR-10"}}, {"headline": "5.8"}, [])
     assert own.chip == "scale paper"
+    plane = facts_of({**request, "needs": {"relu": "work/toy/relu-01234567"}}, {"headline": "5.8"}, [])
+    assert plane.chip == "scale demo", "nothing stands in for points in the plane"
 
 
 def test_neighbours_are_in_the_order_of_the_plan():

@@ -490,9 +490,9 @@ def test_a_page_reads_the_same_without_scripts(browser, decided):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", SHOWN)
 def test_everybody_can_read_a_page(browser, decided, name, scheme):
-    """By axe, with all that folds open."""
+    """By axe, with all that folds open, on a screen by day and on a telephone by night."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
-    with browser.new_context(viewport=WIDE, color_scheme=scheme) as context:
+    with browser.new_context(viewport=WIDE if scheme == "light" else NARROW, color_scheme=scheme) as context:
         page = context.new_page()
         page.goto((decided / "results" / name).as_uri())
         page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
@@ -533,6 +533,6 @@ def test_it_is_readable_and_fits_a_telephone(browser, decided, name, scheme):
         page = context.new_page()
         page.goto((decided / "results" / name).as_uri())
         contrasts = page.evaluate(CONTRASTS)
-        assert len(contrasts) > 4 and [pair for pair in contrasts if pair[1] < 4.5] == []
+        assert len(contrasts) >= 4 and [pair for pair in contrasts if pair[1] < 4.5] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert page.evaluate("document.body.scrollWidth") <= 360

@@ -19,6 +19,8 @@ from .templates import environment, text
 
 TRY = "try"  # tag of the cells that a reader runs, and papermill does not
 MADE = "provenance"  # tag of the cell that says how the artifact came about
+FAILS = "fails"  # the verdict that stands first
+WITHOUT_DATA = {"toy", "minimax", "network"}  # kinds of step that see no images
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 HEAD, ROW, CELL = (re.compile(rf"<{tag}\b[^>]*>(.*?)</{tag}>", re.DOTALL) for tag in ("thead", "tr", "th"))
 
@@ -39,13 +41,16 @@ class Facts:
 def facts_of(request: Mapping[str, Any], words: Mapping[str, str], files: Sequence[tuple[str, str]]) -> Facts:
     """Return the facts of an artifact from its request, and from what was said of it when it was drawn."""
     sets, tasks = request["sets"], request["tasks"].values()
-    standin = any(sets[task["p_data"]].casefold() != task["title"].casefold() for task in tasks)
+    others = any(sets[task["p_data"]].casefold() != task["title"].casefold() for task in tasks)
+    kinds = {folder.split("/")[1] for folder in request["needs"].values()}
+    standin = others and not kinds <= WITHOUT_DATA
+    found = Counter(claim["verdict"] for claim in request["claims"])
     previous, following = (tuple(each) if each else None for each in request["neighbours"])
     return Facts(
         title=request["title"],
         chip=f"scale {request['scale']}{': stand-ins' if standin else ''}",
         alt=f"{request['title']}. {words['headline']}",
-        verdicts=dict(Counter(claim["verdict"] for claim in request["claims"])),
+        verdicts=dict(sorted(found.items(), key=lambda each: each[0] != FAILS)),
         previous=previous,
         next=following,
         files=files,

@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, floor, inf, isfinite, isnan, log, log10
 from pathlib import Path
@@ -91,7 +91,7 @@ def claims_in(results: Path, scale: str) -> list[Claim]:
     return [claim_of(row) for row in frame[frame["scale"] == scale].to_dict("records")]
 
 
-def claim_of(row: dict[str, str]) -> Claim:
+def claim_of(row: Mapping[Hashable, str]) -> Claim:
     """Return the claim in a row of claims.csv."""
     known = row["verdict"] in (*VERDICTS, *OTHERS)
     return Claim(
@@ -118,15 +118,15 @@ def artifacts_in(place: str) -> list[str]:
     return [ids[label] for label in labels_in(place) if label in ids]
 
 
-def parts_of(row: dict[str, str]) -> list[Part]:
+def parts_of(row: Mapping[Hashable, str]) -> list[Part]:
     """Return the effects of a claim in a row of claims.csv: not its conditions, and nothing that is no number."""
     columns = (row[name].split("; ") for name in ("effect", "above", "below"))
     parts = []
     for summary, above, below in zip(*columns, strict=True):
         found = SUMMARY.match(summary)
         if found and not (found["label"] or "").startswith(GIVEN):
-            numbers = [float(found[name]) for name in ("mid", "low", "high")]
-            parts.append(Part(*numbers, float(above), float(below)))
+            mid, low, high = (float(found[name]) for name in ("mid", "low", "high"))
+            parts.append(Part(mid, low, high, float(above), float(below)))
     return parts
 
 

@@ -21,9 +21,11 @@ def mathml(tex: str, display: str = "inline") -> str:
 
 
 def improve(element: Element, display: str) -> None:
-    """Make of an element what TeX would: a limit below its operator, and "is distributed as" an operator."""
+    """Make of an element what TeX would: a limit below its operator, bars of one height, and ~ an operator."""
     element.text = unescape(element.text or "")  # latex2mathml writes signs as HTML does
     if display == "block" and element.tag == "msub" and element[0].text in LIMITS:
         element.tag = "munder"
+    if element.tag == "mo" and element.text in ("\u2016", "|"):
+        element.attrib.setdefault("stretchy", "false")
     if element.tag == "mi" and element.text == "~":
         element.tag, element.text = "mo", "\u223c"

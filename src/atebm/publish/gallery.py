@@ -14,7 +14,8 @@ from .board import Claim, tally
 from .pictures import Picture, sized, thumbnail
 
 SEVERAL, PLANE, SOURCES, SETTINGS = "several of these", "points in the plane", "source images", "settings alone"
-NO_SET = (SEVERAL, PLANE, SOURCES, SETTINGS)
+CLAIMS = "all claims"
+NO_SET = (SEVERAL, PLANE, SOURCES, SETTINGS, CLAIMS)
 IN_PLANE = {"toy", "minimax"}  # kinds of step
 LEARNING = ("train/", "check/")  # those whose p_data counts: others look at what a model has learnt
 
@@ -74,8 +75,8 @@ def request_of(name: str, results: Path) -> dict[str, Any]:
 
 def data_of(name: str, results: Path, manifest: dict[str, Any]) -> str:
     """Return the data of the models that an artifact shows, "digits (for SVHN)"; a word where there is no such set."""
-    if name not in manifest["artifacts"]:  # drawn on request: no manifest has its steps
-        return SEVERAL
+    if ARTIFACTS[name].on_request:
+        return CLAIMS
     request, behind = request_of(name, results), ancestry(manifest, name)
     parents = [manifest["steps"][step]["parents"] for step in behind if step.startswith(LEARNING)]
     sets = {roles["p_data"]["step"].removeprefix("data/").rpartition("-")[0] for roles in parents if "p_data" in roles}
