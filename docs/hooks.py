@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from latex2mathml.converter import convert
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from atebm.config.base import Paper, Section, sections
 from atebm.config.schema import Config
+from atebm.publish import equations
 
 GENERATED = "<!-- here the site has what docs/hooks.py makes -->"
 
@@ -38,8 +37,8 @@ def mathml(found: re.Match[str]) -> str:
     # MathML has no column for the numbers of equations.
     tex = re.sub(r"\\tag{(.*?)}", r"\\qquad \\text{(\1)}", html.unescape(found[2]).strip())
     if found[1] == "span":
-        return convert(tex)
-    return f'<div style="overflow-x: auto">{convert(tex, display="block")}</div>'  # a phone is narrower than some
+        return equations.mathml(tex)
+    return f'<div style="overflow-x: auto">{equations.mathml(tex, "block")}</div>'  # a phone is narrower than some
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
