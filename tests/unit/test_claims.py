@@ -69,6 +69,9 @@ def test_a_role_has_the_seeds_of_the_claim_that_wants_most():
     seeds = seeds_by_role()
     assert seeds["train/cifar10_max_likelihood"] == TIERS["C"] and seeds["detection/church256"] == TIERS["B"]
     assert seeds["distance/cifar10"] == TIERS["A"], "though some claims of tier B want it, too"
+    first = seeds_by_role(("A",))
+    assert "detection/church256" not in first and first["distance/cifar10"] == TIERS["A"]
+    assert set(first.values()) == {TIERS["A"]}
 
 
 # --- both ways, and where nothing was learnt ----------------------------------------------------------------------
