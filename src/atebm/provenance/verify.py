@@ -233,7 +233,7 @@ def manifest_files(results: Path) -> dict[str, str]:
             for name, digest in files.items()
             if not (spared and name.endswith(".html") and not (results / name).exists())
         }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
