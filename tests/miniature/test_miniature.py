@@ -162,7 +162,7 @@ def test_the_scale_cuts_counts_and_changes_nothing_else():
     paper, miniature = (load(REPOSITORY, [scale])[0].model_dump() for scale in ("scale=paper", SCALE))
     counts = {"count", "n", "seeds", "iterations", "epochs", "batch_size", "every", "steps", "m"}
     counts |= {"K", "K_start", "K_max", "epochs_per_K", "outer", "inner", "batch", "images", "repeats", "min_accuracy"}
-    counts |= {"restarts", "queries", "radii", "step_sizes", "motion", "distances", "k"}
+    counts |= {"restarts", "queries", "radii", "step_sizes", "motion", "distances", "k", "buffer"}
     assert set(differences(paper, miniature)) - counts == {"scale"}  # and titles, which no dump has
 
 
