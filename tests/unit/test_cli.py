@@ -254,7 +254,7 @@ def test_doctor_says_what_each_scale_needs(bare):
     """Beside the plan's own numbers."""
     found = json.loads(atebm(bare, "doctor", "--json").stdout)
     rows = {row["scale"]: row for row in found["scales"]}
-    assert set(rows) == {"demo", "fashion", "miniature", "paper", "smoke"} and found["missing"] == []
+    assert set(rows) == {"board", "demo", "fashion", "miniature", "paper", "smoke"} and found["missing"] == []
     assert rows["smoke"]["steps"] == len(planned("smoke").steps) and rows["smoke"]["fetch"] == []
     assert "cifar-10-python.tar.gz" in rows["paper"]["fetch"] and rows["paper"]["fetch_gb"] > 100
     expected = json.loads((REPOSITORY / "data/expected/paper_h100.json").read_text())["total"]
