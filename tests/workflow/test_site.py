@@ -75,9 +75,9 @@ def test_an_altered_board_of_claims_is_found(tmp_path):
         pytest.skip("results/ is not as committed")
     shutil.copytree(RESULTS, tmp_path / "results")
     findings, checked = page_findings(tmp_path / "results", tmp_path)
-    assert findings == [] and checked == len(list((RESULTS / "site").iterdir())) + 6
-    shown = ("claims.csv", "claims.md", "notebooks/claims.html", "notebooks/claims.ipynb")
-    for name in (*shown, "index.html"):
+    record = page_record(RESULTS)
+    assert record and findings == [] and checked == 1 + len(record["files"]) + len(record["board"])
+    for name in (*record["board"], "index.html"):
         path = tmp_path / "results" / name
         original = path.read_bytes()
         path.write_bytes(original.replace(b"0.", b"1.", 1))
@@ -141,8 +141,9 @@ def test_a_table_with_a_bar_in_a_cell_is_refused(tmp_path):
 
 
 def test_the_board_counts_what_the_csv_holds():
-    frame = pd.read_csv(RESULTS / "claims.csv", keep_default_na=False)
-    claims = claims_in(RESULTS, "demo", ["fig3"])
+    board = RESULTS / "scales/board"
+    frame = pd.read_csv(board / "claims.csv", keep_default_na=False)
+    claims = claims_in(board, "board", ["fig3"])
     named = frame["verdict"].where(~frame["verdict"].str.startswith("inside in"), "values only")
     for verdict, rows in frame.groupby(named):
         assert tally(claims)[str(verdict)] == (len(rows), int((rows["fragile"] != "").sum()))
@@ -150,7 +151,7 @@ def test_the_board_counts_what_the_csv_holds():
     assert [claim.text for claim in claims] == list(frame["claim"])
     (diverse,) = (claim for claim in claims if claim.text.startswith("The most diverse of three p_0"))
     assert diverse.where == 'Sec. 4.4, <a href="#fig3">Fig. 3</a>'
-    assert claims_in(RESULTS, "paper", []) == [], "of another scale"
+    assert claims_in(board, "paper", []) == [], "of another scale"
 
 
 SEEDS = [1.2, 0.8, 1.5, 3.0]
@@ -208,7 +209,8 @@ def test_names_that_are_code_stay_text(built, tmp_path):
     """In a table, a claim, a file's name, a setting, a pair's title: wherever somebody's words get onto the page."""
     evil = "<script>alert(1)</script>"
     results = Path(shutil.copytree(built / "results", tmp_path / "results"))
-    for name, old in (("claims.csv", "The largest K"), ("table2.md", "| CEM "), ("site/pairs.json", "CIFAR-10")):
+    evil_places = {"scales/board/claims.csv": "The largest K", "table2.md": "| CEM ", "site/pairs.json": "CIFAR-10"}
+    for name, old in evil_places.items():
         text = (results / name).read_text()
         assert old in text
         (results / name).write_text(text.replace(old, f"{old[:2]}{evil}"))
@@ -224,22 +226,22 @@ def test_names_that_are_code_stay_text(built, tmp_path):
 
 def test_what_was_not_run_is_said(built, tmp_path):
     results = Path(shutil.copytree(built / "results", tmp_path / "results"))
-    for path in (*results.glob("claims.*"), *results.glob("provenance/claims.*")):
-        path.unlink()
+    shutil.rmtree(results / "scales/board")
     page = page_of(results)
     assert page.count('<span class="none">not run</span>') == 4 and "No claims were tested" in page
-    assert "drawn from an earlier state" in page_of(built / "results", claims_present=False)
-    assert "drawn from an earlier state" not in page_of(built / "results")
+    frame = pd.read_csv(RESULTS / "scales/board/claims.csv", keep_default_na=False)
+    frame.assign(scale="demo").to_csv(results / "claims.csv", index=False)
+    shutil.copy(RESULTS / "scales/board/provenance/claims.json", results / "provenance/claims.json")
+    assert "drawn from an earlier state" in page_of(results, claims_present=False)
+    assert "drawn from an earlier state" not in page_of(results)
 
 
 def test_the_claims_of_scale_board_are_shown_where_they_are(built, tmp_path):
     """In place of those that lie beside the page, with the scale and the number of seeds, and with what drew them."""
     results = Path(shutil.copytree(built / "results", tmp_path / "results"))
-    assert "tested at scale demo with up to 8 seeds" in page_of(results)
     board = results / "scales/board"
-    (board / "provenance").mkdir(parents=True)
-    frame = pd.read_csv(results / "claims.csv", dtype=str, keep_default_na=False)
-    frame.assign(scale="board", seeds=frame["seeds"].replace("8", "12")).to_csv(board / "claims.csv", index=False)
+    frame = pd.read_csv(board / "claims.csv", dtype=str, keep_default_na=False)
+    frame.assign(seeds="12").to_csv(board / "claims.csv", index=False)
     manifest = json.loads((results / "manifest.json").read_text())
     (board / "manifest.json").write_text(json.dumps(manifest | {"scale": "board", "artifacts": {}}))
     request = {"request": {"scale": "board", "needs": {"a": "work/a", "b": "work/b"}}}
