@@ -259,5 +259,6 @@ def test_doctor_says_what_each_scale_needs(bare):
     assert "cifar-10-python.tar.gz" in rows["paper"]["fetch"] and rows["paper"]["fetch_gb"] > 100
     expected = json.loads((REPOSITORY / "data/expected/paper_h100.json").read_text())["total"]
     assert rows["paper"]["hours"] == expected["hours"]
-    assert rows["paper"]["work_gb"] == pytest.approx(expected["gigabytes"], rel=1e-3)  # the plan has changed by a model since an H100 was asked
+    # the plan has changed by a model since an H100 was asked
+    assert rows["paper"]["work_gb"] == pytest.approx(expected["gigabytes"], rel=1e-3)
     assert found["machine"]["cores"] >= 1 and found["devices"][-1]["device"] == "cpu"
