@@ -156,9 +156,7 @@ def test_pictures_have_their_numbers_and_animations(smoke):
     drawn = pd.read_csv(smoke / "results/figS14.csv").groupby("steps")["distance"].first()
     assert drawn.to_dict() == pd.read_csv(path).set_index("steps")["distance"].to_dict()
     checks = pd.read_csv(smoke / "results/picture_checks.csv")
-    assert (
-        "verdict" not in checks and len(checks) == 2 * 5 + 3 + 2 * 4
-    )  # restored by f and by filters, translated, neighbours
+    assert "verdict" not in checks and len(checks) == 2 * 5 + 3 + 2 * 4  # by f and by filters, translated, neighbours
     assert checks["comparison"].str.len().gt(0).all()
 
 
