@@ -158,7 +158,7 @@ def test_again_there_is_nothing_to_do(everything):
 
 
 def test_the_scale_cuts_counts_and_changes_nothing_else():
-    """Networks, readers, extractor, recipes are the paper's; what differs is how many, how long, and that all rivals run."""
+    """Networks, readers, extractor, recipes are the paper's; what differs is how many, how long, and all rivals run."""
     paper, miniature = (load(REPOSITORY, [scale])[0].model_dump() for scale in ("scale=paper", SCALE))
     counts = {"count", "n", "seeds", "iterations", "epochs", "batch_size", "every", "steps", "m"}
     counts |= {"K", "K_start", "K_max", "epochs_per_K", "outer", "inner", "batch", "images", "repeats", "min_accuracy"}
