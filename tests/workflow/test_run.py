@@ -55,15 +55,15 @@ def test_everything_is_there(smoke):
 
 @pytest.mark.slow
 def test_claims_are_drawn_on_request_and_one_seed_decides_nothing(smoke):
-    """After everything else; so few steps are left that they are this board's own."""
+    """After everything else; what is left are steps that claims alone ask for."""
     made = snakemake(smoke, "results/claims.csv", "--config", "scale=smoke")
     assert made.returncode == 0, output(made)
     frame = pd.read_csv(smoke / "results/claims.csv", keep_default_na=False, dtype=str)
     assert len(frame) == len(registry()) and set(frame["p_holds"]) == {""}
-    assert set(frame["verdict"]) == {"inside in 0 of 1", "inside in 1 of 1", "not run", "not testable here"}
-    assert set(frame["seeds"]) == {"0", "1"} and set(frame["scale"]) == {"smoke"}
+    inside = {f"inside in {some} of {seeds}" for seeds in (1, 2) for some in range(seeds + 1)}  # two in the plane
+    assert set(frame["verdict"]) - inside == {"not run", "not testable here"}
+    assert set(frame["seeds"]) == {"0", "1", "2"} and set(frame["scale"]) == {"smoke"}
     assert (frame.loc[frame["seeds"] == "0", "reason"] != "").all()
-    assert "rule train:" not in output(made), "trained something that no other artifact shows"
     assert "with values and no verdict, for want of seeds." in (smoke / "results/claims.md").read_text()
     shown = snakemake(smoke, "--config", "scale=smoke")  # the page, which has the board now, and nothing else
     assert set(re.findall(r"\(Rule: (\w+)\)", output(shown))) == {"site", "all"}
