@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import REPOSITORY, planned
-from test_numbers import provenance_of
+from test_kept import provenance_of
 
 from atebm.config.load import load
 from atebm.maintenance.evidence_pages import board_of
@@ -40,7 +40,7 @@ def root(tmp_path) -> Path:
 def test_scale_board_lies_beside_demo_and_draws_its_claims_with_all_else():
     board, demo = (load(REPOSITORY, [f"scale={scale}"])[0] for scale in ("board", "demo"))
     assert (board.results, demo.results) == (BESIDE, "results") and board.replication == "whole"
-    assert planned("smoke").on_request == ["claims"] and "claims" not in planned("smoke").usual
+    assert planned("smoke").on_request == ["claims", "controls"] and "claims" not in planned("smoke").usual
     whole = planned("smoke", replication="whole")
     assert whole.on_request == [] and "claims" in whole.usual
     assert set(whole.artifacts["claims"]) <= set(whole.steps.values())
@@ -117,6 +117,4 @@ def test_documents_show_the_claims_of_scale_board_where_they_are(tmp_path):
     write(tmp_path, "demo")
     assert set(board_of(tmp_path)["scale"]) == {"demo"}
     write(tmp_path / "scales/board", "board")
-    assert set(board_of(tmp_path)["scale"]) == {"demo"}, "without a manifest it is half drawn"
-    write_text(tmp_path / "scales/board/manifest.json", "{}")
     assert set(board_of(tmp_path)["scale"]) == {"board"}

@@ -69,6 +69,9 @@ def test_a_role_has_the_seeds_of_the_claim_that_wants_most():
     seeds = seeds_by_role()
     assert seeds["train/cifar10_max_likelihood"] == TIERS["C"] and seeds["detection/church256"] == TIERS["B"]
     assert seeds["distance/cifar10"] == TIERS["A"], "though some claims of tier B want it, too"
+    first = seeds_by_role(("A",))
+    assert "detection/church256" not in first and first["distance/cifar10"] == TIERS["A"]
+    assert set(first.values()) == {TIERS["A"]}
 
 
 # --- both ways, and where nothing was learnt ----------------------------------------------------------------------
@@ -199,6 +202,8 @@ def test_effects_are_in_honest_units(evidence):
         (([80, 160, 240], [50, 60, 60]), ([100, 400, 900], [300, 200, 100]), 80 / 900),  # the other never does
         (([800, 1600, 2400], [300, 100, 60]), ([10, 40, 90], [300, 200, 100]), 1.0),  # stopped before it could tell
         (([80, 160, 240], [60, 300, 300]), ([80, 160, 240], [300, 300, 60]), 80 / 240),  # best so far counts
+        (([80, 160, 240], [300, 100, 60]), ([0, 40, 90], [60, 60, 60]), math.inf),  # arrives before K grows from 0
+        (([0, 160, 240], [60, 60, 60]), ([0, 40, 90], [60, 60, 60]), 1.0),
     ],
 )
 def test_a_cost_counts_as_far_as_its_order_is_known(tmp_path, slower, faster, ratio):

@@ -15,6 +15,7 @@ from atebm.pipeline.staleness import MANIFEST, SITE, renderings
 FIGURES = {name for name, artifact in ARTIFACTS.items() if not artifact.is_table}
 TABLES = set(ARTIFACTS) - FIGURES
 OF_ALL = {MANIFEST, SITE}
+CLAIMS = {"claims", "controls"}
 
 
 @pytest.fixture(scope="module")

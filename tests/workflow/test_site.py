@@ -95,16 +95,14 @@ def manifest_of(results: Path) -> dict[str, Any]:
 
 def board(results: Path) -> None:
     """Write a board at scale board, of which nothing was measured."""
-    frame = pd.read_csv(results / "claims.csv", dtype=str, keep_default_na=False)
+    folder = results / "scales/board"
+    frame = pd.read_csv(folder / "claims.csv", dtype=str, keep_default_na=False)
     verdicts = cycle(VERDICTS)
     for row in frame.index[frame["above"] != ""]:
         parts = frame.loc[row, "above"].count(";") + 1
         effects = [f"part {part}: {1 + part / 8:g} [{1 - part / 9:g}, 1.9]" for part in range(parts)]
         frame.loc[row, ["effect", "verdict", "seeds"]] = ["; ".join(effects), next(verdicts), "12"]
-    folder = results / "scales/board"
-    (folder / "provenance").mkdir(parents=True)
-    frame.assign(scale="board").to_csv(folder / "claims.csv", index=False)
-    (folder / "claims.md").write_text("words\n")
+    frame.to_csv(folder / "claims.csv", index=False)
     (folder / "manifest.json").write_text(json.dumps(manifest_of(results) | {"scale": "board", "artifacts": {}}))
 
 
@@ -152,14 +150,15 @@ def test_an_altered_board_of_claims_is_found(tmp_path):
 
 
 def test_the_board_counts_what_the_csv_holds(decided):
-    frame = pd.read_csv(RESULTS / "claims.csv", keep_default_na=False)
-    claims = claims_in(RESULTS, "demo")
+    board = RESULTS / "scales/board"
+    frame = pd.read_csv(board / "claims.csv", keep_default_na=False)
+    claims = claims_in(board, "board")
     named = frame["verdict"].where(~frame["verdict"].str.startswith("inside in"), "values only")
     assert {name: count for name, count in tally(claims).items() if count} == dict(named.value_counts())
     assert [claim.text for claim in claims] == list(frame["claim"])
     (diverse,) = (claim for claim in claims if claim.text.startswith("The most diverse of three p_0"))
     assert diverse.artifacts == ["fig3"]
-    assert claims_in(RESULTS, "paper") == [], "of another scale"
+    assert claims_in(board, "paper") == [], "of another scale"
     assert sum(tally(claims_in(decided / "results/scales/board", "board"))[each] for each in VERDICTS) == sum(
         frame["above"] != ""
     )

@@ -102,7 +102,11 @@ def findings(results: Path) -> list[str]:
     """Return what is not named as a stand-in below results/ of a scale other than paper, with its file."""
     if scale_of(results) == "paper":
         return []
-    paths = [path for path in sorted(results.rglob("*")) if path.suffix in FINDERS and "training" not in path.parts]
+    paths = [
+        path
+        for path in sorted(results.rglob("*"))
+        if path.suffix in FINDERS and not {"training", "numbers"} & set(path.parts)
+    ]
     return [f"{path.relative_to(results)}: {text}" for path in paths for text in FINDERS[path.suffix](path)]
 
 

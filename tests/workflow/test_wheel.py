@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, UNPACKED
+from conftest import REPOSITORY, UNPACKED, left_behind
 from packaging.metadata import Metadata
 
 BULK = (".venv", ".git", ".snakemake", "work", "logs", "__pycache__", ".peers", "*.egg-info")
@@ -23,8 +23,7 @@ VERSION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"][
 
 def bulk(folder: str, names: list[str]) -> set[str]:
     """Of what is in a folder of the repository, what takes space and is in no distribution."""
-    archives = {"archives"} & {*names} if Path(folder) == REPOSITORY / "data" else set()  # not src/atebm/archives
-    return archives | shutil.ignore_patterns(*BULK)(folder, names)
+    return left_behind(folder, names) | shutil.ignore_patterns(*BULK)(folder, names)
 
 
 def call(folder: Path, *command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -153,5 +153,7 @@ class Claims(Section):
     """How the paper's claims are decided."""
 
     paper = Paper("ours")
+    # which claims are computed: A with verdicts, of 12 seeds; B with values, of 4; C those of Sec. 5.3, long, of 5
+    tiers: tuple[Literal["A", "B", "C"], ...] = ("A", "B", "C")
     level: Annotated[float, Field(gt=0, lt=1)]  # that a p-value, adjusted for the number of claims, must not exceed
     margin: Annotated[float, Field(gt=0, lt=1)]  # relative difference of two distances that counts as none

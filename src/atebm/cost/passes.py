@@ -86,8 +86,11 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
     way = Way(network_of_run(plan.config, step), max(1, batch // gpus), run["precision"], captured)
     found = Passes({(way, BY_IMAGE): batch * climbed, (way, BY_WEIGHTS): batch * total})
     found[way, WITH_R1 if run["r1"] else BY_WEIGHTS] += batch * total
+    precision = "tf32" if run["precision"] == "tf32" else "fp32"  # autocast is for the updates alone
+    if run["objective"] == "outlier_exposure":  # whose accuracy is found at its end
+        held_out = plan.config.sets[step.parents["held_out"].name].images
+        found[Way(way.network, EXTRACTED, precision), FORWARD] += held_out
     if monitor:
-        precision = "tf32" if run["precision"] == "tf32" else "fp32"  # autocast is for the updates alone
         here = Way(way.network, BATCH, precision)
         found[here, BY_IMAGE] += checks * monitor["n"] * max(monitor["steps"])
         found += see_by_extractor(plan, checks * monitor["n"] * len(set(monitor["steps"])))

@@ -150,10 +150,10 @@ EVIDENCE: dict[str, Needed] = {
 
 
 @cache
-def seeds_by_role() -> dict[str, int]:
-    """Return for each role the number of seeds that the claims ask for: the most, where several do."""
+def seeds_by_role(tiers: tuple[str, ...] = tuple(TIERS)) -> dict[str, int]:
+    """Return for each role the number of seeds that the claims of some tiers ask for: the most, where several do."""
     found: dict[str, int] = {}
-    for needed in EVIDENCE.values():
+    for needed in (needed for needed in EVIDENCE.values() if needed.tier in tiers):
         for role in needed.roles:
             found[role] = max(found.get(role, 0), TIERS[needed.tier])
     return dict(sorted(found.items()))

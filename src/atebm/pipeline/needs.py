@@ -240,7 +240,7 @@ def picture_checks(build: StepBuilder) -> Needs:
 
 def claims(build: StepBuilder) -> Needs:
     """Return what the claims board is decided on: what each role of pipeline/evidence.py stands for, by seed."""
-    roles, needs = seeds_by_role(), {}
+    roles, needs = seeds_by_role(build.config.claims.tiers), {}
     for seed in build.seeds:  # seed by seed, so that a board of more seeds is at first one of fewer
         for role, seeds in roles.items():
             if role in IN_THE_PLANE or seed not in build.seeds[:seeds]:
@@ -250,7 +250,7 @@ def claims(build: StepBuilder) -> Needs:
             if what == "distance" and seeds == TIERS["A"]:
                 for ruler in build.config.metrics.rulers:
                     needs[f"distance_by/{ruler}/{name}/{seed}"] = build.quality(name, seed, ruler)
-    return needs | {role: make(build) for role, make in IN_THE_PLANE.items()}
+    return needs | {role: make(build) for role, make in IN_THE_PLANE.items() if role in roles}
 
 
 IN_THE_PLANE: dict[str, Callable[[StepBuilder], Step]] = {  # each has all seeds

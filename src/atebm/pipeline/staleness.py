@@ -166,7 +166,9 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     page = {
         "requests": digests,
         "claims": {name: digest(results / provenance(name)) for name in plan.on_request},
-        "claims_present": "claims" in plan.usual or drawn_from(results, "claims") == artifacts["claims"],
+        "claims_present": all(
+            drawn_from(results, name) == artifacts[name] for name in plan.on_request if name == "claims"
+        ),
         "scales": {
             path.parent.name: sha256(path)
             for path in sorted(results.glob("scales/*/manifest.json"))

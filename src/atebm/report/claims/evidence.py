@@ -109,8 +109,8 @@ class Evidence:
         for seed in sorted(first.keys() & second.keys()):
             target = NEAR * min(first[seed]["distance"].min(), second[seed]["distance"].min())
             (one, one_arrived), (two, two_arrived) = arrival(first[seed], target), arrival(second[seed], target)
-            known = (one_arrived and (two_arrived or one < two)) or (two_arrived and two < one)
-            costs[seed] = one / two if known else 1.0
+            known = one != two and ((one_arrived and (two_arrived or one < two)) or (two_arrived and two < one))
+            costs[seed] = (one / two if two else inf) if known else 1.0  # with K = 0 a run arrives at no cost
         return pd.Series(costs)
 
     def gap(self, run: str) -> pd.Series:
