@@ -31,8 +31,8 @@ def plan() -> Plan:
 @pytest.mark.parametrize(
     ("file", "stale"),
     {
-        "src/atebm/report/claims/board.py": {"claims", "controls"},
-        "src/atebm/report/claims/detection.py": {"claims", "controls"},
+        "src/atebm/report/claims/board.py": CLAIMS,
+        "src/atebm/report/claims/detection.py": CLAIMS,
         "src/atebm/utils/markdown.py": FIGURES | TABLES | OF_ALL,
         "src/atebm/utils/errors.py": set(),
         "src/atebm/utils/files.py": set(),

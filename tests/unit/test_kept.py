@@ -199,7 +199,7 @@ def test_a_figure_is_drawn_from_what_is_kept_to_the_same_bytes(tmp_path):
 @pytest.fixture
 def bare(tmp_path) -> Path:
     """A checkout with nothing computed."""
-    for name in ("src", "notebooks", "data"):
+    for name in ("src", "notebooks", "data", "workflow", "config.yaml"):
         (tmp_path / name).symlink_to(REPOSITORY / name)
     return tmp_path
 
