@@ -1,6 +1,8 @@
 """The page of an artifact: what it has of its notebook; words of others stay words, and no network is asked."""
 
 import re
+from base64 import b64decode
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -85,6 +87,23 @@ def test_a_picture_has_a_text(tmp_path):
     texts = [attributes["alt"] for attributes in found.having("img")]
     assert texts == [FACTS.alt, f"{FACTS.title}: picture 2 of its page", 'its "own"']
     assert {attributes["src"] for attributes in found.having("img")} == {"data:image/png;base64,iVBORw0KGgo="}
+
+
+def test_a_picture_that_is_a_file_is_shown_from_there(tmp_path):
+    """One of other bytes is not."""
+    (tmp_path / "fig2.png").write_bytes(b64decode("iVBORw0KGgo="))
+    other = new_output("display_data", {"image/png": "iVBORw0KGg8="})
+    facts = replace(FACTS, files=[("fig2.png", "picture")])
+    page = page_of(tmp_path, HEADING, new_code_cell("1", outputs=[PICTURE, other]), facts=facts)
+    assert [attributes["src"] for attributes in Elements(page).having("img")] == [
+        "fig2.png",
+        "data:image/png;base64,iVBORw0KGg8=",
+    ]
+
+
+def test_where_files_lie_is_no_code_to_unfold(tmp_path):
+    cell = new_code_cell("out = 1", metadata={"tags": ["parameters"]})
+    assert "<details" not in page_of(tmp_path, HEADING, cell)
 
 
 @pytest.mark.parametrize(("above", "headings"), [("## Try it\n\nWords.", 1), ("## Checks\n\nWords.", 2)])

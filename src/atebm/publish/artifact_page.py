@@ -1,6 +1,7 @@
-"""The page of an artifact: its executed notebook as one file, which works without a network and without scripts."""
+"""The page of an artifact: its executed notebook and the picture beside it, without a network and without scripts."""
 
 import re
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from .templates import environment, text
 
 TRY = "try"  # tag of the cells that a reader runs, and papermill does not
 MADE = "provenance"  # tag of the cell that says how the artifact came about
+PARAMETERS = "parameters"  # tag of the cell that says where files lie
 FAILS = "fails"  # the verdict that stands first
 WITHOUT_DATA = {"toy", "minimax", "network"}  # kinds of step that see no images
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
@@ -58,8 +60,9 @@ def facts_of(request: Mapping[str, Any], words: Mapping[str, str], files: Sequen
 
 
 def as_html(notebook: Path, facts: Facts) -> str:
-    """Return the page of an executed notebook. Equal notebooks and facts give equal bytes."""
+    """Return the page of an executed notebook. Equal notebooks, files beside them and facts give equal bytes."""
     contents = prepared(nbformat.read(notebook, as_version=4), facts)
+    link_pictures(contents, {address: notebook.parent / address for address, _ in facts.files})
     body, _ = Cells().from_notebook_node(contents)
     return environment().get_template("artifact.html.j2").render(facts=facts, body=Markup(fitted(body)))
 
@@ -107,6 +110,7 @@ def prepared(notebook: nbformat.NotebookNode, facts: Facts) -> nbformat.Notebook
             "tries": TRY in tags,
             "headed": "try it" in heading.lower(),
             "made": MADE in tags,
+            "parameters": PARAMETERS in tags,
         }
         heading = "try it" if TRY in tags else heading
         for output in cell.get("outputs", []):
@@ -115,6 +119,15 @@ def prepared(notebook: nbformat.NotebookNode, facts: Facts) -> nbformat.Notebook
                 words = facts.alt if number == 0 else f"{facts.title}: picture {number + 1} of its page"
                 output.setdefault("metadata", {}).setdefault(kind, {}).setdefault("alt", words)
     return notebook
+
+
+def link_pictures(notebook: nbformat.NotebookNode, files: Mapping[str, Path]) -> None:
+    """Let each picture that is a file of the artifact be shown from there: a page that has it too is twice as large."""
+    pictures = {path.read_bytes(): address for address, path in files.items() if path.suffix == ".png"}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if (data := output.get("data", {}).get("image/png")) and (address := pictures.get(b64decode(data))):
+                output.metadata["image/png"]["src"] = address
 
 
 def fitted(body: str) -> str:

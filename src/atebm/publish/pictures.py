@@ -10,7 +10,7 @@ from PIL import Image, ImageSequence
 from ..utils.files import atomic
 
 FOLDER = "site"
-WIDTH = 280  # pixels of a thumbnail: twice what it is shown in
+WIDTH = 320  # pixels of a thumbnail: twice what it is shown in
 COLOURS = 32  # of a thumbnail
 CLIMB, CLIMBS = "site/climb.png", "figS2"  # the picture of an ascent, and the artifact whose animation it is from
 FRAMES, IMAGES = 8, 3  # of it

@@ -12,9 +12,9 @@ from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
 from ..evaluation.intervals import t_half_width
 from .detection import APPROACHES, LABELS, budget, detections, rows_of
 from .drawn import Drawn
-from .generation import LEARNT, has_learnt
 from .needs import Needs, Result
 from .published import published
+from .records import LEARNT, has_learnt
 
 # Settings of the tables, the last one beyond the paper, and the attack of each.
 SETTINGS = {"Standard": CLEAN, "Worst-case": PUBLISHED, "Worst case of all attacks": WORST}

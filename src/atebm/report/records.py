@@ -1,6 +1,7 @@
 """Records and logs of steps in frames: what figures, tables and claims are drawn from."""
 
 from collections.abc import Iterable, Sequence
+from statistics import mean
 from typing import Any
 
 import pandas as pd
@@ -10,12 +11,19 @@ from .needs import Needs, Result
 
 Record = dict[str, Any]  # a metric.json
 NEAR = 1.5  # of Fig. 5: training has arrived at this many times the least distance of the better run
+LEARNT = 0.5  # samples farther than so many times their sources show nothing that is worth comparing
 WINDOW = 100  # iterations, of the median gap in Sec. 5.3
 
 
 def of(records: Iterable[Record], metric: str) -> list[Record]:
     """Return the records of one metric."""
     return [record for record in records if record["metric"] == metric]
+
+
+def has_learnt(samples: Sequence[Record], sources: Sequence[Record]) -> bool:
+    """Return whether samples are on average at most LEARNT times as far from the data as their source images."""
+    ours, theirs = (mean(record["value"] for record in of(records, "frechet")) for records in (samples, sources))
+    return ours <= LEARNT * theirs
 
 
 def extractor_of(record: Record) -> str:
