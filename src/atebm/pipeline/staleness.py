@@ -170,9 +170,10 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
             drawn_from(results, name) == artifacts[name] for name in plan.on_request if name == "claims"
         ),
         "scales": {
-            path.parent.name: sha256(path)
-            for path in sorted(results.glob("scales/*/manifest.json"))
-            if path.parent.name != plan.config.scale
+            str(path.relative_to(results / "scales")): sha256(path)
+            for name in ("manifest.json", provenance("claims"))
+            for path in sorted(results.glob(f"scales/*/{name}"))
+            if path.relative_to(results / "scales").parts[0] != plan.config.scale
         },
         "showing": digests_of(templates | code("publish.page", root), root),
     }

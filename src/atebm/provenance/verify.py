@@ -212,9 +212,10 @@ def page_findings(results: Path, root: Path) -> tuple[list[str], int]:
     if not findings and not shows_the_manifest(results):
         findings.append(f"stale    {here}/{PAGE}: made from another {here}/{provenance(MANIFEST)}; {AGAIN}")
     board = page.get("board", {})
-    claims = page["request"].get("claims", {})
-    if claims == {name: digest(results / provenance(name)) for name in claims}:
-        findings += files_findings(board, results, root, f"remove {here}/claims.csv and {AGAIN}")
+    known = {provenance(name): sha for name, sha in page["request"].get("claims", {}).items()}
+    known |= {f"scales/{name}": sha for name, sha in page["request"].get("scales", {}).items()}
+    if all(digest(results / name) == sha for name, sha in known.items()):  # else another was drawn since, on request
+        findings += files_findings(board, results, root, f"remove the claims.csv beside it and {AGAIN}")
     return findings, 1 + len(page["files"]) + len(board)
 
 

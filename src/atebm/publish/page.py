@@ -46,13 +46,15 @@ def write_site(results: Path, request: Path) -> None:
     for path in set((results / FOLDER).iterdir()) - {results / name for name in (*pages, *pictures)}:
         path.unlink()
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
-    # What was drawn on request, no manifest answers for.
-    board = [name for name in BOARD_FILES if asked["claims"] and (results / name).exists()]
+    where = evidence(results)  # drawn on request: no manifest answers for it
+    board = [
+        where / name for name in BOARD_FILES if (where / provenance("claims")).exists() and (where / name).exists()
+    ]
     made = {
         "request": asked,
         "manifest": manifest["seal"],
         "files": {name: sha256(results / name) for name in sorted([*pages, *pictures])},
-        "board": {name: sha256(results / name) for name in board},
+        "board": {str(path.relative_to(results)): sha256(path) for path in board},
     }
     write_text(results / provenance(SITE), sealed(made))
 
@@ -102,7 +104,7 @@ def described(scale: str) -> str:
 def board_of(where: Path, results: Path, scale: str, present: bool) -> dict[str, Any]:
     """Return whose claims board the page shows, its files, and what draws it again."""
     folder = "" if where == results else f"scales/{where.name}/"
-    kept = [name for name in BOARD_FILES if (where / name).exists() and not (folder and name.endswith(".html"))]
+    kept = [name for name in BOARD_FILES if (where / name).exists()]
     place = f"{RESULTS}/scales/{where.name}" if is_beside(where) else RESULTS
     config = f" --config scale={scale} results={place}" if is_beside(where) else ""
     return {
