@@ -293,7 +293,7 @@ def test_what_was_not_run_is_said(built, tmp_path):
     for path in (*results.glob("claims.*"), *results.glob("provenance/claims.*")):
         path.unlink()
     page = pages_of(results)["index.html"]
-    assert "No claim has a number at any scale yet" in page and "No claim has been decided yet" in page
+    assert "No test has been run at scale demo yet" in page and "No claim has been decided yet" in page
     assert page.count("<td>not run</td>") == 4 and "What fails" not in page
     assert "no published number is confirmed here" in page
 
@@ -304,7 +304,7 @@ def test_the_first_screen_counts_what_the_board_holds(html, decided):
     assert f'<strong class="number">{len(frame)}</strong> sentences of the paper' in opening
     assert f"{(frame['verdict'] != 'not testable here').sum()} of them have a test" in opening
     assert f'<strong class="number">{frame["verdict"].isin(VERDICTS).sum()}</strong> claims have a verdict' in opening
-    assert "over up to 12 seeds" in opening and "<strong>Scale board</strong>" in opening
+    assert "over up to 12 seeds" in opening and "<strong>scale board</strong>" in opening
     for verdict, words in (("holds", "hold"), ("fails", "fail"), ("undecided", "are undecided")):
         assert re.search(rf">[^<]*</span> {(frame['verdict'] == verdict).sum()} {words}</span>", opening), verdict
     published = len(pd.read_csv(REPOSITORY / "data/published/reproduced.csv"))
@@ -325,7 +325,7 @@ def test_the_claims_of_scale_board_are_shown_where_they_are(decided, built):
     assert 'href="scales/board/claims.csv"' in html and 'href="scales/board/claims.csv"' not in usual
     assert "sentences without numbers at scale board" in html and "sentences without numbers at scale demo" in usual
     own = pages_of(decided / "results/scales/board")["index.html"]
-    assert "<strong>Scale board</strong>" in own and 'href="../../../README.md"' in own and "fashion</th>" not in own
+    assert "<strong>scale board</strong>" in own and 'href="../../../README.md"' in own and "fashion</th>" not in own
 
 
 def test_the_page_of_a_computed_checkout_is_whole(computed, tmp_path):

@@ -24,6 +24,7 @@ def settings_beside(steps: Iterable[Step], paper: Config, here: Config) -> list[
     behind = ancestors(steps)
     runs = named(behind, "train", here.runs)
     samplers = named(behind, "sample", here.samplers)
+    ascents = named(behind, "ascent", here.ascents)
     checked = named(behind, "check", here.runs)
     attacked = [here.runs[run].task for run in named(behind, "attack", here.runs)]
     tasks = dict.fromkeys(here.runs[run].task for run in (*runs, *checked))
@@ -32,6 +33,7 @@ def settings_beside(steps: Iterable[Step], paper: Config, here: Config) -> list[
     asked += [partial(run_lines, run) for run in runs[:1]]
     asked += [partial(check_lines, run) for run in checked[:1]]
     asked += [partial(sampler_lines, sampler) for sampler in samplers[:1]]
+    asked += [partial(ascent_lines, ascent) for ascent in ascents]
     kinds = {kind for kind, _ in behind}
     asked += [extractor_lines] if "metric" in kinds else []
     asked += [partial(attack_lines, task) for task in attacked[:1]]
@@ -97,6 +99,14 @@ def sampler_lines(name: str, config: Config) -> dict[str, str]:
         "step size of the sampler, L2": f"{sampler.step_size:g}",
         "samples": number(sampler.n),
     }
+
+
+def ascent_lines(name: str, config: Config) -> dict[str, str]:
+    """Return how far images climb, and what is done to them before, by the name of the ascent."""
+    ascent = config.ascents[name]
+    how = ", ".join(f"{key} {value}" for key, value in ascent.start.model_dump().items() if key != "name")
+    start = f", from {ascent.start.name}{f' ({how})' if how else ''}"
+    return {name: f"{ascent.steps[-1]} steps of {ascent.step_size:g}{start}"}
 
 
 def attack_lines(task: str, config: Config) -> dict[str, str]:

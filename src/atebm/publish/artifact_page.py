@@ -33,6 +33,7 @@ class Facts:
 
     title: str  # "Fig. 1: D of Algorithm 1 in 2D"
     chip: str = ""  # "scale demo: stand-ins"
+    measured: str = ""  # its headline
     alt: str = ""  # what the artifact's figure shows
     verdicts: dict[str, int] = field(default_factory=dict)  # on claims that name the artifact, by verdict
     previous: tuple[str, str] | None = None  # id and label
@@ -51,6 +52,7 @@ def facts_of(request: Mapping[str, Any], words: Mapping[str, str], files: Sequen
     return Facts(
         title=request["title"],
         chip=f"scale {request['scale']}{': stand-ins' if standin else ''}",
+        measured=words["headline"],
         alt=f"{request['title']}. {words['headline']}",
         verdicts=dict(sorted(found.items(), key=lambda each: each[0] != FAILS)),
         previous=previous,
