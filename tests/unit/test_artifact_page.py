@@ -234,7 +234,8 @@ def test_text_of_others_stays_text_in_tables_and_pages(tmp_path, text):
         assert list(pd.read_csv(tmp_path / "table9.csv")) == ["run", name], "the .csv has what there is"
         markdown = (tmp_path / "table9.md").read_text()
         cell = new_code_cell("", outputs=[new_output("display_data", {"text/markdown": markdown}), PICTURE])
-        facts = Facts(f"Table 9: of {name}", name, f"of {name}", {name: 1}, (name, name), None, [(name, name)])
+        title, beside = f"Table 9: of {name}", (name, name)
+        facts = Facts(title, name, f"came {name}", f"of {name}", {name: 1}, beside, None, [beside])
         return markdown.splitlines(), Elements(page_of(tmp_path, new_markdown_cell(""), cell, facts=facts))
 
     (lines, page), (usual_lines, usual) = tabulated(text), tabulated("a")
