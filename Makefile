@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # imports again and again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo demo-all claims test test-slow soak bench lint audit docs crate environments format clean
+.PHONY: demo demo-all board test test-slow soak bench lint audit docs crate extractors environments format clean
 
 demo: $(VENV)/.installed  ## train one run, sample, score and draw at scale demo; a few minutes on 2 cores
 	python -m atebm warm snakemake --cores all results/table2.csv results/fig1.png results/figS2.png --config scale=demo --quiet reason
@@ -26,10 +26,10 @@ demo-all: $(VENV)/.installed  ## every figure and table at scale demo; about 27 
 	@echo
 	@echo "Look at results/, and at the notebooks in results/notebooks/."
 
-claims: $(VENV)/.installed  ## what several seeds say of the paper's claims, at scale demo; two and a half hours on 2 cores
-	python -m atebm warm snakemake --cores all results/claims.csv results/picture_checks.csv --config scale=demo --quiet reason
+board: $(VENV)/.installed  ## the evidence: everything on twelve seeds, and what these say of the paper's claims; hours on 2 cores
+	python -m atebm warm snakemake --cores all --config scale=board --quiet reason
 	@echo
-	@cat results/claims.md results/picture_checks.md
+	@cat results/scales/board/claims.md
 
 test: $(VENV)/.installed  ## the tests that a change needs; 15 minutes on 2 idle cores
 	$(PYTEST) -m "not slow"
@@ -61,6 +61,9 @@ docs: $(VENV)/.installed  ## bring what is generated in the documentation up to 
 
 crate: $(VENV)/.installed  ## ro-crate-metadata.json: the results and their run, for programs
 	python -m atebm crate
+
+extractors: $(VENV)/.installed  ## train the embedded extractors again, and say how far off they are; nothing is overwritten
+	python -m atebm extractors
 
 environments: $(VENV)/.installed  ## bring the conda environments up to date with requirements.lock
 	python -m atebm environments

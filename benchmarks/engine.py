@@ -441,7 +441,7 @@ def resident(run: dict[str, Any], shape: tuple[int, int, int], device: torch.dev
 
 def trainer_of(model: Energy, run: dict[str, Any], p_data: Stream, p_0: Stream) -> Trainer:
     """Make a trainer of a model that is compiled where it shall be, without an average of its weights."""
-    settings = {key: run[key] for key in TrainStep.model_fields} | {"average": None, "compile": False}
+    settings = {key: run[key] for key in TrainStep.model_fields if key in run} | {"average": None, "compile": False}
     trainer = Trainer("benchmark", TrainStep(**settings), model, IMAGES)
     trainer.p_data, trainer.p_0 = p_data, p_0
     return trainer

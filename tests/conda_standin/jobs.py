@@ -53,4 +53,4 @@ def render(request: Path, out: Path) -> None:
     ):
         write_text(path, f"{path.name} of render\n")
     contents = json.loads(request.read_text())["request"]
-    write_text(results / f"provenance/{artifact}.json", canonical({"request": contents}))
+    write_text(results / f"provenance/{artifact}.json", canonical({"request": contents, "numbers": {}}))

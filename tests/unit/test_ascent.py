@@ -14,11 +14,10 @@ from atebm.evaluation.neighbours import nearest
 from atebm.pipeline.job import Job, record_of
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.step import Step
-from atebm.report.ascents import gain
 from atebm.report.needs import Needs, Result
 from atebm.report.neighbours import nearest_of_as_many, ratios
 from atebm.report.picture_checks import nearness
-from atebm.report.trivial import blurred, filled, median, psnr, trivial_gains
+from atebm.report.trivial import blurred, filled, gain, median, psnr, trivial_gains
 from atebm.sampling.ascent import begin_ascent
 from atebm.utils.errors import ConfigError
 

@@ -1,343 +1,391 @@
-"""The claims board: verdicts must follow from the numbers alone, and from enough of them."""
+"""The registry of claims and its board: every claim can come out both ways, and none holds where nothing was learnt."""
 
-import json
 import math
-import shutil
-from itertools import product
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import planned, request_for
+from board_world import SEEDS, SOURCES, World
+from conftest import planned
 
-from atebm.config.roles import CLEAN, HELD_OUT, IN, WORST
-from atebm.pipeline.tasks import STABILITY
-from atebm.report import draw
-from atebm.report.registry import Evidence, claims_of_detection, claims_of_generation, spread
-from atebm.report.sign_flip import holm, sign_flip
-from atebm.report.verdicts import Criterion, counted, decided, fragile, sign_test
+from atebm.pipeline.evidence import EVIDENCE, TIERS, seeds_by_role
+from atebm.report.claims.board import claims, words_of
+from atebm.report.claims.claim import Claim, Words
+from atebm.report.claims.controls import CONTROLS, controls
+from atebm.report.claims.effects import Effects, effects_by_part, effects_of
+from atebm.report.claims.evidence import Evidence
+from atebm.report.claims.registry import registry
+from atebm.report.claims.reproduced import judged, rules
+from atebm.report.claims.stability import DIVERGES
+from atebm.report.drawn import Drawn
+from atebm.report.needs import Needs
+from atebm.report.published import published
+from atebm.report.verdicts import NOT_RUN, NOT_TESTABLE, VERDICTS, Bound, Measured, decided
 
-ROWS4 = {row: f"a set (for {row})" for row in ("SVHN", "CIFAR-100", "ImageNet", "Uniform Noise")}
-GENERATION = claims_of_generation(0.1, dict(zip(STABILITY, (5e-4, 5e-4, 1e-6), strict=True)), 4)
-DETECTION = claims_of_detection(ROWS4)
-BOARD = [*GENERATION, *DETECTION]
-
-
-@pytest.mark.parametrize("n", [2, 5, 8])
-def test_the_sign_flip_test_counts_all_signs(n):
-    differences = np.random.default_rng(n).normal(0.5, 1, n)
-    means = [np.mean(signs * differences) for signs in product((1, -1), repeat=n)]
-    assert sign_flip(differences) == pytest.approx(np.mean(np.array(means) >= differences.mean() - 1e-12))
-
-
-def test_the_sign_flip_test_cannot_go_below_one_in_two_to_the_n():
-    assert sign_flip(np.full(5, 0.3)) == 1 / 32 and sign_flip(-np.arange(1.0, 9)) == 1
-
-
-@pytest.mark.parametrize("numbers", [[math.nan] * 8, [1.0] * 7 + [math.nan], [math.inf, 1.0], [1.0], [1.0] * 21])
-def test_the_sign_flip_test_wants_a_few_finite_numbers(numbers):
-    with pytest.raises(ValueError, match="finite numbers"):
-        sign_flip(numbers)
+BOARD = registry()
+TESTED = [claim for claim in BOARD if claim.parts]
+COLUMNS = [
+    *("id", "place", "claim", "data", "test", "effect", "unit", "margin", "p_holds", "p_fails", "p_sign", "verdict"),
+    *("fragile", "seeds", "effect_by_seed", "reason"),
+]
 
 
-def test_the_sign_flip_test_keeps_its_level():
-    draws = np.random.default_rng(0).normal(0, 1, (400, 6))
-    rejected = sum(sign_flip(row) <= 0.05 for row in draws)
-    assert 3 / 64 * 400 * 0.4 < rejected < 3 / 64 * 400 * 1.8  # 3/64 is the largest attainable level below 0.05
+# --- the registry -------------------------------------------------------------------------------------------------
 
 
-def rejected(p_values: list[float], level: float) -> list[bool]:
-    """Holm's procedure as he stated it: from the least on, until one exceeds level / (how many are left)."""
-    left, verdicts = len(p_values), [False] * len(p_values)
-    for index in sorted(range(len(p_values)), key=p_values.__getitem__):
-        if p_values[index] > level / left:
-            break
-        verdicts[index], left = True, left - 1
-    return verdicts
+def test_every_sentence_has_a_test_or_a_reason():
+    assert len(BOARD) >= 40 and len({claim.id for claim in BOARD}) == len(BOARD)
+    for claim in BOARD:
+        assert claim.claim and claim.place and claim.family
+        assert claim.parts or claim.reason, claim.id
+        assert bool(claim.unit) == bool(claim.parts), claim.id
+        labels = [part.label for part in claim.parts]
+        assert len(labels) == 1 or (all(labels) and len(set(labels)) == len(labels)), claim.id
+        assert not any(mark in label for label in labels for mark in (": ", "; ")), claim.id
 
 
-def test_adjusted_p_values_reject_what_holms_procedure_rejects():
-    draws = np.random.default_rng(0).uniform(0, 0.3, (50, 6)).tolist()
-    for p_values, level in product(draws, (0.02, 0.1, 0.3)):
-        assert (holm(p_values) <= level).tolist() == rejected(p_values, level)
-    assert holm([0.9, 0.5]).tolist() == [1, 1]
+def test_a_bound_is_on_one_side_and_its_smallest_effect_fits_its_unit():
+    for part in (part for claim in TESTED for part in claim.parts):
+        bound = part.bound
+        assert math.isinf(bound.above) != math.isinf(bound.below)
+        assert bound.smallest == 0 or (bound.smallest > 1 if bound.ratio else bound.smallest > 0)
+        assert not bound.given or bound.smallest == 0
 
 
-def one(effect: list[float], above: float = 1, below: float = math.inf, **more: float) -> pd.Series:
-    return decided([Criterion(above, below, **more)], [pd.Series(effect)], 0.05).iloc[0]
+def test_a_claim_asks_for_what_its_plan_declares_and_for_nothing_else(tmp_path):
+    """pipeline/evidence.py has the claims' roles, so that a plan need not import what draws."""
+    assert {claim.id for claim in TESTED} == set(EVIDENCE)
+    needs = World(tmp_path).needs({}, tmp_path)
+    for claim in TESTED:
+        evidence = Evidence(needs)
+        effects_by_part(claim, evidence)
+        assert evidence.asked == set(claim.needed.roles), claim.id
 
 
-@pytest.mark.parametrize(
-    ("effect", "verdict"),
-    [
-        ([2.0, 1.5, 3.0, 1.2, 4.0], "holds"),
-        ([0.5, 0.7, 0.3, 0.9, 0.2], "fails"),
-        ([2.0, 0.5, 3.0, 0.4, 1.1], "undecided"),
-        ([2.0, 1.5, 3.0, 1.2], ""),  # too few
-        ([math.inf] * 5, "holds"),
-        ([2.0, 1.5, 3.0, 1.2, math.nan], "undecided"),  # a detector whose logits are not finite is no equal
-    ],
-)
-def test_a_verdict_follows_from_the_effects(effect, verdict):
-    assert one(effect)["verdict"] == verdict
+def test_a_role_has_the_seeds_of_the_claim_that_wants_most():
+    seeds = seeds_by_role()
+    assert seeds["train/cifar10_max_likelihood"] == TIERS["C"] and seeds["detection/church256"] == TIERS["B"]
+    assert seeds["distance/cifar10"] == TIERS["A"], "though some claims of tier B want it, too"
+    first = seeds_by_role(("A",))
+    assert "detection/church256" not in first and first["distance/cifar10"] == TIERS["A"]
+    assert set(first.values()) == {TIERS["A"]}
 
 
-def test_between_two_bounds_is_neither_too_little_nor_too_much():
-    assert one([1.2, 1.1, 1.3, 1.2, 1.1], 1, 1.5)["verdict"] == "holds"
-    assert one([1.8, 1.9, 2.0, 1.7, 1.6], 1, 1.5)["verdict"] == "fails"
-    assert one([0.8, 0.9, 0.7, 0.6, 0.5], 1, 1.5)["verdict"] == "fails"
+# --- both ways, and where nothing was learnt ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("effect", "verdict"),
-    [
-        ([1.001, 1.007, 1.002, 1.001, 1.001], "no difference that matters"),  # though every seed is above 1
-        ([1.0] * 5, "no difference that matters"),  # a tie
-        ([0.99, 0.995, 0.99, 0.999, 0.99], "no difference that matters"),
-        ([1.001, 1.007, 1.03, 1.001, 1.001], "no difference that matters"),  # by its median
-        ([1.01, 1.05, 1.04, 1.03, 1.06], "holds"),
-        ([0.5, 0.9, 0.8, 0.7, 0.6], "fails"),
-        ([1.01, 0.5, 1.04, 0.7, 1.06], "undecided"),
-    ],
-)
-def test_an_effect_of_nothing_is_no_better(effect, verdict):
-    assert one(effect, smallest=1.02)["verdict"] == verdict
+def verdicts_in(world: World, *ids: str) -> dict[str, str]:
+    """Return the verdicts on the claims of these ids, or on all."""
+    board = [claim for claim in TESTED if claim.id in (ids or EVIDENCE)]
+    effects = effects_of(world.needs({"scale": "demo", "needs": {}}, world.folder), board)
+    assert effects.facts["missing"] == {}
+    decisions = decided([effects.tested(claim) for claim in board], 0.05)["verdict"]
+    return {claim.id: verdict for claim, verdict in zip(board, decisions, strict=True)}
 
 
-def test_parts_hold_together_or_not_at_all():
-    """The parts of a claim share the larger p-value, and count once among the claims of their family."""
-    up, mixed = pd.Series([2.0, 3, 4, 5, 6]), pd.Series([2.0, 0.1, 0.2, 5, 6])
-    parts, alone = [Criterion(above=1, claim="both")] * 2, Criterion(above=1)
-    both = decided([*parts, alone], [up, up, up], 0.07)
-    assert both["p_holds"].tolist() == pytest.approx([2 / 32] * 3) and set(both["verdict"]) == {"holds"}
-    split = decided([*parts, alone], [up, mixed, up], 0.07)
-    assert split["p_holds"].iloc[0] == split["p_holds"].iloc[1] > 0.07
-    assert split["verdict"].tolist() == ["undecided", "undecided", "holds"]
+def test_every_claim_holds_where_all_is_as_the_paper_has_it(tmp_path):
+    assert {id: verdict for id, verdict in verdicts_in(World(tmp_path)).items() if verdict != "holds"} == {}
 
 
-def test_what_is_only_shown_takes_no_part():
-    effects = [pd.Series([2.0, 3, 4, 5, 6])] * 2
-    frame = decided([Criterion(above=1), Criterion(above=1, tested=False)], effects, 0.05)
-    assert frame["p_holds"].iloc[0] == 1 / 32 and np.isnan(frame["p_holds"].iloc[1])
-    assert frame["verdict"].tolist() == ["holds", ""]
+def test_no_claim_holds_where_labels_were_shuffled_and_models_broken(tmp_path):
+    """A control: all AUROCs are 1/2, all samples as far as their sources, D as it was drawn.
+
+    Also not those which say that two models are alike: so they are here, and it says nothing.
+    """
+    found = verdicts_in(World(tmp_path, broken=True))
+    assert {id for id, verdict in found.items() if verdict == "holds"} == set()
+    assert sum(verdict == "fails" for verdict in found.values()) > 30
 
 
-def test_more_claims_want_more_seeds():
-    """Five seeds decide one claim, and not the board's largest family; eight do, and one more claim would undo them."""
-    tested = [claim.test for claim in GENERATION if claim.test.tested]
-    most = max(len({test.claim or number for number, test in enumerate(tested)}), len(DETECTION))
-
-    def verdicts(seeds: int, claims: int) -> set[str]:
-        effects = [pd.Series(np.linspace(2, 3, seeds))] * claims
-        return set(decided([Criterion(above=1)] * claims, effects, 0.05)["verdict"])
-
-    seeds = planned("demo").config.claims.seeds
-    assert verdicts(5, 1) == {"holds"} and verdicts(5, most) == {"undecided"}
-    assert verdicts(seeds, most) == {"holds"} and verdicts(seeds, most + 1) == {"undecided"}
-
-
-def test_families_are_adjusted_apart():
-    effects = [pd.Series(np.linspace(2, 3, 6))] * 5
-    tests = [Criterion(above=1, family=family) for family in "aabbb"]
-    assert decided(tests, effects, 0.05)["p_holds"].tolist() == pytest.approx([2 / 64] * 2 + [3 / 64] * 3)
+def constructed(claim: Claim, outside: int | None = None) -> Measured:
+    """Return effects inside each part's bound, but for one part."""
+    noise, parts = np.random.default_rng(0).uniform(1, 2, 12), []
+    for number, part in enumerate(claim.parts):
+        bound, sign = part.bound, -1 if number == outside else 1
+        side = sign if math.isinf(bound.below) else -sign
+        smallest = bound.smallest if bound.ratio else 2 * bound.smallest or 1
+        values = (
+            bound.value * max(smallest**2, 1.3) ** (side * noise)
+            if bound.ratio
+            else bound.value + side * noise * smallest
+        )
+        parts.append((bound, pd.DataFrame({"effect": values, "lesser": math.nan}, index=SEEDS)))
+    return Measured(claim.family, tuple(parts))
 
 
-def test_the_sign_test_counts_signs():
-    assert sign_test(pd.Series([1.0, 2, 3, -0.1, 5, 6, 7, 8])) == pytest.approx(9 / 256)
-    assert sign_test(pd.Series([-1.0] * 8)) == 1
+@pytest.mark.parametrize("claim", TESTED, ids=lambda claim: claim.id)
+def test_every_claim_comes_out_both_ways(claim):
+    assert decided([constructed(claim)], 0.05)["verdict"].item() == "holds"
+    for number, part in enumerate(claim.parts):
+        verdict = decided([constructed(claim, outside=number)], 0.05)["verdict"].item()
+        assert verdict == ("undecided" if part.bound.given else "fails"), "a condition that is not met decides nothing"
 
 
-def test_a_verdict_that_one_seed_or_rounding_can_turn_is_fragile():
-    """One seed of eight is a little on the wrong side: the sign-flip test decides, the sign test does not."""
-    near, clear, down = pd.Series([1.5, 1.6, 1.7, 1.8, 1.4, 1.3, 1.5, 0.99]), pd.Series(np.linspace(2, 3, 8)), 1 / 2
-    criteria = [Criterion(above=1)] * 5
-    now = decided(criteria, [near, clear, *[down * clear / clear] * 3], 0.05)
-    assert now["verdict"].tolist() == ["holds", "holds", "fails", "fails", "fails"]
-    assert now["p_sign"].iloc[0] == pytest.approx(4 * 9 / 256)
-    assert [bool(why) for why in fragile(now, None, 0.05)] == [True, False, False, False, False]
-    mixed = pd.Series([2, 0.5, 3, 0.4, 2, 0.5, 3, 0.4])
-    before = decided(criteria, [clear, mixed, *[down * clear / clear] * 3], 0.05)
-    reasons = fragile(now, before, 0.05)
-    assert "sign test" in reasons[0] and "undecided when the same seeds were computed before" in reasons[1]
-    assert reasons[2:] == ["", "", ""]
-    assert counted(now.assign(fragile=reasons)) == "2 hold (of these 2 fragile), 3 fail"
-
-
-# --- from files ---------------------------------------------------------------------------------------------------
-
-SEEDS = range(6)
-DISTANCES = {  # as the paper would have them
-    "cifar10": 70.0,
-    "cifar10_p0_narrowest": 140.0,
-    "cifar10_K_one": 200.0,
-    "cifar10_K_max": 60.0,
-    "cifar10_small_steps": 70.0,
-    "cifar10_middle_steps": 71.0,
-    "cifar10_large_steps": 73.0,
-    "celebahq256": 50.0,
-    "celebahq256_r1_0": 80.0,
-    "celebahq256_scratch": 90.0,
-    "celebahq256_scratch_r1_0": 91.0,
-    "celebahq256_small_steps": 50.0,
-    "celebahq256_middle_steps": 51.0,
-    "celebahq256_large_steps": 52.0,
-    "celebahq256_blurred": 60.0,
-    "celebahq256_short": 300.0,
-    "celebahq256_long": 55.0,
+SPOILT: dict[str, tuple[Callable[[World], None], str, str]] = {  # a world in which one thing is not as the paper has it
+    "a weak model beside RATIO": (
+        lambda world: world.areas.update(cifar10_ood=(0.94, 0.7)),
+        "ratio_worst",
+        "fails",
+    ),
+    "outlier exposure that withstands": (
+        lambda world: world.areas.update(cifar10_ood_oe=(0.99, 0.999)),
+        "oe_collapses",
+        "fails",
+    ),
+    "perfect detectors": (
+        lambda world: world.areas.update(cifar10_ood=(1.0, 1.0), cifar10_ood_plain=(1.0, 1.0)),
+        "worst_plain_svhn",
+        "too easy here",
+    ),
+    "one p_0 as good": (
+        lambda world: world.distances.update(cifar10_p0_narrower=50.5),
+        "p0_diverse",
+        "no difference that matters",
+    ),
+    "a better p_0": (lambda world: world.distances.update(cifar10_p0_narrower=30.0), "p0_diverse", "fails"),
+    "harm by R1": (lambda world: world.distances.update(celebahq256_scratch=120.0), "r1_harmless", "fails"),
+    "a rival that learnt nothing": (
+        lambda world: world.distances.update(cifar10_ebm=SOURCES),
+        "ebm_competitive",
+        "undecided",
+    ),
+    "R1 that stalls too": (
+        lambda world: world.curves.update(celebahq256=world.curves["celebahq256_r1_0"]),
+        "r1_needed_slope",
+        "fails",
+    ),
+    "slow progressive training": (
+        lambda world: world.curves.update(cifar10=([100, 400, 900, 1600, 2500, 3600], [300.0, 250, 200, 150, 100, 60])),
+        "progressive_cheaper",
+        "fails",
+    ),
 }
-EXTRACTOR = {"extractor": "classifier", "kind": "classifier", "sha256": "0123456789abcdef"}
-# On validation sources, at these numbers of gradient steps
-CURVES = {"cifar10": ([10, 100, 400], [900.0, 80.0, 70.0]), "cifar10_K_max": ([80, 400, 900], [400.0, 85.0, 60.0])}
-# AUROC, clean and in the worst case: a robust detector, and two that are not; on noise, all are equal
-AREAS = {"cifar10_ood": (0.95, 0.8), "cifar10_ood_plain": (0.96, 0.3), "cifar10_ood_oe": (0.99, 0.0)}
-GAPS = {"cifar10_max_likelihood": 1e9, "cifar10_binary_at": 17.0, "cifar10_max_likelihood_small_lr": -0.01}
 
 
-def board_plan(root: Path, distances: dict[str, float] = DISTANCES) -> str:
-    needs = {}
+@pytest.mark.parametrize(("spoil", "claim", "verdict"), SPOILT.values(), ids=SPOILT)
+def test_what_is_spoilt_shows_in_its_claim(tmp_path, spoil, claim, verdict):
+    world = World(tmp_path)
+    spoil(world)
+    assert verdicts_in(world, claim) == {claim: verdict}
 
-    def folder(role: str, kind: str, name: str, record: dict, **frames: pd.DataFrame) -> None:
-        path = root / "work" / kind / name
-        path.mkdir(parents=True)
-        (path / {"train": "run.json"}.get(kind, f"{kind}.json")).write_text(json.dumps(record))
-        for file, frame in frames.items():
-            frame.to_csv(path / f"{file}.csv", index=False)
-        needs[role] = f"work/{kind}/{name}"
 
-    for seed in SEEDS:
-        for sampler, distance in distances.items():
-            images = {"run": sampler, "seed": seed, "sampler": sampler}
-            record = {"metric": "frechet", "name": "Frechet distance (stand-in)", "images": images, "standin": True}
-            record |= {"value": distance + seed, "extractor": EXTRACTOR}
-            folder(f"distance/{sampler}/{seed}", "metric", f"{sampler}.{seed}", record)
-        for run, areas in AREAS.items():
-            rows = [
-                {
-                    "row": row,
-                    "radius": 1,
-                    "attack": attack,
-                    "in": inside,
-                    "auroc": 1.0 if row == "Uniform Noise" else area,
-                }
-                for row in ROWS4
-                for attack, area in zip((CLEAN, WORST), areas, strict=True)
-                for inside in (IN, HELD_OUT)
-            ]
-            how = {"auto_pgd": {"steps": 50}, "square": {}}
-            record = {"run": run, "seed": seed, "settings": how}
-            folder(f"detection/{run}/{seed}", "detection", f"{run}.{seed}", record, detection=pd.DataFrame(rows))
-        for run in (*CURVES, *GAPS):
-            steps, values = CURVES.get(run, ([], []))
-            monitor = {"iteration": range(len(steps)), "gradient_steps": steps, "steps": 8, "distance": values}
-            gap = [0.0, GAPS.get(run, 1.0) * (1 + seed / 10)]
-            log = {"iteration": [100, 400], "K": 4, "logit_data": gap, "logit_contrastive": 0.0}
-            record = {"run": run, "seed": seed, "best": {"iteration": 2}, "diverged": run == "cifar10_max_likelihood"}
-            record["iterations"] = 400
-            frames = {"monitor": pd.DataFrame(monitor), "log": pd.DataFrame(log)}
-            folder(f"train/{run}/{seed}", "train", f"{run}.{seed}", record, **frames)
-            settings = {"objective": "binary_at", "langevin": None, "optimizer": {"lr": 1.0}}
-            spec = root / f"work/specs/train/{run}.{seed}.json"
-            spec.parent.mkdir(parents=True, exist_ok=True)
-            spec.write_text(json.dumps({"settings": settings, "parents": {}}))
-    games = [{"seed": seed, "setting": p_0, "u": -1.3863, "d_off_support_max": 0.5} for seed in SEEDS for p_0 in "ab"]
-    toy = pd.DataFrame(games).assign(state="final")
-    folder("maximin", "toy", "relu", {}, toy=pd.concat([toy.assign(state="initial", u=-9.0), toy]))
-    folder("minimax", "minimax", "relu", {}, minimax=pd.DataFrame(games).assign(d_off_support_max=0.8))
-    tasks = {name: {"title": name, "p_data": "clothes", "p_0": "crops"} for name in ("cifar10", "celebahq256")}
-    tasks["cifar10"]["out_of_distribution"] = dict.fromkeys(ROWS4, "a set")
-    sets = {"clothes": "clothes", "crops": "crops of a photograph", "a set": "a set"}
-    stability = {run: {"lr": 1e-6 if "small" in run else 5e-4, "K": 4} for run in GAPS}
-    settings = {"level": 0.05, "margin": 0.1, "stability": stability}
-    return request_for(root, "claims", needs, "smoke", tasks=tasks, sets=sets, settings=settings)
+# --- effects ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def board(tmp_path) -> pd.DataFrame:
-    out = tmp_path / "claims.csv"
-    frame = draw(board_plan(tmp_path), str(out)).frame
-    assert "stand-in" in out.with_suffix(".md").read_text() and len(pd.read_csv(out)) == len(BOARD)
-    return frame.set_index("id")
+def evidence(tmp_path) -> Evidence:
+    return Evidence(World(tmp_path).needs({}, tmp_path))
 
 
-def test_what_is_as_the_paper_has_it_points_that_way(board):
-    """All least p-values that six seeds can give, 1/64, but adjusted for twelve claims: too few seeds."""
-    board = board[(board["family"] == "generation") & board["p_holds"].notna()]
-    assert board["p_holds"].tolist() == pytest.approx([12 / 64] * 13) and (board["p_fails"] == 1).all()
-    assert (board["verdict"] == "undecided").all() and (board["seeds"] == 6).all()
+def test_effects_are_in_honest_units(evidence):
+    assert evidence.ratio("cifar10_p0_narrowest", "cifar10").mean() == pytest.approx(2.8, rel=0.01)
+    lead = evidence.lead("cifar10_ood", "cifar10_ood_oe", "SVHN", "worst")
+    assert lead["effect"].mean() == pytest.approx(70, abs=1) and lead["lesser"].mean() == pytest.approx(10, abs=1)
+    assert evidence.slope("celebahq256_r1_0").mean() == pytest.approx(0, abs=0.1)
+    assert evidence.slope("celebahq256").mean() == pytest.approx(
+        100 * np.polyfit([3, 4, 5, 6], np.log([80, 70, 60, 50]), 1)[0]
+    )
+    assert evidence.gap("cifar10_binary_at").mean() == pytest.approx(17, rel=0.01)
+    assert evidence.translated("afhqcat256_from_celebahq256", "afhqcat256").mean() == pytest.approx(1.2, rel=0.01)
+    assert evidence.made_worse("celebahq256_denoising").tolist() == [12.5] * 12
+    assert evidence.memorised("cifar10", "pixels").tolist() == pytest.approx([1] * 12)
 
 
-def test_divergence_that_was_not_reached_is_no_verdict(board):
-    row = board.loc["likelihood_diverges_small_lr"]
-    assert row["verdict"] == "not reached in 400 iterations" and np.isnan(row["p_holds"])
-    assert "1e-6" in row["claim"] and "K = 4" in row["test"]
+@pytest.mark.parametrize(
+    ("slower", "faster", "ratio"),
+    [
+        (([80, 160, 240], [300, 100, 60]), ([10, 40, 90], [300, 80, 60]), 6.0),  # 90 is near enough: 240 over 40
+        (([80, 160, 240], [300, 200, 100]), ([10, 40, 90], [300, 80, 60]), 6.0),  # never arrives: at least 240 over 40
+        (([80, 160, 240], [50, 60, 60]), ([100, 400, 900], [300, 200, 100]), 80 / 900),  # the other never does
+        (([800, 1600, 2400], [300, 100, 60]), ([10, 40, 90], [300, 200, 100]), 1.0),  # stopped before it could tell
+        (([80, 160, 240], [60, 300, 300]), ([80, 160, 240], [300, 300, 60]), 80 / 240),  # best so far counts
+    ],
+)
+def test_a_cost_counts_as_far_as_its_order_is_known(tmp_path, slower, faster, ratio):
+    world = World(tmp_path, seeds=range(1))
+    world.curves |= {"cifar10_K_max": slower, "cifar10": faster}
+    found = Evidence(world.needs({}, tmp_path)).cost("cifar10_K_max", "cifar10")
+    assert found.tolist() == pytest.approx([ratio])
 
 
-def test_a_robust_detector_is_better_where_others_are_not_perfect(board):
-    board = board[board["family"] == "detection"]
-    noise = board.index.str.contains("uniform_noise")
-    robust = board.index.str.contains("worst") & ~noise
-    assert robust.sum() == 6 and board.loc[robust, "p_holds"].tolist() == pytest.approx([10 / 64] * 6)
-    assert (board.loc[noise, "verdict"] == "no difference that matters").all(), "a tie"
-    assert board.loc["worst_plain_svhn", "effect_by_seed"] == " ".join(["2.667"] * 6)
-    assert board.loc["worst_oe_svhn", "effect_by_seed"] == " ".join(["inf"] * 6)
-    assert board.loc["worst_oe_svhn", "claim"].endswith("outlier exposure: a set (for SVHN)")
-    clean = board[board.index.str.contains("clean")]
-    assert clean["effect_by_seed"].tolist() == [" ".join(["0.9896"] * 6), " ".join(["0.9596"] * 6)]
-    assert clean["p_holds"].lt(1).tolist() == [True, False] and clean["p_fails"].lt(1).tolist() == [False, True]
+def test_an_overflow_is_an_infinite_gap(tmp_path):
+    needs = World(tmp_path, seeds=range(2)).needs({}, tmp_path)
+    needs.results["train/cifar10_max_likelihood/1"].record["diverged"] = True
+    assert Evidence(needs).gap("cifar10_max_likelihood")[1] == math.inf
 
 
-def test_effects_are_what_the_files_say(board):
-    by_seed = {claim: [float(value) for value in row.split()] for claim, row in board["effect_by_seed"].items()}
-    assert by_seed["p0_diverse"] == pytest.approx([(140 + seed) / (70 + seed) for seed in SEEDS], rel=1e-3)
-    assert by_seed["progressive_cheaper"] == [4] * 6  # 400 steps until 1.5 x 60, over 100
-    assert by_seed["at_stable"] == pytest.approx([17 * (1 + seed / 10) for seed in SEEDS], rel=1e-3)
-    assert by_seed["likelihood_diverges"] == [math.inf] * 6  # it overflowed
-    assert by_seed["steps_for_size"] == pytest.approx([(73 + s) / (70 + s) for s in SEEDS], rel=1e-3)
-    assert by_seed["steps_best_number"] == pytest.approx([(55 + seed) / (50 + seed) for seed in SEEDS], rel=1e-3)
-    assert by_seed["d_off_support"] == [1.6] * 6
+def test_a_run_that_stopped_at_its_gap_counts_with_that_gap(tmp_path):
+    needs = World(tmp_path, seeds=range(1)).needs({}, tmp_path)
+    for run in ("cifar10_max_likelihood", "cifar10_max_likelihood_small_lr_long"):  # the second has a gap to stop at
+        log = pd.DataFrame({"iteration": [100, 120], "K": 4, "logit_data": [500.0, 1100.0], "logit_contrastive": 0.0})
+        needs.results[f"train/{run}/0"].tables["log.csv"] = log
+    assert Evidence(needs).gap("cifar10_max_likelihood_small_lr_long")[0] == 1100
+    assert Evidence(needs).gap("cifar10_max_likelihood")[0] == 800, "the median of 100 iterations"
 
 
-def test_a_run_that_never_arrives_costs_all_that_it_took(tmp_path, monkeypatch):
-    monkeypatch.setitem(CURVES, "cifar10", ([10, 100, 400], [900.0, 800.0, 700.0]))
-    frame = draw(board_plan(tmp_path), str(tmp_path / "claims.csv")).frame.set_index("id")
-    assert frame.loc["progressive_cheaper", "effect_by_seed"] == " ".join(["1"] * 6)
+@pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
+def test_no_run_stops_before_its_gap_counts(scale):
+    stops = {name: run.stop_at_gap for name, run in planned(scale).config.runs.items() if run.stop_at_gap}
+    assert stops.keys() == {f"cifar10_{way}_small_lr_long" for way in ("max_likelihood", "binary_at")}
+    assert set(stops.values()) == {DIVERGES}
 
 
-def test_the_board_is_drawn_from_its_numbers_where_the_steps_are_not(tmp_path):
-    """And to the same bytes, but for digits that a .csv cuts off: none."""
-    plan, out = board_plan(tmp_path), tmp_path / "claims.csv"
-    draw(plan, str(out))
-    first = out.read_bytes()
-    shutil.rmtree(tmp_path / "work/metric")
-    out.unlink()
-    draw(plan, str(out))
-    assert out.read_bytes() == first
-    facts = json.loads((tmp_path / "numbers/claims.json").read_text())
-    assert facts["needs"] == sorted(json.loads(Path(plan).read_text())["request"]["needs"].values())
-    numbers = tmp_path / "numbers/claims.csv"
-    earlier = pd.read_csv(numbers)
-    earlier.loc[earlier["id"] == "p0_diverse", "effect"] = 0.5
-    earlier.to_csv(tmp_path / "numbers/before.csv", index=False)
-    (tmp_path / "numbers/claims.json").write_text(json.dumps(facts | {"earlier": "before.csv"}))
-    frame = draw(plan, str(out)).frame.set_index("id")
-    assert frame.loc["p0_diverse", "fragile"] == "", "undecided both times"
+# --- the board ----------------------------------------------------------------------------------------------------
 
 
-def test_every_claim_has_its_numbers_at_every_scale():
-    """What `claims` asks of the plan is what the board reads."""
-    for scale in ("smoke", "demo", "paper"):
+def request() -> dict:
+    plan = planned("demo")
+    config = plan.config
+    return {
+        "scale": "demo",
+        "needs": {},
+        "tasks": {name: task.model_dump() for name, task in config.tasks.items()},
+        "sets": {name: config.title_of(name) for task in config.tasks.values() for name in task.sets},
+        **plan.settings("claims"),
+    }
+
+
+def board(tmp_path: Path, **world: object) -> Drawn:
+    return claims(World(tmp_path, **world).needs(request(), tmp_path / "numbers"))
+
+
+def test_the_board_has_a_row_for_each_claim(tmp_path):
+    drawn = board(tmp_path)
+    frame = drawn.frame
+    assert list(frame)[: len(COLUMNS)] == COLUMNS and frame["id"].tolist() == [claim.id for claim in BOARD]
+    tested = frame["verdict"].isin(VERDICTS)
+    assert tested.sum() == len(TESTED) and (frame.loc[~tested, "verdict"] == NOT_TESTABLE).all()
+    assert (frame.loc[~tested, "reason"] != "").all() and (frame.loc[tested, "effect_by_seed"] != "").all()
+    assert frame.loc[tested, ["p_holds", "p_fails", "p_sign"]].notna().all(axis=None)
+    assert "at most 0.15" in drawn.caption and "stand-in" in drawn.caption
+    row = frame.set_index("id").loc["ratio_worst"]
+    assert "handwritten digits (for SVHN)" in row["effect"] and row["unit"] == "points of AUROC"
+    assert "3 points" in row["margin"] and row["seeds"] == 12
+
+
+def test_a_role_that_was_not_run_is_no_verdict(tmp_path):
+    frame = board(tmp_path, missing=("detection/cifar10_ood_ratio",), seeds=range(4)).frame.set_index("id")
+    for id in ("ratio_clean", "ratio_worst", "ratio_robust"):
+        assert frame.loc[id, "verdict"] == NOT_RUN and "detection/cifar10_ood_ratio" in frame.loc[id, "reason"]
+    assert frame.loc["oe_collapses", "verdict"] == "inside in 4 of 4"
+
+
+def test_fewer_than_twelve_seeds_give_values_and_no_verdict_word(tmp_path):
+    frame = board(tmp_path, seeds=range(4)).frame.set_index("id")
+    assert not frame["verdict"].isin(VERDICTS).any() and frame["p_holds"].isna().all()
+    assert (
+        frame.loc["p0_diverse", "verdict"] == "inside in 4 of 4"
+        and "fewer than 12" in frame.loc["p0_diverse", "reason"]
+    )
+    assert "after 200 iterations" in frame.loc["at_stable", "reason"]
+
+
+def test_the_board_says_how_long_runs_were_trained_that_stopped_at_a_gap(tmp_path):
+    needs = World(tmp_path, seeds=range(3)).needs(request(), tmp_path / "numbers")
+    for seed, iterations in enumerate((2400, 20000, 900)):
+        needs.results[f"train/cifar10_max_likelihood_small_lr_long/{seed}"].record["iterations"] = iterations
+    frame = claims(needs).frame.set_index("id")
+    assert frame.loc["likelihood_diverges_small_lr", "reason"].startswith("after 900 to 20,000 iterations; ")
+    assert "under Eq. 2, K = 4, above 1000" in frame.loc["likelihood_diverges_small_lr", "test"]
+
+
+def with_ruler(needs: Needs, ruler: str, factor: Callable[[str], float]) -> Needs:
+    """Add distances by another extractor, `factor` times those by the board's."""
+    for role, made in list(needs.results.items()):
+        if role.startswith("distance/"):
+            sampler = role.split("/")[1]
+            record = made.record | {"value": made.record["value"] * factor(sampler)}
+            other = type(made)(record, made.folder)  # type: ignore[call-arg, arg-type]
+            needs.results[role.replace("distance/", f"distance_by/{ruler}/")] = other  # type: ignore[assignment]
+    return needs
+
+
+def test_another_extractor_shows_in_the_board(tmp_path):
+    needs = World(tmp_path).needs(request(), tmp_path / "numbers")
+    with_ruler(needs, "one", lambda sampler: 1.0)
+    with_ruler(needs, "other", lambda sampler: 0.01 if sampler == "cifar10_K_one" else 1.0)
+    drawn = claims(needs)
+    frame = drawn.frame.set_index("id")
+    assert frame.loc["k_ends", "fragile"] == "by extractor other: fails" and frame.loc["k_ends", "verdict"] == "holds"
+    assert (frame.loc[["p0_diverse", "ratio_worst"], "fragile"] == "").all()
+    assert "extractors: one, other" in drawn.caption
+
+
+def test_what_was_not_run_says_which_number_it_lacks(tmp_path):
+    found = effects_of(World(tmp_path, missing=("detection/cifar10_ood_ratio",)).needs(request(), tmp_path), BOARD)
+    assert (
+        found.facts["missing"].keys() >= {"ratio_worst"}
+        and "cifar10_ood_ratio" in found.facts["missing"]["ratio_worst"]
+    )
+
+
+def test_numbers_of_an_earlier_registry_do_not_decide(tmp_path):
+    """A claim that has other parts now than when its numbers were kept reads as not run."""
+    table = pd.DataFrame(
+        {"id": ["p0_diverse"], "part": [0], "ruler": [""], "seed": [0], "effect": [2.0], "lesser": [math.nan]}
+    )
+    claim = next(claim for claim in BOARD if claim.id == "p0_diverse")
+    assert Effects(table, {}).tested(claim).seeds == 0
+
+
+def test_a_board_of_every_scale_says_its_data():
+    for scale, K in (("smoke", "K from 0 to 2"), ("demo", "K = 4"), ("paper", "K from 0 to 25")):
         plan = planned(scale)
-        names = {step.name.removesuffix(".best.frechet") for step in plan.artifacts["claims"] if step.kind == "metric"}
-        runs = {step.name for step in plan.artifacts["claims"] if step.kind == "train"}
-        assert {step.name for step in plan.artifacts["claims"] if step.kind == "detection"} == {*AREAS}
-        assert set(DISTANCES) - names <= {"cifar10_middle_steps", "celebahq256_middle_steps"}  # the run's own sampler
-        assert runs == {*CURVES, *GAPS}
-        assert not names - set(DISTANCES)
+        tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
+        sets = {name: plan.config.title_of(name) for task in plan.config.tasks.values() for name in task.sets}
+        needs = Needs({"tasks": tasks, "sets": sets, "scale": scale, **plan.settings("claims")}, {})
+        words = words_of(needs)
+        assert isinstance(words, Words) and len(words.rows) == 4 and words.K == K
+        assert len(registry(words)) == len(BOARD)
 
 
-def test_evidence_of_an_equal_sampler_is_the_runs_own():
-    evidence = Evidence.__new__(Evidence)
-    frame = pd.DataFrame({"cifar10": [70.0], "cifar10_small_steps": [77.0], "cifar10_large_steps": [71.0]})
-    object.__setattr__(evidence, "distances", frame)
-    assert spread(evidence, "cifar10").tolist() == [1.1]
+# --- published numbers --------------------------------------------------------------------------------------------
+
+
+def test_every_published_number_of_the_papers_own_models_has_a_rule():
+    frame = rules()
+    counts = frame.groupby("table").size().to_dict()
+    assert counts == {"table2": 2, "table3": 4, "table4": 8, "tableS7": 6, "tableS8": 36}
+    assert (frame["within"].astype(float) > 0).all() and (frame["reason"] != "").all()
+    ours = published("table4")["Ours"].tolist()
+    assert sorted(frame.loc[frame["table"] == "table4", "published"]) == sorted(ours)
+    s8 = published("tableS8").drop(columns=["setting", "dataset"]).to_numpy().ravel()
+    assert sorted(frame.loc[frame["table"] == "tableS8", "published"].astype(float)) == pytest.approx(
+        sorted(100 * float(value) for value in s8 if value != "N/A")
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "said"),
+    [
+        ([13.0, 13.5, 14.0], "reproduced"),
+        ([14.8, 14.9, 14.7], "not reproduced"),
+        ([11.0, 11.1, 11.2], "not reproduced"),
+        ([13.2, 13.2], "not run"),
+    ],
+)
+def test_a_rule_comes_out_both_ways(ours, said):
+    assert judged("13.21", "1.50", ours) == said
+    assert isinstance(BOARD[0].parts[0].bound, Bound)
+
+
+# --- controls -----------------------------------------------------------------------------------------------------
+
+
+def test_no_claim_holds_in_spoilt_results(tmp_path):
+    frame = controls(World(tmp_path).needs(request(), tmp_path / "numbers")).frame
+    assert len(frame) >= len(CONTROLS) and set(frame["family"]) == {claim.family for claim in TESTED}
+    assert (frame["verdict"] == "holds").all(), "as measured"
+    assert not (frame["verdict_spoilt"] == "holds").any()
+    broken = frame[frame["control"].str.startswith("a broken model")]
+    assert set(broken["verdict_spoilt"]) <= {"fails", "no difference that matters"}
+
+
+def test_a_control_that_spoils_nothing_is_seen(tmp_path, monkeypatch):
+    harmless = [replace(control, swap=dict) for control in CONTROLS]
+    monkeypatch.setattr("atebm.report.claims.controls.CONTROLS", harmless)
+    frame = controls(World(tmp_path).needs(request(), tmp_path / "numbers")).frame
+    assert (frame["verdict_spoilt"] == "holds").all()

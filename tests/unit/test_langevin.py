@@ -4,7 +4,8 @@ import pytest
 import torch
 from scipy.stats import chi2, norm
 
-from atebm.attacks.langevin import langevin
+from atebm.attacks.langevin import langevin, sampler
+from atebm.attacks.pgd import trajectory
 
 A, MEAN, STEP_SIZE = 0.8, 0.3, 1.2  # so coarse a step that the chain's variance is 1.64, not the Gaussian's 1.25
 CHAINS = 40_000
@@ -36,3 +37,27 @@ def test_chains_are_those_of_their_generator_and_leave_start_and_parameters_alon
     ends = [langevin(lambda x: scale * f(x), x, 3, 0.1, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
     assert torch.equal(ends[0], ends[1]) and not torch.equal(ends[0], ends[2])
     assert torch.equal(x, torch.zeros(2, 3)) and scale.grad is None and not ends[0].requires_grad
+
+
+def test_noise_and_gradient_have_scales_of_their_own():
+    """x' - m = (1 - step_size * a / 2) (x - m) without noise; with it, noise of that standard deviation is added."""
+    x = torch.full((CHAINS // 4, 1, 2, 2), 5.0, dtype=torch.float64)
+    still = langevin(f, x, 2, STEP_SIZE, torch.Generator().manual_seed(0), noise=0)
+    r = 1 - STEP_SIZE * A / 2
+    torch.testing.assert_close(still, torch.full_like(x, MEAN + r**2 * (5.0 - MEAN)))
+    moved = langevin(f, x, 1, STEP_SIZE, torch.Generator().manual_seed(0), noise=0.1)
+    assert (moved - (MEAN + r * (5.0 - MEAN))).std().item() == pytest.approx(0.1, rel=0.02)
+    cut = langevin(f, x, 1, STEP_SIZE, torch.Generator().manual_seed(0), noise=0.1, clamp=True)
+    assert torch.equal(cut, moved.clamp(0, 1))
+
+
+def test_a_samples_noise_hangs_on_its_number_alone():
+    x = torch.rand(6, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    whole = dict(sampler(f, x, [1, 3], STEP_SIZE, 0.1, range(6)))
+    parts = [dict(sampler(f, x[rows], [1, 3], STEP_SIZE, 0.1, range(6)[rows])) for rows in (slice(0, 4), slice(4, 6))]
+    for steps in (1, 3):
+        assert torch.equal(whole[steps], torch.cat([part[steps] for part in parts]))
+    assert not torch.equal(whole[1][0] - x[0], whole[1][1] - x[1])
+    assert all(
+        torch.equal(end, dict(trajectory(f, x, [2], 0.1))[2]) for _, end in sampler(f, x, [2], 0.1, None, range(6))
+    )

@@ -165,6 +165,8 @@ def test_outlier_exposure_is_its_published_formula():
     p, q = data.softmax(1), outliers.softmax(1)
     expected = -p[torch.arange(5), labels].log().mean() - (q.log() / 4).sum(1).mean()
     torch.testing.assert_close(outlier_exposure_loss(data, labels, outliers), expected)
+    half = -p[torch.arange(5), labels].log().mean() - 0.5 * (q.log() / 4).sum(1).mean()
+    torch.testing.assert_close(outlier_exposure_loss(data, labels, outliers, 0.5), half)
     torch.testing.assert_close(log_likelihood(data, labels), p[torch.arange(5), labels].log())
     equal = torch.zeros(1, 4)
     torch.testing.assert_close(distance_to_uniform(equal), torch.tensor([4.0]).log())

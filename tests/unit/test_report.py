@@ -28,7 +28,9 @@ def behind(root: Path, name: str, images: dict, steps: int | str = "selected", r
     run, seed = images["run"], images["seed"]
     settings = {
         f"sample/{name}": {"steps": steps},
-        f"train/{run}-{seed}": {"monitor": {"n": 500}} if released is None else {"weights": "ab" * 32},
+        f"train/{run}-{seed}": {"monitor": {"n": 500, "steps": [12, 24], "step_size": 0.5}}
+        if released is None
+        else {"weights": "ab" * 32},
     }
     for step, own in settings.items():
         path = root / f"work/specs/{step}.json"
@@ -39,7 +41,7 @@ def behind(root: Path, name: str, images: dict, steps: int | str = "selected", r
     if not folder.exists():
         folder.mkdir(parents=True)
         imported = {"released": {"file": "model.pth", "sha256": "ab" * 32, "verified": released}}
-        record = {"run": run, "seed": seed} | ({} if released is None else imported)
+        record = {"run": run, "seed": seed} | ({"best": {"steps": 20}} if released is None else imported)
         (folder / "run.json").write_text(json.dumps(record))
     return f"work/sample/{name}", f"work/train/{folder.name}"
 
@@ -263,6 +265,23 @@ def test_what_was_not_measured_is_empty(tmp_path):
     assert (frame.loc[22:, ["published_is", "published_fid"]] == "").all(axis=None)
 
 
+@pytest.mark.parametrize("distance_of_rival", [0.49, 0.51])  # of the sources'
+def test_rivals_of_table2_have_a_row_where_they_have_learnt(tmp_path, distance_of_rival):
+    request = Path(plan_file(tmp_path, [0]))
+    contents = json.loads(request.read_text())
+    needs = contents["request"]["needs"]
+    sources = json.loads((tmp_path / needs["metric/sources/frechet"] / "metric.json").read_text())["value"]
+    for rival, share in (("cifar10_ebm", distance_of_rival), ("cifar10_gan", 0.1)):
+        images = {"run": rival, "seed": 0}
+        needs[f"metric/rivals/{rival}/frechet/0"] = distance(tmp_path, rival, share * sources, images)
+    request.write_text(json.dumps(contents))
+    frame = draw(str(request), str(tmp_path / "table2.csv")).frame.set_index("approach")
+    assert float(frame.loc["small GAN, trained here", "measured_distance"]) == pytest.approx(0.1 * sources, rel=1e-3)
+    learnt, name = distance_of_rival < 0.5, "EBM with a buffer of samples, trained here"
+    assert (name in frame.index) == learnt
+    assert (f"No row: {name};" in (tmp_path / "table2.md").read_text()) != learnt
+
+
 # --- Tables 3 and S7 ----------------------------------------------------------------------------------------------
 
 
@@ -317,7 +336,7 @@ def test_table3_has_each_number_in_its_own_row(tmp_path):
     )
     measured = frame[frame["measured_distance"] != ""].set_index(["dataset", "approach"])["measured_distance"]
     shrunk = ", all shrunk to 8x8"
-    raw, real = "source images, unchanged (crops of 4 other photographs)", "held-out real images"
+    raw, real = "source images, unchanged (crops of 7 other photographs)", "held-out real images"
     tops, footwear, bags = (
         f"{what} of Fashion-MNIST 16x16 (for {title})"
         for what, title in (("tops", "CelebA-HQ 256"), ("footwear", "AFHQ-CAT 256"), ("bags", "LSUN-Church 256"))
@@ -391,7 +410,10 @@ def test_tableS7_keeps_samplers_of_other_data_apart(tmp_path):
         ["12 x 1.0", "", "13"],
     ]
     page = (tmp_path / "tableS7.md").read_text()
-    assert "The largest distance is 4.00 times the smallest" in page
+    assert (
+        "The largest distance is 4.00 times the smallest. Steps x size: 12; of the length that training selected: 10."
+        in page
+    )
     assert page.splitlines()[4].startswith("| Fashion-MNIST 16x16 (for CIFAR-10)"), "measured rows first"
 
 
@@ -487,9 +509,21 @@ def test_fig5_shows_the_cost_beside_the_iterations(tmp_path, drawn):
         "extractor": stand_in(tmp_path),
     }
     draw(request_for(tmp_path, "fig5", needs), str(tmp_path / "fig5.png"))
-    iterations, cost = ({line.get_label(): line.get_xdata().tolist() for line in axis.lines} for axis in drawn[0].axes)
+    iterations, cost = ({line.get_label(): list(line.get_xdata()) for line in axis.lines} for axis in drawn[0].axes)
     assert iterations["K = 16"] == [20, 40] and cost["K = 16"] == [100, 640]
     assert cost["K = 0, 1, ..., 16"] == [100, 300]
+    caption = " ".join(drawn[0]._suptitle.get_text().split())
+    assert "1.5 times the least distance of all: K = 0, 1, ..., 16: 300; K = 16: 640." in caption
+    assert "2 of 2 trainings are at their lowest at the last check" in caption
+
+    needs["train/cifar10/0"] = trained(tmp_path, "cifar10", 0, MONITOR.format(120, 180))
+    draw(request_for(tmp_path, "fig5", needs), str(tmp_path / "fig5.png"))
+    caption = " ".join(drawn[1]._suptitle.get_text().split())
+    assert "K = 0, 1, ..., 16: 100; K = 16: 640." in caption, "the best so far counts"
+    assert "1 of 2 trainings are at their lowest at the last check" in caption
+    needs["train/cifar10/0"] = trained(tmp_path, "cifar10", 0, MONITOR.format(300, 290))
+    draw(request_for(tmp_path, "fig5", needs), str(tmp_path / "fig5.png"))
+    assert "K = 0, 1, ..., 16: not within 300; K = 16: 640." in " ".join(drawn[2]._suptitle.get_text().split())
 
 
 def test_figs_3_and_4_draw_means_and_each_seed(tmp_path, drawn):
@@ -515,7 +549,7 @@ def test_figs_3_and_4_draw_means_and_each_seed(tmp_path, drawn):
     bars = [bar.get_width() for bar in drawn[1].axes[0].patches]
     assert bars == [100, 101, 102] == frame.set_index("run").loc[list(ablations.FIG3), "distance"].tolist()
     names = [label.get_text() for label in drawn[1].axes[0].get_yticklabels()]
-    assert [name.split()[3] for name in names] == ["11", "4", "1"]  # p_0: crops of so many photographs
+    assert [name.split()[3] for name in names] == ["20", "4", "1"]  # p_0: crops of so many photographs
     assert "All by the same sampler, 24 x 0.5." in " ".join(drawn[1]._suptitle.get_text().split())
 
 
@@ -541,11 +575,9 @@ def test_stability_states_the_median_of_the_last_100_iterations(tmp_path, drawn)
     # iterations 120, 140, ..., 200
     assert last.loc["a", "median_gap_100"] == pytest.approx(1e8) and last.loc["c", "median_gap_100"] == 1
     assert last.loc["a", "gap"] == pytest.approx(1e10) and list(last["overflowed"]) == [False, True, False]
-    assert texts(drawn[0])[:3] == [
-        "Eq. 2, PGD, LR 0.0005: 1e+08",
-        "Eq. 2, Langevin, LR 0.0005: overflow at iteration 40",
-        "Eq. 11, PGD, LR 1e-06: 1",
-    ]
+    large, small = (axis.get_legend_handles_labels()[1] for axis in drawn[0].axes)
+    assert large == ["Eq. 2, PGD, LR 0.0005: 1e+08", "Eq. 2, Langevin, LR 0.0005: overflow at iteration 40"]
+    assert small == ["Eq. 11, PGD, LR 1e-06: 1"], "a panel per learning rate"
     caption = " ".join(drawn[0]._suptitle.get_text().split())
     assert "not reached" not in caption, "under Eq. 2 it grew"
 

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from atebm.data.stored import to_bytes
-from atebm.sampling.sample import ascend, blurred
+from atebm.sampling.sample import blurred, sampled
 
 
 @pytest.mark.parametrize("sigma", [0.625, 1.25])
@@ -31,9 +31,11 @@ class Brightness(nn.Module):
 
 
 def test_samples_become_bytes_as_the_sampler_says():
-    x = torch.full((1, 1, 2, 2), 100.7 / 255)
+    """From byte 100, one step up by 0.7 of a byte in each of four pixels."""
+    sources = torch.full((1, 1, 2, 2), 100, dtype=torch.uint8)
     for quantise, byte in (("truncate", 100), ("round", 101)):
-        images, _ = ascend(Brightness(), x, 0, 0.1, quantise)
+        settings = {"blur": 0, "step_size": 2 * 0.7 / 255, "quantise": quantise}
+        images, _ = sampled(Brightness(), sources, 1, settings, slice(0, 1))
         assert images.tolist() == [[[[byte]] * 2] * 2]
     exact = torch.arange(256) / 255
     assert np.array_equal(to_bytes(exact, "round").numpy(), np.arange(256, dtype=np.uint8))

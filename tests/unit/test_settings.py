@@ -130,8 +130,8 @@ def test_of_selected_lengths_the_one_that_was_used_is_shown(tmp_path):
         write_text(tmp_path / step.record, sealed({"run": run, "steps": lengths[run]}))
     frame, page = drawn(tmp_path, "tableS4", plan)
     assert frame["steps"].tolist() == ["20", "32", "24", "28"] and frame["task"][0].endswith("(for CIFAR-10)")
-    assert "0.2 → **0.5**" in page and "32 → **20**" in page and "crops of 4 other photographs" in page
-    assert "(for CIFAR-10) 20 of 12 to 32." in page and "(for CelebA-HQ 256) 32 of 12 to 32, the edge;" in page
+    assert "0.2 → **0.5**" in page and "32 → **20**" in page and "crops of 7 other photographs" in page
+    assert "(for CIFAR-10) 20 of 4 to 32." in page and "(for CelebA-HQ 256) 32 of 4 to 32, the edge;" in page
     frame, page = drawn(tmp_path, "tableS5", plan)
     assert frame["here"].tolist() == ["16", "20", "16", "32"]
     assert frame["VAEBM"].tolist() == ["6 (PCD)", "16", "6 (PCD)", "24"]

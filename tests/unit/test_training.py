@@ -22,7 +22,7 @@ from atebm.device.precision import set_precision
 from atebm.device.select import pick_device
 from atebm.evaluation.features import write_features
 from atebm.evaluation.frechet import Gaussian, frechet_distance
-from atebm.models.energy import Classifier, Energy
+from atebm.models.energy import Classifier, Confidence, Energy
 from atebm.models.weights import save_weights
 from atebm.pipeline.job import Job, record_of
 from atebm.pipeline.kinds import FILES
@@ -30,10 +30,12 @@ from atebm.sampling.gather import gather
 from atebm.sampling.sample import sample_shard
 from atebm.training import loop, trainer
 from atebm.training.classifier import ClassifierTrainer, train_classifier
+from atebm.training.distributed import Group
 from atebm.training.resumable import Resumable
 from atebm.training.trainer import Trainer
 from atebm.utils.errors import ConfigError, DataError, ResultError
 from atebm.utils.hashing import canonical
+from atebm.utils.random import generator
 
 CPU = torch.device("cpu")
 CUDA = pytest.param(torch.device("cuda"), marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))
@@ -65,6 +67,9 @@ VARIANTS = {
     | {"optimizer": SGD, "eps": 0.5, "in_attack": {"steps": 2, "step_size": 0.1, "eps": 0.25}, "r1": 0}
     | {"augment": {"p_data": CUTOUT, "p_0": CUTOUT}, "schedule": {"K_start": 2}},
     "Langevin dynamics": PLAIN | {"langevin": {"step_size": 0.01}, "schedule": {"K_start": 2}},
+    "replay buffer": {"objective": "max_likelihood", "r1": 0, "schedule": {"K_start": 2}}
+    | {"langevin": {"step_size": 2, "noise": 0.01, "buffer": 40, "reinitialise": 0.3, "energy_l2": 1}}
+    | {"monitor": {"noise": 0.01, "step_size": 2}},
     "maximum likelihood": PLAIN | {"objective": "max_likelihood", "optimizer": {"lr": 1e-6}},
     "outlier exposure": PLAIN | {"objective": "outlier_exposure", "schedule": {"K_start": 0, "K_max": 0}},
     "RATIO": PLAIN
@@ -268,6 +273,114 @@ def test_first_iteration_is_algorithm_2_written_out(smoke, in_attack):
 
 
 @pytest.mark.usefixtures("double_precision")
+def test_iterations_with_a_replay_buffer_are_written_out(smoke):
+    """Four iterations of an energy-based model as Du and Mordatch (2019) train it, in plain torch.
+
+    A buffer of 20 for batches of 16, so that chains go on from the third iteration at the latest.
+    """
+    how = {"step_size": 2, "noise": 0.02, "buffer": 20, "reinitialise": 0.25, "energy_l2": 0.5}
+    changes = {"objective": "max_likelihood", "r1": 0, "average": None, "in_attack": None, "monitor": None}
+    job = job_of(smoke, langevin=how, schedule={"K_start": 2, "iterations": 4}, **changes)
+    loop.train(job, CPU)
+    run, folder = job.settings, job.folder
+    torch.manual_seed(run["seed"])
+    model = Energy(run["network"], (1, 8, 8))
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-4, betas=(0.0, 0.99))
+    images = {
+        role: torch.from_numpy(np.load(job.parent(role) / "images.npy")).permute(0, 3, 1, 2).double() / 255
+        for role in ("p_data", "p_0")
+    }
+    buffer: dict[int, torch.Tensor] = {}
+    went_on = 0
+    for iteration in range(4):
+        x, z = (
+            images[role][batch_indices(len(images[role]), 16, iteration, 0, stream)]
+            for role, stream in loop.STREAMS.items()
+        )
+        drawn = generator(0, trainer.CHAINS, iteration, 0)
+        places = torch.randperm(20, generator=drawn)[:16].tolist()
+        anew = (torch.rand(16, generator=drawn) < 0.25).tolist()
+        starts = [z[i] if anew[i] or place not in buffer else buffer[place] for i, place in enumerate(places)]
+        went_on += sum(not anew[i] and place in buffer for i, place in enumerate(places))
+        noise = generator(0, trainer.NOISE, iteration, 0)
+        samples = torch.stack(starts)
+        for _ in range(2):  # x + step_size / 2 * gradient + 0.02 * noise, in [0, 1]
+            samples.requires_grad_()
+            gradient = torch.autograd.grad(model(samples).sum(), samples)[0]
+            samples = (samples.detach() + gradient + 0.02 * torch.randn(samples.shape, generator=noise)).clamp(0, 1)
+        buffer |= dict(zip(places, samples, strict=True))
+        f_x, f_samples = model(x), model(samples)
+        loss = f_samples.mean() - f_x.mean() + 0.5 * ((f_x**2).mean() + (f_samples**2).mean())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert went_on > 16
+    trained = load_file(folder / "last.safetensors")
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(trained[name], tensor.detach(), rtol=1e-9, atol=1e-12)
+
+
+def test_a_buffer_wants_a_place_for_each_chain_and_one_process():
+    langevin = {"step_size": 2, "buffer": 8}
+    with pytest.raises(ConfigError, match=r"langevin.buffer 8 is less than batch_size 16"):
+        planned("smoke", runs={"cifar10": {"langevin": langevin}})
+    step = planned("smoke", runs={"cifar10": {"langevin": langevin | {"buffer": 16}}}).train("cifar10", 0)
+    model, run = Energy(step.settings["network"], (1, 8, 8)), TrainStep(**step.settings)
+    with pytest.raises(ConfigError, match="gpus_per_run: 1"):
+        Trainer("ebm", run, model, 100, Group(0, 2), shape=(1, 8, 8))
+
+
+def test_a_run_stops_at_the_gap_that_it_names(smoke):
+    """At the first row of the log beyond it, with its weights kept; without the key it goes on."""
+    changes = {"objective": "max_likelihood", "optimizer": {"lr": 0.1}, "monitor": None, "r1": 0, "average": None}
+    jobs = [job_of(smoke, schedule={"iterations": 60}, **changes, **stop) for stop in ({}, {"stop_at_gap": 1000})]
+    for job in jobs:
+        loop.train(job, CPU)
+    (whole, stopped), records = (
+        (pd.read_csv(job.folder / "log.csv") for job in jobs),
+        [record_of(j.folder) for j in jobs],
+    )
+    gaps = whole["logit_data"] - whole["logit_contrastive"]
+    assert records[0]["iterations"] == 60 and gaps.iloc[-1] > 1000, "the test wants a gap"
+    assert records[1]["iterations"] == whole["iteration"][gaps > 1000].iloc[0] < 60
+    pd.testing.assert_frame_equal(stopped, whole[: len(stopped)])
+
+
+def test_a_classifiers_record_has_its_accuracy_on_held_out_labels(smoke):
+    root, _ = smoke
+    changes = {
+        "objective": "outlier_exposure",
+        "monitor": None,
+        "r1": 0,
+        "outlier_weight": 0,
+        "optimizer": {"lr": 5e-3},
+    }
+    job = job_of(smoke, **changes, schedule={"K_start": 0, "K_max": 0, "iterations": 200})
+    write_specs(root, planned("smoke").data("fashion_held_out"))
+    loop.train(job, CPU)
+    record, weights = record_of(job.folder), load_file(job.folder / "last.safetensors")
+    model = Confidence(job.settings["network"], (1, 8, 8), 10)
+    model.load_state_dict(weights)
+    folder = job.parent("held_out")
+    images = torch.from_numpy(np.load(folder / "images.npy")).permute(0, 3, 1, 2).float() / 255
+    right = model.logits(images).argmax(1).numpy() == np.load(folder / "labels.npy")
+    assert record["accuracy"] == pytest.approx(right.mean()) and record["accuracy"] > 0.3
+    assert "held_out" not in planned("smoke").train("cifar10", 0).parents
+
+
+def test_keys_that_a_run_leaves_alone_move_no_digest():
+    """They came later: a run that says what they say by default is the one that says nothing."""
+    defaults = {"outlier_weight": 1, "stop_at_gap": None, "monitor": {"noise": None}}
+    langevin = {"step_size": 0.01}
+    said = langevin | {"noise": None, "buffer": None, "reinitialise": 0.05, "energy_l2": 0}
+    for plain, spelt in ({}, defaults), ({"langevin": langevin}, {"langevin": said}):
+        steps = [planned("smoke", runs={"cifar10": changes}).train("cifar10", 0) for changes in (plain, spelt)]
+        assert steps[0].id == steps[1].id
+    changed = planned("smoke", runs={"cifar10": {"langevin": langevin | {"noise": 0.1}}}).train("cifar10", 0)
+    assert changed.id != steps[0].id
+
+
+@pytest.mark.usefixtures("double_precision")
 def test_averaged_weights_are_the_exponential_average_of_the_iterations(smoke, monkeypatch):
     weights = []
     step = Trainer.step
@@ -331,7 +444,7 @@ def test_langevin_dynamics_make_the_contrastive_samples(smoke, monkeypatch):
     """From the batch of p_0, with the run's K and step size, other noise in each iteration; PGD does not run."""
     calls = []
 
-    def recorded(f, x, steps, step_size, generator):
+    def recorded(f, x, steps, step_size, generator, noise):
         calls.append((x.clone(), steps, step_size, generator.initial_seed()))
         return x + 1
 

@@ -57,7 +57,7 @@ def render(request: Path, out: Path) -> None:
     for path in (out, *map(out.with_suffix, others), notebook.with_suffix(".ipynb"), notebook.with_suffix(".html")):
         write_text(path, canonical({"request": contents, "values": values}))
         kill(f"render/{out.stem} half")
-    write_text(out.parent / f"provenance/{out.stem}.json", canonical({"request": contents}))
+    write_text(out.parent / f"provenance/{out.stem}.json", canonical({"request": contents, "numbers": {}}))
     ran(f"render/{out.stem}")
     kill(f"render/{out.stem} after")
 

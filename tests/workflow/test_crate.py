@@ -170,7 +170,10 @@ def test_every_file_is_there_with_its_sha256_and_every_reference_leads_somewhere
     ours = {str(path.relative_to(REPOSITORY)) for path in shown if kept not in path.parents}
     manifest = json.loads((REPOSITORY / "results/manifest.json").read_text())
     answered = {f"results/{name}" for part in manifest["artifacts"].values() for name in part["files"]}
-    answered |= {f"results/{name}" for name in (*manifest["summary"], "manifest.json", "index.html")}
+    answered |= {
+        f"results/{name}"
+        for name in (*manifest["summary"], *manifest.get("numbers", {}), "manifest.json", "index.html")
+    }
     assert answered <= ours and {name for name in files if name.startswith("results/")} == answered
     assert all("sha256" in files[name] for name in answered)
     for id, entity in graph.items():
@@ -244,9 +247,31 @@ def test_embedded_data_and_photographs_are_inputs_under_their_licences(graph):
     assert images in inputs and graph[graph[images]["license"]["@id"]]["name"].endswith("MIT")
     assert graph["#photographs/camera"]["license"] == "CC0 (Lav Varshney)"
     assert graph["#digits/digits"]["license"].startswith("CC BY 4.0")
-    names = {id.partition("/")[2] for id in inputs if id.startswith("#photographs/")}
+    places = ("#photographs/", "data/embedded/photographs/")  # of packages, and here
+    names = {Path(id).stem for id in inputs if id.startswith(places)}
     config = yaml.safe_load((REPOSITORY / "workflow/scales/demo.yaml").read_text())
     assert names == {name for spec in config["sets"].values() for name in spec.get("photographs", [])}
+
+
+def test_embedded_photographs_are_files_under_their_licences(small):
+    """Even those that no set of the committed results has."""
+    path = small / "results/manifest.json"
+    manifest = json.loads(path.read_text())
+    step = "data/some-01234567"
+    settings = {"reader": "photographs", "photographs": ["camera", "fig", "bridge"]}
+    manifest["steps"][step] = {"settings": settings, "files": {}, "parents": {}, "device": None, "seconds": None}
+    path.write_text(json.dumps(manifest))
+    graph = {entity.id: entity.properties() for entity in crate_of(small).get_entities()}
+    known = {("fig", "Freespace", "CC BY 4.0", "by/4.0"), ("bridge", "Klootwijk", "CC BY-SA 4.0", "by-sa/4.0")}
+    for name, author, licence, address in known:
+        file = f"data/embedded/photographs/{name}.jpg"
+        assert graph[file]["@type"] == "File" and graph[file]["encodingFormat"] == "image/jpeg"
+        assert graph[file]["sha256"] == hashlib.sha256((small / file).read_bytes()).hexdigest()
+        assert author in graph[file]["author"] and "scaled down" in graph[file]["description"]
+        terms = f"https://creativecommons.org/licenses/{address}/"
+        assert graph[file]["license"] == {"@id": terms} and graph[terms]["name"] == licence
+        assert {file, "#photographs/camera"} <= set(references(graph[f"#{step}"]["object"]))
+        assert {"@id": file} in graph["#run"]["object"]
 
 
 def test_a_missing_file_is_one_sentence(small):

@@ -183,8 +183,10 @@ def test_commands_exist_with_their_options_and_targets(tmp_path):
     targets += [target for _, code in mentioned() for target in targets_of(code, whole=False)]
     named = {target for target in targets if not target.isupper() and target != "..."}  # TARGET is the reader's
     assert {"results/table2.csv", "prepared", "results/claims.csv"} <= named
-    dry = snakemake(checkout(tmp_path), *sorted(named), "--dry-run", "--quiet", "all")
-    assert dry.returncode == 0, dry.stdout + dry.stderr
+    folder, beside = checkout(tmp_path), {target for target in named if target.startswith("results/scales/board/")}
+    for asked, config in ((named - beside, []), (beside, ["--config", "scale=board"])):
+        dry = snakemake(folder, *sorted(asked), "--dry-run", "--quiet", "all", *config)
+        assert asked and dry.returncode == 0, dry.stdout + dry.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """verify, prune, explain and status, on a checkout in which everything was really computed."""
 
-import errno
 import json
 import random
 import re
@@ -12,19 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import run
+from conftest import run, snakemake
 
 from atebm.config.base import Paper, Section
 from atebm.config.load import load
 from atebm.pipeline.artifacts import USUAL
 from atebm.pipeline.kinds import FILES
 from atebm.pipeline.plan import Plan
-from atebm.pipeline.step import ancestors
 from atebm.provenance.prune import leftovers
-from atebm.provenance.snapshot import snapshot
 from atebm.provenance.verify import verify
-from atebm.utils.errors import UserError
-from atebm.utils.hashing import is_sealed, sealed
+from atebm.utils.hashing import sealed
 
 
 @pytest.fixture
@@ -103,15 +99,17 @@ def test_prune_keeps_what_a_plan_names(folder):
     plan = present(folder)
     config = folder / "workflow/scales/smoke.yaml"
     config.write_text(config.read_text().replace("cifar10: { steps: selected, ", "cifar10: { steps: 1, "))
-    old = {f"{kind}/{id}" for kind, id in plan.steps.keys() - present(folder).steps.keys()}
-    assert any("cifar10.best" in step for step in old)
+    old = {f"{kind}/{id}" for kind, id in plan.known.keys() - present(folder).known.keys()}
+    computed = {step for step in old if (folder / "work" / step).exists()}
+    assert any("cifar10.best" in step for step in computed)
+    assert computed < old, "of what only claims ask for, there are specs alone"
     code, output = atebm(folder, "prune")
     assert code == 0 and set(re.findall(r"MB  (.*)", output)) == old
-    assert all((folder / "work" / step).exists() for step in old), "listing removes nothing"
+    assert all((folder / "work" / step).exists() for step in computed), "listing removes nothing"
     before = set(folder.rglob("work/*/*"))
     code, output = atebm(folder, "prune", "--yes")
     gone = before - set(folder.rglob("work/*/*"))
-    assert code == 0 and {str(path.relative_to(folder / "work")) for path in gone} == old
+    assert code == 0 and {str(path.relative_to(folder / "work")) for path in gone} == computed
     assert not [path for path in (folder / "work").rglob("*") if any(step.split("/")[1] in str(path) for step in old)]
     assert re.findall(r"MB  (.*)", atebm(folder, "prune")[1]) == []
 
@@ -141,97 +139,31 @@ with locked(pathlib.Path(sys.argv[1])):
         holder.communicate("\n")
 
 
-def test_a_snapshot_is_all_of_results_but_for_pages(folder):
-    results = {
-        name: content
-        for name, content in contents(folder / "results").items()
-        if not name.endswith(".html") and not name.startswith(("site/", "provenance/site."))
+def test_a_scale_is_drawn_beside_another(folder):
+    """With requests, numbers and records of its own; neither becomes stale."""
+    before, asked = contents(folder / "results"), folder / "work/specs/artifact/fig1.json"
+    age, apart = asked.stat().st_mtime_ns, "results=results/scales/mine"
+    made = snakemake(folder, "results/scales/mine/fig1.png", "--config", apart)
+    assert made.returncode == 0, made.stdout + made.stderr
+    after = contents(folder / "results")
+    beside = {name.removeprefix("scales/mine/"): after.pop(name) for name in list(after) if name.startswith("scales/")}
+    assert after == before and asked.stat().st_mtime_ns == age
+    shown = {name for name in beside if not name.startswith(("notebooks/", "numbers/"))}
+    assert shown == {"fig1.csv", "fig1.png", "fig1.svg", "provenance/fig1.json"}
+    assert {name: before[name] for name in shown} == {name: beside[name] for name in shown}
+    assert {name.rpartition("/")[2] for name in beside if name.startswith("numbers/")} == {
+        "toy.json",
+        "toy.csv",
+        "spec.json",
+        "fields.npz",
     }
-    code, output = atebm(folder, "snapshot")
-    assert code == 0 and output.splitlines()[-1] == f"results/scales/smoke: {len(results)} files."
-    assert copies(folder) == results
-    inode = (folder / "results/scales/smoke").stat().st_ino
-    code, output = atebm(folder, "snapshot")
-    assert code == 0 and output.splitlines()[-1] == f"results/scales/smoke is the same already: {len(results)} files."
-    assert (folder / "results/scales/smoke").stat().st_ino == inode
-    assert verify(present(folder), folder)[0] == [] and leftovers([present(folder)], folder) == []
-    assert (
-        atebm(folder, "status")[1]
-        .splitlines()[-1]
-        .endswith(f"{len(USUAL)} of {len(USUAL)} artifacts drawn from the present plan")
-    )
-
-
-def test_a_snapshot_is_replaced_as_a_whole_and_says_what_changed(folder):
-    atebm(folder, "snapshot")
-    before = copies(folder)
-    for name, content in (("fig9.csv", "left from before\n"), ("table2.md", "other\n")):
-        (folder / "results/scales/smoke" / name).write_text(content)
-    (folder / "results/scales/smoke/figS2.png").unlink()
-    code, output = atebm(folder, "snapshot")
-    assert code == 0 and output.splitlines()[-4:] == [  # after the progress of verify
-        "gone     fig9.csv",
-        "new      figS2.png",
-        "changed  table2.md",
-        f"results/scales/smoke: {len(before)} files.",
-    ]
-    assert copies(folder) == before
-    assert [path.name for path in (folder / "results/scales").iterdir()] == ["smoke"]
-
-
-def test_single_artifacts_are_put_beside_what_is_kept(folder):
-    code, output = atebm(folder, "snapshot", "fig1")
-    files = [f"fig1.{suffix}" for suffix in ("csv", "png", "svg")] + ["notebooks/fig1.ipynb", "provenance/fig1.json"]
-    assert code == 0 and set(copies(folder)) == {*files, "manifest.json"}
-    kept = folder / "results/scales/smoke/fig1.csv"
-    kept.write_text("as it was once\n")  # what is kept stays
-    code, output = atebm(folder, "snapshot", "tableS7", "tableS4")
-    assert code == 0 and "new      tableS7.csv" in output and "fig1" not in output
-    assert kept.read_text() == "as it was once\n"
-    text = (folder / "results/scales/smoke/manifest.json").read_text()
-    manifest = json.loads(text)
-    assert is_sealed(text) and set(manifest["artifacts"]) == {"fig1", "tableS7", "tableS4"} == set(manifest["requests"])
-    assert manifest["artifacts"]["tableS7"]["made_with"]["packages"]["torch"]
-    behind = ancestors(step for name in ("fig1", "tableS7", "tableS4") for step in present(folder).artifacts[name])
-    assert set(manifest["steps"]) == {f"{kind}/{id}" for kind, id in behind}
-    (folder / "results/table2.csv").unlink()
-    (folder / "results/provenance/table2.json").unlink()
-    code, output = atebm(folder, "snapshot", "table2")
-    assert code == 1 and "error: table2 is not drawn from the present plan" in output
-    code, output = atebm(folder, "snapshot", "table9")
-    assert code == 1 and "error: there is no artifact 'table9'" in output
-
-
-@pytest.mark.parametrize("change", ["another scale", "altered", "no manifest", "full disk"])
-def test_what_is_not_of_the_present_plan_is_not_kept(folder, change, monkeypatch):
-    atebm(folder, "snapshot")
-    before = copies(folder)
-    table, plan = folder / "results/table2.csv", present(folder)
-    if change == "another scale":
-        plan, sentence = present(folder, "scale=demo"), "not kept as those of scale demo.*stale .*other scale"
-    elif change == "altered":
-        table.write_text(table.read_text().replace("Table", "table") + " ")
-        sentence = "`python -m atebm verify` reports 1 findings.*altered  results/table2.csv"
-    elif change == "no manifest":
-        (folder / "results/manifest.json").unlink()
-        sentence = "there is no results/manifest.json"
-    else:
-        (folder / "results/scales/smoke/table2.csv").write_text("older\n")
-        before = copies(folder)
-
-        def fail(*_: object) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        monkeypatch.setattr(shutil, "copyfile", fail)
-        sentence = "is full"
-    with pytest.raises(UserError, match=f"(?s){sentence}"):
-        snapshot(plan, folder)
-    assert copies(folder) == before
-    assert [path.name for path in (folder / "results/scales").iterdir()] == ["smoke"]
-
-
-def copies(folder: Path) -> dict[str, bytes]:
-    return contents(folder / "results/scales/smoke")
+    (folder / "results/scales/mine/notebooks/fig1.html").unlink()  # as in a clone
+    for plan in (present(folder), present(folder, apart)):
+        assert verify(plan, folder)[0] == []
+    damaged = folder / "results/scales/mine/numbers" / next(name for name in beside if name.endswith("toy.csv"))[8:]
+    damaged.write_text("other\n")
+    ((finding, *_), _) = verify(present(folder), folder)
+    assert finding.startswith(f"altered  {damaged.relative_to(folder)}")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -20,10 +20,10 @@ from atebm.config.load import load
 from atebm.data import archive_sets
 from atebm.data.folder import AGAIN
 from atebm.inference import apply, outputs, score
+from atebm.maintenance.docs import headline
 from atebm.models.released import adopt, import_weights
 from atebm.pipeline.job import Job
 from atebm.pipeline.plan import Plan
-from atebm.provenance.snapshot import snapshot, snapshot_of
 from atebm.provenance.status import status
 from atebm.provenance.verify import stale_renderings
 from atebm.publish.crate import write_crate
@@ -79,8 +79,7 @@ WANT_SNAKEMAKE: dict[str, Callable[[Plan, Path], str]] = {
         lambda: score.require_computed(plan, score.needed(plan, "cifar10_ood")[0], root)
     ),
     "apply before training": lambda plan, root: said(lambda: apply.load_run(plan, "cifar10", root, None)),
-    "snapshot of nothing": lambda plan, root: said(lambda: snapshot(plan, root)),
-    "snapshot of one that is not drawn": lambda plan, root: said(lambda: snapshot_of(plan, root, ["tableS3"])),
+    "headline of what is not drawn": lambda plan, root: said(lambda: headline("tableS3", plan, root)),
     "status": lambda plan, root: status(plan, root)["command"],
     "verify of a stale rendering": lambda plan, root: stale(plan, root),
 }
@@ -103,7 +102,7 @@ def test_the_command_of_snakemake_has_the_users_configuration(plan, folder, situ
         assert override in shlex.split(command)
 
 
-@pytest.mark.parametrize("situation", ["score before training", "snapshot of one that is not drawn"])
+@pytest.mark.parametrize("situation", ["score before training", "headline of what is not drawn"])
 def test_snakemake_does_what_the_message_says(plan, folder, situation):
     (command,) = commands_in(WANT_SNAKEMAKE[situation](plan, folder))
     planned_by(folder, command)

@@ -5,6 +5,7 @@ for jobs have no other way to it, unless there is one already.
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -22,7 +23,7 @@ PROFILE = ("--workflow-profile", "workflow/profiles/slurm", "--config", "scale=s
 HERE = ("--slurm-status-command", "squeue", "--latency-wait", "5")
 SOON = ("--seconds-between-status-checks", "2", "--slurm-init-seconds-before-status-checks", "2")  # not after 40 s
 LESS = ("--default-resources", "mem_mb=500", "runtime=5", "--set-resources", "train:runtime=7", "train:cpus_per_task=2")
-CONF = """
+CONF = """# Written by the tests of atebm, process {process}.
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
@@ -50,38 +51,55 @@ NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=1000 Gres=gpu:4 State=UNKNO
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
-MISSING = [
-    name
-    for name in ("munged", "slurmctld", "slurmd", "sbatch")
-    if not shutil.which(name, path=f"{os.defpath}:/usr/sbin")
-]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING), reason=f"no {', '.join(MISSING)} here: apt-get install slurm-wlm munge"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="Slurm's daemons want root"),
-    pytest.mark.skipif(CONFIGURATION.exists(), reason=f"this machine has a Slurm of its own: {CONFIGURATION}"),
-]
+DAEMONS = (["runuser", "-u", "munge", "--", "munged", "--foreground"], ["slurmctld", "-D"], ["slurmd", "-D"])
+
+
+def hindrance() -> str:
+    """Return why no Slurm can be started here; nothing where one can."""
+    path = f"{os.defpath}:/usr/sbin"
+    missing = [name for name in ("munged", "slurmctld", "slurmd", "sbatch") if not shutil.which(name, path=path)]
+    if missing:
+        return f"no {', '.join(missing)} here: apt-get install slurm-wlm munge"
+    if os.geteuid() != 0:
+        return "Slurm's daemons want root"
+    if CONFIGURATION.exists() and not left_over(CONFIGURATION.read_text()):
+        return f"this machine has a Slurm of its own, or of other tests that run: {CONFIGURATION}"
+    return ""
+
+
+def left_over(configuration: str) -> bool:
+    """Return whether a slurm.conf is one that tests wrote which were killed since, and so did not remove it."""
+    process = re.match(r"# Written by the tests of atebm, process (\d+)\.", configuration)
+    if not process:
+        return False
+    try:
+        os.kill(int(process[1]), 0)  # a question, no signal
+    except ProcessLookupError:
+        return True
+    return False
 
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory) -> Iterator[None]:
+    if reason := hindrance():
+        pytest.skip(reason)
     folder, host = tmp_path_factory.mktemp("slurm"), socket.gethostname()
     for name in ("state", "spool"):
         (folder / name).mkdir()
     CONFIGURATION.parent.mkdir(exist_ok=True)
-    CONFIGURATION.write_text(CONF.format(host=host, folder=folder))
+    CONFIGURATION.write_text(CONF.format(process=os.getpid(), host=host, folder=folder))
     devices = "".join(f"NodeName={host} Name=gpu File=/dev/{name}\n" for name in ("null", "zero", "full", "random"))
     (CONFIGURATION.parent / "gres.conf").write_text(devices)  # Slurm wants devices, and does nothing with them here
     Path("/run/munge").mkdir(exist_ok=True)
     shutil.chown("/run/munge", "munge")
-    commands = (["runuser", "-u", "munge", "--", "munged", "--foreground"], ["slurmctld", "-D"], ["slurmd", "-D"])
-    path = f"{os.environ['PATH']}:/usr/sbin"
+    environment = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
     daemons = [
         subprocess.Popen(
-            command, env={**os.environ, "PATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["setpriv", "--pdeathsig", "TERM", *daemon],  # they end with these tests, though these be killed
+            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
-        for command in commands
-    ]
+        for daemon in DAEMONS
+    ]  # fmt: skip
     try:
         wait_for(lambda: "idle" in run(folder, "sinfo", "--noheader", "-o", "%t").stdout, "the node is not idle", 60)
         yield
@@ -102,6 +120,15 @@ def wait_for(condition: Callable[[], bool], otherwise: str, seconds: float) -> N
     raise AssertionError(otherwise)
 
 
+def test_what_killed_tests_left_is_no_slurm_of_the_machine():
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    ours = {process: CONF.format(process=process, host="here", folder="/tmp") for process in (gone.pid, os.getpid())}
+    assert left_over(ours[gone.pid]) and not left_over(ours[os.getpid()])
+    assert not left_over("# slurm.conf\nClusterName=cluster\n") and not left_over("")
+
+
+@pytest.mark.slow
 def test_an_artifact_is_made_by_slurm_jobs_to_the_same_bytes(slurm, computed, tmp_path):
     """All that it takes from nothing but the data: extractor, training, sampling, rendering."""
     folder = checkout(tmp_path / "checkout")
@@ -125,6 +152,7 @@ def asks(job: str, rule: str) -> bool:
     return f"rule_{rule}_" in job and "TresPerJob=gres:gpu:1" in job
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["scancel", "time limit"])
 def test_a_training_that_slurm_ends_is_retried_and_goes_on(slurm, computed, tmp_path, how, monkeypatch):
     """It gets SIGTERM and some seconds, saves, and the retry has the bytes of a run that nobody disturbed."""

@@ -98,16 +98,19 @@ def test_every_artifact_is_complete(name):
     artifact = ARTIFACTS[name]
     number, _, what = artifact.title.partition(": ")
     assert number and what
-    module, _, function = artifact.draws.partition(".")
+    module, _, function = artifact.draws.rpartition(".")
     assert callable(getattr(import_module(f"atebm.report.{module}"), function))
     markdown = nbformat.read(REPOSITORY / f"notebooks/{name}.ipynb", as_version=4).cells[0].source
     assert markdown.startswith("# ") and len(markdown.splitlines()) > 2, "no words in the notebook"
-    for suffix in artifact.suffixes:
-        assert (REPOSITORY / f"results/{name}.{suffix}").stat().st_size > 0
-    assert len((REPOSITORY / f"results/{name}.csv").read_text().splitlines()) > 1, "no numbers"
-    words = json.loads((REPOSITORY / f"results/provenance/{name}.json").read_text())
-    assert words["caption"] and words["headline"]
     assert name in planned("miniature").artifacts, "tests/miniature draws all of these"
+    results = REPOSITORY / ("results/scales/board" if artifact.on_request else "results")
+    if artifact.on_request and not (results / f"provenance/{name}.json").exists():
+        pytest.skip("it is drawn with the rest of scale board")
+    for suffix in artifact.suffixes:
+        assert (results / f"{name}.{suffix}").stat().st_size > 0
+    assert len((results / f"{name}.csv").read_text().splitlines()) > 1, "no numbers"
+    words = json.loads((results / f"provenance/{name}.json").read_text())
+    assert words["caption"] and words["headline"]
 
 
 def test_all_of_the_paper_is_drawn():
@@ -135,10 +138,16 @@ def page(name: str) -> str:
 
 
 def test_the_documentation_shows_the_committed_results(results):
-    from atebm.maintenance.docs import artifact_table, verdicts
+    from atebm.maintenance import evidence_pages as pages
+    from atebm.maintenance.docs import artifact_table
 
+    report, negative = page("docs/explanation/report.md"), page("docs/explanation/negative.md")
     assert artifact_table(results) in page("docs/reference/artifacts.md"), "run: make docs"
-    assert verdicts(results) in page("README.md"), "run: make docs"
+    assert pages.verdicts(results) in page("README.md"), "run: make docs"
+    assert pages.negative(results) in negative, "run: make docs"
+    for text in (pages.scope(results), pages.outcomes(results), pages.design(), pages.verdicts(results)):
+        assert text in report, "run: make docs"
+    assert pages.reproduction() in page("docs/reference/reproduction.md"), "run: make docs"
 
 
 def test_the_documentation_shows_what_to_expect():
@@ -166,16 +175,13 @@ def test_on_slurm_trainings_are_tried_for_longer_than_the_longest_takes():
 
 
 @pytest.mark.parametrize("folder", sorted((REPOSITORY / "results/scales").glob("*")), ids=lambda folder: folder.name)
-def test_a_committed_snapshot_is_what_its_manifest_says(folder):
-    from atebm.utils.hashing import is_sealed, sha256
+def test_committed_results_of_a_scale_are_what_their_manifest_says(folder):
+    """A folder has a manifest when all of its scale is drawn; before, the board's claims may be alone there."""
+    from atebm.provenance.verify import folder_findings
 
-    text = (folder / "manifest.json").read_text()
-    manifest = json.loads(text)
-    assert is_sealed(text) and manifest["scale"] == folder.name
-    named = manifest["summary"] | {k: v for part in manifest["artifacts"].values() for k, v in part["files"].items()}
-    here = {str(path.relative_to(folder)): sha256(path) for path in folder.rglob("*") if path.is_file()}
-    del here["manifest.json"]
-    assert here == {name: digest for name, digest in named.items() if not name.endswith(".html")}
+    manifest = folder / "manifest.json"
+    assert not manifest.exists() or json.loads(manifest.read_text())["scale"] == folder.name
+    assert folder_findings(folder, REPOSITORY)[0] == []
 
 
 def test_committed_results_are_what_their_manifest_says(results):
@@ -191,4 +197,4 @@ def test_committed_results_are_what_their_manifest_says(results):
 
 def test_committed_results_stay_small(results):
     sizes = {path: path.stat().st_size for path in results.rglob("*") if path.is_file()}
-    assert sum(sizes.values()) <= 15e6 and max(sizes.values()) <= 1e6
+    assert sum(sizes.values()) <= 22e6 and max(sizes.values()) <= 1e6

@@ -15,7 +15,8 @@ from atebm.data.folder import changed
 from atebm.utils.errors import UserError, sentence
 from atebm.pipeline.staleness import MANIFEST, PAGE, SITE, drawn_steps, provenance, request, request_file
 from atebm.config.origins import BASE
-from atebm.config.load import base, own, scale_file, written
+from atebm.config.inheritance import LIKE
+from atebm.config.load import base, layers, written
 from atebm.pipeline.kinds import FILES, KINDS, goals
 from atebm.maintenance.place import unfit
 from atebm.pipeline.plan import Plan
@@ -40,13 +41,12 @@ of_ours(base, Path())
 configfile: BASE
 
 
-of_ours(own, config.get("scale"), Path())
-SCALE_FILE = scale_file(config["scale"], Path())
+for file in of_ours(layers, config.get("scale"), Path()):
+
+    configfile: file
 
 
-configfile: SCALE_FILE
-
-
+config.pop(LIKE, None)  # a scale's, which the loop has followed
 # The first is Snakemake's merged configuration, the second what --config says in it, and --configfile.
 PLACE = written(config["scale"], workflow.config_settings.overwrite_config, Path())
 PLAN = of_ours(Plan, of_ours(resolve, config, PLACE))
@@ -54,6 +54,7 @@ for said in changed(PLAN.config, Path()):  # images of one's own that are not th
     sys.exit(f"error: {said}")
 of_ours(PLAN.write, Path())
 STALE = of_ours(request, PLAN, Path())  # renderings that show something else than this plan
+RESULTS, DRAWING = PLAN.results, f"logs/render{PLAN.apart}"  # where renderings go, and their logs
 WORKERS = 16 if config["scale"] == "paper" else 1  # processes that prepare a set, as far as there are cores
 # One process per GPU of a run; torchrun ends them all when one fails.
 GPUS = config["gpus_per_run"]
@@ -190,7 +191,7 @@ def drawn(wildcard):
         artifact = wildcards[wildcard]
         return {
             "steps": [ancient(file) for step in drawn_steps(PLAN, artifact, Path()) for file in step.files],
-            "request": unless_stale(artifact, request_file(artifact)),
+            "request": unless_stale(artifact, request_file(PLAN, artifact)),
             "notebook": ancient(f"notebooks/{artifact}.ipynb"),
         }
 
@@ -202,7 +203,7 @@ def everything():
     if PLAN.overviews:
         return [file for step in PLAN.overviews for file in step.files]
     renderings = [file for artifact in PLAN.usual for file in rendered(artifact)]
-    return [*renderings, "results/manifest.json", PAGE, provenance(SITE)]
+    return [*renderings, *(f"{RESULTS}/{file}" for file in (provenance(MANIFEST), PAGE, provenance(SITE)))]
 
 
 SHOWN_AS_IMAGES = ("ascent", "data", "sample")  # kinds of step that leave what the page compares
@@ -210,18 +211,19 @@ SHOWN_AS_IMAGES = ("ascent", "data", "sample")  # kinds of step that leave what 
 
 def shown_on_the_page(wildcards):
     """The input function of the page: the manifest, which comes after all it shows, and images that it alone shows."""
-    steps = [step for artifact in PLAN.usual if ARTIFACTS[artifact].compares for step in PLAN.artifacts[artifact]]
+    compared = [artifact for artifact in PLAN.usual if ARTIFACTS[artifact].compares]
+    steps = [step for artifact in compared for step in drawn_steps(PLAN, artifact, Path())]
     return {
-        "manifest": unless_stale(SITE, "results/manifest.json"),
-        "request": unless_stale(SITE, request_file(SITE)),
+        "manifest": unless_stale(SITE, f"{RESULTS}/{provenance(MANIFEST)}"),
+        "request": unless_stale(SITE, request_file(PLAN, SITE)),
         "images": [ancient(file) for step in steps if step.kind in SHOWN_AS_IMAGES for file in step.files],
     }
 
 
 def rendered(artifact):
     """What a reader gets of an artifact."""
-    notebooks = [f"results/notebooks/{artifact}.{suffix}" for suffix in ("ipynb", "html")]
-    return [f"results/{artifact}.{suffix}" for suffix in ARTIFACTS[artifact].suffixes] + notebooks
+    notebooks = [f"{RESULTS}/notebooks/{artifact}.{suffix}" for suffix in ("ipynb", "html")]
+    return [f"{RESULTS}/{artifact}.{suffix}" for suffix in ARTIFACTS[artifact].suffixes] + notebooks
 
 
 def title(wildcards):

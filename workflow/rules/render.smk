@@ -3,20 +3,23 @@ rule render_table:
         unpack(drawn("table")),
     output:
         out=report(
-            "results/{table}.csv", caption="../report/artifact.rst", category="Tables", labels=shown("all columns")
+            f"{RESULTS}/{{table}}.csv",
+            caption="../report/artifact.rst",
+            category="Tables",
+            labels=shown("all columns"),
         ),
-        markdown="results/{table}.md",
-        notebook="results/notebooks/{table}.ipynb",
+        markdown=f"{RESULTS}/{{table}}.md",
+        notebook=f"{RESULTS}/notebooks/{{table}}.ipynb",
         html=report(
-            "results/notebooks/{table}.html",
+            f"{RESULTS}/notebooks/{{table}}.html",
             caption="../report/artifact.rst",
             category="Tables",
             labels=shown("notebook"),
         ),
-        provenance="results/provenance/{table}.json",
+        provenance=f"{RESULTS}/provenance/{{table}}.json",
     log:
-        notebook="logs/render/{table}.ipynb",  # a log survives a failing cell, an output would not
-        text="logs/render/{table}.log",
+        notebook=f"{DRAWING}/{{table}}.ipynb",  # a log survives a failing cell, an output would not
+        text=f"{DRAWING}/{{table}}.log",
     conda:
         "../envs/report.yaml"
     params:
@@ -32,52 +35,52 @@ use rule render_table as render_figure with:
         unpack(drawn("figure")),
     output:
         out=report(
-            "results/{figure}.png", caption="../report/artifact.rst", category="Figures", labels=shown("picture")
+            f"{RESULTS}/{{figure}}.png", caption="../report/artifact.rst", category="Figures", labels=shown("picture")
         ),
-        vector="results/{figure}.svg",
-        numbers="results/{figure}.csv",
-        notebook="results/notebooks/{figure}.ipynb",
+        vector=f"{RESULTS}/{{figure}}.svg",
+        numbers=f"{RESULTS}/{{figure}}.csv",
+        notebook=f"{RESULTS}/notebooks/{{figure}}.ipynb",
         html=report(
-            "results/notebooks/{figure}.html",
+            f"{RESULTS}/notebooks/{{figure}}.html",
             caption="../report/artifact.rst",
             category="Figures",
             labels=shown("notebook"),
         ),
-        provenance="results/provenance/{figure}.json",
+        provenance=f"{RESULTS}/provenance/{{figure}}.json",
     log:
-        notebook="logs/render/{figure}.ipynb",
-        text="logs/render/{figure}.log",
+        notebook=f"{DRAWING}/{{figure}}.ipynb",
+        text=f"{DRAWING}/{{figure}}.log",
 
 
 rule manifest:
     input:
-        [unless_stale(MANIFEST, provenance(artifact)) for artifact in PLAN.usual],
-        request=unless_stale(MANIFEST, request_file(MANIFEST)),
+        [unless_stale(MANIFEST, f"{RESULTS}/{provenance(artifact)}") for artifact in PLAN.usual],
+        request=unless_stale(MANIFEST, request_file(PLAN, MANIFEST)),
     output:
-        "results/manifest.json",
-        "results/metrics.json",
-        [f"results/training/{run}.{seed}.csv" for run, seed in PLAN.trainings()],
+        f"{RESULTS}/{provenance(MANIFEST)}",
+        f"{RESULTS}/metrics.json",
+        [f"{RESULTS}/training/{run}.{seed}.csv" for run, seed in PLAN.trainings()],
     log:
-        "logs/render/manifest.log",
+        f"{DRAWING}/manifest.log",
     conda:
         "../envs/torch.yaml"
     message:
         "write {output}"
     shell:
-        "python -m atebm manifest results {input.request} > {log} 2>&1"
+        f"python -m atebm manifest {RESULTS} {{input.request}} > {{log}} 2>&1"
 
 
 rule site:
     input:
         unpack(shown_on_the_page),
     output:
-        PAGE,
-        provenance(SITE),
+        f"{RESULTS}/{PAGE}",
+        f"{RESULTS}/{provenance(SITE)}",
     log:
-        "logs/render/site.log",
+        f"{DRAWING}/site.log",
     conda:
         "../envs/report.yaml"
     message:
         "write {output}"
     shell:
-        "python -m atebm site results {input.request} > {log} 2>&1"
+        f"python -m atebm site {RESULTS} {{input.request}} > {{log}} 2>&1"

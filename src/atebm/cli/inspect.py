@@ -36,12 +36,14 @@ def doctor(as_json: Json = False) -> None:
 @command("atebm headline table2")
 def headline(
     artifacts: Annotated[list[str], typer.Argument(help="such as table2", autocompletion=artifact_names)],
+    config: Overrides = None,
 ) -> None:
-    """Say in one line what an artifact of results/ found, and what the paper published."""
+    """Say in one line what an artifact found, and what the paper published."""
     from ..maintenance.docs import headline
 
+    plan = present_plan(config)
     for name in artifacts:
-        print(headline(name, Path("results")))
+        print(headline(name, plan, Path()))
 
 
 @command("atebm status -C scale=paper")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..utils.errors import UserError, shown
-from .options import MAINTAIN, OTHERS, Json, Overrides, archive_names, artifact_names, present_plan, show, verb
+from .options import MAINTAIN, OTHERS, Json, Overrides, archive_names, present_plan, show, verb
 
 app = typer.Typer()
 command = partial(verb, app, MAINTAIN)
@@ -29,26 +29,6 @@ def prune(
     if yes:
         remove(found)
     show(summary(found, removed=yes), describe_leftovers, as_json)
-
-
-@command("atebm snapshot table4 -C scale=fashion")
-def snapshot(
-    artifacts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="such as table4: these beside what is kept; by default all",
-            show_default=False,
-            autocompletion=artifact_names,
-        ),
-    ] = None,
-    config: Overrides = None,
-) -> None:
-    """Keep results/ of the configured scale in results/scales/<scale>/, once they are verified."""
-    from ..provenance.snapshot import snapshot, snapshot_of
-
-    plan = present_plan(config)
-    for line in snapshot_of(plan, Path(), artifacts) if artifacts else snapshot(plan, Path()):
-        print(line)
 
 
 @command("atebm fetch cifar10")
@@ -119,6 +99,25 @@ def crate() -> None:
 
     write_crate(Path())
     typer.echo(f"{CRATE_FILE} written.")
+
+
+@app.command(hidden=True, epilog="Example: atebm extractors fashion_mnist_0")
+def extractors(
+    names: Annotated[list[str] | None, typer.Argument(help="by default all", show_default=False)] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="keep what was trained in the place of what is embedded")
+    ] = False,
+) -> None:
+    """Train the embedded extractors again by their recipes, and say how far off each is from what is embedded."""
+    from ..archives.extractors import EXTRACTORS
+    from ..maintenance.extractors import remake
+    from ..utils.hashing import sha256
+
+    for made in remake(names or [], write):
+        typer.echo(made.describe())
+        if write:
+            path = EXTRACTORS / f"{made.name}.json"
+            typer.echo(f"{path.name} is written: let the configuration name it by sha256: {sha256(path)}")
 
 
 @command("atebm environments")

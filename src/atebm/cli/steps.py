@@ -235,9 +235,7 @@ def manifest(
 ) -> None:
     """Write what the results were made with and from, and the numbers and curves that DVC compares."""
     from ..provenance.manifest import write_manifest
-    from ..provenance.summary import write_summary
 
-    write_summary(results, request)
     write_manifest(results, request)
 
 

@@ -1,7 +1,7 @@
 """Extractors, metrics, nearest neighbours and claims."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -17,7 +17,13 @@ class PublishedStatistics(Section):
     max_distance: PositiveFloat  # Frechet distance to ours, from which on they are said not to agree
 
 
-class Inception(Section):
+class Ruler(Section):
+    """What every extractor declares: by which metric its features say how far samples are from p_data."""
+
+    distance: ClassVar[str] = "frechet"
+
+
+class Inception(Ruler):
     """Inception-v3 of 2015-12-05, the network behind FID and IS."""
 
     paper = Paper("supplement 3, evaluation metrics")
@@ -27,19 +33,46 @@ class Inception(Section):
     published: Annotated[dict[str, PublishedStatistics], BeforeValidator(without_nulls), Paper("ours: a check")]
 
 
-class Classifier(ClassifierTraining):
+class Classifier(ClassifierTraining, Ruler):
     """A seeded classifier of the labels of a set: a stand-in extractor, so its distances are not FID."""
 
     paper = Paper("ours: a stand-in")
     kind: Literal["classifier"]
 
 
-Extractor = Annotated[Inception | Classifier, Field(discriminator="kind")]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Embedded(Ruler):
+    """A classifier that was trained once: a stand-in extractor whose distances are by one ruler on all machines."""
+
+    paper = Paper("ours: a stand-in")
+    kind: Literal["embedded"]
+    # of data/embedded/extractors/: the record of its training, which states the sha256 of the weights beside it
+    file: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.json$")]
+    sha256: Sha256  # of that record
+    # whose labels it tells apart: only those of p_data, which tables show, can be the classes of metrics.extractor
+    classes_of: Literal["p_data", "others"]
+
+
+class EfficientNetLite0(Ruler):
+    """EfficientNet-Lite0 with ImageNet weights, of a Python package: it saw no image of ours. It is for KID alone."""
+
+    paper = Paper("ours: a stand-in")
+    distance: ClassVar[str] = "kid"
+    kind: Literal["efficientnet_lite0"]
+    sha256: Sha256  # of the weights' file
+    size: PositiveInt  # pixels a side that images are brought to
+
+
+Extractor = Annotated[Inception | Classifier | Embedded | EfficientNetLite0, Field(discriminator="kind")]
 
 
 class Metrics(Section):
     paper = Paper("supplement 3, evaluation metrics")
     extractor: str
+    # other extractors, by which the same samples can be scored too: a number depends on its ruler
+    rulers: Annotated[tuple[str, ...], Paper("ours")] = ()
     splits: Annotated[int, Field(ge=2), Paper("code of IS's authors; the paper is silent")]  # of the Inception Score
     blocks: Annotated[int, Field(ge=5), Paper("ours")]  # disjoint blocks of sources behind the interval of a distance
     n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
@@ -49,20 +82,56 @@ class Metrics(Section):
 class Metric:
     """What is known of a metric before it is computed."""
 
-    function: str  # "module:function", called as function(job, standin) by a `metric` step: what its record says
+    function: str  # "module:function", called as function(job) by a `metric` step: what its record says
+    name: str  # in records; by features of a stand-in, where it is of features
+    # by those of other kinds of extractors; {n} stands for the number of images
+    names: dict[str, str] = field(default_factory=dict)
     takes: tuple[str, ...] = ()  # keys of Metrics that it is computed with
-    compares: bool = False  # with the features of another set
+    compares: bool = False  # with another set
     extractors: tuple[str, ...] = ()  # kinds of extractors with which it is computed on samples for Table 2
+    looks_at: Literal["features", "images"] = "features"
+
+    def named(self, kind: str, n: int) -> str:
+        """Return its name where it is of n images, by a kind of extractor."""
+        return self.names.get(kind, self.name).format(n=n)
 
 
-EITHER = ("inception", "classifier")
+CLASSIFIERS = ("classifier", "embedded")  # they know the classes of p_data, Inception does not
+ALL = ("inception", *CLASSIFIERS)
 METRICS = {
-    "frechet": Metric("atebm.evaluation.metrics:frechet", ("blocks",), compares=True, extractors=EITHER),
-    "inception_score": Metric("atebm.evaluation.metrics:inception_score", ("splits",), extractors=EITHER),
-    # a classifier knows the classes of p_data, Inception does not
-    "class_shares": Metric("atebm.evaluation.metrics:class_shares", extractors=("classifier",)),
-    "kid": Metric("atebm.evaluation.metrics:kid", ("blocks",), compares=True, extractors=("inception",)),
-    "agreement": Metric("atebm.evaluation.metrics:agreement"),  # of a set, by StepBuilder.agreement alone
+    "frechet": Metric(
+        "atebm.evaluation.metrics:frechet",
+        "Frechet distance (stand-in)",
+        {"inception": "FID of {n:,}"},
+        takes=("blocks",),
+        compares=True,
+        extractors=ALL,
+    ),
+    "inception_score": Metric(
+        "atebm.evaluation.metrics:inception_score",
+        "inception-style score (stand-in)",
+        {"inception": "IS"},
+        takes=("splits",),
+        extractors=ALL,
+    ),
+    "class_shares": Metric("atebm.evaluation.metrics:class_shares", "smallest class share", extractors=CLASSIFIERS),
+    "kid": Metric(
+        "atebm.evaluation.metrics:kid",
+        "kernel distance (stand-in)",
+        {"inception": "KID", "efficientnet_lite0": "KID (EfficientNet-Lite0, ImageNet)"},
+        takes=("blocks",),
+        compares=True,
+        extractors=("inception",),
+    ),
+    "precision": Metric(
+        "atebm.evaluation.metrics:precision", "precision (stand-in)", {"inception": "precision"}, compares=True
+    ),
+    "recall": Metric("atebm.evaluation.metrics:recall", "recall (stand-in)", {"inception": "recall"}, compares=True),
+    "saturation": Metric(
+        "atebm.evaluation.metrics:saturation", "share of black and white pixels", compares=True, looks_at="images"
+    ),
+    # of a set, by StepBuilder.agreement alone
+    "agreement": Metric("atebm.evaluation.metrics:agreement", "distance to published statistics"),
 }
 
 
@@ -84,6 +153,7 @@ class Claims(Section):
     """How the paper's claims are decided."""
 
     paper = Paper("ours")
-    seeds: Annotated[int, Field(ge=1, le=20)]  # of each claim's runs; with fewer than 5, every claim is undecided
+    # which claims are computed: A with verdicts, of 12 seeds; B with values, of 4; C those of Sec. 5.3, long, of 5
+    tiers: tuple[Literal["A", "B", "C"], ...] = ("A", "B", "C")
     level: Annotated[float, Field(gt=0, lt=1)]  # that a p-value, adjusted for the number of claims, must not exceed
     margin: Annotated[float, Field(gt=0, lt=1)]  # relative difference of two distances that counts as none

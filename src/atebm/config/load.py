@@ -10,7 +10,7 @@ from typing import Any
 from ..utils.documents import mapping
 from ..utils.errors import ConfigError
 from ..utils.files import of_checkout, text_of
-from .inheritance import Place
+from .inheritance import LIKE, Place
 from .messages import resolve
 from .origins import BASE, Origins, inherited, origins_of, place
 from .schema import Config
@@ -34,13 +34,23 @@ def base(root: Path) -> dict[str, Any]:
     return mapping(BASE, of_checkout(root / BASE))
 
 
-def own(scale: Any, root: Path) -> dict[str, Any]:
-    """Return what the file of a scale says. Raises ConfigError where that cannot be meant, or for no scale."""
-    file = scale_file(scale, root)
-    found = mapping(file, text_of(root / file))
-    if found.get("scale", scale) != scale:
-        raise ConfigError(f"{file}: scale = {found['scale']!r}, but this is the file of scale {scale}: leave it out.")
-    return found
+def layers(scale: Any, root: Path) -> dict[str, dict[str, Any]]:
+    """Return what the files of a scale say, by file: first that of the scale that it is `like`, if it is like one.
+
+    Raises ConfigError where that cannot be meant, or for no scale.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    while scale is not None or not found:  # a scale that config.yaml leaves out is none, too
+        file = scale_file(scale, root)
+        if file in found:
+            raise ConfigError(f"{file}: {LIKE} = {found[file].get(LIKE)!r} leads back to this file: leave it out.")
+        found[file] = contents = mapping(file, text_of(root / file))
+        if contents.get("scale", scale) != scale:
+            raise ConfigError(
+                f"{file}: scale = {contents['scale']!r}, but this is the file of scale {scale}: leave it out."
+            )
+        scale = contents.get(LIKE)
+    return {file: {key: value for key, value in found[file].items() if key != LIKE} for file in reversed(found)}
 
 
 def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
@@ -60,7 +70,7 @@ def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
     merged: dict[str, Any] = {}
     update_config(merged, base(root))
     scale = last.get("scale", merged.get("scale"))
-    for contents in (own(scale, root), last):
+    for contents in (*layers(scale, root).values(), last):
         update_config(merged, contents)
     texts = texts_of(scale, root)
     found = origins_of(texts, last, " ".join(overrides))
@@ -74,5 +84,4 @@ def written(scale: str, last: dict[str, Any], root: Path) -> Place:
 
 def texts_of(scale: Any, root: Path) -> dict[str, str]:
     """What the files of a configuration hold, by name."""
-    file = scale_file(scale, root)
-    return {BASE: of_checkout(root / BASE), file: text_of(root / file)}
+    return {BASE: of_checkout(root / BASE)} | {file: text_of(root / file) for file in layers(scale, root)}

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import model_validator
 
 from .augment import Augment, ResizedCropFlip
-from .evaluation import Classifier, Inception
+from .evaluation import Classifier, Embedded, Inception
 from .schema import Config
 from .sets import Drawn, ImageIndex, ImageSet, OfClasses, Part
 
@@ -22,6 +22,20 @@ class Checked(Config):
                 known = get_close_matches(name, getattr(self, section), 1) or sorted(getattr(self, section))
                 hint = f"Did you mean {known[0]}?" if known else "It is empty."
                 raise ValueError(f"{where} names {name!r}, which {section} does not have. {hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _rulers_differ(self) -> Self:
+        """Training, tables and captions go by the Frechet distance and the classes of the first."""
+        first = self.extractors[self.metrics.extractor]
+        if first.distance != "frechet" or (isinstance(first, Embedded) and first.classes_of != "p_data"):
+            raise ValueError(
+                f"metrics.extractor = {self.metrics.extractor!r}, which has no Frechet distance or does not know the "
+                "classes of p_data: name it in metrics.rulers"
+            )
+        names = (self.metrics.extractor, *self.metrics.rulers)
+        if len(set(names)) < len(names):
+            raise ValueError("metrics.rulers names an extractor twice, or that of metrics.extractor")
         return self
 
     @model_validator(mode="after")
@@ -100,9 +114,15 @@ class Checked(Config):
             run = sampler.run or name
             if sampler.steps == "selected" and self.runs[run].monitor is None:
                 raise ValueError(f"samplers.{name}.steps = 'selected', but runs.{run} has no monitor that selects them")
-            if self.metrics.n > sampler.n:
-                raise ValueError(f"metrics.n = {self.metrics.n}, but samplers.{name}.n = {sampler.n} samples")
+        for place, n in self._made():
+            if self.metrics.n > n:
+                raise ValueError(f"metrics.n = {self.metrics.n}, but {place}.n = {n} samples")
         return self
+
+    def _made(self) -> Iterator[tuple[str, int]]:
+        """Where samples are made, and how many."""
+        yield from ((f"samplers.{name}", sampler.n) for name, sampler in self.samplers.items())
+        yield from ((f"gans.{name}", gan.n) for name, gan in self.gans.items())
 
     def _wanted(self) -> Iterator[tuple[str, int, str]]:
         """Where a number of images is asked for, the number, and the set that must have them."""
@@ -115,6 +135,8 @@ class Checked(Config):
             yield f"runs.{name}.batch_size", run.batch_size, task.p_0
             if run.monitor:
                 yield f"runs.{name}.monitor.n", run.monitor.n, task.validation_sources
+        for name, gan in self.gans.items():
+            yield f"gans.{name}.batch_size", gan.batch_size, self.tasks[gan.task].p_data
         for name, sampler in self.samplers.items():
             yield f"samplers.{name}.n", sampler.n, self.tasks[self.runs[sampler.run or name].task].sources
         for name, ascent in self.ascents.items():
@@ -142,6 +164,10 @@ class Checked(Config):
             yield f"runs.{name}.task", run.task, "tasks"
             if run.init:
                 yield f"runs.{name}.init", run.init, "pretrainings"
+        for name, gan in self.gans.items():
+            yield f"gans.{name}.task", gan.task, "tasks"
+        for rival in self.rivals:
+            yield "rivals", rival, "gans" if rival in self.gans else "runs"
         for name, extractor in self.extractors.items():
             for reference in extractor.published if isinstance(extractor, Inception) else ():
                 yield f"extractors.{name}.published", reference, "sets"
@@ -160,5 +186,7 @@ class Checked(Config):
         for task in self.detection:
             yield f"detection.{task}", task, "tasks"
         yield "metrics.extractor", self.metrics.extractor, "extractors"
+        for name in self.metrics.rulers:
+            yield "metrics.rulers", name, "extractors"
         if self.own:
             yield "own", self.own, "samplers"  # of its name, of the run of its name

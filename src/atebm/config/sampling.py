@@ -1,6 +1,6 @@
 """Samplers, ascents from any images, and the timing of sampling."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -14,12 +14,18 @@ class Sampler(Section):
     run: Annotated[str | None, Paper("Table S7")] = None  # whose model it samples; null: that of the entry's own name
     steps: PositiveInt | Literal["selected"]  # selected: the length that training's monitor found best
     step_size: PositiveFloat
+    # standard deviation of each step's noise in Langevin dynamics, whose gradient is not normalised; null: PGD, Eq. 8
+    noise: Annotated[NonNegativeFloat | None, Paper("ours, for an energy-based model: Eq. 3")] = None
     # standard deviation, in pixels, of a Gaussian that blurs the sources first; 0: none does
     blur: Annotated[NonNegativeFloat, Paper("Fig. S5")]
     quantise: Annotated[Literal["truncate", "round"], Paper("authors' script")]  # how samples become bytes
     n: PositiveInt
     # images a forward pass; shards are whole batches, so that their number changes no byte
     batch_size: Annotated[PositiveInt, Paper("ours")]
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a `sample` step is computed from; without noise the key is left out, as digests were made."""
+        return self.model_dump(exclude={"run"} | ({"noise"} if self.noise is None else set()))
 
 
 class AsTheyAre(Variant):

@@ -1,8 +1,9 @@
 """config.yaml as types: every field of every experiment, unknown keys refused."""
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
 
 from ..utils.errors import ConfigError
 from .base import Name, Paper, Section
@@ -11,7 +12,17 @@ from .evaluation import Claims, Extractor, Metrics, Neighbours
 from .sampling import Ascent, Sampler, Timing
 from .sets import Drawn, ImageSet, OfClasses, Part, Task
 from .toy2d import Minimax, Toy
-from .training import Pretraining, Run
+from .training import Gan, Pretraining, Run
+
+
+def folder_of_results(name: str) -> str:
+    """Return the name as it is. Raises ValueError where it is neither results nor a folder below results/scales/."""
+    if not re.fullmatch(r"results(/scales/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?", name):
+        raise ValueError(
+            f"{name!r} is neither results nor results/scales/NAME, a NAME of letters, digits, _, . and -: figures and "
+            "tables are drawn into no other folder"
+        )
+    return name
 
 
 class Config(Section):
@@ -21,14 +32,22 @@ class Config(Section):
     own: str | None = None
     seed: NonNegativeInt
     seeds: PositiveInt  # models per run, with seeds `seed`, `seed` + 1, ...
+    # what is drawn anew for each seed. training: first weights and batches; whole: also pre-training, the dealing of
+    # photographs, crops, source images, and images under attack
+    replication: Literal["training", "whole"] = "training"
+    dealt: tuple[str, ...] = ()  # photographs that change places among the sets that have them, in a whole replication
     shards: PositiveInt  # jobs that sampling is split into; changes no byte
     device: Literal["auto", "cpu", "cuda", "mps"]
     tensorboard: bool  # training curves to work/tensorboard/ too; changes no digest
+    results: Annotated[str, AfterValidator(folder_of_results)]  # that figures and tables are drawn into; no digest
+    numbers: Literal["computed", "kept"]  # whether steps are computed to draw what results/numbers/ keeps; no digest
     gpus_per_run: PositiveInt  # processes that share the batches of one training; changes no digest
     sets: dict[Name, ImageSet]
     tasks: dict[Name, Task]
     pretrainings: dict[Name, Pretraining]
     runs: dict[Name, Run]
+    gans: dict[Name, Gan] = Field(default_factory=dict)
+    rivals: tuple[str, ...] = ()  # runs and gans that stand beside ours in Tables 2 and 4, trained here too
     samplers: dict[Name, Sampler]
     ascents: dict[Name, Ascent]
     extractors: dict[Name, Extractor]

@@ -19,7 +19,7 @@ class Images(Section):
     paper = Paper("ours")
     makes: ClassVar[str]  # "module:function", called as function(these settings, places): data/content.py has the types
     words: ClassVar[str]  # what its images are; {keys} stand for their values, {of} for the words of the whole set
-    embedded: ClassVar[str] = ""  # what of data/embedded/ it is read from: a folder, or a table of packages' files
+    embedded: ClassVar[str] = ""  # what of data/embedded/ it is read from: a folder, or a table of files
     # what its images are, in captions, rows and legends; null: as its reader describes them. It is in no digest
     title: Annotated[str | None, Paper("ours")] = Field(default=None, exclude=True)
 
@@ -39,8 +39,8 @@ class Images(Section):
         return ()
 
     @property
-    def packaged(self) -> tuple[str, ...]:
-        """Return the rows of the table in data/embedded/ that name the files of packages that it is read from."""
+    def listed(self) -> tuple[str, ...]:
+        """Return the rows of the table in data/embedded/ that name the files that it is read from."""
         return ()
 
     def described(self, of: str) -> str:
@@ -117,7 +117,7 @@ class FashionMnist(Images):
 
 
 class Photographs(OfN):
-    """Random crops of photographs that ship inside Python packages (data/embedded/photographs.csv)."""
+    """Random crops of photographs, embedded here or inside Python packages (data/embedded/photographs.csv)."""
 
     paper = Paper("ours: a stand-in")
     makes = "atebm.data.embedded:photograph_crops"
@@ -132,7 +132,7 @@ class Photographs(OfN):
     min_std: NonNegativeFloat  # flatter crops are drawn again; grey levels of 255
 
     @property
-    def packaged(self) -> tuple[str, ...]:
+    def listed(self) -> tuple[str, ...]:
         return self.photographs
 
     @property
@@ -257,7 +257,7 @@ class Digits(Images):
         return 1797
 
     @property
-    def packaged(self) -> tuple[str, ...]:
+    def listed(self) -> tuple[str, ...]:
         return ("digits",)
 
     @property

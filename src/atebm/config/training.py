@@ -1,11 +1,11 @@
 """Runs, pre-trainings, and what they consist of."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from .augment import Augment, Augments
-from .base import Fraction, Paper, Section, Variant
+from .base import Fraction, Paper, Section, Share, Variant
 from .models import Network
 
 
@@ -37,10 +37,26 @@ class InAttack(Section):
 
 
 class Langevin(Section):
-    """Langevin dynamics (Eq. 3) in place of the PGD attack on p_0, as usual energy-based models are trained."""
+    """Langevin dynamics (Eq. 3) in place of the PGD attack on p_0, as usual energy-based models are trained.
+
+    By step_size alone it is Eq. 3 as printed. The other keys are what such training needs in practice.
+    """
 
     paper = Paper("Eq. 3; the numbers are ours")
     step_size: PositiveFloat  # the variance of a step's noise, in [0, 1] pixel units; half of it times the gradient
+    # standard deviation of a step's noise, whatever step_size is; null: its square root, as Eq. 3 has it
+    noise: Annotated[
+        NonNegativeFloat | None,
+        Paper(
+            "Nijkamp et al. 2019; Du and Mordatch 2019: 0.005 beside 10 times the gradient; JEM's code: 0.01 beside 1"
+        ),
+    ] = None
+    # samples that are kept, for chains to go on from, cut to [0, 1]; null: each chain starts at an image of p_0
+    buffer: Annotated[PositiveInt | None, Paper("Du and Mordatch 2019; JEM's code: 10,000")] = None
+    # share of the chains that start at an image of p_0 although there is a buffer
+    reinitialise: Annotated[Share, Paper("Du and Mordatch 2019: 0.05")] = 0.05
+    # weight of E f(x)^2 + E f(x*)^2, which keeps energies near 0
+    energy_l2: Annotated[NonNegativeFloat, Paper("Du and Mordatch 2019, whose code has 1")] = 0
 
 
 class Adam(Variant):
@@ -71,6 +87,7 @@ class Monitor(Section):
     n: PositiveInt  # validation sources
     steps: tuple[PositiveInt, ...] = Field(min_length=1)  # sampler lengths, all scored on one trajectory
     step_size: PositiveFloat
+    noise: Annotated[NonNegativeFloat | None, Paper("ours: as the sampler's")] = None
 
 
 Weights = Annotated[str, Field(pattern="^(trained|released|[0-9a-f]{64})$")]
@@ -89,6 +106,8 @@ class Training(Section):
     ]
     schedule: Schedule
     step_size: Annotated[PositiveFloat, Paper("Eq. 8; Table S3")]  # of the PGD attack, L2 in [0, 1] pixel space
+    # weight of outliers in outlier_exposure; 0: a classifier that knows none
+    outlier_weight: Annotated[NonNegativeFloat, Paper("Hendrycks et al. 2019: 0.5; RATIO's code: 1")] = 1
     # radius of the attack's L2 ball around its p_0 image; null: unconstrained
     eps: Annotated[PositiveFloat | None, Paper("Eqs. 7 and 8; supplement 3, OOD detection")]
     # K steps of it make the contrastive samples, instead of the PGD attack, whose step_size and eps are then not used
@@ -103,8 +122,16 @@ class Training(Section):
     augment: Augments
     # bf16: convolutions in bfloat16 by autocast; tf32: float32 products rounded to TF32 on GPUs that have it
     precision: Annotated[Literal["fp32", "tf32", "bf16"], Paper("ours; the authors' script: fp32")]
+    # mean f on p_data less that on contrastive samples, in the log, beyond which a run ends early; null: it never does
+    stop_at_gap: Annotated[PositiveFloat | None, Paper("Sec. 5.3: the gap overflows; the number is ours")] = None
     compile: Annotated[bool, Paper("ours")]  # torch.compile; wants a C++ compiler, and moves the last digits
     monitor: Annotated[Monitor | None, Paper("supplement 3, training; numbers: authors' script")]  # null: keep the last
+
+    @model_validator(mode="after")
+    def _chains_have_places(self) -> "Training":
+        if self.langevin and self.langevin.buffer and self.langevin.buffer < self.batch_size:
+            raise ValueError(f"langevin.buffer {self.langevin.buffer} is less than batch_size {self.batch_size}")
+        return self
 
 
 class Run(Training):
@@ -116,9 +143,47 @@ class Run(Training):
     # a classifier, of pretrainings, whose weights and logit 0 training starts from
     init: Annotated[str | None, Paper("Sec. 4.4, regularization; recipe: ours")]
 
+    def settings(self) -> dict[str, Any]:
+        """Return what a `train` step is computed from; a key at its default is left out, so that it moves no digest."""
+        whole = self.model_dump(exclude={"task", "weights", "init"})
+        for part, section in ((whole, Training), (whole["langevin"], Langevin), (whole["monitor"], Monitor)):
+            for key, field in section.model_fields.items() if part else ():
+                if not field.is_required() and part[key] == field.default:
+                    del part[key]
+        return whole
+
 
 class TrainStep(Training):
     """One `train` step: its parents are the task's sets and the first weights."""
+
+    seed: NonNegativeInt
+
+
+class GanTraining(Section):
+    """How a GAN is trained: both players at once by Adam, R1 on p_data, the generator's weights averaged."""
+
+    paper = Paper("ours, a rival for Table 2: Goodfellow et al. 2014 (loss), Mescheder et al. 2018 (R1)")
+    network: Network  # of the discriminator
+    latent: PositiveInt  # normal numbers that the generator makes an image of
+    width: PositiveInt  # channels of the generator at full size
+    iterations: PositiveInt
+    batch_size: PositiveInt
+    lr: PositiveFloat
+    betas: tuple[NonNegativeFloat, NonNegativeFloat]
+    average: Fraction  # decay of the exponential average of the generator's weights
+    r1: NonNegativeFloat  # as a run's
+    augment: Augment  # of p_data
+    n: PositiveInt  # samples
+
+
+class Gan(GanTraining):
+    """One trained GAN."""
+
+    task: str
+
+
+class GanStep(GanTraining):
+    """One `gan` step."""
 
     seed: NonNegativeInt
 

@@ -13,8 +13,10 @@ from ..pipeline.kinds import KINDS
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
 from ..training.trainer import LOG_EVERY
+from ..utils.hashing import canonical
 from .flops import Facts, facts
 from .passes import (
+    Network,
     count_attacked,
     count_images,
     image_shape,
@@ -60,9 +62,9 @@ def of_index(plan: Plan, step: Step) -> int:
 
 
 def of_classifier(plan: Plan, step: Step) -> int:
-    return weights(
-        facts(network_of_extractor(plan) if step.kind == "extractor" else network_of_classifier(plan.config, step))
-    )
+    if step.kind == "extractor":
+        return weights(facts(network_of_extractor(plan, step)))
+    return weights(facts(network_of_classifier(plan.config, step)))
 
 
 def of_training(plan: Plan, step: Step) -> int:
@@ -77,6 +79,13 @@ def of_training(plan: Plan, step: Step) -> int:
 def of_sampling(plan: Plan, step: Step) -> int:
     n = step.settings["n"]
     return array(n, *image_shape(plan.config, step.parents["sources"].name)) + table(n, 3)
+
+
+def of_gan(plan: Plan, step: Step) -> int:
+    """Its generator as large as its discriminator, which it mirrors."""
+    settings, p_data = step.settings, step.parents["p_data"].name
+    network = Network(canonical(settings["network"]), image_shape(plan.config, p_data), 1)
+    return array(settings["n"], *network.shape) + weights(facts(network)) + table(settings["iterations"] / LOG_EVERY, 6)
 
 
 def of_ascent(plan: Plan, step: Step) -> int:
@@ -97,7 +106,7 @@ def of_attack(plan: Plan, step: Step) -> int:
 
 
 def of_features(plan: Plan, step: Step) -> int:
-    n, network = count_images(plan.config, step), network_of_extractor(plan)
+    n, network = count_images(plan.config, step), network_of_extractor(plan, step.parents["extractor"])
     return array(n, facts(network).width, bytes=4) + array(n, network.outputs, bytes=4)
 
 
@@ -113,6 +122,7 @@ COUNTS: dict[str, Callable[[Plan, Step], int]] = {
     "pretrain": of_classifier,
     "train": of_training,
     "sample": of_sampling,
+    "gan": of_gan,
     "ascent": of_ascent,
     "attack": of_attack,
     "features": of_features,

@@ -12,10 +12,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from ..attacks.pgd import value_and_gradient
+from ..evaluation.efficientnet import architecture
 from ..models.energy import Classifier
 from ..models.folding import frozen
 from ..training.losses import r1
-from .passes import BY_IMAGE, BY_WEIGHTS, FORWARD, INCEPTION, WITH_R1, Network
+from .passes import BY_IMAGE, BY_WEIGHTS, EFFICIENTNET, FORWARD, INCEPTION, WITH_R1, Network
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,14 @@ class Flops(TorchDispatchMode):
         return result
 
 
+HEADS = {INCEPTION: "fc", EFFICIENTNET: "_fc"}  # the last layer of networks that are not ours
+
+
 @cache
 def facts(network: Network) -> Facts:
     model = on_meta(network)
     state = model.state_dict().values()
-    head = cast(nn.Linear, model.get_submodule("fc" if looks_only(network) else "network.head"))
+    head = cast(nn.Linear, model.get_submodule(HEADS.get(network.options["name"], "network.head")))
     return Facts(network, len(state), sum(t.numel() * t.element_size() for t in state), head.in_features)
 
 
@@ -72,13 +76,18 @@ def on_meta(network: Network) -> nn.Module:
 
 def looks_only(network: Network) -> bool:
     """Of no image does it give a gradient."""
-    return network.options["name"] == INCEPTION
+    return network.options["name"] in HEADS
 
 
 def built(network: Network) -> nn.Module:
-    """The network with random weights. Inception is torchvision's, whose convolutions are those of torch-fidelity's."""
+    """The network with random weights. Inception is torchvision's, whose convolutions are those of torch-fidelity's.
+
+    Raises DataError for EfficientNet-Lite0 where its package is not installed.
+    """
     if not looks_only(network):
         return Classifier(network.options, network.shape, network.outputs)
+    if network.options["name"] == EFFICIENTNET:
+        return architecture(network.shape[-1])
     from torchvision.models import inception_v3
 
     return inception_v3(num_classes=network.outputs, aux_logits=False, init_weights=False).eval()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..archives.extractors import read_embedded
 from ..config.detection import attacks_of, columns_of
 from ..config.roles import HELD_OUT, IN
 from ..config.schema import Config
@@ -26,7 +27,7 @@ from ..utils.hashing import canonical
 # the parameters; the same of f(x) and R1, whose gradient differentiates twice.
 FORWARD, BY_IMAGE, BY_WEIGHTS, WITH_R1 = "forward", "by image", "by weights", "with R1"
 
-INCEPTION = "inception"
+INCEPTION, EFFICIENTNET = "inception", "efficientnet_lite0"
 EXTRACTED = 250  # images that an extractor sees at once
 
 
@@ -85,8 +86,11 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
     way = Way(network_of_run(plan.config, step), max(1, batch // gpus), run["precision"], captured)
     found = Passes({(way, BY_IMAGE): batch * climbed, (way, BY_WEIGHTS): batch * total})
     found[way, WITH_R1 if run["r1"] else BY_WEIGHTS] += batch * total
+    precision = "tf32" if run["precision"] == "tf32" else "fp32"  # autocast is for the updates alone
+    if run["objective"] == "outlier_exposure":  # whose accuracy is found at its end
+        held_out = plan.config.sets[step.parents["held_out"].name].images
+        found[Way(way.network, EXTRACTED, precision), FORWARD] += held_out
     if monitor:
-        precision = "tf32" if run["precision"] == "tf32" else "fp32"  # autocast is for the updates alone
         here = Way(way.network, BATCH, precision)
         found[here, BY_IMAGE] += checks * monitor["n"] * max(monitor["steps"])
         found += see_by_extractor(plan, checks * monitor["n"] * len(set(monitor["steps"])))
@@ -111,7 +115,7 @@ def sum_of_K(schedule: dict[str, Any], per_K: int, total: int) -> int:
 def of_classifier(plan: Plan, step: Step) -> Passes:
     """A pre-training, or an extractor's training."""
     settings = step.settings
-    if "weights" in settings:  # released, or Inception's
+    if "epochs" not in settings:  # weights that are there already
         return Passes()
     way = Way(network_of_classifier(plan.config, step), settings["batch_size"])
     iterations = settings["epochs"] * (plan.config.sets[settings["p_data"]].images // settings["batch_size"])
@@ -122,6 +126,16 @@ def of_classifier(plan: Plan, step: Step) -> Passes:
             (Way(way.network, EXTRACTED), FORWARD): held_out,
         }
     )
+
+
+def of_gan(plan: Plan, step: Step) -> Passes:
+    """Of its discriminator alone; the generator mirrors it, and makes one image for each that this sees."""
+    settings, p_data = step.settings, step.parents["p_data"].name
+    network = Network(canonical(settings["network"]), image_shape(plan.config, p_data), 1)
+    way, images = Way(network, settings["batch_size"]), settings["batch_size"] * settings["iterations"]
+    found = Passes({(way, BY_WEIGHTS): images, (way, BY_IMAGE): images})
+    found[way, WITH_R1] += images  # R1 is logged, so that it is computed where its weight is 0 too
+    return found
 
 
 def of_sampling(plan: Plan, step: Step) -> Passes:
@@ -176,7 +190,8 @@ def count_attacked(config: Config, step: Step) -> dict[str, int]:
 
 
 def of_features(plan: Plan, step: Step) -> Passes:
-    return see_by_extractor(plan, count_images(plan.config, step))
+    network = network_of_extractor(plan, step.parents["extractor"])
+    return Passes({(Way(network, EXTRACTED), FORWARD): count_images(plan.config, step)})
 
 
 def count_images(config: Config, step: Step) -> int:
@@ -184,7 +199,7 @@ def count_images(config: Config, step: Step) -> int:
     if step.kind == "features":
         n = step.settings["n"]
         return count_images(config, step.parents["images"]) if n is None else n
-    return step.settings["n"] if step.kind == "sample" else config.sets[step.name].images
+    return step.settings["n"] if step.kind in ("sample", "gan") else config.sets[step.name].images
 
 
 def of_timing(plan: Plan, step: Step) -> Passes:
@@ -197,6 +212,7 @@ KINDS: dict[str, Callable[[Plan, Step], Passes]] = {
     "extractor": of_classifier,
     "pretrain": of_classifier,
     "sample": of_sampling,
+    "gan": of_gan,
     "ascent": of_ascent,
     "attack": of_attack,
     "features": of_features,
@@ -240,17 +256,24 @@ def network_of_run(config: Config, step: Step) -> Network:
 
 
 def network_of_classifier(config: Config, step: Step) -> Network:
-    """Return the network of a `pretrain` step, or of an `extractor` step that is no Inception."""
+    """Return the network of a `pretrain` step, or of an `extractor` step that trains one."""
     spec = config.pretrainings[step.name] if step.kind == "pretrain" else step.settings
     p_data, size = (spec["p_data"], None) if isinstance(spec, dict) else (spec.p_data, spec.size)
     shape = (3, size, size) if size else image_shape(config, p_data)
     return Network(canonical(step.settings["network"]), shape, config.labels_of(p_data))
 
 
-def network_of_extractor(plan: Plan) -> Network:
-    step = plan.extractor()
-    if step.settings["kind"] == INCEPTION:
+def network_of_extractor(plan: Plan, step: Step | None = None) -> Network:
+    """Return the network of an `extractor` step, by default of that of metrics.extractor."""
+    step = step or plan.extractor()
+    settings = step.settings
+    if settings["kind"] == INCEPTION:
         return Network(canonical({"name": INCEPTION}), (3, 299, 299), 1008)
+    if settings["kind"] == EFFICIENTNET:
+        return Network(canonical({"name": EFFICIENTNET}), (3, settings["size"], settings["size"]), 1000)
+    if settings["kind"] == "embedded":
+        record, _ = read_embedded(settings["file"], settings["sha256"])
+        return Network(canonical(record["network"]), tuple(record["shape"]), len(record["classes"]))
     return network_of_classifier(plan.config, step)
 
 

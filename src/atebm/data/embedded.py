@@ -84,18 +84,25 @@ def random_crop(picture: Image.Image, random: np.random.Generator, size: int, lo
 
 
 def load_photograph(index: Path, name: str, mode: str = "L") -> Image.Image:
-    """One photograph of data/embedded/photographs.csv, from the package that ships it, as grey or in another mode."""
-    with Image.open(packaged(index, name)) as picture:
+    """Return one photograph of data/embedded/photographs.csv, as grey or in another mode of Pillow."""
+    with Image.open(listed(index, name)) as picture:
         return picture.convert(mode)
 
 
-def packaged(index: Path, name: str) -> Path:
-    """A file that a Python package ships, once its sha256 is that of its line in an index of data/embedded/."""
+def listed(index: Path, name: str) -> Path:
+    """Return a file that an index in data/embedded/ lists, once its sha256 is that of its row.
+
+    It is a file of the Python package that its row names or, where that is empty, one beside the index. Raises
+    DataError where there is no such row or package, and where the file is missing or altered.
+    """
     with index.open(newline="") as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
     if name not in rows:
         raise DataError(f"there is no photograph {name!r}; data/embedded/{index.name} has: {', '.join(rows)}.")
     row = rows[name]
+    if not row["package"]:
+        remedy = f"restore it with 'git checkout -- {row['file']}' in data/embedded"
+        return verified(index.parent / row["file"], row["sha256"], remedy)
     package = importlib.util.find_spec(row["package"])
     if package is None or package.origin is None:
         raise DataError(f"{name} needs the package {row['distribution']}: pip install -r requirements.lock.")
@@ -108,7 +115,7 @@ def packaged(index: Path, name: str) -> Path:
 
 def digits(spec: sets.Digits, places: Places) -> Content:
     """Return scikit-learn's handwritten digits, 8x8 in 17 grey levels, bilinearly resized: (1797, size, size, 1)."""
-    rows = np.loadtxt(packaged(places.embedded / spec.embedded, "digits"), delimiter=",", dtype=np.int64)
+    rows = np.loadtxt(listed(places.embedded / spec.embedded, "digits"), delimiter=",", dtype=np.int64)
     small = np.round(rows[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     how = Image.Resampling.BILINEAR
     images = np.stack([np.asarray(Image.fromarray(image).resize((spec.size, spec.size), how)) for image in small])

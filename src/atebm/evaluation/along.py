@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from ..attacks.pgd import Logit, trajectory
+from ..attacks.langevin import sampler
+from ..attacks.pgd import Logit
 from ..data.stored import to_bytes, to_float
 from ..device.out_of_memory import work_in_halves
 from .features import Extractor, extract
@@ -14,12 +15,22 @@ BATCH = 250  # images a forward pass
 
 
 def on_the_way(
-    f: Logit, extractor: Extractor, sources: Tensor, steps: Sequence[int], step_size: float
+    f: Logit,
+    extractor: Extractor,
+    sources: Tensor,
+    steps: Sequence[int],
+    step_size: float,
+    noise: float | None = None,
+    first: int = 0,
 ) -> list[np.ndarray]:
-    """What the extractor sees in the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps."""
+    """What the extractor sees in the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps.
+
+    With `noise`, the samples are those of Langevin dynamics; `first` is the number of the first source.
+    """
 
     def work(rows: slice) -> list[np.ndarray]:
-        ascent = trajectory(f, to_float(sources[rows]), steps, step_size)
+        images = range(first + rows.start, first + rows.stop)
+        ascent = sampler(f, to_float(sources[rows]), steps, step_size, noise, images)
         return [extract(extractor, to_bytes(x).split(extractor.batch))[0] for _, x in ascent]
 
     return work_in_halves(work, slice(0, len(sources)))

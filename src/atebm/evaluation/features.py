@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,17 +13,21 @@ from torch import Tensor
 from ..data.stored import Stored, resized, to_float
 from ..models.energy import Classifier
 from ..models.weights import load_weights
-from ..pipeline.job import Job, record_of
+from ..pipeline.job import Job, described, record_of
 from ..utils import npy
 from ..utils.errors import ResultError
 from ..utils.files import atomic, room
 from ..utils.progress import progress
 
 Features = NDArray[np.float32]  # (N, d)
+Record = dict[str, Any]
+
+
+KEPT = ("extractor", "kind", "classes", "archive", "package", "trained_on")  # of an extractor's record, in others
 
 
 class Extractor(NamedTuple):
-    """Inception, or the classifier that stands in for it."""
+    """Inception, or a network that stands in for it."""
 
     see: Callable[[Tensor], tuple[Tensor, Tensor]]  # uint8 (b, C, H, W) to features (b, d) and logits (b, classes)
     batch: int  # images a forward pass
@@ -40,6 +44,11 @@ def load_extractor(folder: Path, device: torch.device) -> Extractor:
         # take 2.6 GB in all, 10 take 1.1 GB in the same time.
         batch = 10 if device.type == "cpu" else 250
         return Extractor(lambda images: inception(in_colour(images)), batch)
+    if record["kind"] == "efficientnet_lite0":
+        from .efficientnet import load_efficientnet
+
+        efficientnet = load_efficientnet(folder / "model.safetensors", record["size"], device)
+        return Extractor(lambda images: efficientnet(in_colour(images)), 50 if device.type == "cpu" else 250)
     model = Classifier(record["network"], record["shape"], len(record["classes"]))
     return of_classifier(load_weights(model, folder / "model.safetensors").on(device))
 
@@ -86,6 +95,16 @@ def shrunk(size: int | None, shape: list[int] | None) -> Callable[[Tensor], Tens
     return shrink
 
 
+def check_shape(job: Job, images: Stored, seen: Record) -> None:
+    """Raise ResultError for images of another shape than those of the one that an extractor takes, if it takes one."""
+    if seen.get("shape") not in (None, list(images.shape)):
+        here, wanted = ("x".join(map(str, shape)) for shape in (images.shape, seen["shape"]))
+        raise ResultError(
+            f"features of {job.spec['name']}: its images are {here} (channels x pixels), but extractor "
+            f"{seen['extractor']} takes {wanted}: choose another one in metrics.extractor or metrics.rulers."
+        )
+
+
 def write_features(job: Job, device: torch.device) -> None:
     """The `features` step: features.npy and logits.npy of a set or of samples, of which one batch is in memory.
 
@@ -95,6 +114,7 @@ def write_features(job: Job, device: torch.device) -> None:
     seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
     images = Stored(job.parent("images"), device, job.settings["n"])
     shrink = shrunk(job.settings["size"], seen.get("shape"))
+    check_shape(job, images, seen)
     with ExitStack() as stack:
         paths = [stack.enter_context(atomic(job.folder / name)) for name in ("features.npy", "logits.npy")]
         files = [stack.enter_context(path.open("wb")) for path in paths]
@@ -112,11 +132,10 @@ def write_features(job: Job, device: torch.device) -> None:
                 npy.append(file, part)
             done += len(parts[0])
             report(done)
-    described = ("set", "run", "seed", "checkpoint", "sampler", "steps", "step_size")
     job.finish(
         {
-            "images": {key: of[key] for key in described if key in of} | {"size": job.settings["size"]},
-            "extractor": {key: seen[key] for key in ("extractor", "kind", "classes", "archive") if key in seen}
+            "images": described(of) | {"size": job.settings["size"]},
+            "extractor": {key: seen[key] for key in KEPT if key in seen}
             | {"sha256": seen["files"]["model.safetensors"]},
             "n": len(images),
         }

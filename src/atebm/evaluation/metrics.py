@@ -11,36 +11,43 @@ from numpy.typing import NDArray
 from ..archives.catalogue import ARCHIVES, find
 from ..archives.members import reading
 from ..config.evaluation import METRICS
-from ..pipeline.job import Job, record_of
+from ..pipeline.job import Job, described, record_of
 from ..utils.errors import ResultError
 from ..utils.npy import Rows
 from .agreement import agreement_in_words
 from .frechet import Gaussian, frechet_distance
 from .inception_score import split_scores
-from .intervals import t_half_width
+from .intervals import share_half_width, t_half_width
 
 
 def write_metric(job: Job) -> None:
-    """Score a `features` step and write metric.json. Raises ResultError where it has less than `n` images."""
-    settings, features = job.settings, job.parent("features")
-    record = record_of(features)
+    """Score a `features` step, or images themselves, and write metric.json.
+
+    Raises ResultError where there are less than `n` images.
+    """
+    settings, metric = job.settings, METRICS[job.settings["metric"]]
+    scored = job.parent(metric.looks_at)
+    record = record_of(scored)
     if record["n"] < settings["n"]:
-        raise ResultError(f"{job.spec['name']} wants {settings['n']} images, {features.name} has {record['n']}.")
-    standin = record["extractor"]["kind"] != "inception"
-    result = resolve_name(METRICS[settings["metric"]].function)(job, standin)
+        raise ResultError(f"{job.spec['name']} wants {settings['n']} images, {scored.name} has {record['n']}.")
+    seen: dict[str, Any] = {"images": described(record)}
+    if metric.looks_at == "features":
+        seen = {"images": record["images"], "extractor": record["extractor"]}
+    kind = seen["extractor"]["kind"] if "extractor" in seen else ""
+    result: dict[str, Any] = resolve_name(metric.function)(job)
     job.finish(
         {
+            "name": metric.named(kind, settings["n"]),
             **result,
             "metric": settings["metric"],
             "n_samples": settings["n"],
-            "images": record["images"],
-            "extractor": record["extractor"],
-            "standin": standin,
+            **seen,
+            "standin": kind not in ("inception", ""),
         }
     )
 
 
-def frechet(job: Job, standin: bool) -> dict[str, Any]:
+def frechet(job: Job) -> dict[str, Any]:
     """Distance to the reference at N; half of a 95 % interval from disjoint blocks of images; distance at N/2.
 
     A Frechet distance of few images is biased upwards, and a bootstrap of it more so. Hence the interval only takes
@@ -52,7 +59,6 @@ def frechet(job: Job, standin: bool) -> dict[str, Any]:
     reference = Gaussian.of(reference_features)
     blocks = [frechet_distance(Gaussian.of(block), reference) for block in features.split(job.settings["blocks"])]
     return {
-        "name": "Frechet distance (stand-in)" if standin else f"FID of {n:,}",
         "value": frechet_distance(Gaussian.of(features), reference),
         "ci95": t_half_width(blocks),
         "value_at_half": frechet_distance(Gaussian.of(features.first(n // 2)), reference),
@@ -62,30 +68,28 @@ def frechet(job: Job, standin: bool) -> dict[str, Any]:
     }
 
 
-def inception_score(job: Job, standin: bool) -> dict[str, Any]:
+def inception_score(job: Job) -> dict[str, Any]:
     """Mean over splits, with the 95 % t-interval's half-width over the same splits."""
     scores = split_scores(load_first(job.parent("features") / "logits.npy", job.settings["n"]), job.settings["splits"])
     return {
-        "name": "inception-style score (stand-in)" if standin else "IS",
         "value": float(scores.mean()),
         "ci95": t_half_width(scores.tolist()),
         "splits": scores.tolist(),
     }
 
 
-def class_shares(job: Job, standin: bool) -> dict[str, Any]:
+def class_shares(job: Job) -> dict[str, Any]:
     """The smallest share of a class among the extractor's predictions: does the sampler miss a class?"""
     logits = load_first(job.parent("features") / "logits.npy", job.settings["n"])
     classes = record_of(job.parent("features"))["extractor"]["classes"]
     shares = np.bincount(logits.argmax(1), minlength=len(classes)) / len(logits)
     return {
-        "name": "smallest class share",
         "value": float(shares.min()),
         "shares": dict(zip(classes, shares.tolist(), strict=True)),
     }
 
 
-def kid(job: Job, standin: bool) -> dict[str, Any]:
+def kid(job: Job) -> dict[str, Any]:
     """The kernel distance to the reference (Binkowski et al. 2018), by torch-fidelity's protocol and code.
 
     The mean over random subsets of both sides; without bias, so comparable at any N. Subsets overlap, the more the
@@ -100,7 +104,6 @@ def kid(job: Job, standin: bool) -> dict[str, Any]:
     subsets, size = DEFAULTS["kid_subsets"], min(DEFAULTS["kid_subset_size"], len(parts[-1]), len(reference))
     blocks = [kernel_distance(part, reference, math.ceil(subsets / len(parts)), size) for part in parts]
     return {
-        "name": "kernel distance (stand-in)" if standin else "KID",
         "value": kernel_distance(features, reference, subsets, size),
         "ci95": t_half_width(blocks),
         "blocks": blocks,
@@ -120,7 +123,49 @@ def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32], subsets: int
     return float(found[KEY_METRIC_KID_MEAN])
 
 
-def agreement(job: Job, standin: bool) -> dict[str, Any]:
+def precision(job: Job) -> dict[str, Any]:
+    """The share of samples that lie among real images (Kynkaanniemi et al. 2019): how good they are."""
+    return shares_near(job, 0)
+
+
+def recall(job: Job) -> dict[str, Any]:
+    """The share of real images that lie among samples (the same): how many of them samples cover."""
+    return shares_near(job, 1)
+
+
+def shares_near(job: Job, which: int) -> dict[str, Any]:
+    """Precision (0) or recall (1) of samples and as many real images; the interval takes the balls as given."""
+    from .precision_recall import K, drawn, precision_recall  # torch-fidelity, and jobs that draw have none
+
+    features = load_first(job.parent("features") / "features.npy", job.settings["n"])
+    reference = np.load(job.parent("reference") / "features.npy", mmap_mode="r")
+    real = reference[drawn(len(reference), len(features))]
+    share = precision_recall(features, real)[which]
+    return {
+        "value": share,
+        "ci95": share_half_width(share, len((features, real)[which])),
+        "neighbours": K,
+        "n_reference": len(real),
+        "reference": record_of(job.parent("reference"))["images"],
+    }
+
+
+def saturation(job: Job) -> dict[str, Any]:
+    """The share of pixels that are black or white, and that of p_data: images of clothes have a black ground."""
+    from .saturation import saturation
+
+    shares, real = saturation(job.parent("images"), job.settings["n"]), saturation(job.parent("reference"))
+    return {
+        "value": float(shares.sum(1).mean()),
+        "ci95": t_half_width(shares.sum(1).tolist()),
+        "shares": dict(zip(("black", "white"), shares.mean(0).tolist(), strict=True)),
+        "value_of_reference": float(real.sum(1).mean()),
+        "n_reference": len(real),
+        "reference": described(record_of(job.parent("reference"))),
+    }
+
+
+def agreement(job: Job) -> dict[str, Any]:
     """Frechet distance between our features of a set and published statistics of it, and whether it is `within`
     max_distance: the log warns where it is not.
 
@@ -141,7 +186,6 @@ def agreement(job: Job, standin: bool) -> dict[str, Any]:
             raise ValueError("numbers that are not finite")
     distance, most = frechet_distance(ours, published), job.settings["max_distance"]
     found = {
-        "name": "distance to published statistics",
         "value": distance,
         "max_distance": most,
         "within": distance < most,

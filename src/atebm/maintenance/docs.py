@@ -1,6 +1,8 @@
 """What of the documentation is generated and kept in git: verdicts and the artifact table, from the committed results/,
-what scale paper is expected to cost, and the rules. What the site alone has, docs/hooks.py makes as it is built."""
+what scale paper is expected to cost, the rules, and who made the embedded photographs. What the site alone has,
+docs/hooks.py makes as it is built."""
 
+import csv
 import json
 import re
 import subprocess
@@ -9,41 +11,47 @@ from typing import Any
 
 import pandas as pd
 
-from ..pipeline.artifacts import ARTIFACTS, USUAL, target
+from ..pipeline.artifacts import ARTIFACTS, target
+from ..pipeline.plan import Plan
 from ..provenance.manifest import minutes, words_of
-from ..report.verdicts import FAILS, UNDECIDED, counted
 from ..utils.errors import ConfigError
 from ..utils.files import of_checkout, write_between
+from .evidence_pages import design, negative, outcomes, reproduction, scope, verdicts
 from .kind_table import kind_table
 
 EXPECTED = "data/expected/paper_h100.json"  # what `python -m atebm cost -C scale=paper --json` printed on that GPU
+PHOTOGRAPHS = "data/embedded/photographs/README.md"
 SHOWN = 1.0  # hours that an artifact must add to those before it to have a line of its own
 
 
 def write_docs(root: Path) -> None:
-    """Replace the generated parts of the README and of docs/ in a checkout; from its folder."""
+    """Replace the generated parts of the README, of docs/ and of data/embedded/ in a checkout; from its folder."""
     results = root / "results"
     for page in ("README.md", "docs/explanation/results.md"):
         write_between(root / page, "verdicts", verdicts(results))
+    write_between(root / "docs/explanation/negative.md", "negative", negative(results))
+    report = root / "docs/explanation/report.md"
+    for part, text in (("scope", scope(results)), ("design", design()), ("outcomes", outcomes(results))):
+        write_between(report, part, text)
+    write_between(report, "verdicts", verdicts(results))
+    write_between(root / "docs/reference/reproduction.md", "rules_of_reproduction", reproduction())
     write_between(root / "docs/reference/artifacts.md", "artifacts", artifact_table(results))
     write_between(root / "docs/reference/scales.md", "expected", expectation(root / EXPECTED))
     write_between(root / "docs/explanation/workflow.md", "rules", rule_table())
     write_between(root / "docs/reference/files.md", "kinds", kind_table())
+    write_between(root / PHOTOGRAPHS, "photographs", attributions(root / "data/embedded/photographs.csv"))
 
 
-def verdicts(results: Path) -> str:
-    """Markdown: how many claims of each family have which verdict, and in words what fails and what was not seen."""
-    frame = pd.read_csv(results / "claims.csv", keep_default_na=False)
-    lines = [
-        f"- **{family}**, {len(claims)} claims: {counted(claims)};"
-        for family, claims in frame.groupby("family", sort=False)
-    ]
-    for verdict, words in ((FAILS, "fails"), (UNDECIDED, "undecided")):
-        named = "; ".join(frame.loc[frame["verdict"] == verdict, "claim"])
-        lines += [f"- **{words}**: {named};"] if named else []
-    unseen = frame[frame["verdict"].str.startswith("not reached")]
-    lines += [f"- **{row.verdict}**: {row.claim};" for row in unseen.itertuples()]
-    return "\n".join(lines).removesuffix(";") + "."
+def attributions(index: Path) -> str:
+    """Return Markdown: title, author, year, licence, source and changes of each photograph that is embedded."""
+    with index.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if not row["package"]]
+    return "\n".join(
+        f"- [{Path(row['file']).name}]({Path(row['file']).name}): “{row['title']}” by {row['author']}, {row['year']}, "
+        f"[{row['licence']}]({row['licence_url']}); from `{row['original']}` ({row['original_size']}) of "
+        f"{row['distribution']} {row['version']}, {row['changes']}."
+        for row in rows
+    )
 
 
 def rule_table() -> str:
@@ -66,7 +74,7 @@ def artifact_table(results: Path) -> str:
     """Return Markdown: item, target, notebook, minutes of computation, the paper's headline and ours."""
     manifest = json.loads(of_checkout(results / "manifest.json"))
     rows = []
-    for artifact in USUAL:
+    for artifact in filter(manifest["artifacts"].__contains__, ARTIFACTS):
         file, words = target(artifact), words_of(artifact, results)
         rows.append(
             {
@@ -81,17 +89,18 @@ def artifact_table(results: Path) -> str:
     return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
 
 
-def headline(artifact: str, results: Path) -> str:
-    """Return one line on an artifact: what was measured, as the files in `results` say it, and what was published.
+def headline(artifact: str, plan: Plan, root: Path) -> str:
+    """Return one line on an artifact: what was measured, as the plan's results say it, and what was published.
 
     Raises ConfigError for an unknown artifact, and where it is not drawn there.
     """
     if artifact not in ARTIFACTS:
         raise ConfigError(f"there is no artifact {artifact!r}; there are: {', '.join(ARTIFACTS)}.")
     try:
-        words = words_of(artifact, results)
+        words = words_of(artifact, root / plan.results)
     except FileNotFoundError as error:
-        raise ConfigError(f"{error.filename} is missing: snakemake --cores all {target(artifact)}") from None
+        command = plan.command(target(artifact, plan.results))
+        raise ConfigError(f"{error.filename} is missing: {command}") from None
     said = f"{ARTIFACTS[artifact].label}, measured here: {words['headline']}"
     return f"{said}; published, on the paper's data: {words['published']}." if words["published"] else f"{said}."
 

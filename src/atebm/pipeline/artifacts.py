@@ -26,7 +26,7 @@ ARTIFACTS: dict[str, Artifact] = {
     "fig3": Artifact(
         "Fig. 3: {distance} on {cifar10} of models trained with more and less diverse p_0, from the same source images",
         "ablations.fig3",
-        lambda build: needs.qualities(build, "cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest"),
+        needs.fig3,
     ),
     "fig4": Artifact(
         "Fig. 4: {distance} on {cifar10} with Algorithm 1 at several K",
@@ -75,7 +75,7 @@ ARTIFACTS: dict[str, Artifact] = {
     "table4": Artifact(
         "Table 4: out-of-distribution detection on {cifar10}, standard and worst case, baselines trained here",
         "detection_tables.table4",
-        lambda build: needs.detections(build, *needs.DETECTORS),
+        needs.table4,
         is_table=True,
     ),
     # --- the supplement
@@ -274,17 +274,24 @@ ARTIFACTS: dict[str, Artifact] = {
     ),
     "claims": Artifact(
         "Claims board: what the paper says of generation and detection, and what tests over several seeds say of that",
-        "claims.claims",
+        "claims.board.claims",
+        needs.claims,
+        is_table=True,
+        settings=table_settings.claims,
+        on_request=True,
+    ),
+    "controls": Artifact(
+        "Controls: what the tests of the claims board say of results that were spoilt on purpose",
+        "claims.controls.controls",
         needs.claims,
         is_table=True,
         settings=table_settings.claims,
         on_request=True,
     ),
 }
-ON_REQUEST = tuple(name for name, artifact in ARTIFACTS.items() if artifact.on_request)
-USUAL = tuple(name for name in ARTIFACTS if name not in ON_REQUEST)
+USUAL = tuple(name for name, artifact in ARTIFACTS.items() if not artifact.on_request)  # at every scale
 
 
-def target(name: str) -> str:
+def target(name: str, results: str = "results") -> str:
     """Return the file that a user asks for: the numbers of a table, the picture of a figure."""
-    return f"results/{name}.{ARTIFACTS[name].suffixes[0]}"
+    return f"{results}/{name}.{ARTIFACTS[name].suffixes[0]}"

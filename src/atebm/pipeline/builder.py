@@ -3,7 +3,9 @@
 This module must stay cheap to import (no torch, no numpy): the Snakefile is parsed again for every cluster job.
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 from ..archives.catalogue import files_of
 from ..archives.releases import releases
@@ -13,9 +15,26 @@ from ..config.schema import Config
 from ..config.sets import ImageIndex, Part, Task
 from ..config.training import Pretraining, Run
 from ..utils.errors import ConfigError, DataError
+from .replication import replicated
 from .step import Step
 
 OVERVIEW = 40  # samples that are shown
+
+
+P = ParamSpec("P")
+
+
+def once(make: Callable[Concatenate["StepBuilder", P], Step]) -> Callable[Concatenate["StepBuilder", P], Step]:
+    """Let a builder make a step once: digests take long, and a large plan names a set a thousand times."""
+
+    @wraps(make)
+    def made(build: "StepBuilder", *args: P.args, **kwargs: P.kwargs) -> Step:
+        key = (make.__name__, args, tuple(kwargs.items()))
+        if key not in build.made:
+            build.made[key] = make(build, *args, **kwargs)
+        return build.made[key]
+
+    return made
 
 
 class StepBuilder:
@@ -24,11 +43,22 @@ class StepBuilder:
     def __init__(self, config: Config):
         self.config = config
         self.seeds = range(config.seed, config.seed + config.seeds)
+        self.replications: dict[int, StepBuilder] = {}
+        self.made: dict[tuple[Any, ...], Step] = {}  # see `once`
+
+    def at(self, seed: int) -> "StepBuilder":
+        """Return what makes the steps of a seed: itself, but where each seed is a whole replication."""
+        if self.config.replication == "training":
+            return self
+        if seed not in self.replications:
+            self.replications[seed] = StepBuilder(replicated(self.config, seed))
+        return self.replications[seed]
 
     def task(self, run: str) -> Task:
         """Return the task of a run."""
         return self.config.tasks[self.config.runs[run].task]
 
+    @once
     def data(self, name: str) -> Step:
         """A set: its images as an array or, of kind `index`, where each of them lies."""
         spec = self.config.sets[name]
@@ -37,14 +67,22 @@ class StepBuilder:
         archives = tuple(file for archive, split in spec.archives for file in archive_files(archive, split))
         return Step(kind, name, spec.model_dump(), parents, ("sets", name), archives)
 
-    def extractor(self) -> Step:
-        name = self.config.metrics.extractor
+    @once
+    def extractor(self, name: str | None = None) -> Step:
+        """An extractor: that of metrics.extractor, by which training selects and tables score, or another one by name.
+
+        Raises ConfigError for a name that metrics.rulers does not have.
+        """
+        name = name or self.config.metrics.extractor
+        if name not in (self.config.metrics.extractor, *self.config.metrics.rulers):
+            raise ConfigError(f"config.yaml: {name!r} is neither metrics.extractor nor one of metrics.rulers.")
         settings = self.config.extractors[name].model_dump(exclude={"published"})
         roles: tuple[str, ...] = ("p_data", "held_out")
         parents = {role: self.data(settings[role]) for role in roles if role in settings}
         archives = archive_files("inception") if settings["kind"] == "inception" else ()
         return Step("extractor", name, settings, parents, ("extractors", name), archives)
 
+    @once
     def pretrain(self, name: str) -> Step:
         spec = self.config.pretrainings[name]
         if spec.weights != "trained":
@@ -54,33 +92,40 @@ class StepBuilder:
         parents = {role: self.data(settings[role]) for role in ("p_data", "held_out")}
         return Step("pretrain", name, settings, parents, ("pretrainings", name))
 
-    def toy(self, activation: str, seeds: int | None = None) -> Step:
+    @once
+    def toy(self, activation: str) -> Step:
         settings = self.config.toy.model_dump(exclude={"activations"})
-        settings |= {
-            "activation": activation,
-            "seed": self.config.seed,
-            "seeds": self.config.toy.seeds if seeds is None else seeds,
-        }
+        settings |= {"activation": activation, "seed": self.config.seed}
         return Step("toy", activation, settings, section=("toy",))
 
-    def minimax(self, seeds: int | None = None) -> Step:
+    @once
+    def minimax(self) -> Step:
         settings = {**self.config.minimax.model_dump(), "seed": self.config.seed}
-        settings["seeds"] = self.config.minimax.seeds if seeds is None else seeds
         return Step("minimax", self.config.minimax.activation, settings, section=("minimax",))
 
+    @once
     def train(self, run: str, seed: int) -> Step:
-        spec, task = self.config.runs[run], self.task(run)
+        build, spec, task = self.at(seed), self.config.runs[run], self.task(run)
         if spec.weights != "trained":
             return adopted("train", run, spec, ("runs", run), seed=seed)
-        parents = {"p_data": self.data(task.p_data), "p_0": self.data(task.p_0)}
+        parents = {"p_data": build.data(task.p_data), "p_0": build.data(task.p_0)}
         if spec.monitor is not None:
-            parents |= {"validation_sources": self.data(task.validation_sources), "extractor": self.extractor()}
-            parents["reference"] = self.features(self.data(task.p_data))
+            parents |= {"validation_sources": build.data(task.validation_sources), "extractor": build.extractor()}
+            parents["reference"] = build.features(build.data(task.p_data))
         if spec.init is not None:
-            parents["init"] = self.pretrain(spec.init)
-        settings = {"seed": seed, **spec.model_dump(exclude={"task", "weights", "init"})}
-        return Step("train", run, settings, parents, ("runs", run))
+            parents["init"] = build.pretrain(spec.init)
+        if spec.objective == "outlier_exposure":
+            parents[HELD_OUT] = build.data(task.held_out)
+        return Step("train", run, {"seed": seed, **spec.settings()}, parents, ("runs", run))
 
+    @once
+    def gan(self, name: str, seed: int) -> Step:
+        """Samples of a GAN; `metric` scores them as it does those of a run."""
+        spec = self.config.gans[name]
+        parents = {"p_data": self.at(seed).data(self.config.tasks[spec.task].p_data)}
+        return Step("gan", name, {"seed": seed, **spec.model_dump(exclude={"task"})}, parents, ("gans", name))
+
+    @once
     def sample(self, sampler: str, seed: int, checkpoint: str) -> Step:
         """Samples of the checkpoint that is `best` on validation sources, or of the `last` one.
 
@@ -91,47 +136,55 @@ class StepBuilder:
             raise ConfigError(f"config.yaml: {sampler} has no entry in samplers.")
         spec = self.config.samplers[sampler]
         run = spec.run or sampler
-        settings = spec.model_dump(exclude={"run"})
-        if run in self.config.samplers and settings == self.config.samplers[run].model_dump(exclude={"run"}):
+        settings = spec.settings()
+        if run in self.config.samplers and settings == self.config.samplers[run].settings():
             sampler = run
-        parents = {"model": self.train(run, seed), "sources": self.data(self.task(run).sources)}
+        parents = {"model": self.train(run, seed), "sources": self.at(seed).data(self.task(run).sources)}
         settings["checkpoint"] = checkpoint
         return Step("sample", f"{sampler}.{checkpoint}", settings, parents, ("samplers", sampler))
 
+    @once
     def ascent(self, name: str, seed: int) -> Step:
         """PGD with the selected checkpoint of a run, from the images that an entry of `ascents` names."""
-        spec = self.config.ascents[name]
+        build = self.at(seed)
+        spec = build.config.ascents[name]
         task = self.task(spec.run)
-        images = self.data(getattr(self.config.tasks[spec.task] if spec.task else task, spec.images))
+        images = build.data(getattr(self.config.tasks[spec.task] if spec.task else task, spec.images))
         settings = {"checkpoint": "best", **spec.model_dump(exclude={"run", "others", "task", "images"})}
         parents = {"model": self.train(spec.run, seed), "images": images}
         parents |= {f"model_{number}": self.train(run, seed) for number, run in enumerate(spec.others, start=2)}
         if spec.distances:
             settings["blocks"] = self.config.metrics.blocks
             check_blocks(settings["blocks"], spec.distances, images)
-            parents |= {"extractor": self.extractor(), "reference": self.features(self.data(task.p_data))}
+            parents |= {"extractor": build.extractor(), "reference": build.features(build.data(task.p_data))}
         return Step("ascent", name, settings, parents, ("ascents", name))
 
+    @once
     def neighbours(self, sampler: str, seed: int) -> Step:
         """The training and held-out images that are nearest to a sampler's samples, in pixels and in features."""
-        sample = self.sample(sampler, seed, "best")
+        build, sample = self.at(seed), self.sample(sampler, seed, "best")
         task, n = self.task(sample.parents["model"].name), self.config.metrics.n
-        sets = {"train": self.data(task.p_data)}
+        sets = {"train": build.data(task.p_data)}
         if task.held_out != task.p_data:
-            sets["held_out"] = self.data(task.held_out)
+            sets["held_out"] = build.data(task.held_out)
         parents = {"samples": sample, "samples_features": self.features(sample, n)}
         for role, images in sets.items():
             count = None if role == "train" else min(n, self.config.sets[images.name].images)  # as for distances
             parents |= {role: images, f"{role}_features": self.features(images, count)}
-        return Step("neighbours", sample.name, self.config.neighbours.model_dump(), parents, ("neighbours",))
+        return Step("neighbours", sample.name, build.config.neighbours.model_dump(), parents, ("neighbours",))
 
-    def features(self, images: Step, n: int | None = None, size: int | None = None) -> Step:
-        """The extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
+    @once
+    def features(
+        self, images: Step, n: int | None = None, size: int | None = None, extractor: str | None = None
+    ) -> Step:
+        """An extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
 
-        Shrunk to `size` pixels a side before, where it is given.
+        Shrunk to `size` pixels a side before, where it is given; by that of metrics.extractor where none is named.
         """
-        parents = {"images": images, "extractor": self.extractor()}
+        parents = {"images": images, "extractor": self.extractor(extractor)}
         name = f"{images.name}.{size}px" if size else images.name
+        if parents["extractor"].name != self.config.metrics.extractor:
+            name = f"{name}.by_{parents['extractor'].name}"
         return Step("features", name, {"n": n, "size": size}, parents, ("metrics",))
 
     def agreement(self, name: str) -> list[Step]:
@@ -148,28 +201,60 @@ class StepBuilder:
         label = f"{features.name}.to_{published.archive}"
         return [Step("metric", f"{label}.agreement", settings, {"features": features}, section, archives)]
 
-    def metric(self, name: str, images: Step, reference: str, size: int | None = None) -> Step:
+    @once
+    def metric(
+        self, name: str, images: Step, reference: str, size: int | None = None, extractor: str | None = None
+    ) -> Step:
         """One number on `metrics.n` images, or on all where `images` is a set that has fewer.
 
-        Both sides are shrunk to `size` pixels a side before, where it is given.
+        Both sides are shrunk to `size` pixels a side before, where it is given, and seen by the same extractor. Raises
+        ConfigError for a metric that this extractor is not made for.
         """
         metrics, how = self.config.metrics, METRICS[name]
-        n = metrics.n if images.kind == "sample" else min(metrics.n, self.config.sets[images.name].images)
+        n = metrics.n if images.kind in ("sample", "gan") else min(metrics.n, self.config.sets[images.name].images)
         settings = {"metric": name, "n": n} | {key: getattr(metrics, key) for key in how.takes}
         if "blocks" in settings:
             check_blocks(metrics.blocks, n, images)
-        features = self.features(images, n, size)
-        parents, label = {"features": features}, features.name
+        if how.looks_at == "images":
+            parents, label = {"images": images}, images.name
+        else:
+            self._check_measures(name, extractor)
+            features = self.features(images, n, size, extractor)
+            parents, label = {"features": features}, features.name
         if how.compares:
-            parents["reference"] = self.features(self.data(reference), size=size)
+            of = self.data(reference)
+            parents["reference"] = of if how.looks_at == "images" else self.features(of, None, size, extractor)
             if images.kind == "data":  # a set is scored against several others
                 label = f"{label}.to_{reference}"
         return Step("metric", f"{label}.{name}", settings, parents, ("metrics",))
 
-    def quality(self, sampler: str, seed: int) -> Step:
-        """The distance to p_data of a sampler's samples of the selected checkpoint."""
-        sample = self.sample(sampler, seed, "best")
-        return self.metric("frechet", sample, self.task(sample.parents["model"].name).p_data)
+    def _check_measures(self, name: str, extractor: str | None) -> None:
+        extractor = extractor or self.config.metrics.extractor
+        distance = self.config.extractors[self.extractor(extractor).name].distance
+        if distance != "frechet" and name != distance:
+            raise ConfigError(f"extractor {extractor} is for {distance} alone, not for {name}.")
+
+    def quality(self, name: str, seed: int, extractor: str | None = None) -> Step:
+        """The distance to p_data of samples, as `score`, by metrics.extractor or another.
+
+        It is the one that this extractor is made for: the Frechet distance, or KID.
+        """
+        return self.score(self.config.extractors[self.extractor(extractor).name].distance, name, seed, extractor)
+
+    def score(self, metric: str, name: str, seed: int, extractor: str | None = None) -> Step:
+        """One number on a sampler's samples of the selected checkpoint, or on a GAN's samples."""
+        build = self.at(seed)
+        if name in self.config.gans:
+            samples, task = self.gan(name, seed), build.config.tasks[self.config.gans[name].task]
+        else:
+            samples = self.sample(name, seed, "best")
+            task = build.task(samples.parents["model"].name)
+        return build.metric(metric, samples, task.p_data, extractor=extractor)
+
+    def distance_of_sources(self, task: str, seed: int) -> Step:
+        """The distance to p_data of a task's source images as they are."""
+        build = self.at(seed)
+        return build.metric("frechet", build.data(build.config.tasks[task].sources), build.config.tasks[task].p_data)
 
     def attack(
         self,
@@ -187,20 +272,21 @@ class StepBuilder:
         `other_seed`, the attacks climb the logit of the run with that seed instead, and the model scores what they find
         (transfer).
         """
-        name, task = self.config.runs[run].task, self.task(run)
+        build, name, task = self.at(seed), self.config.runs[run].task, self.task(run)
         if name not in self.config.detection:
             raise ConfigError(f"config.yaml: {name}, the task of {run}, has no entry in detection.")
-        spec = self.config.detection[name]
+        spec = build.config.detection[name]
         settings = spec.model_dump(exclude={"in_distribution", "radius", "radii", "steps"})
         settings |= {"checkpoint": "best", "radii": [spec.radius], **(spec.others if alone else {}), **changes}
-        parents = {"model": self.train(run, seed), IN: self.data(getattr(task, spec.in_distribution))}
+        parents = {"model": self.train(run, seed), IN: build.data(getattr(task, spec.in_distribution))}
         if spec.in_distribution != "held_out" and task.held_out != task.p_data:
-            parents[HELD_OUT] = self.data(task.held_out)
-        parents |= {row: self.data(images) for row, images in task.out_of_distribution.items()}
+            parents[HELD_OUT] = build.data(task.held_out)
+        parents |= {row: build.data(images) for row, images in task.out_of_distribution.items()}
         if other_seed is not None:
             parents["surrogate"] = self.train(run, other_seed)
         return Step("attack", f"{run}.{variant}".rstrip("."), settings, parents, ("detection", name))
 
+    @once
     def detection(self, attack: Step) -> Step:
         """How well the logits of an attack step tell each of its sets from in-distribution images."""
         return Step("detection", attack.name, {}, {"attack": attack}, ("detection",))
@@ -226,7 +312,10 @@ class StepBuilder:
         """Wall-clock time of sampling with the run's first model, its sampler's step size and sources."""
         step_size = self.config.samplers[run].step_size
         settings = {**self.config.timing.model_dump(), "checkpoint": "best", "step_size": step_size}
-        parents = {"model": self.train(run, self.config.seed), "sources": self.data(self.task(run).sources)}
+        parents = {
+            "model": self.train(run, self.config.seed),
+            "sources": self.at(self.config.seed).data(self.task(run).sources),
+        }
         return Step("timing", run, settings, parents, ("timing",))
 
     def check(self, run: str) -> Step:

@@ -13,8 +13,11 @@ from pathlib import Path
 PLUMBING = frozenset(
     {
         "pipeline/job.py",
+        "pipeline/kept.py",
         "pipeline/kinds.py",
+        "report/kept.py",
         "utils/errors.py",
+        "utils/excerpts.py",
         "utils/files.py",
         "utils/hashing.py",
         "utils/locks.py",

@@ -101,3 +101,9 @@ def record_file(folder: Path) -> Path:
 
 def record_of(folder: Path) -> dict[str, Any]:
     return json.loads(record_file(folder).read_text())
+
+
+def described(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what a number says of the `data` or `sample` step, with this record, whose images it is of."""
+    keys = ("set", "run", "seed", "checkpoint", "sampler", "steps", "step_size")
+    return {key: record[key] for key in keys if key in record}

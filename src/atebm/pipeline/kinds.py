@@ -150,6 +150,21 @@ KINDS = {
             priority=10,
         ),
         Kind(
+            "gan",
+            {
+                "images.npy": "samples",
+                "generator.safetensors": "the averaged weights of the generator",
+                "log.csv": "iteration, loss, generator_loss, r1, logit_data, logit_generated",
+                "gan.json": "the sizes of both networks",
+            },
+            runs="training.gan:write_gan",
+            computes="a small GAN on the same images, a rival for Table 2 (not in the paper)",
+            stage="train",
+            goal=False,
+            takes=("device",),
+            retried=True,
+        ),
+        Kind(
             "sample",
             {
                 "images.npy": "samples",

@@ -1,24 +1,17 @@
 """What artifacts are drawn from: steps by their role, "train/cifar10/0"; drawing functions find them by these names."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..config.evaluation import metrics_of_samples
 from .builder import StepBuilder
+from .evidence import TIERS, seeds_by_role, seeds_for
 from .step import Step
-from .tasks import PAPER_TASKS, STABILITY, TASKS_256
+from .tasks import PAPER_TASKS, TASKS_256
 
 Needs = dict[str, Step]  # by role
 
 TRANSLATIONS = ("afhqcat256_from_celebahq256", "celebahq256_from_afhqcat256", "church256_from_afhqcat256")
-DETECTORS = (
-    "cifar10_ood",
-    "cifar10_ood_plain",
-    "cifar10_ood_plain_long",
-    "cifar10_ood_oe",
-    "cifar10_ood_ratio",
-    "cifar10_max_likelihood_langevin",
-)
-WITH_AND_WITHOUT = DETECTORS[:2]  # adversarial training, at equal iterations
+WITH_AND_WITHOUT = ("cifar10_ood", "cifar10_ood_plain")  # adversarial training, at equal iterations
 PRETRAINED_OR_NOT = ("celebahq256", "celebahq256_r1_0", "celebahq256_scratch", "celebahq256_scratch_r1_0")
 UNSTABLE_OR_NOT = tuple(  # of Sec. 5.3
     f"cifar10_{way}"
@@ -35,9 +28,14 @@ EQUAL_PRODUCTS = tuple(  # of steps and step size
 )
 
 
+def seeds_of(build: StepBuilder, name: str) -> range:
+    """Return the seeds that are shown of a run or sampler: all, but no more than the claims on it ask for."""
+    return build.seeds[: seeds_for(name)]
+
+
 def trainings(build: StepBuilder, *runs: str) -> Needs:
     """Return the trainings of some runs: "train/<run>/<seed>"."""
-    return {f"train/{run}/{seed}": build.train(run, seed) for run in runs for seed in build.seeds}
+    return {f"train/{run}/{seed}": build.train(run, seed) for run in runs for seed in seeds_of(build, run)}
 
 
 def curves(build: StepBuilder, *runs: str) -> Needs:
@@ -47,8 +45,15 @@ def curves(build: StepBuilder, *runs: str) -> Needs:
 
 def qualities(build: StepBuilder, *runs: str) -> Needs:
     """Return what a figure of distances of samples needs: "distance/<run>/<seed>", and their trainings."""
-    distances = {f"distance/{run}/{seed}": build.quality(run, seed) for run in runs for seed in build.seeds}
+    distances = {f"distance/{run}/{seed}": build.quality(run, seed) for run in runs for seed in seeds_of(build, run)}
     return trainings(build, *runs) | distances
+
+
+def fig3(build: StepBuilder) -> Needs:
+    """Return the distances of samples of models of three p_0, and their trainings: all by the same sampler."""
+    needs = qualities(build, "cifar10_p0_narrower", "cifar10_p0_narrowest") | trainings(build, "cifar10")
+    same = "cifar10_middle_steps"
+    return needs | {f"distance/cifar10/{seed}": build.quality(same, seed) for seed in seeds_of(build, same)}
 
 
 def sampled(build: StepBuilder, *samplers: str) -> Needs:
@@ -99,7 +104,7 @@ def selecting(build: StepBuilder, runs: Iterable[str]) -> Needs:
 def scored(build: StepBuilder, row: str, sampler: str, checkpoint: str, metrics: Iterable[str]) -> Needs:
     """Return what a measured row of samples needs, by seed: its metrics, samples and models."""
     needs: Needs = {}
-    for seed in build.seeds:
+    for seed in seeds_of(build, sampler):
         sample = build.sample(sampler, seed, checkpoint)
         p_data = build.task(sample.parents["model"].name).p_data
         needs |= {f"metric/{row}/{name}/{seed}": build.metric(name, sample, p_data) for name in metrics}
@@ -129,6 +134,13 @@ def table2(build: StepBuilder) -> Needs:
         needs |= scored(build, checkpoint, "cifar10", checkpoint, names)
     for row, images in (("sources", task.sources), ("held_out", task.held_out)):
         needs |= {f"metric/{row}/{name}": build.metric(name, build.data(images), task.p_data) for name in names}
+    for rival in build.config.rivals:
+        if rival in build.config.samplers:
+            needs |= scored(build, f"rivals/{rival}", rival, "best", names)
+        elif rival in build.config.gans:
+            for seed in seeds_of(build, rival):
+                row = f"metric/rivals/{rival}"
+                needs |= {f"{row}/{name}/{seed}": build.score(name, rival, seed) for name in names}
     return needs | {f"agreement/{step.name}": step for step in build.agreement(task.p_data)}
 
 
@@ -147,7 +159,7 @@ def table3(build: StepBuilder) -> Needs:
                 shrunk = build.metric("frechet", build.data(images), task.p_data, task.also_at)
                 needs[f"shrunk/{run}/{row}/frechet"] = shrunk
         if task.also_at:
-            for seed in build.seeds:
+            for seed in seeds_of(build, run):
                 sample = build.sample(run, seed, "best")
                 shrunk = build.metric("frechet", sample, task.p_data, task.also_at)
                 needs[f"shrunk/{run}/samples/frechet/{seed}"] = shrunk
@@ -156,8 +168,25 @@ def table3(build: StepBuilder) -> Needs:
 
 def detections(build: StepBuilder, *runs: str) -> Needs:
     """Return detection under all attacks by each run and seed, "detection/<run>/<seed>", and their trainings."""
-    steps = {f"detection/{run}/{seed}": build.worst_case(run, seed) for run in runs for seed in build.seeds}
+    steps = {f"detection/{run}/{seed}": build.worst_case(run, seed) for run in runs for seed in seeds_of(build, run)}
     return steps | trainings(build, *runs)
+
+
+def detectors(build: StepBuilder) -> tuple[str, ...]:
+    """Return the runs of Table 4: ours, without attack as long and longer, and the rivals."""
+    rivals = (rival for rival in build.config.rivals if rival in build.config.runs)
+    return (*WITH_AND_WITHOUT, "cifar10_ood_plain_long", *rivals)
+
+
+def table4(build: StepBuilder) -> Needs:
+    """Return detection by each detector, and the distances that say whether one that generates has learnt."""
+    needs = detections(build, *detectors(build))
+    for rival in (name for name in build.config.rivals if name in build.config.runs and name in build.config.samplers):
+        task = build.config.runs[rival].task
+        for seed in seeds_of(build, rival):
+            needs[f"distance/{rival}/{seed}"] = build.quality(rival, seed)
+            needs[f"sources/{rival}/{seed}"] = build.distance_of_sources(task, seed)
+    return needs
 
 
 def tableS7(build: StepBuilder) -> Needs:
@@ -173,11 +202,10 @@ def ood_curves(build: StepBuilder) -> Needs:
     """Return detection under all attacks, and by Auto-PGD alone at several radii."""
     seed = build.config.seed
     needs: Needs = {}
-    for run in DETECTORS:
+    for run in detectors(build):
         radii, *_ = build.sweeps(run, seed)
         needs |= {f"detection/{run}/{seed}": build.worst_case(run, seed), f"radii/{run}/{seed}": radii}
-    diverging = "cifar10_max_likelihood_langevin"  # whether it diverged
-    return needs | {f"train/{diverging}/{seed}": build.train(diverging, seed)}
+    return needs
 
 
 def attacks(build: StepBuilder) -> Needs:
@@ -208,18 +236,42 @@ def picture_checks(build: StepBuilder) -> Needs:
 
 
 def claims(build: StepBuilder) -> Needs:
-    """Return what the claims board is decided on, for each of its seeds."""
-    seeds = range(build.config.seed, build.config.seed + build.config.claims.seeds)
-    samplers = [*PRETRAINED_OR_NOT, *EQUAL_PRODUCTS, "celebahq256_blurred", "celebahq256_short", "celebahq256_long"]
-    samplers += ["cifar10", "cifar10_p0_narrowest", "cifar10_K_one", "cifar10_K_max"]
-    needs: Needs = {}
-    for seed in seeds:  # seed by seed, so that a board of more seeds is at first one of fewer
-        needs |= {f"distance/{sampler}/{seed}": build.quality(sampler, seed) for sampler in samplers}
-        needs |= {f"train/{run}/{seed}": build.train(run, seed) for run in ("cifar10", "cifar10_K_max", *STABILITY)}
-        for run in ("cifar10_ood", "cifar10_ood_plain", "cifar10_ood_oe"):
-            needs[f"detection/{run}/{seed}"] = build.worst_case(run, seed)
-    activation = build.config.minimax.activation
-    return needs | {"maximin": build.toy(activation, len(seeds)), "minimax": build.minimax(len(seeds))}
+    """Return what the claims board is decided on: what each role of pipeline/evidence.py stands for, by seed."""
+    roles, needs = seeds_by_role(build.config.claims.tiers), {}
+    for seed in build.seeds:  # seed by seed, so that a board of more seeds is at first one of fewer
+        for role, seeds in roles.items():
+            if role in IN_THE_PLANE or seed not in build.seeds[:seeds]:
+                continue
+            needs[f"{role}/{seed}"] = evidence(build, role, seed)
+            what, _, name = role.partition("/")
+            if what == "distance" and seeds == TIERS["A"]:
+                for ruler in build.config.metrics.rulers:
+                    needs[f"distance_by/{ruler}/{name}/{seed}"] = build.quality(name, seed, ruler)
+    return needs | {role: make(build) for role, make in IN_THE_PLANE.items() if role in roles}
+
+
+IN_THE_PLANE: dict[str, Callable[[StepBuilder], Step]] = {  # each has all seeds
+    "maximin/relu": lambda build: build.toy("relu"),
+    "maximin/tanh": lambda build: build.toy("tanh"),
+    "minimax": lambda build: build.minimax(),
+}
+
+
+def evidence(build: StepBuilder, role: str, seed: int) -> Step:
+    """Return the step that a role of pipeline/evidence.py stands for."""
+    what, _, name = role.partition("/")
+    if what in ("precision", "recall", "saturation"):
+        return build.score(what, name, seed)
+    made: dict[str, Callable[[], Step]] = {
+        "train": lambda: build.train(name, seed),
+        "distance": lambda: build.quality(name, seed),
+        "sources": lambda: build.distance_of_sources(name, seed),
+        "detection": lambda: build.worst_case(name, seed),
+        "ascent": lambda: build.ascent(name, seed),
+        "neighbours": lambda: build.neighbours(name, seed),
+        "undamaged": lambda: build.ascent(f"{name}_denoising", seed).parents["images"],
+    }
+    return made[what]()
 
 
 def figS17(build: StepBuilder) -> Needs:

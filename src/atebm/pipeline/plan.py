@@ -9,7 +9,7 @@ from typing import Any
 from ..config.evaluation import Inception
 from ..config.schema import Config
 from ..utils.errors import ConfigError
-from .artifacts import ARTIFACTS, ON_REQUEST
+from .artifacts import ARTIFACTS
 from .builder import StepBuilder
 from .kinds import FILES
 from .naming import labelled
@@ -28,9 +28,21 @@ class Plan(StepBuilder):
         drawn = {} if config.own else ARTIFACTS
         self.needs: dict[str, Needs] = {name: artifact.needs(self) for name, artifact in drawn.items()}
         self.artifacts = {name: unique(needs.values()) for name, needs in self.needs.items()}
-        self.usual = [name for name in self.artifacts if name not in ON_REQUEST]
+        whole = config.replication == "whole"
+        self.on_request = [name for name in self.artifacts if ARTIFACTS[name].on_request and not whole]
+        self.usual = [name for name in self.artifacts if name not in self.on_request]
         self.overviews = [self.overview(config.own, config.seed)] if config.own else []
         self.steps = ancestors([*self.overviews, *(step for name in self.usual for step in self.artifacts[name])])
+
+    @property
+    def results(self) -> str:
+        """Return the folder, below the checkout, that artifacts are drawn into."""
+        return self.config.results
+
+    @property
+    def apart(self) -> str:
+        """Return what tells this plan's requests and logs from those of results/: nothing, or ".board"."""
+        return self.results.removeprefix("results").replace("/scales/", ".")
 
     @property
     def runs(self) -> list[str]:

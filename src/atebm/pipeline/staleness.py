@@ -1,8 +1,11 @@
-"""Which renderings in results/ are those of the present plan.
+"""Which renderings in the folder of results are those of the present plan.
 
 Contents decide, not ages: a clone, a checkout or a `dvc pull` scrambles mtimes, and Snakemake's own records don't
-travel. With every rendering lies the request that it was drawn for, results/provenance/<id>.json; where that is not the
-present one, or the numbers it was drawn from are not here, the artifact is stale.
+travel. With every rendering lies the request that it was drawn for, provenance/<id>.json; where that is not the present
+one, or the numbers it was drawn from are not here, the artifact is stale.
+
+What a rendering was drawn from is kept in numbers/ (pipeline/kept.py). Where the configuration says
+`numbers: kept`, that is enough: no step is computed again in order to draw it.
 """
 
 import hashlib
@@ -16,16 +19,17 @@ from typing import Any
 
 from ..utils.files import write_if_changed
 from ..utils.hashing import canonical, is_sealed, sha256
-from .artifacts import ARTIFACTS, ON_REQUEST
+from .artifacts import ARTIFACTS
 from .closure import closure
+from .kept import is_kept, listing_in
 from .plan import Plan
 from .step import Step
 
 MANIFEST, SITE = "manifest", "site"
-PAGE = "results/index.html"
+PAGE = "index.html"  # in the folder of results
 # States of a rendering.
-DRAWN = "drawn"  # from the present plan, and the numbers that it shows are here
-ELSEWHERE = "drawn elsewhere"  # from the present plan, but its numbers are not in work/: as in a clone
+DRAWN = "drawn"  # from the present plan, and the steps behind it are here, or kept and that is enough
+ELSEWHERE = "drawn elsewhere"  # from the present plan, but the steps behind it are not in work/: as in a clone
 STALE, TO_DRAW = "stale", "to draw"
 DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
 SHOWING = ("src/atebm/publish/*.j2", "src/atebm/publish/*.css", "src/atebm/publish/*.js")  # the page, beside its code
@@ -33,7 +37,7 @@ WRITERS = {True: "report.tabulating.write_table", False: "report.drawing.write_f
 
 
 def request(plan: Plan, root: Path) -> set[str]:
-    """Write what each rendering is asked to show, work/specs/artifact/<id>.json; returns the names of the stale ones.
+    """Write what each rendering is asked to show, its `request_file`; returns the names of the stale ones.
 
     The request of a stale one is new at each call, in content and age, so that Snakemake can't take it for a known one.
     """
@@ -43,8 +47,8 @@ def request(plan: Plan, root: Path) -> set[str]:
         asked = time.time_ns() if name in outdated else 0
         wish: dict[str, Any] = {"asked": asked, "request": contents}
         if name == MANIFEST:
-            wish["driving"] = versions(DRIVING)
-        write_if_changed(root / request_file(name), canonical(wish))
+            wish |= {"driving": versions(DRIVING), "known": known_steps(plan, root)}
+        write_if_changed(root / request_file(plan, name), canonical(wish))
     return outdated
 
 
@@ -54,8 +58,27 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return {package: distribution.version for package, distribution in found.items() if distribution}
 
 
-def request_file(name: str) -> str:
-    return f"work/specs/artifact/{name}.json"
+def request_file(plan: Plan, name: str) -> str:
+    """Return where the request of a rendering is, work/specs/artifact/<id>.json or work/specs/artifact.board/<id>.json.
+
+    Each folder of results has its own, so that who plans one scale changes nothing under a run of another.
+    """
+    return f"work/specs/artifact{plan.apart}/{name}.json"
+
+
+def known_steps(plan: Plan, root: Path) -> dict[str, Any]:
+    """Return the steps in the manifest, since Snakemake removes this before it is written anew.
+
+    Where it is removed already they are in the request that asked for that.
+    """
+    manifest = root / plan.results / provenance(MANIFEST)
+    for path, key in ((manifest, "steps"), (root / request_file(plan, MANIFEST), "known")):
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[key]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        return found
+    return {}
 
 
 def stale(plan: Plan, root: Path) -> set[str]:
@@ -71,15 +94,17 @@ def states(plan: Plan, root: Path) -> dict[str, str]:
 def states_of(wanted: dict[str, dict[str, Any]], plan: Plan, root: Path) -> dict[str, str]:
     """Return the states beside `wanted`, the plan's `renderings`, which take a tenth of a second to find."""
     found: dict[str, str] = {}
+    results = root / plan.results
     for name in plan.artifacts:
         here = all((root / step.record).exists() for step in drawn_steps(plan, name, root))
-        found[name] = state_of(drawn_from(root, name), wanted[name], DRAWN if here else ELSEWHERE)
+        best = ELSEWHERE if not here else DRAWN if has_numbers(plan, name, root) else STALE
+        found[name] = state_of(drawn_from(results, name), wanted[name], best)
     if wanted:
         usual = {found[name] for name in plan.usual}
         best = DRAWN if usual == {DRAWN} else ELSEWHERE if usual <= {DRAWN, ELSEWHERE} else STALE
-        found[MANIFEST] = state_of(drawn_from(root, MANIFEST), wanted[MANIFEST], best)
-        best = found[MANIFEST] if shows_the_manifest(root) else STALE
-        found[SITE] = state_of(drawn_from(root, SITE), wanted[SITE], best)
+        found[MANIFEST] = state_of(drawn_from(results, MANIFEST), wanted[MANIFEST], best)
+        best = found[MANIFEST] if shows_the_manifest(results) else STALE
+        found[SITE] = state_of(drawn_from(results, SITE), wanted[SITE], best)
     return found
 
 
@@ -89,18 +114,18 @@ def state_of(drawn: dict[str, Any] | None, wanted: dict[str, Any], best: str) ->
 
 
 def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
-    """Return the steps that an artifact must be drawn from; none where the numbers that it took from them are kept.
-
-    These are results/numbers/<id>.csv, and beside it, as .json, the steps that they were computed from.
-    """
+    """Return the steps that an artifact must be drawn from; none where what is kept of them is enough."""
     steps = plan.artifacts[artifact]
-    facts = root / f"results/numbers/{artifact}.json"
-    try:
-        kept = json.loads(facts.read_text(encoding="utf-8"))
-        same = kept["needs"] == sorted({step.folder for step in steps}) and kept["scale"] == plan.config.scale
-    except (OSError, ValueError, KeyError, TypeError):
+    if plan.config.numbers == "computed":
         return steps
-    return [] if same and facts.with_suffix(".csv").exists() else steps
+    listing = listing_in(root / plan.results / provenance(artifact)) or {}
+    known = {f"{step.kind}/{step.id}" for step in steps} <= listing.keys()
+    return [] if known and is_kept(root / plan.results, listing) else steps
+
+
+def has_numbers(plan: Plan, artifact: str, root: Path) -> bool:
+    """Return whether all that a rendering was drawn from is kept."""
+    return is_kept(root / plan.results, listing_in(root / plan.results / provenance(artifact)))
 
 
 def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
@@ -126,13 +151,16 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
         return {}
     templates = {path for glob in SHOWING for path in root.glob(glob)}
     digests = {name: hashlib.sha256(canonical(artifacts[name]).encode()).hexdigest() for name in plan.usual}
+    results = root / plan.results
     page = {
         "requests": digests,
-        "claims": {name: digest(root / provenance(name)) for name in ON_REQUEST},
-        "claims_present": all(drawn_from(root, name) == artifacts.get(name) for name in ON_REQUEST),
+        "claims": {name: digest(results / provenance(name)) for name in plan.on_request},
+        "claims_present": all(
+            drawn_from(results, name) == artifacts[name] for name in plan.on_request if name == "claims"
+        ),
         "scales": {
             path.parent.name: sha256(path)
-            for path in sorted(root.glob("results/scales/*/manifest.json"))
+            for path in sorted(results.glob("scales/*/manifest.json"))
             if path.parent.name != plan.config.scale
         },
         "showing": digests_of(templates | code("publish.page", root), root),
@@ -172,35 +200,33 @@ def digest(path: Path) -> str | None:
 
 
 def provenance(name: str) -> str:
-    """Return the file that says what a rendering was drawn from."""
-    return "results/manifest.json" if name == MANIFEST else f"results/provenance/{name}.json"
+    """Return the file, in a folder of results, that says what a rendering was drawn from."""
+    return "manifest.json" if name == MANIFEST else f"provenance/{name}.json"
 
 
-def page_record(root: Path) -> dict[str, Any] | None:
-    """Return what the page of a checkout was made from; None where there is no such record, or an altered one."""
+def page_record(results: Path) -> dict[str, Any] | None:
+    """Return what the page of a folder of results was made from; None where its record is missing or altered."""
     try:
-        text = (root / provenance(SITE)).read_text(encoding="utf-8")
+        text = (results / provenance(SITE)).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
     return json.loads(text) if is_sealed(text) else None
 
 
-def shows_the_manifest(root: Path) -> bool:
-    """Return whether the page was made from the results/manifest.json that is here, and all its files are, too."""
-    page = page_record(root) or {}
+def shows_the_manifest(results: Path) -> bool:
+    """Return whether the page was made from the manifest that is here, and all its files are, too."""
+    page = page_record(results) or {}
     try:
-        manifest = json.loads((root / provenance(MANIFEST)).read_text(encoding="utf-8"))
-        return page["manifest"] == manifest["seal"] and all(
-            (root / "results" / name).exists() for name in page["files"]
-        )
+        manifest = json.loads((results / provenance(MANIFEST)).read_text(encoding="utf-8"))
+        return page["manifest"] == manifest["seal"] and all((results / name).exists() for name in page["files"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def drawn_from(root: Path, name: str) -> dict[str, Any] | None:
+def drawn_from(results: Path, name: str) -> dict[str, Any] | None:
     """Return the request that a rendering was drawn for; None where there is none, or none that can be read."""
     try:
-        contents = json.loads((root / provenance(name)).read_text(encoding="utf-8"))
+        contents = json.loads((results / provenance(name)).read_text(encoding="utf-8"))
         return {"requests": contents["requests"]} if name == MANIFEST else contents["request"]
     except (OSError, ValueError, KeyError, TypeError):
         return None

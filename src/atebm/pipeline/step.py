@@ -18,9 +18,9 @@ from ..utils.hashing import canonical
 from .kinds import FILES, REVISION
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
-    """One computation of one kind; equal digests mean equal results."""
+    """One computation of one kind; equal digests mean equal results, and equal steps."""
 
     kind: str
     name: str
@@ -28,6 +28,12 @@ class Step:
     parents: dict[str, "Step"] = field(default_factory=dict)
     section: tuple[str, ...] = ()  # of config.yaml, that the settings come from; no part of the digest
     archives: tuple[str, ...] = ()  # files of data/archives/ that it reads; for an index, first that of the images
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Step) and self.folder == other.folder
+
+    def __hash__(self) -> int:
+        return hash(self.folder)
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -44,7 +50,7 @@ class Step:
     def id(self) -> str:
         return f"{self.name}-{hashlib.sha256(canonical(self.spec).encode()).hexdigest()[:8]}"
 
-    @property
+    @cached_property
     def folder(self) -> str:
         return f"work/{self.kind}/{self.id}"
 
@@ -73,19 +79,28 @@ class Step:
         return [path for path in paths if not (path.exists() or (path.name in indexed and unpacked_folder(path)))]
 
     def ancestry(self) -> Iterator["Step"]:
-        for parent in self.parents.values():
-            yield from parent.ancestry()
-        yield self
+        """Yield all that the step is computed from, parents first, and the step itself."""
+        yield from ancestors([self]).values()
 
 
 def unique(steps: Iterable[Step]) -> list[Step]:
     """Return each of some steps once, in their order."""
-    return list({step.folder: step for step in steps}.values())
+    return list(dict.fromkeys(steps))
 
 
 def ancestors(steps: Iterable[Step]) -> dict[tuple[str, str], Step]:
-    """Steps and all that they are computed from, by kind and id."""
-    return {(step.kind, step.id): step for needed in steps for step in needed.ancestry()}
+    """Return steps and all that they are computed from, by kind and id, parents first."""
+    found: dict[tuple[str, str], Step] = {}
+
+    def visit(step: Step) -> None:
+        if (step.kind, step.id) not in found:
+            for parent in step.parents.values():
+                visit(parent)
+            found[step.kind, step.id] = step
+
+    for step in steps:
+        visit(step)
+    return found
 
 
 def write_specs(steps: Iterable[Step], root: Path) -> None:

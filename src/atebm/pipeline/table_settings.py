@@ -56,5 +56,7 @@ def update_steps(build: StepBuilder, trained: Trained) -> dict[str, Any]:
 def claims(build: StepBuilder, trained: Trained) -> dict[str, Any]:
     """Return how claims are decided, and how the runs of Sec. 5.3 are trained."""
     runs = {name: build.config.runs[name] for name in STABILITY}
-    stability = {name: {"lr": run.optimizer.lr, "K": run.schedule.K_max} for name, run in runs.items()}
+    stability = {
+        name: {"lr": run.optimizer.lr, "K": [run.schedule.K_start, run.schedule.K_max]} for name, run in runs.items()
+    }
     return build.config.claims.model_dump(mode="json", include={"level", "margin"}) | {"stability": stability}

@@ -9,6 +9,7 @@ from ..config.base import Section
 from ..config.origins import Origin, Origins, leaves
 from ..config.schema import Config
 from ..pipeline.artifacts import ARTIFACTS, target
+from ..pipeline.kept import NUMBERS, SPEC, place_of
 from ..pipeline.kinds import KINDS
 from ..pipeline.plan import Plan
 from ..pipeline.staleness import DRAWN, ELSEWHERE, STALE, TO_DRAW, states
@@ -38,15 +39,20 @@ def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, An
 
 def artifact_facts(name: str, plan: Plan, root: Path) -> dict[str, Any]:
     """Of an artifact: its title, file and state, and the number of each step that it is drawn from."""
+    results = plan.results
     return {
         "title": plan.title(name),
-        "file": target(name),
+        "file": target(name, plan.results),
         "state": states(plan, root)[name],
         "notebook": f"notebooks/{name}.ipynb",
         "draws": ARTIFACTS[name].draws,
         "shows_settings": select.__name__ if (select := ARTIFACTS[name].settings) else None,
         "numbers": [
-            {"number": number_of(step, root), "record": step.record, "spec": step.spec_file}
+            {
+                "number": number_of(step, root, results),
+                "record": record_of(step, root, results),
+                "spec": spec_of(step, root, results),
+            }
             for step in plan.artifacts[name]
         ],
     }
@@ -57,9 +63,22 @@ def behind(name: str, plan: Plan, origins: Origins, root: Path) -> list[dict[str
     return [step_facts(step, plan.config, origins, root) for step in seen.values()]
 
 
-def number_of(step: Step, root: Path) -> str:
+def record_of(step: Step, root: Path, results: str) -> str:
+    """Return where a step's record is: in work/ or, where it was not computed here, in numbers/ of `results`."""
+    kept = f"{results}/{NUMBERS}/{step.kind}/{step.id}"
+    is_kept = place_of(root / step.folder, root / kept) == root / kept
+    return f"{kept}/{Path(step.record).name}" if is_kept else step.record
+
+
+def spec_of(step: Step, root: Path, results: str) -> str:
+    """Return where a step's spec is: beside its record where that is kept."""
+    record = record_of(step, root, results)
+    return step.spec_file if record == step.record else str(Path(record).with_name(SPEC))
+
+
+def number_of(step: Step, root: Path, results: str) -> str:
     """What a step contributes: its value where it has one."""
-    path = root / step.record
+    path = root / record_of(step, root, results)
     if not path.exists():
         return f"not computed yet: {step.name}"
     record = json.loads(path.read_text(encoding="utf-8"))
@@ -79,6 +98,7 @@ def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict
     return {
         "step": f"{step.kind}/{step.id}",
         "computed": (root / step.record).exists(),
+        "kept": (root / record_of(step, root, config.results)).exists(),  # in numbers/, or computed here
         "computes": KINDS[step.kind].computes,
         "spec": step.spec_file,
         "parents": {role: f"{parent.kind}/{parent.id}" for role, parent in step.parents.items()},
@@ -88,7 +108,7 @@ def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict
 
 IN_WORDS = {
     DRAWN: "drawn from the present plan",
-    ELSEWHERE: "drawn from the present plan, but its numbers are not in work/",
+    ELSEWHERE: "drawn from the present plan, but the steps behind it are not in work/",
     STALE: "drawn from another plan than the present one",
     TO_DRAW: "not drawn yet",
 }
@@ -122,7 +142,7 @@ def describe_evidence(found: dict[str, Any]) -> Iterator[str]:
 
 
 def step_lines(step: dict[str, Any]) -> Iterator[str]:
-    state = "" if step["computed"] else "  (not computed yet)"
+    state = "" if step["computed"] else "  (kept)" if step["kept"] else "  (not computed yet)"
     yield f"{step['step']}{state}: {step['computes']}"
     rows = [("spec", step["spec"], "")] + [(f"parent {role}", parent, "") for role, parent in step["parents"].items()]
     rows += [(s["key"], json.dumps(s["value"]), f"{s['origin']}  [{s['paper']}]") for s in step["settings"]]

@@ -1,19 +1,22 @@
-"""results/manifest.json: what the results were made with and from."""
+"""manifest.json: what the results in a folder were made with and from."""
 
 import json
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..pipeline.job import record_of
-from ..report.needs import Needs
+from ..pipeline.kept import NUMBERS, Listing, listed_files, listing_in
+from ..report.kept import prune_numbers
+from ..report.needs import Needs, Result
 from ..utils.files import write_text
 from ..utils.hashing import sealed, sha256
+from .summary import write_summary
 
 COMPUTING = ("torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "pillow", "scikit-image", "scikit-learn")
 
@@ -21,35 +24,20 @@ COMPUTING = ("torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "
 def write_manifest(results: Path, request: Path) -> None:
     """Versions, commit, and for every artifact its steps: digest, sha256 of each file, parents, device, seconds.
 
-    `request` is work/specs/artifact/manifest.json, beside the requests of the artifacts. Seconds of steps that another
-    machine computed (a `dvc pull`) are taken over from the manifest that was here.
+    `request` lies beside the requests of the artifacts. Removes from numbers/ what nothing is drawn from any more.
     """
     asked = json.loads(request.read_text())
     requests = asked["request"]["requests"]
-    artifacts = {name: Needs.read(request.with_name(f"{name}.json")) for name in requests}
+    artifacts = {name: Needs.read(request.with_name(f"{name}.json"), results) for name in requests}
+    steps = behind(artifacts, asked["known"])
+    curves = write_summary(results, artifacts, steps)
+    prune_numbers(results, request.parent, curves)
     summary = [results / "metrics.json", *sorted((results / "training").glob("*.csv"))]
-    contents = manifest_of(results, artifacts, requests, asked["driving"], summary)
-    write_text(results / "manifest.json", sealed(contents))
-
-
-def manifest_of(
-    results: Path, artifacts: dict[str, Needs], requests: dict[str, str], driving: dict[str, str], summary: list[Path]
-) -> dict[str, Any]:
-    """Return what results/manifest.json says of some artifacts.
-
-    `requests` are the digests of what they were asked to show, `driving` versions of packages that a job cannot see,
-    and `summary` files in results/ that are of no artifact.
-    """
-    steps: dict[str, Any] = {}
-    for needs in artifacts.values():
-        for result in needs.results.values():
-            collect(result.folder, steps)
-    take_over_seconds(steps, results / "manifest.json")
-    return {
+    contents = {
         "commit": commit(),
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "packages": {package: version(package) for package in COMPUTING} | driving,
+        "packages": {package: version(package) for package in COMPUTING} | asked["driving"],
         "scale": next(iter(artifacts.values())).scale,
         "artifacts": {
             name: {
@@ -61,38 +49,60 @@ def manifest_of(
         },
         "requests": requests,
         "summary": {str(path.relative_to(results)): sha256(path) for path in summary},
+        "numbers": numbers_of(results, artifacts, curves),
         "steps": dict(sorted(steps.items())),
     }
+    write_text(results / "manifest.json", sealed(contents))
 
 
-def collect(folder: Path, steps: dict[str, Any]) -> None:
-    """Add a step and its ancestors to `steps`, by "kind/id"."""
-    work, record = folder.parents[1], record_of(folder)
-    if record["step"] in steps:
+def numbers_of(results: Path, artifacts: Iterable[str], more: Listing) -> dict[str, str]:
+    """Return the sha256 of each file in numbers/ that some artifacts are drawn from, or `more` lists."""
+    listings = [listing_in(results / f"provenance/{name}.json") or {} for name in artifacts]
+    names = [f"{NUMBERS}/{name}" for name in sorted(listed_files([*listings, more]))]
+    return {name: sha256(results / name) for name in names if (results / name).exists()}
+
+
+def behind(artifacts: dict[str, Needs], known: dict[str, Any]) -> dict[str, Any]:
+    """Return the steps of some artifacts and their ancestors, by "kind/id".
+
+    `known` are those of the manifest that was here: what it says of steps that are neither here nor kept, and the
+    seconds of those that another machine computed, is taken over.
+    """
+    steps: dict[str, Any] = {}
+    for needs in artifacts.values():
+        for result in needs.results.values():
+            collect(result, steps, known)
+    return steps
+
+
+def collect(result: Result, steps: dict[str, Any], known: dict[str, Any]) -> None:
+    """Add a step and its ancestors to `steps`; `known` has some of them as they were."""
+    folder, numbers = result.folder, result.kept and result.kept.parents[1]
+    step = f"{folder.parent.name}/{folder.name}"
+    if step in steps:
         return
-    spec = json.loads((work / "specs" / f"{record['step']}.json").read_text())
-    steps[record["step"]] = {
-        "settings": spec["settings"],
-        "files": record["files"],
-        "parents": record["parents"],
-        "device": record.get("device"),
-        "seconds": measured_seconds(work.parent / "logs" / record["step"]),
-    }
-    for parent in record["parents"].values():
-        collect(work / parent["step"], steps)
+    if step in known and not result.is_there:
+        steps[step] = known[step]
+    else:
+        record = result.record
+        steps[step] = {
+            "settings": result.settings,
+            "files": record["files"],
+            "parents": record["parents"],
+            "device": record.get("device"),
+            "seconds": measured_seconds(folder.parents[2] / "logs" / step),
+        }
+        if steps[step]["seconds"] is None and step in known and known[step]["files"] == record["files"]:
+            steps[step]["seconds"] = known[step]["seconds"]
+    for parent in steps[step]["parents"].values():
+        name = parent["step"]
+        collect(Result(folder.parents[1] / name, numbers and numbers / name), steps, known)
 
 
 def measured_seconds(log: Path) -> float | None:
     """Wall-clock seconds of a step by Snakemake's benchmark files (all shards); None where it was not run here."""
     files = sorted(log.parent.glob(f"{log.name}*.tsv"))
     return round(sum(float(pd.read_csv(file, sep="\t")["s"].iloc[0]) for file in files), 2) if files else None
-
-
-def take_over_seconds(steps: dict[str, Any], previous: Path) -> None:
-    known = json.loads(previous.read_text())["steps"] if previous.exists() else {}
-    for step, entry in steps.items():
-        if entry["seconds"] is None and step in known and known[step]["files"] == entry["files"]:
-            entry["seconds"] = known[step]["seconds"]
 
 
 def rendered_files(results: Path, artifact: str) -> dict[str, str]:
@@ -149,3 +159,9 @@ def words_of(artifact: str, results: Path) -> dict[str, str]:
     """Return what is said of a drawn artifact: its caption, its headline, and what the paper reports."""
     contents: dict[str, str] = json.loads((results / f"provenance/{artifact}.json").read_text(encoding="utf-8"))
     return contents
+
+
+def evidence(results: Path) -> Path:
+    """Return the folder whose claims count: results/scales/board/ where it has them, else `results` itself."""
+    board = results / "scales/board"
+    return board if (board / "claims.csv").exists() else results

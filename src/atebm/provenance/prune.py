@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..pipeline.kept import NUMBERS
 from ..pipeline.kinds import FILES
 from ..pipeline.plan import Plan
 from ..utils.files import bytes_in
@@ -40,7 +41,7 @@ def leftovers(plans: Iterable[Plan], root: Path) -> list[Leftover]:
 def paths_of(kind: str, id: str, root: Path) -> list[Path]:
     places = ("work/{}/{}", "work/specs/{}/{}.json", "work/checkpoints/{}/{}")
     paths = [root / place.format(kind, id) for place in places]
-    patterns = (f"work/locks/{kind}/{id}.*lock", f"logs/{kind}/{id}.*")
+    patterns = (f"work/locks/{kind}/{id}.*lock", f"work/locks/{NUMBERS}/{kind}/{id}.lock", f"logs/{kind}/{id}.*")
     return [path for path in paths if path.exists()] + [path for glob in patterns for path in sorted(root.glob(glob))]
 
 

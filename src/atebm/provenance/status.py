@@ -8,11 +8,11 @@ from ..config.load import scale_file, scales
 from ..pipeline.artifacts import target
 from ..pipeline.kinds import FILES
 from ..pipeline.plan import Plan
-from ..pipeline.staleness import DRAWN, ELSEWHERE, MANIFEST, PAGE, SITE, states
+from ..pipeline.staleness import DRAWN, ELSEWHERE, MANIFEST, PAGE, SITE, provenance, states
 from ..utils.errors import ConfigError
 from ..utils.files import bytes_in
 
-ABOUT_ALL = {MANIFEST: "results/manifest.json", SITE: PAGE}
+ABOUT_ALL = {MANIFEST: provenance(MANIFEST), SITE: PAGE}  # in the folder of results
 
 Rows = list[dict[str, Any]]
 
@@ -32,6 +32,7 @@ def status(plan: Plan, root: Path, lists: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "scale": plan.config.scale,
         "command": plan.command(),
+        "results": plan.results,
         "steps": [
             {
                 "step": f"{step.kind}/{step.id}",
@@ -45,7 +46,9 @@ def status(plan: Plan, root: Path, lists: Sequence[str] = ()) -> dict[str, Any]:
             for name in plan.usual
         ],
         "about_all": [
-            {"file": file, "state": renderings[name]} for name, file in ABOUT_ALL.items() if name in renderings
+            {"file": f"{plan.results}/{file}", "state": renderings[name]}
+            for name, file in ABOUT_ALL.items()
+            if name in renderings
         ],
     }
 
@@ -69,7 +72,7 @@ def artifacts(plan: Plan, root: Path) -> Rows:
         {
             "artifact": name,
             "title": plan.title(name),
-            "target": target(name),
+            "target": target(name, plan.results),
             "state": found[name],
             "on_request": name not in plan.usual,
         }
@@ -149,7 +152,7 @@ def describe_status(found: dict[str, Any]) -> Iterator[str]:
         megabytes = f"{row['bytes'] / 1e6:10.1f} MB" if row["state"] != "to do" else ""
         yield f"{row['state']:17}{row['step']:{width}}{megabytes}".rstrip()
     for row in artifacts:
-        yield f"{row['state']:17}results/{row['artifact']}, drawn from {row['drawn_from']} steps"
+        yield f"{row['state']:17}{found['results']}/{row['artifact']}, drawn from {row['drawn_from']} steps"
     for row in found["about_all"]:
         yield f"{row['state']:17}{row['file']}"
     done = sum(row["state"] == "done" for row in steps)
@@ -158,8 +161,9 @@ def describe_status(found: dict[str, Any]) -> Iterator[str]:
     yield f"scale {found['scale']}: {done} of {len(steps)} steps done{of}"
     if elsewhere:
         yield (
-            f"{elsewhere} were drawn elsewhere: the numbers that they show are not in work/. `{found['command']}` "
-            "computes them here; `dvc pull` brings them where a DVC remote of yours has them."
+            f"{elsewhere} were drawn elsewhere: the steps behind them are not in work/. `{found['command']}` computes "
+            "them here; with `--config numbers=kept` what is drawn again is drawn from "
+            f"{found['results']}/numbers/ alone; `dvc pull` brings the steps where a DVC remote of yours has them."
         )
 
 

@@ -3,30 +3,34 @@
 Neither names a digest, so that two commits with other settings have the same keys.
 """
 
-import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from ..pipeline.job import record_of
-from ..report.needs import Needs
+from ..pipeline.kept import NUMBERS, Listing
+from ..report.kept import keep
+from ..report.needs import Needs, Result
 from ..utils.files import atomic, write_text
 from ..utils.hashing import canonical
 
 ROWS = 200  # of a training curve: enough to look at, small enough for git
 
 
-def write_summary(results: Path, request: Path) -> None:
-    """Write both for all artifacts of the plan that `request`, work/specs/artifact/manifest.json, names."""
-    names = json.loads(request.read_text())["request"]["requests"]
-    results_of = [result for name in names for result in Needs.read(request.with_name(f"{name}.json")).results.values()]
-    records = [result.record for result in results_of if result.folder.parent.name == "metric"]
+def write_summary(results: Path, artifacts: dict[str, Needs], steps: Iterable[str]) -> Listing:
+    """Write both for some artifacts, and `steps`, which are these and all behind them; return what was read of those.
+
+    What curves are drawn from is kept, as of any other artifact.
+    """
+    found = [result for needs in artifacts.values() for result in needs.results.values()]
+    records = [result.record for result in found if result.folder.parent.name == "metric"]
     write_text(results / "metrics.json", canonical(metrics(records)))
+    work, numbers = found[0].folder.parents[1], results.resolve() / NUMBERS
+    trainings = {step: Result(work / step, numbers / step) for step in sorted(steps) if step.startswith("train/")}
     curves = set()
-    for folder in sorted(trainings_behind([result.folder for result in results_of])):
-        record, log = record_of(folder), pd.read_csv(folder / "log.csv")
+    for training in trainings.values():
+        record, log = training.record, training.table("log.csv")
         rows = np.unique(np.linspace(0, len(log) - 1, min(ROWS, len(log))).astype(int))
         curve = results / f"training/{record['run']}.{record['seed']}.csv"
         with atomic(curve) as temporary:
@@ -34,6 +38,8 @@ def write_summary(results: Path, request: Path) -> None:
         curves.add(curve)
     for curve in set((results / "training").glob("*.csv")) - curves:  # of runs and seeds that the plan had before
         curve.unlink()
+    keep(trainings.values())
+    return {step: {"log.csv": ""} for step in trainings}
 
 
 def metrics(records: list[dict[str, Any]]) -> dict[str, Any]:
@@ -45,12 +51,3 @@ def metrics(records: list[dict[str, Any]]) -> dict[str, Any]:
             name = f"{name}.seed{record['images']['seed']}"
         table.setdefault(name, {})[record["metric"]] = record["value"]
     return table
-
-
-def trainings_behind(folders: list[Path]) -> set[Path]:
-    """The `train` steps behind steps."""
-    found = {folder for folder in folders if folder.parent.name == "train"}
-    for folder in folders:
-        parents = [folder.parents[1] / parent["step"] for parent in record_of(folder)["parents"].values()]
-        found |= trainings_behind(parents)
-    return found

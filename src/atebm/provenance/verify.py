@@ -7,11 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from ..data.folder import changed
-from ..pipeline.artifacts import ON_REQUEST
 from ..pipeline.job import record_file
+from ..pipeline.kept import (
+    EXCERPTS,
+    NUMBERS,
+    SPEC,
+    excerpt_name,
+    excerpts_in,
+    folders_of_results,
+    is_beside,
+    listed_files,
+    listing_in,
+)
 from ..pipeline.kinds import FILES
 from ..pipeline.plan import Plan
 from ..pipeline.staleness import (
+    MANIFEST,
     PAGE,
     SITE,
     digest,
@@ -34,7 +45,8 @@ AGAIN = "run again what made it: snakemake --cores all, with the --config that i
 def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]:
     """Findings, a line each, and the number of files checked.
 
-    Checks every step in work/, of whatever scale, and results/ against its manifest and against the present plan.
+    Checks every step in work/ and every folder of results, of whatever scale, by their records, and what the plan draws
+    against the plan.
     Steps that were not computed here are no finding: results/ alone, as in a fresh clone, can be whole too.
     """
     folders = [folder for kind in FILES for folder in sorted((root / "work" / kind).glob("*")) if folder.is_dir()]
@@ -45,15 +57,25 @@ def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]
             findings += step_findings(folder, root)
             checked += len(FILES[folder.parent.name])
             report(done)
-    manifest = root / "results/manifest.json"
-    if manifest.exists():
-        findings += results_findings(manifest, root)
-        checked += 1 + len(manifest_files(manifest))
-        own, shown = page_findings(root)
-        findings += own
-        checked += 1 + shown
+    for results in folders_of_results(root):
+        found, files = folder_findings(results, root)
+        findings += found
+        checked += files
     findings += stale_renderings(plan, root)
     findings += [f"stale    {said}" for said in changed(plan.config, root)]
+    return findings, checked
+
+
+def folder_findings(results: Path, root: Path) -> tuple[list[str], int]:
+    """Return what is wrong with a folder of results, by its own records, and how many files were checked."""
+    findings, files = numbers_findings(results, root)
+    checked = len(files | manifest_files(results).keys())
+    if (results / provenance(MANIFEST)).exists():
+        named = {finding.partition(": ")[0] for finding in findings}
+        findings += [each for each in results_findings(results, root) if each.partition(": ")[0] not in named]
+        own, shown = page_findings(results, root)
+        findings += own
+        checked += 1 + shown
     return findings, checked
 
 
@@ -88,51 +110,101 @@ def step_findings(folder: Path, root: Path) -> Iterator[str]:
             yield f"stale    {here}: its {role}, {parent['step']}, has been computed again since; {again(here)}"
 
 
-def results_findings(manifest: Path, root: Path) -> Iterator[str]:
-    """What is wrong with results/, by its manifest."""
+def results_findings(results: Path, root: Path) -> Iterator[str]:
+    """What is wrong with a folder of results, by its manifest."""
+    here, manifest = results.relative_to(root), results / provenance(MANIFEST)
     if not is_sealed(manifest.read_text(encoding="utf-8", errors="replace")):
-        yield f"altered  results/{manifest.name}: not as it was written; remove it and {AGAIN}"
+        yield f"altered  {here}/{manifest.name}: not as it was written; remove it and {AGAIN}"
         return
-    for name, sha in manifest_files(manifest).items():
-        remedy = f"remove results/{name} and {AGAIN}"
-        yield from file_findings(manifest.parent / name, sha, f"results/{name}", remedy)
+    for name, sha in manifest_files(results).items():
+        remedy = f"remove {here}/{name} and {AGAIN}"
+        yield from file_findings(results / name, sha, f"{here}/{name}", remedy)
     for step, entry in json.loads(manifest.read_text(encoding="utf-8"))["steps"].items():
         record = record_file(root / "work" / step)
         text = record.read_text(encoding="utf-8", errors="replace") if record.exists() else ""
         if is_sealed(text) and json.loads(text)["files"] != entry["files"]:
-            yield f"stale    results/: {step} was computed again since; remove results/ and {AGAIN}"
+            yield f"stale    {here}/: {step} was computed again since; remove {here}/ and {AGAIN}"
 
 
-def page_findings(root: Path) -> tuple[list[str], int]:
-    """Return what is wrong with results/index.html, by its record, and how many files that answers for."""
-    remedy = f"remove {PAGE} and {AGAIN}"
-    if not (root / PAGE).exists():
-        return [f"missing  {PAGE}: {AGAIN}"], 0
-    if (page := page_record(root)) is None:
-        return [f"altered  {provenance(SITE)}: not as it was written; {remedy}"], 0
-    findings = files_findings(page["files"], root, remedy)
-    if not findings and not shows_the_manifest(root):
-        findings.append(f"stale    {PAGE}: made from another results/manifest.json; {AGAIN}")
+def numbers_findings(results: Path, root: Path) -> tuple[list[str], set[str]]:
+    """Return what is wrong with numbers/ of a folder of results, by the records that are kept there, and its files.
+
+    Missing is what a rendering says that it was drawn from; the manifest has the checksums a second time.
+    """
+    numbers = results / NUMBERS
+    findings: list[str] = []
+    for listing in map(listing_in, sorted((results / "provenance").glob("*.json"))):
+        paths = (numbers / name for name in sorted(listed_files([listing or {}])))
+        findings += [missing_number(path, root) for path in paths if not path.exists()]
+    folders = sorted(path for path in numbers.glob("*/*") if path.is_dir())
+    for folder in folders:
+        findings += kept_findings(folder, root)
+    files = {str(path.relative_to(results)) for folder in folders for path in folder.iterdir()}
+    return list(dict.fromkeys(findings)), files
+
+
+def missing_number(path: Path, root: Path) -> str:
+    here = path.relative_to(root)
+    return f"missing  {here}: {restore(here)}"
+
+
+def kept_findings(folder: Path, root: Path) -> Iterator[str]:
+    """What is wrong with what is kept of one step."""
+    here = folder.relative_to(root)
+    remedy = restore(here)
+    record, spec = record_file(folder), folder / SPEC
+    if spec.exists() and hashlib.sha256(spec.read_bytes()).hexdigest()[:8] != folder.name[-8:]:
+        yield f"altered  {here}/{SPEC}: not what its step's name, a digest, says; {remedy}"
+    if not record.exists():
+        yield missing_number(record, root)
+        return
+    for path in (record, folder / EXCERPTS):
+        if path.exists() and not is_sealed(path.read_text(encoding="utf-8", errors="replace")):
+            yield f"altered  {here}/{path.name}: not as it was written; {remedy}"
+            return
+    sources = json.loads(record.read_text(encoding="utf-8"))["files"]
+    digests = dict(sources)
+    for name, entry in excerpts_in(folder).items():
+        digests[excerpt_name(name)] = entry["sha256"]
+        if entry["of"] != sources.get(name):
+            yield f"altered  {here}/{excerpt_name(name)}: of another {name} than the record's; {remedy}"
+    for path in sorted(folder.iterdir()):
+        if path not in (record, spec, folder / EXCERPTS):
+            yield from file_findings(path, digests.get(path.name, ""), f"{here}/{path.name}", remedy)
+
+
+def page_findings(results: Path, root: Path) -> tuple[list[str], int]:
+    """Return what is wrong with the page of a folder of results, by its record, and how many files were checked."""
+    here = results.relative_to(root)
+    remedy = f"remove {here}/{PAGE} and {AGAIN}"
+    if not (results / PAGE).exists():
+        return [] if is_beside(results) else [f"missing  {here}/{PAGE}: {AGAIN}"], 0
+    if (page := page_record(results)) is None:
+        return [f"altered  {here}/{provenance(SITE)}: not as it was written; {remedy}"], 1
+    findings = files_findings(page["files"], results, root, remedy)
+    if not findings and not shows_the_manifest(results):
+        findings.append(f"stale    {here}/{PAGE}: made from another {here}/{provenance(MANIFEST)}; {AGAIN}")
     board = page.get("board", {})
-    if page["request"].get("claims") == {name: digest(root / provenance(name)) for name in ON_REQUEST}:
-        findings += files_findings(board, root, f"remove results/claims.csv and {AGAIN}")
-    return findings, len(page["files"]) + len(board)
+    claims = page["request"].get("claims", {})
+    if claims == {name: digest(results / provenance(name)) for name in claims}:
+        findings += files_findings(board, results, root, f"remove {here}/claims.csv and {AGAIN}")
+    return findings, 1 + len(page["files"]) + len(board)
 
 
-def files_findings(digests: dict[str, str], root: Path, remedy: str) -> list[str]:
+def files_findings(digests: dict[str, str], results: Path, root: Path, remedy: str) -> list[str]:
     return [
         finding
         for name, sha in digests.items()
-        for finding in file_findings(root / "results" / name, sha, f"results/{name}", remedy)
+        for finding in file_findings(results / name, sha, f"{results.relative_to(root)}/{name}", remedy)
     ]
 
 
 def stale_renderings(plan: Plan, root: Path) -> Iterator[str]:
     for name, contents in renderings(plan, root).items():
-        drawn = drawn_from(root, name)
+        drawn = drawn_from(root / plan.results, name)
         if drawn is not None and drawn != contents:
-            command = plan.command(*([f"results/{name}.csv"] if name in ON_REQUEST else []))
-            yield f"stale    results/{name}: not drawn from the present plan ({why(drawn, contents)}): {command}"
+            command = plan.command(*([f"{plan.results}/{name}.csv"] if name in plan.on_request else []))
+            yield f"stale    {plan.results}/{name}: not drawn from the present plan ({why(drawn, contents)}): {command}"
 
 
 def why(drawn: dict[str, Any], wanted: dict[str, Any]) -> str:
@@ -147,15 +219,26 @@ def file_findings(path: Path, digest: str, name: str, remedy: str) -> Iterator[s
         yield f"altered  {name}: its sha256 is not the recorded one; {remedy}"
 
 
-def manifest_files(manifest: Path) -> dict[str, str]:
-    """sha256 of every file in results/ that the manifest answers for; empty where it can't be read."""
+def manifest_files(results: Path) -> dict[str, str]:
+    """sha256 of every file that a folder's manifest answers for, but for pages that are in no git; empty where it can't
+    be read."""
     try:
-        contents = json.loads(manifest.read_text(encoding="utf-8", errors="replace"))
-        return {name: digest for part in contents["artifacts"].values() for name, digest in part["files"].items()} | (
-            contents["summary"]
+        contents = json.loads((results / provenance(MANIFEST)).read_text(encoding="utf-8", errors="replace"))
+        files = {name: digest for part in contents["artifacts"].values() for name, digest in part["files"].items()} | (
+            contents["summary"] | contents.get("numbers", {})
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+        spared = is_beside(results)
+        return {
+            name: digest
+            for name, digest in files.items()
+            if not (spared and name.endswith(".html") and not (results / name).exists())
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def restore(path: Path) -> str:
+    return f"`git checkout {path}` where it was committed; else remove it and run again what draws from it."
 
 
 def again(folder: str) -> str:

@@ -17,6 +17,7 @@ import yaml
 from ..archives.catalogue import Source, files_of, find, sources
 from ..config.sets import SETS, Images
 from ..pipeline.artifacts import ARTIFACTS
+from ..pipeline.kept import RESULTS
 from ..pipeline.kinds import KINDS
 from ..pipeline.staleness import MANIFEST, PAGE, SITE
 from ..provenance.verify import results_findings
@@ -52,10 +53,12 @@ DESCRIBED = (  # files with their sha256; of everything else that it lists, the 
     "data/sources.yaml",
     "data/embedded/*.csv",
     "data/embedded/fashion-mnist/SHA256SUMS",
+    "data/embedded/extractors/*",
 )
 RUN_BY = ("workflow/rules/*.smk", "workflow/envs/*.yaml", "notebooks/*.ipynb", "data/published/*.csv")
 TEXTS = ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")
 FASHION = "data/embedded/fashion-mnist"
+EXTRACTORS = "data/embedded/extractors"
 # Not by the `mimetypes` of the machine, which know more or less.
 FORMATS = {
     ".cff": "application/yaml",
@@ -64,10 +67,13 @@ FORMATS = {
     ".gz": "application/gzip",
     ".html": "text/html",
     ".ipynb": "application/x-ipynb+json",
+    ".jpg": "image/jpeg",
     ".json": "application/json",
     ".md": "text/markdown",
+    ".npz": "application/zip",
     ".png": "image/png",
     ".py": "text/x-python",
+    ".safetensors": "application/octet-stream",
     ".svg": "image/svg+xml",
     ".yaml": "application/yaml",
 }
@@ -85,7 +91,7 @@ def write_crate(root: Path) -> None:
     of_checkout(root / "config.yaml")
     if not manifest.exists():
         raise ResultError("there is no results/manifest.json yet, of which the crate is: snakemake --cores all")
-    if findings := list(results_findings(manifest, root)):
+    if findings := list(results_findings(root / RESULTS, root)):
         raise ResultError(f"{CRATE_FILE} would describe results/ that are not whole. {findings[0]}")
     write_text(root / CRATE_FILE, canonical(crate_of(root).metadata.generate()))
 
@@ -147,6 +153,8 @@ def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
             add_result(crate, root, file, digest, about)
     for file, digest in manifest["summary"].items():
         add_result(crate, root, file, digest, "what DVC compares between commits")
+    for file, digest in manifest.get("numbers", {}).items():
+        add_result(crate, root, file, digest, "what results are drawn from")
     crate.get("README.md")["about"] = {"@id": "./"}
     for name, path in PARAMETERS.items():
         crate.get(path)["exampleOfWork"] = {"@id": f"#parameter-{name}"}
@@ -291,6 +299,8 @@ def read_from(crate: "ROCrate", source: Source) -> dict[str, str]:
 
 def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities:
     """What a step with these settings reads of data/embedded/, or of a package that a table in there names."""
+    if settings.get("kind") == "embedded":  # an extractor, and the record of its training
+        return refer(f"{EXTRACTORS}/{Path(settings['file']).stem}{suffix}" for suffix in (".json", ".safetensors"))
     spec = set_of(settings)
     if spec is None or not spec.embedded:
         return []
@@ -298,7 +308,18 @@ def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities
     if place.suffix != ".csv":
         return refer(fashion(root))
     with place.open(newline="", encoding="utf-8") as file:
-        return [packaged(crate, place.stem, row) for row in csv.DictReader(file) if row["name"] in spec.packaged]
+        rows = [row for row in csv.DictReader(file) if row["name"] in spec.listed]
+    return [packaged(crate, place.stem, row) if row["package"] else adapted(crate, root, row) for row in rows]
+
+
+def adapted(crate: "ROCrate", root: Path, row: dict[str, str]) -> dict[str, str]:
+    """Add a file of data/embedded/ that was made from another's work, under its licence; it is part of the crate."""
+    path = f"data/embedded/{row['file']}"
+    if not crate.get(path):
+        licence = add(crate, row["licence_url"], "CreativeWork", name=row["licence"], url=row["licence_url"])
+        about = f"“{row['title']}” by {row['author']}, {row['year']}; {row['changes']}"
+        add_file(crate, root, path, description=about, author=row["author"], license=licence, sha256=row["sha256"])
+    return {"@id": path}
 
 
 def packaged(crate: "ROCrate", kind: str, row: dict[str, str]) -> dict[str, str]:
@@ -318,7 +339,7 @@ def rendering_actions(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[st
     summary = ["results/manifest.json", *(f"results/{file}" for file in manifest["summary"])]
     requests = refer(f"results/provenance/{artifact}.json" for artifact in manifest["artifacts"])
     yield act(crate, MANIFEST, MANIFEST, requests, refer(summary))
-    yield act(crate, SITE, SITE, refer(["results/manifest.json"]), refer([PAGE]))
+    yield act(crate, SITE, SITE, refer(["results/manifest.json"]), refer([f"{RESULTS}/{PAGE}"]))
 
 
 def act(

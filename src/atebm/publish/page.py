@@ -1,4 +1,4 @@
-"""results/index.html from what lies in results/."""
+"""index.html of a folder of results, from what lies there."""
 
 import json
 from collections.abc import Iterator
@@ -14,8 +14,9 @@ from markupsafe import Markup
 from PIL import Image
 
 from ..pipeline.artifacts import ARTIFACTS, target
-from ..pipeline.staleness import SITE, provenance
-from ..provenance.manifest import ancestry, minutes, words_of
+from ..pipeline.kept import RESULTS, is_beside
+from ..pipeline.staleness import PAGE, SITE, provenance
+from ..provenance.manifest import ancestry, evidence, minutes, words_of
 from ..report.needs import Needs
 from ..utils.files import write_text
 from ..utils.hashing import sealed, sha256
@@ -25,14 +26,16 @@ from .tables import Table, inline, of_markdown, of_numbers
 
 MOST_ROWS = 16  # of the numbers behind a figure; more of them are a download alone
 POINTS = 60  # of a small training curve
-# What each scale is. Those of the tests are shown only where results/ is of them.
+# What each scale is. Those of the tests are shown only where the page is of them.
 SCALES = {
     "demo": "stand-ins: small grey images in place of all data, small networks, minutes of training on two CPU cores",
+    "board": "demo's settings on twelve seeds, each a whole replication: the evidence for the claims",
     "fashion": "all of Fashion-MNIST at 32x32 as a stand-in for CIFAR-10, about an hour on a CPU core",
     "paper": "the paper's own data sets, networks and lengths of training, on GPUs",
 }
 TESTS_ONLY = "for the project's tests: its numbers mean nothing"
 BOARD = ("claims",)  # what the section on the paper's claims shows
+BOARD_FILES = ("notebooks/claims.html", "notebooks/claims.ipynb", "claims.csv", "claims.md")
 GROUPS = ("Main paper", "Supplement", "Beyond the paper")
 
 
@@ -69,21 +72,22 @@ class Artifact:
 def write_site(results: Path, request: Path) -> None:
     """Write index.html, site/ and their record for the artifacts that `request`, work/specs/artifact/site.json, names.
 
-    Reads results/, results/scales/, and what steps left in work/ for images before and after an ascent.
+    Reads `results`, scales/ in it, and what steps left, in work/ or kept, for images before and after an ascent.
     """
     asked = json.loads(request.read_text(encoding="utf-8"))["request"]
-    needs = {name: Needs.read(request.with_name(f"{name}.json")) for name in asked["requests"]}
+    needs = {name: Needs.read(request.with_name(f"{name}.json"), results) for name in asked["requests"]}
     pictures = write_pictures(results, needs)
-    write_text(results / "index.html", page_of(results, asked["claims_present"]))
+    write_text(results / PAGE, page_of(results, asked["claims_present"]))
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
-    board = (board_made(results) or {"files": []})["files"]  # which no manifest answers for
+    # What was drawn on request, no manifest answers for.
+    board = [name for name in BOARD_FILES if asked["claims"] and (results / name).exists()]
     made = {
         "request": asked,
         "manifest": manifest["seal"],
-        "files": {name: sha256(results / name) for name in ("index.html", *pictures)},
+        "files": {name: sha256(results / name) for name in (PAGE, *pictures)},
         "board": {name: sha256(results / name) for name in board},
     }
-    write_text(results.parent / provenance(SITE), sealed(made))
+    write_text(results / provenance(SITE), sealed(made))
 
 
 def page_of(results: Path, claims_present: bool = True) -> str:
@@ -91,7 +95,7 @@ def page_of(results: Path, claims_present: bool = True) -> str:
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
     scale, names = manifest["scale"], [name for name in ARTIFACTS if name in manifest["artifacts"]]
     shown = {name: artifact(name, results, manifest, "") for name in names}
-    anchors = [*names, "claims"]
+    anchors = list(dict.fromkeys([*names, "claims"]))
     snapshots = list(snapshots_in(results, scale))
     return (
         environment()
@@ -100,10 +104,13 @@ def page_of(results: Path, claims_present: bool = True) -> str:
             manifest=manifest,
             scale=scale,
             what=SCALES.get(scale, TESTS_ONLY),
+            up=up(results),
             scales=[
-                overview(name, results if name == scale else results / "scales" / name, anchors)
-                for name in (*SCALES, *([] if scale in SCALES else [scale]))
+                overview(name, results / folder, anchors, folder)
+                for name in ([scale] if is_beside(results) else dict.fromkeys((*SCALES, scale)))
+                for folder in ("" if name == scale else f"scales/{name}/",)
             ],
+            board=scale if evidence(results) == results else evidence(results).name,
             total=len(names),
             claims_present=claims_present,
             claims_made=board_made(results),
@@ -128,6 +135,18 @@ def environment() -> jinja2.Environment:
 
 def text(name: str) -> str:
     return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def up(results: Path) -> str:
+    """Return the way from the page of a folder of results to the checkout."""
+    return "../../../" if is_beside(results) else "../"
+
+
+def command(name: str, scale: str, results: Path) -> str:
+    """Return what draws an artifact in a folder of results again."""
+    place = f"{RESULTS}/scales/{results.name}" if is_beside(results) else RESULTS
+    config = f" --config scale={scale} results={place}" if is_beside(results) else ""
+    return f"snakemake --cores all {target(name, place)}{config}"
 
 
 def artifact(name: str, results: Path, manifest: dict[str, Any], folder: str) -> Artifact:
@@ -182,47 +201,45 @@ def made(name: str, results: Path, manifest: dict[str, Any], folder: str) -> dic
     behind = ancestry(manifest, name)
     entries = [manifest["steps"][step] for step in behind]
     seeds = {entry["settings"]["seed"] for entry in entries if "seed" in entry["settings"]}
-    notebooks = [f"{folder}notebooks/{name}.{suffix}" for suffix in ("html", "ipynb")]
+    pages = () if folder else ("html",)  # those of another scale are not in git
+    notebooks = [f"{folder}notebooks/{name}.{suffix}" for suffix in (*pages, "ipynb")]
     return {
-        "command": f"snakemake --cores all {target(name)}" + (f" --config scale={manifest['scale']}" if folder else ""),
+        "command": command(name, manifest["scale"], results),
         "steps": [step.removeprefix("work/") for step in manifest["artifacts"][name]["steps"]],
         "behind": len(behind),
         "minutes": minutes(manifest, name),
         "seeds": sorted(seeds),
         "devices": sorted({entry["device"] for entry in entries if entry["device"]}),
-        "commit": manifest["artifacts"][name].get("made_with", manifest)["commit"],
+        "commit": manifest["commit"],
         "provenance": f"{folder}provenance/{name}.json",
         "digest": manifest["requests"][name],
         "notebooks": [path for path in notebooks if (results / path.removeprefix(folder)).exists()],
-        "code": code(name),
+        "code": code(name, "../" if folder else up(results)),
     }
 
 
 def board_made(results: Path) -> dict[str, Any] | None:
-    """Of the claims board, which is drawn on request and no part of the manifest."""
-    path = results / "provenance/claims.json"
+    """Of the claims board that the page shows; None where there is none."""
+    where = evidence(results)
+    path, folder = where / provenance("claims"), "" if where == results else f"scales/{where.name}/"
     if not path.exists():
         return None
-    needs = json.loads(path.read_text(encoding="utf-8"))["request"]["needs"]
-    files = [
-        name
-        for name in (
-            "notebooks/claims.html",
-            "notebooks/claims.ipynb",
-            "claims.csv",
-            "claims.md",
-            "numbers/claims.csv",
-            "numbers/claims.json",
-        )
-        if (results / name).exists()
-    ]
-    return {"steps": len(needs), "files": files, "code": code("claims")}
+    request = json.loads(path.read_text(encoding="utf-8"))["request"]
+    files = [name for name in BOARD_FILES if (where / name).exists() and not (folder and name.endswith(".html"))]
+    return {
+        "command": command("claims", request["scale"], where),
+        "steps": len(request["needs"]),
+        "request": f"{folder}{provenance('claims')}",
+        "files": [f"{folder}{name}" for name in files],
+        "code": code("claims", up(results)),
+    }
 
 
-def code(name: str) -> list[tuple[str, str]]:
-    """Return file, relative to the page, and name of what declares an artifact, and of the function that draws it."""
-    module, _, function = ARTIFACTS[name].draws.partition(".")
-    return [("../src/atebm/pipeline/artifacts.py", name), (f"../src/atebm/report/{module}.py", function)]
+def code(name: str, up: str) -> list[tuple[str, str]]:
+    """Return of what declares an artifact, and of the function that draws it, the file, from the page, and words."""
+    module, _, function = ARTIFACTS[name].draws.rpartition(".")
+    files = {"src/atebm/pipeline/artifacts.py": name, f"src/atebm/report/{module.replace('.', '/')}.py": function}
+    return [(f"{up}{file}", f"{what} in {file}") for file, what in files.items()]
 
 
 def group_of(name: str) -> str | None:
@@ -234,12 +251,13 @@ def group_of(name: str) -> str | None:
     return GROUPS[0] if name.startswith(("fig", "table")) or name == "stability" else GROUPS[2]
 
 
-def overview(scale: str, results: Path, anchors: list[str]) -> dict[str, Any]:
-    """What is known at a scale: counts of verdicts, and of artifacts; None for what was not run."""
+def overview(scale: str, results: Path, anchors: list[str], folder: str) -> dict[str, Any]:
+    """What is known at a scale, of its results, to which `folder` leads: claims, and how many artifacts were drawn."""
     path = results / "manifest.json"
     drawn = json.loads(path.read_text(encoding="utf-8"))["artifacts"] if path.exists() else {}
     return {
         "name": scale,
+        "folder": folder,
         "what": SCALES.get(scale, TESTS_ONLY),
         "claims": claims_in(results, scale, anchors),
         "drawn": len(drawn),

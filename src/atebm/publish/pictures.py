@@ -13,12 +13,13 @@ import numpy as np
 from PIL import Image
 
 from ..pipeline.artifacts import ARTIFACTS
+from ..report.compared import compared
 from ..report.needs import Needs, Result
 from ..utils.files import atomic, write_text
 from ..utils.hashing import canonical
 
 FOLDER, PAIRS = "site", "site/pairs.json"
-COLUMNS, ROWS = 8, 3  # of a grid
+COLUMNS = 8  # of a grid
 LARGEST = 64  # pixels a side of an image in a grid: the page stays small at every scale
 
 
@@ -44,7 +45,7 @@ class Pair:
 def write_pictures(results: Path, needs: Mapping[str, Needs]) -> list[str]:
     """Write the pictures of these artifacts, and remove those of others; returns the files' names below `results`.
 
-    Reads what the artifacts' steps left in work/, and their animations in `results`.
+    Reads what the artifacts' steps left, in work/ or kept, and their animations in `results`.
     """
     pairs: dict[str, list[dict[str, Any]]] = {}
     files = {PAIRS}
@@ -64,18 +65,8 @@ def write_pictures(results: Path, needs: Mapping[str, Needs]) -> list[str]:
 
 def pairs_of(name: str, needs: Needs) -> list[tuple[Pair, list[np.ndarray]]]:
     """Return what can be compared in an artifact, with its two grids, uint8 (H, W, C)."""
-    words, found = ARTIFACTS[name].compares, []
-    if words is None:
-        return []
-    sources = needs.under("sources")
-    for sampler, sample in needs.under("samples").items():
-        if sampler in sources:
-            images = [result.images[: COLUMNS * ROWS] for result in (sources[sampler], sample)]
-            found.append(pair_of(words, needs.name(sample.record["run"]), sample, images))
-    for ascent in needs.under("ascent").values():
-        frames = ascent.array("frames.npy")[: COLUMNS * ROWS]
-        found.append(pair_of(words, climbed(needs, ascent), ascent, [frames[:, 0], frames[:, -1]]))
-    return found
+    words = ARTIFACTS[name].compares
+    return [] if words is None else [pair_of(words, *shown) for shown in compared(needs)]
 
 
 def pair_of(
@@ -89,17 +80,6 @@ def pair_of(
     small = max(images[0].shape[1:3]) < LARGEST
     file = f"{FOLDER}/{kind}.{label}.before.png"
     return Pair(title, *names, f"{kind}/{folder.name}", len(images[0]), width, height, small, file), grids
-
-
-def climbed(needs: Needs, ascent: Result) -> str:
-    """Say what an ascent shows: of what set, by whose model."""
-    record = ascent.record
-    start, task = record["start"]["name"], needs.name(record["run"])
-    if start in ("noisy", "occluded"):
-        return f"{task}: {'denoising' if start == 'noisy' else 'inpainting'}"
-    if record["others"]:
-        return " and ".join(needs.name(run) for run in (record["run"], *record["others"]))
-    return f"{record['set']} to {task}"
 
 
 def grid(images: np.ndarray, columns: int) -> np.ndarray:

@@ -13,7 +13,8 @@ from matplotlib.ticker import LogFormatter
 from .drawing import STYLES, canvas, line
 from .drawn import Drawn
 from .needs import Needs, Result
-from .records import WINDOW, evaluations, extractor_of, gaps, interval
+from .pictures import edge
+from .records import NEAR, WINDOW, arrival, evaluations, extractor_of, gaps, interval
 
 FIG3 = ("cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest")
 GROWN = 1  # a gap between logits below this one is far from an overflow
@@ -47,8 +48,26 @@ def fig5(needs: Needs) -> Drawn:
     draw_curves(axes[1], frame, "gradient_steps", labels)
     axes[0].set(xlabel="iteration", ylabel=distance_name(needs))
     axes[1].set(xlabel="gradient steps of all attacks, each of one batch")
-    axes[0].legend(fontsize=9)
-    return Drawn(frame, caption_of_curves(needs, "cifar10", frame), headline_of_curves(frame), figure=figure)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    for axis in axes:
+        axis.axhline(target(frame), color="0.4", linewidth=0.8, linestyle=":")
+    caption = f"{caption_of_curves(needs, 'cifar10', frame)} {costs(frame)}"
+    return Drawn(frame, caption, headline_of_curves(frame), figure=figure)
+
+
+def target(frame: pd.DataFrame) -> float:
+    """Return the distance of curves at which training has arrived, NEAR times the least; of several seeds, a mean."""
+    return NEAR * frame.groupby("seed")["distance"].min().mean()
+
+
+def costs(frame: pd.DataFrame) -> str:
+    """Say after how many gradient steps each run arrived, or that it never did within what was run."""
+    words = []
+    for label, mine in frame.groupby("label", sort=False):
+        ends = [arrival(curve, target(frame[frame["seed"] == seed])) for seed, curve in mine.groupby("seed")]
+        each = [f"{steps:,.0f}" if arrived else f"not within {steps:,.0f}" for steps, arrived in ends]
+        words.append(f"{label}: {', '.join(each)}")
+    return f"Gradient steps until the dotted line, {NEAR:g} times the least distance of all: {'; '.join(words)}."
 
 
 def trained(needs: Needs) -> dict[str, Result]:
@@ -110,8 +129,15 @@ def caption_of_curves(needs: Needs, task: str, frame: pd.DataFrame) -> str:
     band = f"mean and range over {len(seeds)} seeds" if len(seeds) > 1 else f"seed {', '.join(map(str, seeds))}"
     return (
         f"{needs.introduction(task)}\nSamples from validation sources, at the best of the sampler's lengths, {band}. "
-        "Ring: the checkpoint that is kept."
+        f"Ring: the checkpoint that is kept. {still_falling(frame)}"
     )
+
+
+def still_falling(frame: pd.DataFrame) -> str:
+    """Say how many lines are lowest where training ended, so that longer training might change their order."""
+    curves = [curve for _, curve in frame.groupby(["run", "seed"])]
+    falling = sum(curve["distance"].idxmin() == curve["iteration"].idxmax() for curve in curves)
+    return f"{falling} of {len(curves)} trainings are at their lowest at the last check."
 
 
 # --- Figs. 3 and 4: samples of trained models ---------------------------------------------------------------------
@@ -134,16 +160,20 @@ def fig3(needs: Needs) -> Drawn:
     axis.set_xlim(right=1.15 * axis.get_xlim()[1])  # room for the numbers
     axis.set(xlabel=measure(needs))
     axis.grid(alpha=0.3, axis="x")
-    caption = f"{needs.introduction('cifar10')}\n{of_samples(needs)} {of_lengths(frame)}"
+    caption = f"{needs.introduction('cifar10')}\n{of_samples(needs)} {of_lengths(needs, frame)}"
     return Drawn(frame, caption, f"distance: {by_label(frame)}", figure=figure)
 
 
-def of_lengths(frame: pd.DataFrame) -> str:
-    """Say by which samplers the models of `qualities` were sampled."""
+def of_lengths(needs: Needs, frame: pd.DataFrame) -> str:
+    """Say by which samplers the models of `qualities` were sampled, and which lengths lie at the edge of their grid."""
     lengths = {f"{row.sampler_steps} x {row.step_size:g}" for row in frame.itertuples()}
     if len(lengths) == 1:
         return f"All by the same sampler, {lengths.pop()}."
-    each = "; ".join(f"{row.label}: {row.sampler_steps} x {row.step_size:g}" for row in frame.itertuples())
+    here, columns = trained(needs), ("run", "label", "sampler_steps", "step_size")
+    each = "; ".join(
+        f"{label}: {steps} x {size:g}{edge(steps, here.get(run))}"
+        for run, label, steps, size in zip(*(frame[name] for name in columns), strict=True)
+    )
     return f"Each by the length that training chose for it ({each}), where the paper has one sampler for all."
 
 
@@ -163,7 +193,7 @@ def fig4(needs: Needs) -> Drawn:
     axis.set(xlabel="K, steps of the PGD attack in training", ylabel=measure(needs), xticks=list(groups))
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
-    caption = f"{needs.introduction('cifar10')}\nAlgorithm 1, K fixed. {of_samples(needs)} {of_lengths(frame)}"
+    caption = f"{needs.introduction('cifar10')}\nAlgorithm 1, K fixed. {of_samples(needs)} {of_lengths(needs, frame)}"
     return Drawn(frame, caption, f"distance: {by_label(frame)}", figure=figure)
 
 
@@ -238,22 +268,47 @@ def stability_headline(frame: pd.DataFrame) -> str:
 
 
 def draw_stability(frame: pd.DataFrame) -> Figure:
-    """Draw the median gap of `stability` against the iteration, a line per run, on a scale that is linear around 0."""
+    """Draw the median gap of `stability` against the iteration, a line per run, a panel per learning rate."""
     median = f"median_gap_{WINDOW}"
-    figure = canvas(9, 5.2)
-    axis = figure.subplots()
+    rates = list(dict.fromkeys(frame["lr"]))
+    figure = canvas(12, 5.2)
+    axes = dict(zip(rates, figure.subplots(1, len(rates), squeeze=False)[0], strict=True))
     for style, (_, mine) in zip(STYLES, frame.groupby("run", sort=False), strict=False):
         first = mine.iloc[0]
         finite = mine[np.isfinite(mine[median])]
         label = f"{first['objective']}, {first['contrastive']}, LR {first['lr']:g}: {last_gap(mine, median)}"
-        line(axis, finite, "iteration", median, label, style)
-    axis.set_yscale("symlog", linthresh=1e-3)
-    axis.axhline(0, color="0.4", linewidth=0.8)
+        axis = axes[first["lr"]]
+        width = 1.4 if axis.lines else 2.8  # of lines that lie on each other, the later one is thinner
+        line(axis, finite, "iteration", median, label, {**style, "linewidth": width})
     gap = "logit of data minus logit of contrastive samples"
-    axis.set(xlabel="iteration", ylabel=f"{gap},\nmedian of {WINDOW} iterations")
-    axis.grid(alpha=0.3)
+    for rate, axis in axes.items():
+        scale_gaps(axis, frame.loc[frame["lr"] == rate, median])
+        axis.axhline(0, color="0.4", linewidth=0.8)
+        axis.set_title(f"LR {rate:g}", fontsize=10)
+        axis.set(xlabel="iteration")
+        axis.grid(alpha=0.3)
+    axes[rates[0]].set_ylabel(f"{gap},\nmedian of {WINDOW} iterations")
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
+
+
+def scale_gaps(axis: Axes, values: pd.Series) -> None:
+    """Scale an axis of gaps: linear where none reaches GROWN, else logarithmic beyond it and up to an overflow."""
+    if not (values.abs() >= GROWN).any():
+        return
+    axis.set_yscale("symlog", linthresh=GROWN, linscale=2)
+    overflow = float(np.finfo(np.float32).max)
+    axis.axhline(overflow, color="#000000", linestyle="--", linewidth=1)
+    axis.annotate(
+        "float32 overflows",
+        (0.02, overflow),
+        (0, -4),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        va="top",
+        fontsize=9,
+    )
+    axis.set_ylim(top=100 * overflow)
 
 
 def last_gap(frame: pd.DataFrame, median: str) -> str:

@@ -1,20 +1,22 @@
 """The figures of PGD from other images: intermediate results, interpolation, translation, composition, restoration."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from ..evaluation.intervals import t_half_width
-from .drawing import STYLES, canvas, draw_matrix, draw_strips, heading, log_scale
+from .drawing import LINE, STYLES, canvas, draw_matrix, draw_strips, heading, height_of, log_scale
 from .drawn import Drawn
 from .needs import Needs, Result
 from .pictures import checkpoint, how_made
 from .published import published
-from .trivial import trivial_gains
+from .trivial import Restored, damage, gain, restored_trivially, trivial_filters
 
-RESTORED, COMPOSED = 14, 12  # images of a restoration and of a composition
+RESTORED, COMPOSED, TRANSLATED = 14, 12, 10  # images of a restoration, of a composition, and of Fig. 7
+LIGHTEST = 250  # of 255: grey levels from here on are shown as white
 
 
 def trajectory(needs: Needs) -> Drawn:
@@ -24,14 +26,14 @@ def trajectory(needs: Needs) -> Drawn:
     after as many steps.
     """
     ((name, ascent),) = needs.under("ascent").items()
-    record, frames = ascent.record, ascent.array("frames.npy")
+    record, frames = ascent.record, ascent.array("frames.npy")[:]
     frame, distances = with_energy(ascent), ascent.table("distances.csv")
-    figure = canvas(12, 6.6)
+    figure = canvas(12, 4 * LINE + height_of(len(frames), frames.shape[1], 8.2))
     axes = figure.subplot_mosaic([["images", "energy"], ["images", "distance"]], width_ratios=[2.1, 1])
     draw_matrix(axes["images"], frames, [str(steps) for steps in record["steps"]])
     axes["images"].set_xlabel("PGD steps", fontsize=9)
     axes["images"].xaxis.set_label_position("top")
-    draw_energies(axes["energy"], [("", frame)], "steps", "PGD steps")
+    draw_energies(axes["energy"], frame, "steps", "PGD steps", STYLES[0])
     style = STYLES[1]
     axes["distance"].errorbar(
         distances["steps"], distances["distance"], distances["ci95"], markersize=4, capsize=3, **style
@@ -39,10 +41,12 @@ def trajectory(needs: Needs) -> Drawn:
     axes["distance"].set(xlabel="PGD steps", ylabel=f"{distance_name(needs)}\nof {distances['n'].max()} images")
     log_scale(axes["distance"].yaxis)
     lowest = distances.sort_values("distance").iloc[0]
+    edge = ", the edge" if lowest["steps"] in (distances["steps"].min(), distances["steps"].max()) else ""
     caption = (
         f"{needs.introduction(record['run'])}\nThe first {len(frames)} source images on their way, steps of "
         f"{record['step_size']:g}, seed {record['seed']}, {checkpoint(ascent, needs[f'model/{name}'])}. Of these "
-        f"numbers of steps, {lowest['steps']:.0f} have the lowest distance. Bars: 95 % intervals."
+        f"numbers of steps, {lowest['steps']:.0f} have the lowest distance{edge}. Energy: median and quartiles of the "
+        f"{len(frames)} images. Bars: 95 % intervals. {saturation(frames)}"
     )
     return Drawn(
         frame.merge(distances, on="steps", how="left"),
@@ -50,7 +54,7 @@ def trajectory(needs: Needs) -> Drawn:
         f"of these numbers of steps, {lowest['steps']:.0f} have the lowest distance, {lowest['distance']:.4g}",
         best_number(needs.task(record["run"])["title"]),
         figure=figure,
-        animation=ascent.array("motion.npy"),
+        animation=ascent.array("motion.npy")[:],
     )
 
 
@@ -66,7 +70,7 @@ def interpolation(needs: Needs) -> Drawn:
     A row per blend, before and after the ascent: pair, share of the second source, f and energy.
     """
     ((name, ascent),) = needs.under("ascent").items()
-    record, frames = ascent.record, ascent.array("frames.npy")
+    record, frames = ascent.record, ascent.array("frames.npy")[:]
     count = record["start"]["count"]
     frame = with_energy(ascent)
     frame.insert(1, "pair", frame["image"] // count)
@@ -77,15 +81,16 @@ def interpolation(needs: Needs) -> Drawn:
     for pair in range(pairs):
         for label, index in (("blend", 0), ("sample", -1)):
             strips[f"{label} {pair + 1}"] = rows[pair, :, index]
-    figure = canvas(12, 8.4)
-    axes = figure.subplot_mosaic([["images", "energy"]], width_ratios=[1.7, 1])
+    figure = canvas(12, 4 * LINE + height_of(len(strips), count, 7.3))
+    axes = figure.subplot_mosaic([["images", "blends"], ["images", "samples"]], width_ratios=[1.6, 1])
     draw_strips(axes["images"], strips)
-    ends = [(label, frame[frame["steps"] == at]) for label, at in (("blends", 0), ("samples", record["steps"][-1]))]
-    draw_energies(axes["energy"], ends, "share", "share of the second source")
+    for style, (label, at) in zip(STYLES, (("blends", 0), ("samples", record["steps"][-1])), strict=False):
+        draw_energies(axes[label], frame[frame["steps"] == at], "share", "share of the second source", style)
+        axes[label].set_title(label, fontsize=9)
     caption = (
         f"{needs.introduction(record['run'])}\nPGD from linear blends of two source images, the first of the set in "
         f"pairs. {how_made(ascent, needs[f'model/{name}'])} Seed {record['seed']}. Energy: median and quartiles of "
-        f"{pairs} pairs."
+        f"{pairs} pairs; the two scales differ."
     )
     energies = frame[frame["steps"] > 0].groupby("share")["energy"].median()
     headline = (
@@ -96,25 +101,27 @@ def interpolation(needs: Needs) -> Drawn:
 
 def fig7(needs: Needs) -> Drawn:
     """Draw Fig. 7, images of two tasks, each translated by the other's model."""
-    return translation(needs, 10)
+    return translation(needs, slice(TRANSLATED))
 
 
 def figS20(needs: Needs) -> Drawn:
-    """Draw Fig. S20, translation in three directions, more images of each."""
-    return translation(needs, 18)
+    """Draw Fig. S20, translation in three directions: the last images that are kept, where Fig. 7 has the first."""
+    return translation(needs, slice(-18, None))
 
 
-def translation(needs: Needs, shown: int) -> Drawn:
-    """Draw the first `shown` images of one task translated by another's model, a strip for each direction.
+def translation(needs: Needs, shown: slice) -> Drawn:
+    """Draw some images of one task translated by another's model, a strip for each direction.
 
     A row per direction, image and number of steps, with f, and the distance to the target's p_data of many images after
     as many steps.
     """
     ascents = needs.under("ascent")
-    figure = canvas(12, 0.4 + (0.6 + 26 / shown) * len(ascents))
+    first, last, _ = shown.indices(min(len(ascent.array("frames.npy")) for ascent in ascents.values()))
+    each = height_of(2, last - first, 12) + 3 * LINE  # a heading has two lines
+    figure = canvas(12, 3 * LINE + each * len(ascents))
     frames, parts = [], []
     for axis, (name, ascent) in zip(figure.subplots(len(ascents), 1), ascents.items(), strict=True):
-        record, images = ascent.record, ascent.array("frames.npy")[:shown]
+        record, images = ascent.record, ascent.array("frames.npy")[first:last]
         draw_strips(axis, {"image": images[:, 0], "translated": images[:, -1]})
         distances = ascent.table("distances.csv")
         ends = list(distances.iloc[[0, -1]].itertuples())
@@ -123,13 +130,13 @@ def translation(needs: Needs, shown: int) -> Drawn:
         heading(
             axis,
             f"{direction[0].upper()}{direction[1:]}. {how_made(ascent, needs[f'model/{name}'])} {distance_name(needs)} "
-            f"to the latter: {before} before, {after} after.",
+            f"to the latter: {before} before, {after} after. {saturation(images)}",
         )
         frames.append(ascent.table("path.csv").merge(distances, on="steps", how="left").assign(translation=direction))
         parts.append(f"{direction} {ends[0].distance:.4g} to {ends[-1].distance:.4g}")
     caption = (
-        f"Translation at scale {needs.scale}: PGD with a model that never saw images of the other task. The first "
-        f"images of each set, none chosen; seed {record['seed']}; ± is half of a 95 % interval."
+        f"Translation at scale {needs.scale}: PGD with a model that never saw images of the other task. Images "
+        f"{first + 1} to {last} of each set, none chosen; seed {record['seed']}; ± is half of a 95 % interval."
     )
     frame = pd.concat(frames, ignore_index=True)
     return Drawn(frame, caption, f"distance: {', '.join(parts)}", figure=figure)
@@ -164,27 +171,32 @@ def composition(needs: Needs) -> Drawn:
 
 
 def restoration(needs: Needs) -> Drawn:
-    """Draw Figs. S18 and S19, denoised and inpainted images between damaged and undamaged ones.
+    """Draw Figs. S18 and S19, denoised and inpainted images between damaged and undamaged ones, and trivial filters.
 
-    A row per way, image and number of steps (0: as damaged), with PSNR in dB and SSIM to the undamaged image.
+    A row per way, image and number of steps (0: as damaged), with PSNR in dB and SSIM to the undamaged image; a row per
+    trivial filter and image with its PSNR.
     """
     ((run, undamaged),) = needs.under("undamaged").items()
-    figure = canvas(12, 6)
+    ascents = needs.under("ascent")
+    figure = canvas(12, 3 * LINE + sum(height_of(strips_of(it), RESTORED, 12) + 3.5 * LINE for it in ascents.values()))
+    heights = [strips_of(ascent) + 0.8 for ascent in ascents.values()]
     frames, parts = [], []
-    for axis, (name, ascent) in zip(figure.subplots(2, 1), needs.under("ascent").items(), strict=True):
-        record, images = ascent.record, ascent.array("frames.npy")[:RESTORED]
+    for axis, (name, ascent) in zip(figure.subplots(2, 1, height_ratios=heights), ascents.items(), strict=True):
+        record, images = ascent.record, ascent.array("frames.npy")[:]
         damaged, mended = ("noisy", "denoised") if record["start"]["name"] == "noisy" else ("occluded", "inpainted")
-        strips = {damaged: images[:, 0], mended: images[:, -1]}
-        draw_strips(axis, {"undamaged": undamaged.images[: len(images)], **strips})
+        filtered = restored_trivially(record["start"], images[:, 0], undamaged.images[: len(images)])
+        strips = {"undamaged": undamaged.images[:RESTORED], damaged: images[:RESTORED, 0]}
+        strips[f"{mended} by f"] = images[:RESTORED, -1]
+        strips |= {way.replace(" of", "\nof"): found.images[:RESTORED] for way, found in filtered.items()}
+        draw_strips(axis, strips)
         frame = ascent.table("path.csv")
         gains, before = gain(frame), frame.loc[frame["steps"] == 0, "psnr"].mean()
         heading(
             axis,
             f"{damage(record)}. {how_made(ascent, needs[f'model/{name}'])} PSNR of {len(gains)} images: {before:.2f} "
-            f"dB {damaged}, {gains.mean():+.2f} ± {t_half_width(gains.tolist()):.2f} dB when {mended}; "
-            f"{100 * (gains < 0).mean():.0f} % of the images get worse. {trivial_rises(ascent, undamaged)}.",
+            f"dB {damaged}, {rise(gains)} {mended} by f; {trivial_rises(filtered)}.",
         )
-        frames.append(frame.assign(way=mended))
+        frames += [frame.assign(way=mended), *(found.rows.assign(way=way) for way, found in filtered.items())]
         parts.append(f"{mended} {before:.2f} to {before + gains.mean():.2f}")
     task = needs.task(run)
     unseen = "unseen in training, " if record["set"] == task["held_out"] != task["p_data"] else ""
@@ -196,28 +208,29 @@ def restoration(needs: Needs) -> Drawn:
     return Drawn(frame, caption, f"PSNR in dB: {', '.join(parts)}", figure=figure)
 
 
+def strips_of(ascent: Result) -> int:
+    """Return how many strips show a restoration: undamaged, damaged, restored, and by each trivial filter."""
+    return 3 + len(trivial_filters(ascent.record["start"]))
+
+
 # --- what they share --------------------------------------------------------------------------------------------------
 
 
-def gain(frame: pd.DataFrame) -> pd.Series:
-    """Return, from path.csv of a restoration, how much PSNR (dB) of each image rose from the damaged to the last."""
-    by_steps = frame.pivot(index="image", columns="steps", values="psnr")
-    return by_steps.iloc[:, -1] - by_steps.iloc[:, 0]
+def saturation(frames: np.ndarray) -> str:
+    """Say how many pixels of images (n, steps, H, W, C) are white before and after an ascent."""
+    before, after = (100 * (frames[:, at] >= LIGHTEST).mean() for at in (0, -1))
+    return f"White pixels: {before:.0f} % before, {after:.0f} % after."
 
 
-def trivial_rises(ascent: Result, undamaged: Result) -> str:
-    """Say how much PSNR rises, on average, by trivial filters on the damaged images of a restoration."""
-    damaged = ascent.array("frames.npy")[:, 0]
-    gains = trivial_gains(ascent.record["start"], damaged, undamaged.images[: len(damaged)])
-    return ", ".join(f"{name} {rises.mean():+.2f} dB" for name, rises in gains.items())
+def rise(gains: pd.Series | np.ndarray) -> str:
+    """Say how much PSNR rises over images, in dB, and which share of them gets worse."""
+    half = t_half_width([float(each) for each in gains])
+    return f"{np.mean(gains):+.2f} ± {half:.2f} dB ({100 * np.mean(gains < 0):.0f} % of the images get worse)"
 
 
-def damage(record: dict[str, Any]) -> str:
-    """Say what was done to the images of a restoration."""
-    start = record["start"]
-    if start["name"] == "noisy":
-        return f"Gaussian noise of {start['sigma']:g}"
-    return f"A hole of {100 * start['side']:.3g} % of the side, filled with {start['fill']:g}; known pixels stay"
+def trivial_rises(filtered: Mapping[str, Restored]) -> str:
+    """Say the same of trivial filters on the damaged images of a restoration."""
+    return ", ".join(f"{rise(found.gains)} by {name}" for name, found in filtered.items())
 
 
 def with_energy(ascent: Result) -> pd.DataFrame:
@@ -227,17 +240,15 @@ def with_energy(ascent: Result) -> pd.DataFrame:
     return frame
 
 
-def draw_energies(axis: Axes, parts: Iterable[tuple[str, pd.DataFrame]], x: str, label: str) -> None:
+def draw_energies(axis: Axes, frame: pd.DataFrame, x: str, label: str, style: Mapping[str, Any]) -> None:
     """Draw the median of the energy against a column, in the band of its quartiles."""
-    for style, (name, frame) in zip(STYLES, parts, strict=False):
-        energies = frame.groupby(x)["energy"]
-        axis.plot(energies.median(), label=name, markersize=4, **style)
-        axis.fill_between(
-            energies.median().index, energies.quantile(0.25), energies.quantile(0.75), color=style["color"], alpha=0.2
-        )
-        if name:
-            axis.legend(frameon=False, fontsize=9)
+    energies = frame.groupby(x)["energy"]
+    medians = energies.median()
+    axis.plot(medians, markersize=4, **style)
+    low, high = energies.quantile(0.25), energies.quantile(0.75)
+    axis.fill_between(medians.index, low, high, color=style["color"], alpha=0.2)
     axis.set(xlabel=label, ylabel="energy -f")
+    axis.grid(alpha=0.3)
 
 
 def distance_name(needs: Needs) -> str:

@@ -2,26 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
 
 from .needs import Needs, Result
 from .published import published
-from .records import WINDOW, gaps
 
-LANGEVIN = "cifar10_max_likelihood_langevin"
 # Approaches of Table 4 as they are published, if they are, and the runs that are measured here, if there is one.
 APPROACHES = {
     "OE": "cifar10_ood_oe",
     "JEM": None,
-    "EBM by Langevin dynamics": LANGEVIN,
+    "EBM with a buffer of samples": "cifar10_ebm",
     "RATIO": "cifar10_ood_ratio",
     "Binary classifier": "cifar10_ood_plain",
     "Binary classifier, trained longer": "cifar10_ood_plain_long",
     "Ours": "cifar10_ood",
 }
 LABELS = {run: approach for approach, run in APPROACHES.items() if run} | {"cifar10_ood": "Adversarial training"}
-DIVERGED = 1e3  # a gap between logits that no stable training has
 
 
 def rows_of(needs: Needs) -> dict[str, str]:
@@ -43,18 +39,6 @@ def detections(results: Iterable[Result]) -> pd.DataFrame:
     frame = pd.concat(frames, ignore_index=True)
     measures = ("auroc", "low", "high", "aupr", "fpr95")  # absent where nothing was finite
     return frame.reindex(columns=list(dict.fromkeys([*frame, *measures])))
-
-
-def langevin_gaps(needs: Needs) -> list[float]:
-    """Return the gap between logits at the end of each training by Langevin dynamics, inf after an overflow."""
-    trainings = needs.under(f"train/{LANGEVIN}").values()
-    ends = ((training, gaps(training)[f"median_gap_{WINDOW}"].iloc[-1]) for training in trainings)
-    return [np.inf if training.record["diverged"] else gap for training, gap in ends]
-
-
-def diverged(needs: Needs) -> str:
-    """Return what the names of the model by Langevin dynamics carry where its gap is beyond DIVERGED in some seed."""
-    return " (diverged)" if max(langevin_gaps(needs), default=0) > DIVERGED else ""
 
 
 def budget(auto_pgd: Mapping[str, int]) -> str:

@@ -1,6 +1,7 @@
 """What Table 4 rests on, in pictures: AUROC against the radius, logits, and images under attack."""
 
 from collections.abc import Mapping
+from math import ceil
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
-from .detection import LABELS, LANGEVIN, budget, detections, diverged, rows_of
-from .drawing import STYLES, canvas, draw_strips
+from .detection import LABELS, budget, detections, rows_of
+from .drawing import LINE, STYLES, canvas, draw_strips, height_of
 from .drawn import Drawn
 from .needs import Needs, Result
+
+AMPLIFIED = 4  # times, changes of images by an attack
 
 # --- OOD curves -------------------------------------------------------------------------------------------------------
 
@@ -48,8 +51,10 @@ def draw_curves(needs: Needs, frame: pd.DataFrame, rows: Mapping[str, str]) -> F
     for axis, (row, name) in zip(axes.flat, rows.items(), strict=False):
         for style, (run, label) in zip(STYLES, LABELS.items(), strict=True):
             mine = frame[(frame["run"] == run) & (frame["row"] == row)]
+            if mine.empty:
+                continue
             x = [radii.index(radius) for radius in mine["radius"]]
-            axis.plot(x, mine["auroc"], label=label + diverged(needs) * (run == LANGEVIN), markersize=4, **style)
+            axis.plot(x, mine["auroc"], label=label, markersize=4, **style)
             axis.fill_between(x, mine["low"], mine["high"], color=style["color"], alpha=0.1, linewidth=0)
         axis.axhline(0.5, color="0.4", linewidth=0.8)
         axis.set_title(name, fontsize=10)
@@ -93,21 +98,24 @@ def ood_scores(needs: Needs) -> Drawn:
 
 
 def draw_histograms(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
-    """Draw the histograms of `ood_scores`."""
-    figure = canvas(12, 5.6)
+    """Draw the histograms of `ood_scores` as outlines, all on the same two axes."""
+    figure = canvas(12, 6.2)
     runs = [run for run in LABELS if run in set(frame["run"])]
-    axes = figure.subplots(len(runs), len(rows), squeeze=False)
+    axes = figure.subplots(len(runs), len(rows), squeeze=False, sharex=True, sharey=True)
+    logits = frame[[CLEAN, WORST]].to_numpy(float)
+    edges = np.histogram_bin_edges(logits[np.isfinite(logits)], 40)
     for line, run in zip(axes, runs, strict=True):
         mine = frame[frame["run"] == run]
-        edges = np.histogram_bin_edges(mine[[CLEAN, WORST]].to_numpy(float)[np.isfinite(mine[[CLEAN, WORST]])], 40)
         for axis, (row, label) in zip(line, rows.items(), strict=True):
             outside = mine[mine["row"] == row]
             drawn = ((mine.loc[mine["row"] == IN, CLEAN], "in distribution"), (outside[CLEAN], "out, clean"))
             for style, (values, name) in zip(STYLES, (*drawn, (outside[WORST], "out, attacked")), strict=False):
-                axis.hist(values, edges, density=True, alpha=0.5, color=style["color"], label=name)
-            axis.set_yticks([])
+                shares = np.histogram(values, edges)[0] / len(values)
+                axis.stairs(100 * shares, edges, color=style["color"], linestyle=style["linestyle"], lw=1.6, label=name)
             axis.xaxis.set_major_locator(MaxNLocator(5))
+            axis.grid(alpha=0.3)
             axis.set_title(f"{label}:\n{LABELS[run]}", fontsize=9)
+        line[0].set_ylabel("% of the images", fontsize=9)
     for axis in axes[-1]:
         axis.set_xlabel("logit f", fontsize=9)
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -138,20 +146,26 @@ def ood_attacked(needs: Needs) -> Drawn:
     attacks = needs.under("attack")
     kept = {run: kept_of(attacks[run]) for run in LABELS if run in attacks}
     frame = pd.concat([frame for frame, _ in kept.values()], ignore_index=True)
-    figure = canvas(9, 2.1 * len(rows))
-    for axis, (row, label) in zip(np.atleast_1d(figure.subplots(len(rows), 1)), rows.items(), strict=True):
+    figure = canvas(12, 4 * LINE + (2 * LINE + height_of(1 + 2 * len(kept), 8, 5.9)) * ceil(len(rows) / 2))
+    panels = figure.subplots(ceil(len(rows) / 2), 2, squeeze=False).flat
+    for axis, (row, label) in zip(panels, rows.items(), strict=False):
         first = next(iter(kept.values()))[0]
         numbers = first.loc[first["row"] == row, "image"].to_numpy()
-        strips = {"clean": needs[f"images/{row}"].images[numbers]}
+        clean = needs[f"images/{row}"].images[numbers]
+        strips = {"clean": clean}
         for run, (mine, images) in kept.items():
             here = mine["row"] == row
             moved = f"{mine.loc[here, CLEAN].mean():.1f} to {mine.loc[here, WORST].mean():.1f}"
-            strips[f"{LABELS[run]}\nf from {moved}"] = np.round(255 * images[here]).astype(np.uint8)
+            attacked = 255 * images[here]
+            strips[f"{LABELS[run]}\nf from {moved}"] = np.round(attacked).astype(np.uint8)
+            changes = 127.5 + AMPLIFIED * (attacked - clean)
+            strips[f"{LABELS[run]}:\nchange x {AMPLIFIED}"] = np.round(changes).clip(0, 255).astype(np.uint8)
         draw_strips(axis, strips)
         axis.set_title(label, fontsize=10)
     caption = (
         f"The models learnt: {needs.introduction('cifar10')}\nThe first images of each set, and what the strongest "
-        f"attack on each model makes of them, {of_radius(frame)}, {of_seed(frame)}; f: mean logit of these."
+        f"attack on each model makes of them, {of_radius(frame)}, {of_seed(frame)}; f: mean logit of these. "
+        "Changes: grey is none."
     )
     rises = (frame[WORST] - frame[CLEAN]).groupby(frame["label"]).mean()
     headline = f"f rises by {', '.join(f'{rise:.1f} ({label})' for label, rise in rises.items())}"
@@ -160,7 +174,7 @@ def ood_attacked(needs: Needs) -> Drawn:
 
 def kept_of(attack: Result) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the scores of those images of an attack whose worst case was kept, and these, floats (k, H, W, C)."""
-    images, frame = attack.array("images.npy"), scores(attack)
+    images, frame = attack.array("images.npy")[:], scores(attack)
     radius = attack.record["settings"]["radii"][0]
     first = frame[~frame["row"].isin([IN, HELD_OUT]) & (frame["radius"] == radius)]
     each = len(images) // first["row"].nunique()

@@ -1,6 +1,7 @@
 """Out-of-distribution detection, clean and in the worst case: Tables 4 and S8."""
 
 from collections.abc import Mapping
+from itertools import chain
 from statistics import mean
 from typing import Any
 
@@ -9,9 +10,10 @@ import pandas as pd
 
 from ..config.roles import CLEAN, HELD_OUT, IN, PUBLISHED, WORST
 from ..evaluation.intervals import t_half_width
-from .detection import APPROACHES, LABELS, budget, detections, diverged, langevin_gaps, rows_of
+from .detection import APPROACHES, LABELS, budget, detections, rows_of
 from .drawn import Drawn
-from .needs import Needs
+from .generation import LEARNT, has_learnt
+from .needs import Needs, Result
 from .published import published
 
 # Settings of the tables, the last one beyond the paper, and the attack of each.
@@ -26,9 +28,11 @@ def table4(needs: Needs) -> Drawn:
     """Return Table 4, published AUROC, in percent, beside that of detectors trained here, clean and in the worst case.
 
     One row per setting, set and approach. Measured columns hold the mean over seeds, and a 95 % interval: of the mean
-    over seeds where there are several, else by resampling images.
+    over seeds where there are several, else by resampling images. A rival that generates and has not learnt to is left
+    out.
     """
-    found, whose = detections(needs.under("detection").values()), weights_of(needs)
+    learnt = {run: results for run, results in needs.runs("detection").items() if run not in unlearnt(needs)}
+    found, whose = detections(chain.from_iterable(learnt.values())), weights_of(needs)
     frame = (
         pd.DataFrame(
             {
@@ -49,8 +53,8 @@ def table4(needs: Needs) -> Drawn:
         .fillna("")
     )
     here = {approach: (LABELS.get(run or "", approach), approach) for approach, run in reversed(APPROACHES.items())}
-    here["EBM by Langevin dynamics"] = ("EBM by Langevin dynamics" + diverged(needs), "")
     shown = beside(frame, here, needs.is_standin("cifar10"))
+    shown = pd.concat([qualities(needs, list(shown.columns)), shown], ignore_index=True).fillna("")
     paper = published("table4").query("setting == 'Worst-case'").replace("N/A", "")
     theirs = f"worst case: Ours {', '.join(paper['Ours'])}; RATIO {', '.join(paper['RATIO'])}"
     return Drawn(frame, table4_caption(needs, frame), headline(frame), theirs, shown=shown)
@@ -69,13 +73,9 @@ def table4_caption(needs: Needs, frame: pd.DataFrame) -> str:
     words = [
         f"Table 4 at scale {needs.scale}: AUROC in percent. In distribution: {needs.introduction('cifar10')}",
         protocol(needs),
-        "All detectors share network, data and iterations, except the one trained longer. OE and RATIO are classifiers "
-        "of the labels, trained to be uncertain on p_0, clean or attacked, by this project's training loop; their "
-        "score is the logit of the largest class probability. The column of adversarial training is the paper's "
-        "method.",
+        *rivals_in_words(needs),
         *imported(frame),
         losses(needs),
-        langevin(needs),
     ]
     return " ".join([*words, intervals(frame), "AUPR and FPR at 95 % TPR are in the .csv."])
 
@@ -104,14 +104,55 @@ def losses(needs: Needs) -> str:
     return f"The binary classifier's loss is {', '.join(parts)} (mean of the last 5 batches logged)."
 
 
-def langevin(needs: Needs) -> str:
-    """Say what became of the energy-based model that is trained by Langevin dynamics."""
-    ends = ["overflow" if np.isinf(gap) else f"{gap:.2g}" for gap in langevin_gaps(needs)]
-    outcome = "diverged, so it is no baseline: read its column only as the outcome of an unstable run"
-    return (
-        "The energy-based model (Eqs. 2 and 3) is that of Sec. 5.3; at its end the gap between logits of data and "
-        f"samples is {', '.join(ends)}. {'It ' + outcome + '.' if diverged(needs) else ''}"
-    ).rstrip()
+def unlearnt(needs: Needs) -> list[str]:
+    """Return the rivals that generate and whose samples are hardly nearer to the data than their source images."""
+    return [
+        run
+        for run, results in needs.runs("distance").items()
+        if not has_learnt([result.record for result in results], needs.records(f"sources/{run}"))
+    ]
+
+
+def rivals_in_words(needs: Needs) -> list[str]:
+    """Say, for a caption, what the detectors share, what the rivals are, and which of them are left out."""
+    runs = needs.runs("detection")
+    words = ["All detectors share network and data; the first rows say how long each was trained."]
+    if {"cifar10_ood_oe", "cifar10_ood_ratio"} & set(runs):
+        words.append(
+            "OE and RATIO are classifiers of the labels, trained to be uncertain on p_0, clean or attacked, by this "
+            "project's training loop; their score is the logit of the largest class probability."
+        )
+    words.append("The column of adversarial training is the paper's method.")
+    words += [
+        f"No column: {LABELS[run]}; its samples are more than {LEARNT:g} times as far from the data as their source "
+        "images."
+        for run in unlearnt(needs)
+    ]
+    return words
+
+
+def qualities(needs: Needs, columns: list[str]) -> pd.DataFrame:
+    """Return the lines above Table 4 on a page: for each approach how long it was trained, and how well it classifies.
+
+    Of the first seed; all seeds of a run are trained alike, but the accuracy is the mean over seeds.
+    """
+    lines: dict[str, dict[str, str]] = {}
+    for run, trainings in needs.runs("train").items():
+        column = f"{LABELS[run]}, measured"
+        if column not in columns:
+            continue
+        for name, value in trained(trainings).items():
+            lines.setdefault(name, {"setting": "Training", "dataset": name})[column] = value
+    return pd.DataFrame(list(lines.values()), columns=columns)
+
+
+def trained(trainings: list[Result]) -> dict[str, str]:
+    """Return how long a run's models were trained, and the accuracy of those that are classifiers of labels."""
+    records = [training.record for training in trainings]
+    values = {name.replace("_", " "): f"{records[0][name]}" for name in ("iterations", "gradient_steps")}
+    if "accuracy" in records[0]:
+        values["classes right, %"] = f"{100 * mean(record['accuracy'] for record in records):.2f}"
+    return values
 
 
 # --- Table S8 -------------------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """What all figures share: their canvas, their files, and strips of images."""
 
+import re
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from math import ceil
 from pathlib import Path
 from textwrap import fill, wrap
 from typing import Any
@@ -13,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from PIL import Image
 
@@ -36,23 +39,36 @@ STYLES: tuple[Mapping[str, Any], ...] = (
 
 def canvas(width: float, height: float) -> Figure:
     """An empty figure of inches, without pyplot and its state."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN))
     FigureCanvasAgg(figure)
     return figure
 
 
+def height_of(rows: int, columns: int, width: float) -> float:
+    """Return how many inches high rows of square images are that fill a width of so many inches with their names."""
+    return rows * (width - NAMES) / columns
+
+
 LETTERS = 14  # of captions an inch
+MARGIN = 0.08  # inches around axes
+NAMES = 1.0  # inches, of the names of strips and of the margins beside them
+LINE = 0.2  # inches, of a caption
 
 
 def title(figure: Figure, text: str) -> None:
     """Put `text` above a figure, its lines broken where the figure ends, into parts of about one length."""
     width = int(LETTERS * figure.get_figwidth())
-    figure.suptitle("\n".join(balanced(line, width) for line in text.splitlines()), fontsize=9)
+    figure.suptitle(typeset("\n".join(balanced(line, width) for line in text.splitlines())), fontsize=9)
 
 
 def heading(axis: Axes, text: str, inches: float = 12) -> None:
     """Put `text` above axes that are as wide as a figure of so many inches, likewise."""
-    axis.set_title(balanced(text, int(0.9 * LETTERS * inches)), fontsize=9)
+    axis.set_title(typeset(balanced(text, int(0.9 * LETTERS * inches))), fontsize=9)
+
+
+def typeset(text: str) -> str:
+    """Write the distributions that a text names as formulas: p_0, p_data."""
+    return re.sub(r"\bp_(0|data)\b", r"$p_\\mathrm{\1}$", text)
 
 
 def balanced(text: str, width: int) -> str:
@@ -78,16 +94,33 @@ def write_figure(drawn: Drawn, out: Path) -> None:
 def save(figure: Figure, out: Path) -> None:
     """Write a figure as `out` (.png) and .svg beside it, free of dates and random ids: equal drawings, equal files.
 
-    The .png has 256 colours, which takes it to a third: results/ are in git, and notebooks and pages hold it once more.
+    The .png has no fewer pixels than the images that it shows, and all of their colours. Where these are grey, it has
+    256 colours, which takes it to a third: results/ are in git, and notebooks and pages hold it once more.
     """
     drawn = BytesIO()
-    figure.savefig(drawn, dpi=DPI)
+    figure.savefig(drawn, dpi=resolution(figure))
     with atomic(out) as temporary, Image.open(drawn) as picture:
-        few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        few.save(temporary, format="PNG", optimize=True)
+        whole = picture.convert("RGB")
+        written = whole if has_colour_images(figure) else whole.quantize(256, dither=Image.Dither.NONE)
+        written.save(temporary, format="PNG", optimize=True)
     # letters as letters, in the reader's font, not as outlines
     with rc_context({"svg.hashsalt": out.stem, "svg.fonttype": "none"}), atomic(out.with_suffix(".svg")) as temporary:
         figure.savefig(temporary, dpi=SVG_DPI, metadata={"Date": None})
+
+
+def resolution(figure: Figure) -> int:
+    """Return DPI, or as many pixels an inch as leave each pixel of the images in a figure at least one."""
+    figure.draw_without_rendering()  # places the axes
+    shown = [image for axis in figure.axes for image in axis.images]
+    return ceil(
+        max([DPI, *(image.get_size()[1] / image.axes.get_window_extent().width * figure.dpi for image in shown)])
+    )
+
+
+def has_colour_images(figure: Figure) -> bool:
+    """Return whether a figure shows images of three channels."""
+    shown = [np.asarray(image.get_array()) for axis in figure.axes for image in axis.images]
+    return any(pixels.shape[2:] == (3,) for pixels in shown)
 
 
 def write_numbers(frame: pd.DataFrame, out: Path) -> None:

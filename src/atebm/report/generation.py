@@ -13,6 +13,13 @@ from .published import published
 from .records import Record, extractor_of, of
 from .tabulating import HERE, IN_WORDS, Row, compared, differences, with_intervals
 
+# Approach and group of the rivals that are trained here, in the words of the published table; LEARNT: a rival's samples
+# are to be at most so many times as far from the data as the source images, else it generates nothing to compare with
+RIVALS = {
+    "cifar10_ebm": ("EBM with a buffer of samples, trained here", "Explicit EBMs"),
+    "cifar10_gan": ("small GAN, trained here", "GANs"),
+}
+LEARNT = 0.5
 SOURCES, REAL = "source images, unchanged", "held-out real images"  # the two ends of the ruler
 # Of Table 3, per run: the data set, and our rows at the run's resolution and at the task's also_at, as published.
 TABLE3 = {
@@ -54,9 +61,33 @@ def table2_rows(needs: Needs) -> Iterator[Row]:
         if records := needs.records(f"metric/{row}"):
             names = {"approach": approach, "group": "AT-based"}
             yield Row(names, records, needs.name("cifar10"), weights(needs.under(f"model/{row}")))
+    for rival, (approach, group) in RIVALS.items():
+        if (records := needs.records(f"metric/rivals/{rival}")) and has_learnt(
+            records, needs.records("metric/sources")
+        ):
+            names = {"approach": approach, "group": group}
+            yield Row(names, records, needs.name("cifar10"), "trained here")
     for approach, row in ((f"{SOURCES} ({needs.set_title(task['sources'])})", "sources"), (REAL, "held_out")):
         names = {"approach": approach, "group": "reference"}
         yield Row(names, needs.records(f"metric/{row}"), needs.name("cifar10"))
+
+
+def has_learnt(samples: Sequence[Record], sources: Sequence[Record]) -> bool:
+    """Return whether samples are on average at most LEARNT times as far from the data as their source images."""
+    ours, theirs = (mean(record["value"] for record in of(records, "frechet")) for records in (samples, sources))
+    return ours <= LEARNT * theirs
+
+
+def unlearnt(needs: Needs) -> list[str]:
+    """Name, for a caption, the rivals that have no row since they have not learnt."""
+    sources = needs.records("metric/sources")
+    names = [
+        approach
+        for rival, (approach, _) in RIVALS.items()
+        if (records := needs.records(f"metric/rivals/{rival}")) and not has_learnt(records, sources)
+    ]
+    why = f"its samples are more than {LEARNT:g} times as far from the data as their source images"
+    return [f"No row: {name}; {why}." for name in names]
 
 
 def table2_headline(frame: pd.DataFrame) -> str:
@@ -114,7 +145,7 @@ def table2_caption(needs: Needs) -> str:
         )
     if ours[0]["standin"]:
         words.append(STANDIN)
-    words += map(agreement_in_words, needs.records("agreement"))
+    words += [*unlearnt(needs), *map(agreement_in_words, needs.records("agreement"))]
     if shares := of(needs.records("metric/best"), "class_shares"):
         smallest = min(shares, key=lambda record: record["value"])
         name = min(smallest["shares"], key=smallest["shares"].get)
@@ -260,9 +291,25 @@ def tableS7_caption(needs: Needs) -> str:
     for run in TABLES7.values():
         values = [record["value"] for record in needs.records(f"metric/{run}")]
         words.append(
-            f"{needs.introduction(run)} The largest distance is {max(values) / min(values):.2f} times the smallest."
+            f"{needs.introduction(run)} The largest distance is {max(values) / min(values):.2f} times the smallest. "
+            f"{products(needs, run)}"
         )
     words.append(f"Measured: {every[0]['name']} of {every[0]['n_samples']}, extractor {extractor_of(every[0])}.")
     if every[0]["standin"]:
         words.append(STANDIN)
     return " ".join([*words, *selection(needs.under("model"), {}), interval_of(every)])
+
+
+def products(needs: Needs, run: str) -> str:
+    """Say which product of steps and step size a model's samplers share, and that of the length training selected."""
+    shared = {record["images"]["steps"] * record["images"]["step_size"] for record in needs.records(f"metric/{run}")}
+    words = f"Steps x size: {' or '.join(f'{product:.4g}' for product in sorted(shared))}"
+    models = [model for model in needs.under(f"model/{run}").values() if not model.is_imported]
+    chosen = {
+        model.record["best"]["steps"] * model.settings["monitor"]["step_size"]
+        for model in models
+        if model.settings["monitor"] and model.record["best"]
+    }
+    if not chosen:
+        return f"{words}."
+    return f"{words}; of the length that training selected: {' or '.join(f'{each:.4g}' for each in sorted(chosen))}."

@@ -1,7 +1,7 @@
 """What an artifact is drawn from: the results of steps by their roles, and the words of a scale."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,42 +9,85 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..pipeline.job import record_of
+from ..pipeline.job import record_file, record_of
+from ..pipeline.kept import NUMBERS, SPEC, Listing, excerpt_name, place_of
 from ..pipeline.naming import labelled
+from ..utils.errors import ResultError
+from ..utils.excerpts import Stored, ranges
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a step left in its folder work/<kind>/<id>/."""
+    """What a step left in its folder work/<kind>/<id>/ or, if it was not computed here, what is kept of that.
+
+    Notes in `read` what was read, since this is what results/numbers/ then keeps.
+    """
 
     folder: Path
+    kept: Path | None = None  # results/numbers/<kind>/<id>/
+    read: dict[str, set[int] | None] = field(default_factory=dict)  # by file, the rows of an array; None: all of it
+
+    @cached_property
+    def place(self) -> Path:
+        """Return the folder that is read."""
+        return place_of(self.folder, self.kept)
+
+    @property
+    def is_there(self) -> bool:
+        """Return whether the step is complete, computed here or kept."""
+        return record_file(self.place).exists()
+
+    @property
+    def spec_file(self) -> Path:
+        """Return the file of the step's spec."""
+        beside = self.place / SPEC
+        specs = self.folder.parents[1] / "specs"
+        return beside if beside.exists() else specs / self.folder.parent.name / f"{self.folder.name}.json"
 
     @cached_property
     def record(self) -> dict[str, Any]:
         """Return the record, which the step wrote last."""
-        return record_of(self.folder)
+        return record_of(self.place)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Return the settings of the step's spec."""
-        spec = self.folder.parents[1] / "specs" / self.folder.parent.name / f"{self.folder.name}.json"
-        return json.loads(spec.read_text(encoding="utf-8"))["settings"]
+        return json.loads(self.spec_file.read_text(encoding="utf-8"))["settings"]
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a .csv file."""
-        return pd.read_csv(self.folder / name)
+        return pd.read_csv(self.whole(name))
 
-    def array(self, name: str) -> np.ndarray:
-        """Return a .npy file, mapped."""
-        return np.load(self.folder / name, mmap_mode="r")
+    def array(self, name: str) -> Stored:
+        """Return a .npy file, mapped, of whose rows it is noted which are read."""
+        rows = self.read.setdefault(name, set())
+        assert rows is not None
+        if (self.place / name).exists() or self.place == self.folder:
+            return Stored.whole(self.place / name, rows)
+        return Stored.excerpt(self.there(excerpt_name(name)), rows)
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """Return the arrays of an .npz file by name."""
-        with np.load(self.folder / name) as file:
+        with np.load(self.whole(name)) as file:
             return dict(file)
 
+    def whole(self, name: str) -> Path:
+        """Note that all of a file is read, and return where it is."""
+        self.read[name] = None
+        return self.there(name)
+
+    def there(self, name: str) -> Path:
+        """Return a file of the folder that is read. Raises ResultError where it is not among what is kept."""
+        path = self.place / name
+        if self.place != self.folder and not path.exists():
+            raise ResultError(
+                f"{path} is not kept, and is read now: compute {self.folder.parent.name}/{self.folder.name}, with "
+                "--config numbers=computed."
+            )
+        return path
+
     @property
-    def images(self) -> np.ndarray:
+    def images(self) -> Stored:
         """Return the images of a set or of samples, uint8 (N, H, W, C), mapped."""
         return self.array("images.npy")
 
@@ -69,15 +112,38 @@ class Needs:
 
     request: dict[str, Any]
     results: dict[str, Result]  # by role, "train/cifar10/0"
-    kept: Path = Path()  # the folder of numbers that are kept in git, results/numbers/
+    numbers: Path = Path()  # the folder of what is kept in git, results/numbers/
 
     @classmethod
-    def read(cls, request: Path, kept: Path = Path()) -> "Needs":
-        """Return what the request at work/specs/artifact/<id>.json names."""
+    def read(cls, request: Path, results: Path) -> "Needs":
+        """Return what the request at work/specs/artifact/<id>.json names, from work/ or kept in `results`."""
         path = request.resolve()
         contents = json.loads(path.read_text(encoding="utf-8"))["request"]
-        roles, root = sorted(contents["needs"], key=by_number), path.parents[3]
-        return cls(contents, {role: Result(root / contents["needs"][role]) for role in roles}, kept)
+        return cls.of(contents, path.parents[3], results.resolve() / NUMBERS)
+
+    @classmethod
+    def kept(cls, artifact: str, results: Path) -> "Needs":
+        """Return what an artifact in `results` was drawn from, as it is kept there; work/ is not looked at."""
+        path = results.resolve() / f"provenance/{artifact}.json"
+        contents = json.loads(path.read_text(encoding="utf-8"))["request"]
+        return cls.of(contents, results.resolve() / NUMBERS / "none", results.resolve() / NUMBERS)
+
+    @classmethod
+    def of(cls, contents: dict[str, Any], root: Path, numbers: Path) -> "Needs":
+        """Return what a request names, of a checkout at `root`."""
+        steps = {folder: folder.removeprefix("work/") for folder in contents["needs"].values()}
+        found = {folder: Result(root / folder, numbers / step) for folder, step in steps.items()}
+        roles = sorted(contents["needs"], key=by_number)
+        return cls(contents, {role: found[contents["needs"][role]] for role in roles}, numbers)
+
+    def listing(self) -> Listing:
+        """Return what was read until now, by step; with nothing for those of which only the record may have been."""
+        found = [result for result in self.results.values() if result.is_there]
+        unique = {f"{result.folder.parent.name}/{result.folder.name}": result.read for result in found}
+        return {
+            step: {name: "" if rows is None else ranges(rows) for name, rows in sorted(read.items())}
+            for step, read in sorted(unique.items())
+        }
 
     def __getitem__(self, role: str) -> Result:
         return self.results[role]

@@ -5,11 +5,11 @@ import pandas as pd
 
 from ..evaluation.intervals import t_half_width
 from ..pipeline.tasks import PAPER_TASKS
-from .ascents import damage, gain, trivial_rises
 from .captions import STANDIN
 from .drawn import Drawn
 from .needs import Needs, Result
 from .neighbours import nearest_of_as_many, ratios
+from .trivial import damage, gain, restored_trivially
 
 LEAST = 1e-3  # of a ratio of distances: that of a sample that is a training image
 
@@ -21,7 +21,8 @@ def picture_checks(needs: Needs) -> Drawn:
     each number stands what a trivial filter does, or how far ordinary samples of the same model are.
     """
     ascents = needs.under("ascent").values()
-    rows = [restored(needs, ascent) for ascent in ascents if ascent.record["start"]["name"] != "images"]
+    damaged = [ascent for ascent in ascents if ascent.record["start"]["name"] != "images"]
+    rows = [row for ascent in damaged for row in restored(needs, ascent)]
     rows += [translated(needs, ascent) for ascent in ascents if ascent.record["distances"]]
     for search in needs.under("neighbours").values():
         rows += nearness(needs, search)
@@ -43,22 +44,30 @@ def picture_checks(needs: Needs) -> Drawn:
     return Drawn(frame, " ".join(words), f"{len(frame)} values of one model each, beside trivial means", shown=shown)
 
 
-def restored(needs: Needs, ascent: Result) -> dict[str, object]:
-    """Return how much PSNR rises from damaged to restored images, and what trivial filters do."""
-    record, gains = ascent.record, gain(ascent.table("path.csv"))
-    half, worse = t_half_width(gains.tolist()), float((gains < 0).mean())
+def restored(needs: Needs, ascent: Result) -> list[dict[str, object]]:
+    """Return how much PSNR rises from damaged to restored images, a row for the ascent and for each trivial filter."""
+    record = ascent.record
     way = "Denoising" if record["start"]["name"] == "noisy" else "Inpainting"
-    trivial = trivial_rises(ascent, needs[f"undamaged/{record['run']}"])
-    return {
-        "what": f"{way}: rise of PSNR over the damaged image, in dB. {damage(record)}",
-        "data": needs.name(record["run"]),
-        "value": gains.mean(),
-        "low": gains.mean() - half,
-        "high": gains.mean() + half,
-        "images": len(gains),
-        "worse": worse,
-        "comparison": f"{100 * worse:.0f} % of the images get worse; {trivial}",
-    }
+    damaged, undamaged = ascent.array("frames.npy")[:, 0], needs[f"undamaged/{record['run']}"]
+    filtered = restored_trivially(record["start"], damaged, undamaged.images[: len(damaged)])
+    gains = {"by PGD on f": gain(ascent.table("path.csv")).to_numpy()}
+    gains |= {f"by {name}, no model": found.gains for name, found in filtered.items()}
+    rows: list[dict[str, object]] = []
+    for by, rises in gains.items():
+        half, worse = t_half_width(rises.tolist()), float((rises < 0).mean())
+        rows.append(
+            {
+                "what": f"{way} {by}: rise of PSNR over the damaged image, in dB. {damage(record)}",
+                "data": needs.name(record["run"]),
+                "value": rises.mean(),
+                "low": rises.mean() - half,
+                "high": rises.mean() + half,
+                "images": len(rises),
+                "worse": worse,
+                "comparison": f"{100 * worse:.0f} % of the images get worse",
+            }
+        )
+    return rows
 
 
 def translated(needs: Needs, ascent: Result) -> dict[str, object]:

@@ -39,7 +39,7 @@ def figS2(needs: Needs) -> Drawn:
         draw_strips(axis, {"source": sources.images[part], "sample": sample.images[part]})
     seed, made = sample.record["seed"], how_made(sample, needs["model/cifar10"])
     caption = f"{needs.introduction('cifar10')}\nUncurated: the first samples of seed {seed}. {made}"
-    motion = needs["motion"].array("motion.npy")
+    motion = needs["motion"].array("motion.npy")[:]
     return Drawn(frame, caption, f"{len(frame)} samples", figure=figure, animation=motion)
 
 
@@ -180,7 +180,17 @@ def how_made(images: Result, model: Result) -> str:
     """Say how samples, or the images of an ascent, were made, and with which weights."""
     record = images.record
     steps = record["steps"] if isinstance(record["steps"], int) else record["steps"][-1]
-    return f"PGD of {steps} steps x {record['step_size']:g}, {checkpoint(images, model)}."
+    at = edge(steps, model) if images.settings["steps"] == "selected" else ""
+    return f"PGD of {steps} steps{at} x {record['step_size']:g}, {checkpoint(images, model)}."
+
+
+def edge(steps: int, model: Result | None) -> str:
+    """Say that a number of steps is the least or the most of those among which a training selected; else nothing."""
+    if model is None or not model.settings["monitor"]:
+        return ""
+    offered = model.settings["monitor"]["steps"]
+    ends = {min(offered): "least", max(offered): "most"}
+    return f" (selected, the {ends[steps]} of {min(offered)} to {max(offered)})" if steps in ends else ""
 
 
 def checkpoint(images: Result, model: Result) -> str:

@@ -9,6 +9,7 @@ from ..evaluation.intervals import t_half_width
 from .needs import Needs, Result
 
 Record = dict[str, Any]  # a metric.json
+NEAR = 1.5  # of Fig. 5: training has arrived at this many times the least distance of the better run
 WINDOW = 100  # iterations, of the median gap in Sec. 5.3
 
 
@@ -66,3 +67,9 @@ def gaps(training: Result) -> pd.DataFrame:
             "overflowed": record["diverged"],
         }
     )
+
+
+def arrival(curve: pd.DataFrame, target: float) -> tuple[float, bool]:
+    """Return the gradient steps until a curve is at or below a target, or all it took, and whether it arrived."""
+    arrived = curve.loc[curve["distance"] <= target, "gradient_steps"]
+    return (float(arrived.iloc[0]), True) if len(arrived) else (float(curve["gradient_steps"].iloc[-1]), False)

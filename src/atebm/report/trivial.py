@@ -1,9 +1,11 @@
-"""What trivial filters restore: the baselines beside denoised and inpainted images."""
+"""Damaged images: what was done to them, how much restoring them gains, and what trivial filters gain beside it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
@@ -12,6 +14,20 @@ from ..data.hole import hole
 
 Images = NDArray[np.uint8]  # (n, H, W, C)
 BLUR = 0.5  # pixels
+
+
+def damage(record: dict[str, Any]) -> str:
+    """Say what was done to the images of a restoration."""
+    start = record["start"]
+    if start["name"] == "noisy":
+        return f"Gaussian noise of {start['sigma']:g}"
+    return f"A hole of {100 * start['side']:.3g} % of the side, filled with {start['fill']:g}; known pixels stay"
+
+
+def gain(frame: pd.DataFrame) -> pd.Series:
+    """Return, from path.csv of a restoration, how much PSNR (dB) of each image rose from the damaged to the last."""
+    by_steps = frame.pivot(index="image", columns="steps", values="psnr")
+    return by_steps.iloc[:, -1] - by_steps.iloc[:, 0]
 
 
 def trivial_filters(start: dict[str, Any]) -> dict[str, Callable[[Images], NDArray[np.float64]]]:
@@ -65,7 +81,26 @@ def psnr(images: NDArray[Any], originals: Images) -> NDArray[np.float64]:
         return 10 * np.log10(255**2 / errors)
 
 
+@dataclass(frozen=True)
+class Restored:
+    """What a trivial filter makes of damaged images."""
+
+    images: Images
+    rows: pd.DataFrame  # a row per image: its number, and its PSNR in dB
+    gains: NDArray[np.float64]  # by how many dB the PSNR of each image rises (n,)
+
+
+def restored_trivially(start: dict[str, Any], damaged: Images, originals: Images) -> dict[str, Restored]:
+    """Return, by filter, what it makes of images that `start` damaged."""
+    before, found = psnr(damaged, originals), {}
+    for name, apply in trivial_filters(start).items():
+        images = apply(damaged)
+        after = psnr(images, originals)
+        rows = pd.DataFrame({"image": range(len(images)), "psnr": after})
+        found[name] = Restored(np.round(images).clip(0, 255).astype(np.uint8), rows, after - before)
+    return found
+
+
 def trivial_gains(start: dict[str, Any], damaged: Images, originals: Images) -> dict[str, NDArray[np.float64]]:
     """Return, by filter, how much the PSNR of each damaged image rises under it, in dB (n,)."""
-    before = psnr(damaged, originals)
-    return {name: psnr(apply(damaged), originals) - before for name, apply in trivial_filters(start).items()}
+    return {name: found.gains for name, found in restored_trivially(start, damaged, originals).items()}

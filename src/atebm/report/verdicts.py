@@ -1,138 +1,235 @@
-"""What tests over seeds make of effects: p-values, verdicts, and how much these hang on single numbers."""
+"""What tests over seeds make of effects: p-values, verdicts, and how much these hang on single numbers.
 
-from collections.abc import Callable
+A claim has one or more parts, each an effect per seed and a bound. It holds where every part does (intersection-union:
+the largest p-value of its parts), and fails where some part does (the least, adjusted by Holm for the number of parts).
+A part may be a condition, such as that a model has learnt at all: without it nothing holds, and nothing fails by it.
+Both p-values are adjusted by Holm within the claim's family and compared with half of the level.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, log, nan
+from math import inf, log
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from .sign_flip import holm, sign_flip
+from .sign_flip import Array, holm, rank_flip, sign_flip, sign_test
 
-LEAST_SEEDS = 5  # with fewer, nothing is decided
-HOLDS, FAILS, UNDECIDED, NO_DIFFERENCE = "holds", "fails", "undecided", "no difference that matters"
-VERDICTS = (HOLDS, FAILS, NO_DIFFERENCE, UNDECIDED)
+LEAST_SEEDS = 12  # with fewer there are values, and no verdict
+EASY = 99.5  # AUROC in points: where both sides of a comparison are above it, the comparison is too easy
+HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
+NO_DIFFERENCE, TOO_EASY = "no difference that matters", "too easy here"
+VERDICTS = (HOLDS, FAILS, NO_DIFFERENCE, UNDECIDED, TOO_EASY)
+NOT_RUN, NOT_TESTABLE = "not run", "not testable here"  # stand in the column of verdicts, and are none
 
-BySeed = pd.Series  # one number per seed
+EFFECT, LESSER = "effect", "lesser"  # columns of `BySeed`: the effect, and the lesser of two AUROCs that it compares
+BySeed = pd.DataFrame  # a row per seed
+PValue = Callable[[Array], float]
 
 
 @dataclass(frozen=True)
-class Criterion:
-    """What an effect must be for a claim to hold: between two bounds, and worth speaking of."""
+class Bound:
+    """What an effect must be: above `above` or below `below`, one of both."""
 
-    above: float = 0
+    above: float = -inf
     below: float = inf
-    smallest: float = 1  # a ratio nearer to 1 than this is no difference that matters; 1: any difference does
-    family: str = "generation"  # p-values are adjusted for the claims of one
-    claim: str = ""  # tests of one name are parts of one claim, which holds where every part does
-    tested: bool = True  # or only shown
+    ratio: bool = False  # the effect is one: tested on its logarithm
+    smallest: float = 0  # an effect as near to none (0, of a ratio 1) is no difference that matters; 0: any matters
+    ranks: bool = False  # of the effect's size only the order is known
+    given: bool = False  # a condition of the claim, and not what it says
 
-    def scores(self, effect: BySeed) -> BySeed:
-        """Return how far inside the bounds each seed's effect is, in logarithms: negative where it is outside."""
-        logs = np.log(effect.clip(1e-300, 1e300))
-        inside = [logs - log(self.above)] if self.above else []
-        inside += [log(self.below) - logs] if self.below < inf else []
-        return least(*inside)
+    @property
+    def value(self) -> float:
+        return self.above if self.below == inf else self.below
+
+    def scores(self, effect: pd.Series) -> Array:
+        """Return how far inside the bound each seed's effect is: negative outside, nan where there is none."""
+        values = effect.to_numpy(np.float64)
+        values = np.log(values.clip(1e-300, 1e300)) if self.ratio else values.clip(-1e300, 1e300)
+        bound = log(self.value) if self.ratio else self.value
+        return values - bound if self.below == inf else bound - values
 
     def matters(self, value: float) -> bool:
-        """Return whether an effect, a ratio, is as far from 1 as the smallest that matters."""
-        return self.smallest == 1 or not 1 / self.smallest < value < self.smallest
+        """Return whether an effect is as far from none as the smallest of interest."""
+        if self.smallest == 0:
+            return True  # and so of every condition
+        return not 1 / self.smallest < value < self.smallest if self.ratio else abs(value) >= self.smallest
+
+    @property
+    def p_value(self) -> PValue:
+        return rank_flip if self.ranks else sign_flip
 
 
-def least(*columns: BySeed) -> BySeed:
-    """Return the least of several numbers in each seed; none where one of them is none."""
-    return pd.concat(columns, axis=1).min(axis=1, skipna=False)
+@dataclass(frozen=True)
+class Measured:
+    """The effects of one claim, a pair of bound and effects per part, and the family that it is adjusted in."""
+
+    family: str
+    parts: tuple[tuple[Bound, BySeed], ...] = ()
+
+    @property
+    def seeds(self) -> int:
+        """Return the number of seeds that every part has."""
+        return min((len(effects) for _, effects in self.parts), default=0)
+
+    def without(self, seed: int) -> "Measured":
+        """Return the same with a seed left out."""
+        return Measured(
+            self.family, tuple((bound, effects.drop(seed, errors="ignore")) for bound, effects in self.parts)
+        )
+
+    @property
+    def inside(self) -> int:
+        """Return in how many seeds every part is inside its bound."""
+        scores = [pd.Series(bound.scores(effects[EFFECT]) > 0, effects.index) for bound, effects in self.parts]
+        return int(pd.concat(scores, axis=1, join="inner").all(axis=1).sum()) if scores else 0
+
+    @property
+    def too_easy(self) -> bool:
+        """Return whether every part compares two AUROCs that are, by their medians over seeds, above EASY."""
+        compared = [effects[LESSER] for bound, effects in self.parts if not bound.given]
+        return all(lesser.notna().all() and lesser.median() > EASY for lesser in compared)
 
 
-def decided(tests: list[Criterion], effects: list[BySeed], level: float) -> pd.DataFrame:
-    """Return a row per test: p-values that it holds and that it fails, that of the sign test, and the verdict.
+@dataclass(frozen=True)
+class Raw:
+    """The p-values of one claim before they are adjusted for others."""
 
-    `p_holds` and `p_fails` are of one-sided sign-flip tests of the scores, `p_sign` of the sign test in the direction
-    of the smaller of the two; all are adjusted for the claims of the family.
+    holds: float
+    fails: float
+    failing: int  # the part with the least p-value against it
+
+
+def raw(tested: Measured, p_value: PValue | None = None) -> Raw:
+    """Return the p-values of a claim by its own tests, or by another test of scores.
+
+    A score that is missing in a seed, as where logits were not finite, decides nothing: both p-values are 1.
     """
-    scores = [test.scores(effect) for test, effect in zip(tests, effects, strict=True)]
-    against = [-score for score in scores]
-    columns = {
-        "p_holds": adjusted(tests, scores, sign_flip),
-        "p_fails": adjusted(tests, against, sign_flip),
-        "sign_holds": adjusted(tests, scores, sign_test),
-        "sign_fails": adjusted(tests, against, sign_test),
-    }
-    frame = pd.DataFrame(columns)
-    frame["p_sign"] = frame["sign_holds"].where(frame["p_holds"] <= frame["p_fails"], frame["sign_fails"])
-    rows = zip(tests, effects, columns["p_holds"], columns["p_fails"], strict=True)
-    frame["verdict"] = [verdict(test, effect, holds, fails, level) for test, effect, holds, fails in rows]
-    return frame.drop(columns=["sign_holds", "sign_fails"])
+    pairs = []
+    for bound, effects in tested.parts:
+        scores, test = bound.scores(effects[EFFECT]), p_value or bound.p_value
+        pairs.append((test(scores), test(-scores)) if np.isfinite(scores).all() else (1.0, 1.0))
+    said = [number for number, (bound, _) in enumerate(tested.parts) if not bound.given]
+    against = holm([pairs[number][1] for number in said])
+    return Raw(max(holds for holds, _ in pairs), float(against.min()), said[int(against.argmin())])
 
 
-def asked(test: Criterion, by_seed: BySeed) -> bool:
-    """Return whether a test is carried out on as many seeds."""
-    return test.tested and len(by_seed) >= LEAST_SEEDS
+def adjusted(board: Sequence[Measured], found: Sequence[Raw | None]) -> tuple[list[float], list[float]]:
+    """Return the p-values for and against each claim, adjusted by Holm within families; nan for what is not tested."""
+    holds, fails = [np.nan] * len(board), [np.nan] * len(board)
+    families: dict[str, list[tuple[int, Raw]]] = {}
+    for place, (measured, p) in enumerate(zip(board, found, strict=True)):
+        if p is not None:
+            families.setdefault(measured.family, []).append((place, p))
+    for members in families.values():
+        both = holm([p.holds for _, p in members]), holm([p.fails for _, p in members])
+        for (place, _), p_holds, p_fails in zip(members, *both, strict=True):
+            holds[place], fails[place] = float(p_holds), float(p_fails)
+    return holds, fails
 
 
-def verdict(test: Criterion, effect: BySeed, p_holds: float, p_fails: float, level: float) -> str:
-    """Return what the p-values say; an effect that no seed shows to matter is none, whatever they say."""
-    if not asked(test, effect):
-        return ""
-    if not any(map(test.matters, effect)):
-        return NO_DIFFERENCE
-    decision = HOLDS if p_holds <= level else FAILS if p_fails <= level else UNDECIDED
-    return decision if decision == UNDECIDED or test.matters(effect.median()) else NO_DIFFERENCE
+def verdict(tested: Measured, p: Raw, holds: float, fails: float, level: float) -> str:
+    """Return what the adjusted p-values of a claim say at half of the level for each direction."""
+    if tested.too_easy:
+        return TOO_EASY
+    matters = [bound.matters(effects[EFFECT].median()) for bound, effects in tested.parts]
+    if holds <= level / 2:
+        return HOLDS if all(matters) else NO_DIFFERENCE
+    if fails <= level / 2:
+        return FAILS if matters[p.failing] else NO_DIFFERENCE
+    said = [(bound, effects) for bound, effects in tested.parts if not bound.given]
+    small = [not any(map(bound.matters, effects[EFFECT])) for bound, effects in said]
+    return NO_DIFFERENCE if all(small) else UNDECIDED
 
 
-def adjusted(tests: list[Criterion], scores: list[BySeed], p_value: Callable[[BySeed], float]) -> list[float]:
-    """Return p-values that the scores are above 0, adjusted by Holm within families; nan for what is not tested.
+def verdicts(board: Sequence[Measured], found: Sequence[Raw | None], level: float) -> list[str]:
+    """Return the verdict on each claim; "" for what is not tested."""
+    rows = zip(board, found, *adjusted(board, found), strict=True)
+    return ["" if p is None else verdict(tested, p, holds, fails, level) for tested, p, holds, fails in rows]
 
-    A score that is missing in a seed, as where logits were not finite, has the p-value 1. The parts of a claim share
-    the largest of their p-values: the claim holds where each part does (intersection-union).
+
+def all_raw(board: Sequence[Measured], p_value: PValue | None = None) -> list[Raw | None]:
+    """Return the p-values of the claims that have enough seeds."""
+    return [raw(tested, p_value) if tested.seeds >= LEAST_SEEDS else None for tested in board]
+
+
+def decided(board: Sequence[Measured], level: float) -> pd.DataFrame:
+    """Return a row per claim: `p_holds` and `p_fails`, `p_sign` of the sign test, and the verdict.
+
+    `p_sign` is that of the direction of the smaller of the other two. All are adjusted for the claims of the family.
     """
-    pairs = list(zip(tests, scores, strict=True))
-    frame = pd.DataFrame(
-        {
-            "family": [test.family for test in tests],
-            "claim": [test.claim or str(number) for number, test in enumerate(tests)],
-            "p": [
-                nan if not asked(*pair) else p_value(pair[1]) if np.isfinite(pair[1]).all() else 1.0 for pair in pairs
-            ],
-        }
-    )
-    tested = frame["p"].notna()
-    claims = frame[tested].groupby(["family", "claim"], sort=False)["p"].max().reset_index()
-    claims["p"] = claims.groupby("family")["p"].transform(lambda p_values: holm(p_values.tolist()))
-    return frame.drop(columns="p").merge(claims, "left", ["family", "claim"])["p"].where(tested).tolist()
+    found, by_sign = all_raw(board), all_raw(board, sign_test)
+    (holds, fails), (sign_holds, sign_fails) = adjusted(board, found), adjusted(board, by_sign)
+    frame = pd.DataFrame({"p_holds": holds, "p_fails": fails}, dtype=float)
+    signs = pd.DataFrame({"holds": sign_holds, "fails": sign_fails}, dtype=float)
+    frame["p_sign"] = signs["holds"].where(frame["p_holds"] <= frame["p_fails"], signs["fails"])
+    frame["verdict"] = verdicts(board, found, level)
+    return frame
 
 
-def sign_test(scores: BySeed) -> float:
-    """Return the one-sided p-value of the sign test: of as many scores above 0, were each as likely below."""
-    return float(stats.binomtest(int((scores > 0).sum()), len(scores), alternative="greater").pvalue)
+# --- on what a verdict hangs ------------------------------------------------------------------------------------------
+
+SIGN, SEED, RULER = "sign test", "without seed", "by extractor"  # how a reason of `fragile` begins
 
 
-def fragile(now: pd.DataFrame, before: pd.DataFrame | None, level: float) -> list[str]:
-    """Return why each verdict of `decided` hangs by a thread, empty where it does not.
+def fragile(board: Sequence[Measured], rulers: dict[str, list[Measured]], level: float) -> list[str]:
+    """Return why each verdict hangs by a thread, "" where it does not: reasons in words, "; " between them.
 
-    `before` are the verdicts of the same tests on an earlier computation of the same seeds; None where there is none.
+    It does where the sign test has another, or the same seeds without one of them, or the same board by the distances
+    of another extractor: `rulers`, by name. One claim is changed at a time, but for another extractor.
     """
+    found = all_raw(board)
+    base, by_sign = verdicts(board, found, level), verdicts(board, all_raw(board, sign_test), level)
+    reasons: list[list[str]] = [[] for _ in board]
+    for place, (now, other) in enumerate(zip(base, by_sign, strict=True)):
+        if now and other != now:
+            reasons[place].append(f"{SIGN}: {other}")
+        if now:
+            reasons[place] += left_out(board, found, place, level, now)
+    for ruler, measured in rulers.items():
+        for place, (now, other) in enumerate(zip(base, verdicts(measured, all_raw(measured), level), strict=True)):
+            if now and other and other != now:
+                reasons[place].append(f"{RULER} {ruler}: {other}")
+    return ["; ".join(why) for why in reasons]
+
+
+def left_out(board: Sequence[Measured], found: Sequence[Raw | None], place: int, level: float, now: str) -> list[str]:
+    """Return the verdicts on one claim with one seed left out, where they differ from that with all."""
     reasons = []
-    for number, row in enumerate(now.to_dict("records")):
-        why, verdict = [], row["verdict"]
-        if verdict in (HOLDS, FAILS) and row["p_sign"] > level:
-            why.append(f"undecided by the sign test (p {row['p_sign']:.2f})")
-        if before is not None and verdict and before["verdict"].iloc[number] not in ("", verdict):
-            p_before = before[["p_holds", "p_fails"]].iloc[number].min()
-            why.append(f"{before['verdict'].iloc[number]} when the same seeds were computed before (p {p_before:.2f})")
-        reasons.append("; ".join(why))
+    for seed in board[place].parts[0][1].index:
+        fewer, p_values = list(board), list(found)
+        fewer[place] = board[place].without(seed)
+        p_values[place] = p = raw(fewer[place])
+        holds, fails = adjusted(fewer, p_values)
+        other = verdict(fewer[place], p, holds[place], fails[place], level)
+        if other != now:
+            reasons.append(f"{SEED} {seed}: {other}")
     return reasons
 
 
+def sensitivity(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return, from a board's columns, a row per claim whose verdict changes: by what, and into what."""
+    rows = [
+        {"claim": row["claim"], "verdict": row["verdict"], "changed by": what, "into": into}
+        for row in frame.to_dict("records")
+        for what, _, into in (reason.partition(": ") for reason in str(row["fragile"]).split("; ") if reason)
+    ]
+    return pd.DataFrame(rows, columns=["claim", "verdict", "changed by", "into"])
+
+
+WORDS = {HOLDS: "hold", FAILS: "fail"}
+
+
 def counted(frame: pd.DataFrame) -> str:
-    """Say how many claims of a board have each verdict, and how many of these are fragile."""
+    """Say how many claims of a board have each verdict, how many of these are fragile, and how many have none."""
     parts = []
     for name in VERDICTS:
         rows = frame[frame["verdict"] == name]
         weak = int((rows["fragile"] != "").sum())
         if len(rows):
-            words = {HOLDS: "hold", FAILS: "fail", UNDECIDED: "undecided", NO_DIFFERENCE: NO_DIFFERENCE}[name]
-            parts.append(f"{len(rows)} {words}" + (f" (of these {weak} fragile)" if weak else ""))
-    shown = int((frame["verdict"] == "").sum() + (~frame["verdict"].isin(["", *VERDICTS])).sum())
-    return ", ".join([*parts, *([f"{shown} not tested"] if shown else [])])
+            parts.append(f"{len(rows)} {WORDS.get(name, name)}" + (f" (of these {weak} fragile)" if weak else ""))
+    others = {name: int((frame["verdict"] == name).sum()) for name in (NOT_RUN, NOT_TESTABLE)}
+    parts += [f"{number} {name}" for name, number in others.items() if number]
+    if few := int((~frame["verdict"].isin([*VERDICTS, NOT_RUN, NOT_TESTABLE])).sum()):
+        parts.append(f"{few} with values and no verdict, for want of seeds")
+    return ", ".join(parts)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..attacks.pgd import pgd
+from ..attacks.langevin import sampler
 from ..data.stored import Stored, cuts, dealt, to_bytes, to_float
 from ..device.out_of_memory import work_in_halves
 from ..device.select import device_name
@@ -60,9 +60,13 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
 def sampled(
     model: Detector, sources: Stored, steps: int, settings: dict[str, Any], rows: slice
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`ascend` of a batch of sources."""
+    """Samples (b, H, W, C) of one batch of sources, and their PATH_COLUMNS (b, 3)."""
     start = blurred(to_float(sources[rows]), settings["blur"])
-    return ascend(model, start, steps, settings["step_size"], settings["quantise"])
+    step_size, noise = settings["step_size"], settings.get("noise")
+    ((_, x),) = sampler(model, start, [steps], step_size, noise, range(rows.start, rows.stop))
+    with torch.inference_mode():
+        path = torch.stack([model(start), model(x), (x - start).flatten(1).norm(dim=1)], 1)
+    return to_bytes(x, settings["quantise"]).permute(0, 2, 3, 1).cpu().numpy(), path.cpu().numpy()
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
@@ -76,13 +80,3 @@ def blurred(x: Tensor, sigma: float) -> Tensor:
 
     side = 2 * math.ceil(3 * sigma) + 1
     return gaussian_blur(x, [side, side], [sigma, sigma])
-
-
-def ascend(
-    model: Detector, start: Tensor, steps: int, step_size: float, quantise: str
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Samples (b, H, W, C) of one batch of sources (b, C, H, W), and their PATH_COLUMNS (b, 3)."""
-    x = pgd(model, start, steps, step_size)
-    with torch.inference_mode():
-        path = torch.stack([model(start), model(x), (x - start).flatten(1).norm(dim=1)], 1)
-    return to_bytes(x, quantise).permute(0, 2, 3, 1).cpu().numpy(), path.cpu().numpy()

@@ -1,6 +1,5 @@
 """The `train` step: a run of binary adversarial training, or the authors' weights in its place."""
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -20,12 +19,13 @@ from ..models.tensors import load_tensors
 from ..models.weights import save_weights
 from ..pipeline.job import Job, record_of
 from ..utils.errors import ConfigError
-from ..utils.files import atomic
 from .batches import batches, load_labels
 from .checkpoint import finite
+from .classifier import held_out_accuracy
 from .distributed import ALONE, Group
 from .monitor import Monitor
 from .resumable import complete
+from .tables import write_csv
 from .trainer import Trainer
 
 STREAMS = {"p_data": 1, "p_0": 2}  # of random numbers, by the images that they draw
@@ -47,7 +47,7 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
     monitor = Monitor(job, run.monitor, device, group) if run.monitor else None
     labels = load_labels(job.parent("p_data")).to(device) if run.objective == "outlier_exposure" else None
     model = first_model(job, run, reals.shape).on(device, run.precision)
-    trainer = Trainer(job.spec["name"], run, model, len(reals), group, labels, monitor)
+    trainer = Trainer(job.spec["name"], run, model, len(reals), group, labels, monitor, reals.shape)
 
     def stream(role: str, how: Augment) -> AbstractContextManager[Stream]:
         key = (run.seed, STREAMS[role])
@@ -111,7 +111,7 @@ def finish(job: Job, trainer: Trainer, shape: Sequence[int]) -> None:
             "gradient_steps": trainer.gradient_steps,
             "network": run.network.model_dump(mode="json"),
             "shape": list(shape),
-            **({"classes": model.classes} if isinstance(model, Confidence) else {}),
+            **(classified(job, trainer.result, shape[1]) if isinstance(trainer.result, Confidence) else {}),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "diverged": trainer.diverged or not finite(weights),
             "best": best["check"],
@@ -119,6 +119,14 @@ def finish(job: Job, trainer: Trainer, shape: Sequence[int]) -> None:
             "device": device_name(trainer.device),
         }
     )
+
+
+def classified(job: Job, model: Confidence, size: int) -> dict[str, Any]:
+    """Return what the record of a classifier says: how many classes, and its accuracy on held-out labels.
+
+    A baseline is judged by the second: one that does not classify is none.
+    """
+    return {"classes": model.classes, "accuracy": held_out_accuracy(model, job, size, model.mean.device)}
 
 
 def finish_with_released(job: Job) -> None:
@@ -134,11 +142,3 @@ def finish_with_released(job: Job) -> None:
     nothing = dict.fromkeys(("iterations", "gradient_steps", "best", "last", "device"))
     run = {"run": job.spec["name"], "seed": job.settings["seed"]}
     job.finish({**run, **same, **nothing, "diverged": False, "released": released})
-
-
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows of the same keys as a table; without a row, the header names the iteration alone."""
-    with atomic(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0] if rows else ["iteration"])
-        writer.writeheader()
-        writer.writerows(rows)

@@ -24,6 +24,11 @@ def max_likelihood_loss(data: Tensor, contrastive: Tensor) -> Tensor:
     return contrastive.mean() - data.mean()
 
 
+def energy_l2(data: Tensor, contrastive: Tensor) -> Tensor:
+    """The mean squares of energies on p_data and on samples, added up (Du and Mordatch 2019): without it they drift."""
+    return data.square().mean() + contrastive.square().mean()
+
+
 OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss}  # of f on p_data and on x*
 
 
@@ -40,13 +45,13 @@ def distance_to_uniform(logits: Tensor) -> Tensor:
     return -logits.log_softmax(1).mean(1)
 
 
-def outlier_exposure_loss(data: Tensor, labels: Tensor, contrastive: Tensor) -> Tensor:
+def outlier_exposure_loss(data: Tensor, labels: Tensor, contrastive: Tensor, weight: float = 1) -> Tensor:
     """OE (Hendrycks et al. 2019): classify p_data, and be unsure of p_0. Class logits (m, K) of both, labels (m,).
 
-    Where both sides were attacked before, the objective of RATIO (Augustin et al. 2020). Both halves weigh the same, as
-    RATIO's; OE's authors give outliers half of the weight, and twice as many images.
+    Where both sides were attacked before, the objective of RATIO (Augustin et al. 2020), whose `weight` of outliers is
+    1. OE's authors have 0.5, and twice as many outliers as images, which no run here has.
     """
-    return F.cross_entropy(data, labels) + distance_to_uniform(contrastive).mean()
+    return F.cross_entropy(data, labels) + weight * distance_to_uniform(contrastive).mean()
 
 
 def r1(logits: Tensor, x: Tensor) -> Tensor:

@@ -32,10 +32,10 @@ class Monitor:
 
         Batches are dealt in turn and put together in order, so that the number of processes changes no distance.
         """
-        batches = cuts(len(self.sources), BATCH)
+        batches, how = cuts(len(self.sources), BATCH), (self.settings.step_size, self.settings.noise)
         with frozen(model):
             mine = [
-                on_the_way(model, self.extractor, self.sources[rows], self.steps, self.settings.step_size)
+                on_the_way(model, self.extractor, self.sources[rows], self.steps, *how, rows.start)
                 for rows in batches[self.group.rank :: self.group.size]
             ]
         dealt = self.group.collect(mine)

@@ -52,9 +52,14 @@ class Resumable(ABC):
         """Do one iteration, and count it."""
 
     @property
+    def ended(self) -> bool:
+        """Tell whether there is no iteration left to do."""
+        return self.diverged or self.iteration >= self.total
+
+    @property
     def due(self) -> bool:
         """Tell whether a state is to be saved after this iteration."""
-        return not self.diverged and (self.iteration % self.every == 0 or self.iteration == self.total)
+        return not self.diverged and (self.iteration % self.every == 0 or self.ended)
 
     def snapshot(self) -> dict[str, Any]:
         """Return all that the training goes on from, as tensors and plain containers."""
@@ -90,7 +95,7 @@ def complete(training: Resumable, job: Job, device: torch.device, group: Group) 
         signals() as received,
         progress(training.what, training.total, training.iteration, not group.leads) as report,
     ):
-        while training.iteration < training.total and not training.diverged:
+        while not training.ended:
             if stops(training.iteration, received, group):
                 save(training, job, group)
                 said = f"{training.what}: stopped at iteration {training.iteration}; run it again to go on."

@@ -11,28 +11,30 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..attacks.langevin import langevin
 from ..attacks.pgd import Logit, pgd
-from ..config.training import Optimizer, TrainStep
+from ..config.training import Langevin, Optimizer, TrainStep
 from ..data.stream import Stream
 from ..device.cuda_graph import Captured
 from ..device.precision import autocast
 from ..models.energy import Confidence, Detector, confidence
 from ..models.folding import frozen
+from ..utils.errors import ConfigError
 from ..utils.random import generator
 from . import schedule
 from .distributed import ALONE, Group
-from .losses import OBJECTIVES, auc, distance_to_uniform, log_likelihood, outlier_exposure_loss, r1
+from .losses import OBJECTIVES, auc, distance_to_uniform, energy_l2, log_likelihood, outlier_exposure_loss, r1
 from .monitor import Monitor
+from .replay import Replay
 from .resumable import Resumable
 
 LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
-NOISE = 3  # the stream of random numbers of Langevin dynamics
+NOISE, CHAINS = 3, 4  # streams of random numbers: of Langevin dynamics, and of where its chains start
 
 
 class Trainer(Resumable):
     """A run in training: what Algorithm 2 changes. Set the streams p_data and p_0 before the first step."""
 
     PLAIN = ("iteration", "gradient_steps", "diverged", "log", "checks", "best")
-    STATEFUL = ("model", "average", "optimizer")
+    STATEFUL = ("model", "average", "optimizer", "replay")
     remedy = "Lower optimizer.lr or raise r1"
     model: Detector
     p_data: Stream
@@ -47,11 +49,17 @@ class Trainer(Resumable):
         group: Group = ALONE,
         labels: Tensor | None = None,  # of p_data, (images,), on the device, where a classifier is learnt
         monitor: Monitor | None = None,
+        shape: tuple[int, ...] = (),  # of an image, (C, H, W), where samples are kept
     ):
         self.what, self.run, self.group = f"train {name} seed {run.seed}", run, group
         self.model, self.device, self.labels, self.monitor = model, model.mean.device, labels, monitor
         self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run.average)) if run.average else None
         self.result = model if self.average is None else cast(Detector, self.average.module)  # what is learnt
+        self.replay: Replay | None = None
+        if run.langevin and run.langevin.buffer:
+            if group.size > 1:
+                raise ConfigError(f"{self.what}: a buffer of samples is one process's, so gpus_per_run: 1.")
+            self.replay = Replay(run.langevin, shape, self.device)
         if run.compile:
             model.compile()
         self.optimizer = optimizer_of(run.optimizer, model)
@@ -95,8 +103,7 @@ class Trainer(Resumable):
                     x = pgd(f, x, run.in_attack.steps, -run.in_attack.step_size, eps=run.in_attack.eps)
                 # Line 4: K steps of the PGD attack, Eq. 8 (with eps: Eq. 7), from x_0 up to x*; or of Eq. 3.
                 if run.langevin:
-                    noise = generator(run.seed, NOISE, self.iteration, self.group.rank)  # each process has its own
-                    x_star = langevin(f_0, x_0, K, run.langevin.step_size, noise)
+                    x_star = self.chains(run.langevin, f_0, x_0, K)
                 else:
                     x_star = pgd(f_0, x_0, K, run.step_size, eps=run.eps)
             # Line 5: D climbs mean log D(x) + mean log(1 - D(x*)), Eq. 11, whose gradient is Eq. 14; and R1 on p_data.
@@ -108,6 +115,17 @@ class Trainer(Resumable):
         self.group.average_gradients(model.parameters())
         self.optimizer.step()
         return loss.detach(), penalty.detach(), f_x.detach(), f_x_star.detach()
+
+    def chains(self, how: Langevin, f_0: Logit, x_0: Tensor, K: int) -> Tensor:
+        """Return the ends (B, ...) of chains of Langevin dynamics, from x_0 (B, ...) or from the replay buffer."""
+        key = (self.iteration, self.group.rank)  # each process has its own noise
+        noise = generator(self.run.seed, NOISE, *key)
+        if self.replay is None:
+            return langevin(f_0, x_0, K, how.step_size, noise, noise=how.noise)
+        start, places = self.replay.draw(x_0, generator(self.run.seed, CHAINS, *key))
+        x_star = langevin(f_0, start, K, how.step_size, noise, noise=how.noise, clamp=True)
+        self.replay.keep(places, x_star)
+        return x_star
 
     def attacked(self, labels: Tensor | None) -> tuple[Logit, Logit]:
         """Return what attacks on images of p_data descend, and those on images of p_0 ascend: f, and f.
@@ -124,10 +142,14 @@ class Trainer(Resumable):
         model = self.model
         if labels is not None and isinstance(model, Confidence):
             logits, logits_star = model.logits(x), model.logits(x_star)
-            return outlier_exposure_loss(logits, labels, logits_star), confidence(logits), confidence(logits_star)
+            loss = outlier_exposure_loss(logits, labels, logits_star, self.run.outlier_weight)
+            return loss, confidence(logits), confidence(logits_star)
         f = model.forward if self.run.r1 else model  # not the compiled one, which can be differentiated only once
         f_x, f_x_star = f(x), model(x_star)
-        return OBJECTIVES[self.run.objective](f_x, f_x_star), f_x, f_x_star
+        loss = OBJECTIVES[self.run.objective](f_x, f_x_star)
+        if self.run.langevin and self.run.langevin.energy_l2:
+            loss = loss + self.run.langevin.energy_l2 * energy_l2(f_x, f_x_star)
+        return loss, f_x, f_x_star
 
     def count(self, K: int, loss: Tensor, penalty: Tensor, f_x: Tensor, f_x_star: Tensor) -> None:
         """Count an iteration that was done with K, let K grow where it is due, and log every LOG_EVERY iterations."""
@@ -160,6 +182,14 @@ class Trainer(Resumable):
         if winner["distance"] < best or not math.isfinite(best):  # a distance that is not finite never stays
             weights = {name: tensor.clone() for name, tensor in self.result.state_dict().items()}
             self.best = {"check": winner, "weights": weights}
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the run is at its end, or past the gap of logits that it was to stop at (Sec. 5.3)."""
+        stop, gap = self.run.stop_at_gap, 0.0
+        if stop is not None and self.log:
+            gap = self.log[-1]["logit_data"] - self.log[-1]["logit_contrastive"]
+        return super().ended or (stop is not None and gap > stop)
 
     @property
     def note(self) -> str:

@@ -1,0 +1,50 @@
+"""Stand-in extractors that were trained once and lie in data/embedded/extractors/, the same bytes on all machines.
+
+Their distances rank images of the sets that they tell apart; they are not FID.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..archives.extractors import EXTRACTORS, read_embedded
+from ..models.energy import Classifier
+from ..models.tensors import load_tensors
+from ..models.weights import save_weights
+from ..pipeline.job import Job
+from ..utils.errors import DataError
+from ..utils.hashing import sha256
+
+KEPT = ("network", "shape", "classes", "accuracy", "trained_on", "recipe", "torch")  # of the record, in the step's
+
+
+def write_embedded(job: Job, folder: Path = EXTRACTORS) -> None:
+    """The `extractor` step of kind embedded: the weights, once they are those that the record states.
+
+    Raises DataError where record or weights are missing or altered, or do not fit the network.
+    """
+    record, weights = read_embedded(job.settings["file"], job.settings["sha256"], folder)
+    if not weights.exists() or sha256(weights) != record["sha256"]:
+        raise DataError(
+            f"{weights} is missing or damaged (its sha256 is not {record['sha256'][:12]}...): restore it with "
+            f"'git checkout -- {weights.name}' in data/embedded/extractors."
+        )
+    try:
+        model = load_embedded(record, weights)
+    except RuntimeError as error:  # names or shapes
+        raise DataError(f"{weights} does not fit its record: {' '.join(str(error).split())}") from None
+    save_weights(model.state_dict(), job.folder / "model.safetensors")
+    job.finish({"extractor": job.spec["name"], "kind": "embedded", **{key: record[key] for key in KEPT}})
+
+
+def load_embedded(record: dict[str, Any], weights: Path) -> Classifier:
+    """Return the classifier of a record. Raises RuntimeError where the weights do not fit it."""
+    model = Classifier(record["network"], record["shape"], len(record["classes"]))
+    model.load_state_dict(load_tensors(weights))
+    return model.eval().requires_grad_(False)
+
+
+def rounded(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in the 16 bits that they are embedded in: the ruler is the rounded network, in half the bytes."""
+    return {name: tensor.half() if name.startswith("network.") else tensor for name, tensor in weights.items()}

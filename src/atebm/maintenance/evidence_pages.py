@@ -1,0 +1,157 @@
+"""What the documentation says of how claims came out: generated from the registry and claims.csv."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from ..pipeline.evidence import TIERS
+from ..provenance.manifest import evidence
+from ..report.claims.registry import registry
+from ..report.claims.reproduced import LEAST, rules
+from ..report.verdicts import (
+    FAILS,
+    HOLDS,
+    LEAST_SEEDS,
+    NO_DIFFERENCE,
+    NOT_RUN,
+    NOT_TESTABLE,
+    TOO_EASY,
+    UNDECIDED,
+    VERDICTS,
+    counted,
+    sensitivity,
+)
+
+TITLES = {"table2": "Table 2", "table3": "Table 3", "table4": "Table 4", "tableS7": "Table S7", "tableS8": "Table S8"}
+
+
+def board_of(results: Path) -> pd.DataFrame:
+    """Return the committed claims board, all text but the number of seeds: that of scale board where it is there."""
+    return pd.read_csv(evidence(results) / "claims.csv", dtype=str, keep_default_na=False).astype({"seeds": int})
+
+
+def few(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the claims that have values and too few seeds for a verdict."""
+    return frame[~frame["verdict"].isin([*VERDICTS, NOT_RUN, NOT_TESTABLE])]
+
+
+def verdicts(results: Path) -> str:
+    """Markdown: how many claims of each family have which verdict, and in words what fails or is undecided."""
+    frame = board_of(results)
+    lines = [
+        f"- **{family}**, {len(claims)} claims: {counted(claims)};"
+        for family, claims in frame.groupby("family", sort=False)
+    ]
+    for verdict in (FAILS, UNDECIDED):
+        named = "; ".join(f"{row.claim} ({row.data})" for row in frame[frame["verdict"] == verdict].itertuples())
+        lines += [f"- **{verdict}**: {named};"] if named else []
+    outside = [row for row in few(frame).to_dict("records") if not all_inside(row["verdict"])]
+    named = "; ".join(f"{row['claim']} ({row['verdict']} seeds)" for row in outside)
+    lines += [f"- **too few seeds for a verdict, not inside its bounds in each**: {named};"] if named else []
+    return "\n".join(lines).removesuffix(";") + "."
+
+
+def all_inside(standing: str) -> bool:
+    """Return whether "inside in k of n" says that k is n."""
+    k, _, n = standing.removeprefix("inside in ").partition(" of ")
+    return k == n
+
+
+def negative(results: Path) -> str:
+    """Markdown: what did not come out as the paper has it, could not be told, or was not run, each with its number."""
+    frame = board_of(results)
+    mixed = few(frame)
+    sections = {
+        "It fails": frame[frame["verdict"] == FAILS],
+        "No difference that matters": frame[frame["verdict"] == NO_DIFFERENCE],
+        "Undecided": frame[frame["verdict"] == UNDECIDED],
+        "Too easy here": frame[frame["verdict"] == TOO_EASY],
+        "It holds, but hangs by a thread": frame[(frame["verdict"] == HOLDS) & (frame["fragile"] != "")],
+        f"Fewer than {LEAST_SEEDS} seeds, not inside its bounds in each": mixed[~mixed["verdict"].map(all_inside)],
+        "Not run": frame[frame["verdict"] == NOT_RUN],
+        "Not testable here": frame[frame["verdict"] == NOT_TESTABLE],
+    }
+    parts = [f"At scale {frame['scale'].iloc[0]}: {counted(frame)}."]
+    for title, rows in sections.items():
+        parts += [f"## {title}", listed(rows)]
+    return "\n\n".join(parts)
+
+
+def listed(rows: pd.DataFrame) -> str:
+    """Return a Markdown table of claims with their numbers; a word where there is none."""
+    if rows.empty:
+        return "None."
+    why = rows["fragile"].where(rows["fragile"] == "", "fragile: " + rows["fragile"] + "; ") + rows["reason"]
+    shown = pd.DataFrame(
+        {
+            "claim": rows["claim"],
+            "data": rows["data"],
+            "place": rows["place"],
+            "tested": rows["test"],
+            "effect": (rows["effect"] + " " + rows["unit"].where(rows["effect"] != "", "")).str.strip(),
+            "verdict": rows["verdict"],
+            "why, or what else to know": why,
+        }
+    )
+    kept = shown.loc[:, (shown != "").any()]
+    return markdown(kept)
+
+
+def scope(results: Path) -> str:
+    """Markdown: the sentences of the paper by their place, and how many have a test, numbers and a verdict."""
+    frame, claims = board_of(results), registry()
+    place = {claim.id: part_of(claim.place) for claim in claims}
+    tested = {claim.id for claim in claims if claim.parts}
+    frame = frame.assign(part=frame["id"].map(place), tested=frame["id"].isin(tested), ran=frame["seeds"] > 0)
+    frame = frame.assign(decided=frame["verdict"].isin(VERDICTS))
+    rows = frame.groupby("part", sort=False).agg(
+        sentences=("id", "size"), tested=("tested", "sum"), ran=("ran", "sum"), decided=("decided", "sum")
+    )
+    rows.columns = ["sentences", "with a test", "with numbers here", "with a verdict"]
+    return markdown(rows.rename_axis("part of the paper").reset_index())
+
+
+def part_of(place: str) -> str:
+    """Return the part of the paper that a claim stands in first: "Sec. 4.4"."""
+    return place.partition(",")[0].partition(";")[0]
+
+
+def outcomes(results: Path) -> str:
+    """Markdown: every claim with numbers, its effect and its verdict; then what changes verdicts."""
+    frame = board_of(results)
+    ran = frame[frame["seeds"] > 0]
+    table = pd.DataFrame(
+        {name: ran[name] for name in ("claim", "data", "effect", "unit", "seeds", "verdict", "fragile")}
+    )
+    changes = sensitivity(frame)
+    return "\n\n".join(
+        [
+            markdown(table),
+            "Verdicts that the sign test, a seed left out or another extractor changes:",
+            markdown(changes) if len(changes) else "None.",
+        ]
+    )
+
+
+def reproduction() -> str:
+    """Markdown: the rule by which each published number will count as reproduced."""
+    frame = rules()
+    frame["table"] = frame["table"].map(TITLES)
+    within = "± " + frame["within"] + (" " + frame["unit"]).str.rstrip()
+    shown = frame[["table", "row", "number", "published"]].assign(within=within, reason=frame["reason"])
+    shown.columns = ["table", "row", "number", "published", f"mean of at least {LEAST} seeds within", "why as much"]
+    return markdown(shown)
+
+
+def design() -> str:
+    """Markdown: how many seeds each tier of claims has."""
+    tiers = Counter(claim.needed.tier for claim in registry() if claim.parts)
+    return "\n".join(f"- tier {tier}: {TIERS[tier]} seeds, {tiers[tier]} claims" for tier in sorted(tiers))
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """Return a table without the blanks that align its columns: a changed cell changes its own line alone."""
+    text = frame.to_markdown(index=False, disable_numparse=True)
+    return re.sub(r"-{4,}", "---", re.sub(r" {2,}", " ", text))

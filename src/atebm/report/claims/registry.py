@@ -1,0 +1,16 @@
+"""All claims, in the order of the paper."""
+
+from .claim import Claim, Words
+from .detection import detection
+from .generation import generation
+from .ingredients import ingredients
+from .stability import stability
+from .supplement import supplement
+from .theory import theory
+
+
+def registry(words: Words | None = None) -> list[Claim]:
+    """Return every claim, with the words of a scale; without, data go by the paper's names."""
+    said = words or Words()
+    parts = (theory, ingredients, generation, detection, stability, supplement)
+    return [claim for part in parts for claim in part(said)]
