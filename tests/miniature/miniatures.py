@@ -125,9 +125,11 @@ def served(folder: Path) -> Iterator[Server]:
     with Server(folder) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:  # or else pytest would never end
+            server.shutdown()
+            thread.join()
 
 
 def miniature_sources(documented: str, archives: Path, server: Server) -> str:
