@@ -34,7 +34,7 @@ board: $(VENV)/.installed  ## the evidence: everything on twelve seeds, and what
 test: $(VENV)/.installed  ## the tests that a change needs; 15 minutes on 2 idle cores
 	$(PYTEST) -m "not slow"
 
-test-slow: $(VENV)/.installed  ## the tests that few changes need; 28 minutes on 2 cores
+test-slow: $(VENV)/.installed  ## the tests that few changes need
 	$(PYTEST) -m slow
 
 soak: $(VENV)/.installed  ## the fault suite for longer: 60 kills, 10,000 damaged inputs for each target of the fuzzing

@@ -119,10 +119,12 @@ def python3(value) -> bytes:
     return pickle.dumps(value, protocol=4)
 
 
-def cifar(path: Path, kind: int, n: int = 3, dump=python2, draw: Draw = noise, **replaced: bytes) -> Path:
-    """A miniature of CIFAR-10's or CIFAR-100's archive, with n images a batch."""
+def cifar(
+    path: Path, kind: int, n: int = 3, dump=python2, draw: Draw = noise, held_out: int | None = None, **replaced: bytes
+) -> Path:
+    """A miniature of CIFAR-10's or CIFAR-100's archive, with n images a batch, and n held-out ones unless told."""
 
-    def batch() -> bytes:
+    def batch(n: int) -> bytes:
         labels = RANDOM.integers(kind, size=n).tolist()
         rows = np.stack([draw(label, 32, 32) for label in labels]).transpose(0, 3, 1, 2).reshape(n, 3072)
         data = {"data": rows, "filenames": ["a.png"] * n, "batch_label": "of 5"}
@@ -132,10 +134,11 @@ def cifar(path: Path, kind: int, n: int = 3, dump=python2, draw: Draw = noise, *
 
     classes = [f"class {i}" for i in range(kind)]
     if kind == 10:
-        contents = {f"data_batch_{i}": batch() for i in range(1, 6)} | {"test_batch": batch(), "readme.html": b"<p>"}
+        contents = {f"data_batch_{i}": batch(n) for i in range(1, 6)}
+        contents |= {"test_batch": batch(held_out or n), "readme.html": b"<p>"}
         contents["batches.meta"] = dump({"label_names": classes, "num_vis": 3072})
     else:
-        contents = {"train": batch(), "test": batch()}
+        contents = {"train": batch(n), "test": batch(held_out or n)}
         contents["meta"] = dump({"fine_label_names": classes, "coarse_label_names": classes[:20]})
     folder = {10: "cifar-10-batches-py", 100: "cifar-100-python"}[kind]
     return tar(path, {f"{folder}/{name}": content for name, content in (contents | replaced).items()}, "w:gz")

@@ -24,7 +24,7 @@ from archive_builders import coloured_shape, encoded, tar, zipped
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.metric_fid import fid_features_to_statistics
 
-TRUTH = (1, 3, 2) * 4  # of ImageNet's validation images, by the devkit's numbers
+TRUTH = (1, 3, 2) * 2  # of ImageNet's validation images, by the devkit's numbers
 WNIDS = ("n02", "n01", "n03")  # of coloured_shape's classes 0, 1 and 2
 GIVEN = ("celebahq", "imagenet")  # archives that no program may download
 INCEPTION, STATISTICS = "weights-inception-2015-12-05-6726825d.pth", "fid_stats_cifar10_train.npz"
@@ -32,14 +32,14 @@ INCEPTION, STATISTICS = "weights-inception-2015-12-05-6726825d.pth", "fid_stats_
 
 def build_archives(folder: Path) -> None:
     """Every archive that scale miniature reads, in `folder`; workflow/scales/miniature.yaml has their counts."""
-    build.cifar(folder / "cifar-10-python.tar.gz", 10, 12, draw=coloured_shape)
+    build.cifar(folder / "cifar-10-python.tar.gz", 10, 4, draw=coloured_shape, held_out=10)
     build.cifar(folder / "cifar-100-python.tar.gz", 100, 20, draw=coloured_shape)
     build.svhn(folder / "train_32x32.mat", 20, coloured_shape)
     build.svhn(folder / "test_32x32.mat", 10, coloured_shape)
     places365(folder)
     celebahq_and_afhq(folder)
     churches(folder)
-    build.imagenet_train(folder, WNIDS, 8, coloured_shape, 280)
+    build.imagenet_train(folder, WNIDS, 4, coloured_shape, 280)
     build.imagenet_val(folder, len(TRUTH), validation_image, 240)
     build.imagenet_devkit(folder, TRUTH)
     build.inception_weights(folder / INCEPTION)
@@ -63,11 +63,11 @@ def places365(folder: Path) -> None:
 
 
 def celebahq_and_afhq(folder: Path) -> None:
-    faces = {f"data512x512/{i:05}.jpg": encoded(image=coloured_shape(0, 512, 512)) for i in range(12)}
+    faces = {f"data512x512/{i:05}.jpg": encoded(image=coloured_shape(0, 512, 512)) for i in range(10)}
     zipped(folder / "data512x512.zip", faces)
     animals = {
         f"afhq/{split}/{animal}/{i:05}.jpg": encoded(image=coloured_shape(label, 512, 512))
-        for split, n in (("train", 8), ("val", 10))
+        for split, n in (("train", 6), ("val", 10))
         for label, animal in enumerate(("cat", "dog", "wild"))
         for i in range(n if animal == "cat" else 1)
     }
@@ -75,7 +75,7 @@ def celebahq_and_afhq(folder: Path) -> None:
 
 
 def churches(folder: Path) -> None:
-    for part, n in (("train", 8), ("val", 10)):
+    for part, n in (("train", 6), ("val", 10)):
         contents = {
             hashlib.sha1(bytes([i])).hexdigest(): encoded("WEBP", image=coloured_shape(i, 256, 300)) for i in range(n)
         }
@@ -125,9 +125,11 @@ def served(folder: Path) -> Iterator[Server]:
     with Server(folder) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:  # or else pytest would never end
+            server.shutdown()
+            thread.join()
 
 
 def miniature_sources(documented: str, archives: Path, server: Server) -> str:

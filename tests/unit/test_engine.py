@@ -50,10 +50,10 @@ def write_job(root: Path, name: str, run: Run, **changes: Any) -> Job:
 
 
 def short(run: Run) -> dict[str, Any]:
-    """Two iterations of two images, with every step of the method in them."""
+    """Two iterations of one image, with every step of the method in them."""
     attack = run.in_attack and run.in_attack.model_dump() | {"steps": 1}
     schedule = run.schedule.model_dump() | {"K_start": 1, "K_max": 1, "iterations": 2}
-    return {"batch_size": 2, "schedule": schedule, "in_attack": attack, "monitor": None}
+    return {"batch_size": 1, "schedule": schedule, "in_attack": attack, "monitor": None}
 
 
 ONE_PER_NETWORK = {run.network.name: (name, run) for name, run in reversed(kinds_of_run().items())}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
+from users import called
 
 from atebm.cli import fork_server
 from atebm.cli.fork_server import SERVER
@@ -175,6 +176,12 @@ def test_the_served_command_decides_the_status_and_leaves_nothing(tmp_path):
     assert finished.returncode == 7
     assert not Path(finished.stdout.splitlines()[0]).exists()
     assert "nothing" in finished.stderr and "Traceback" not in finished.stderr
+
+
+def test_no_server_starts_for_a_command_that_is_not_there(capsys, monkeypatch):
+    monkeypatch.setattr(fork_server, "serving", None)
+    finished = called(capsys, monkeypatch, "warm", "snakmake", "--cores", "all")
+    assert finished.code == 1 and finished.err == "error: snakmake: there is no such command.\n"
 
 
 def served_from(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

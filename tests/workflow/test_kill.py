@@ -17,7 +17,7 @@ from conftest import run, seldom, snakemake
 
 from atebm.cli.fork_server import SERVER
 
-KILLS = {"once": 1, "often": int(os.environ.get("KILLS", 4))}  # of each phase; `make soak` wants more
+KILLS = {"once": 1, "often": int(os.environ.get("KILLS", 2))}  # of each phase; `make soak` wants more
 PHASES = {  # what is removed and asked for again, the log that says that it began, and how many seconds it may take
     "train": ("work/train/cifar10-*/*", "logs/train/*.log", 2.0),
     "sample": ("work/sample/cifar10.*/*", "logs/sample/*.0-of-1.log", 1.5),

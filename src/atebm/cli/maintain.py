@@ -1,11 +1,13 @@
 """Keeping a checkout: data in, results out, leftovers away, and what is generated up to date."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..utils.errors import UserError, shown
 from .options import MAINTAIN, OTHERS, Json, Overrides, archive_names, present_plan, run_names, show, verb
 
 app = typer.Typer()
@@ -69,6 +71,8 @@ def warm(command: Annotated[list[str], typer.Argument(help="such as: snakemake -
     """Run a command in which each `python -m atebm ...` starts at once, since the libraries are imported only once."""
     from .fork_server import warm
 
+    if shutil.which(command[0]) is None:  # asked before the libraries are imported
+        raise UserError(f"{shown(command[0])}: there is no such command.")
     raise typer.Exit(warm(command))
 
 
