@@ -654,7 +654,9 @@ UPDATES = {
 
 
 @pytest.mark.parametrize("changes", UPDATES.values(), ids=list(UPDATES))
-def test_an_update_with_r1_is_one_graph_that_moves_weights_as_two_backward_passes_do(smoke, changes, monkeypatch):
+def test_an_update_with_r1_is_one_graph_that_moves_weights_as_two_backward_passes_do(
+    smoke, changes, monkeypatch, double_precision
+):
     """`fullgraph` raises where torch.compile cannot take it whole; what it makes of the graph is tested above."""
     asked, compiled = [], torch.compile
 
@@ -664,10 +666,9 @@ def test_an_update_with_r1_is_one_graph_that_moves_weights_as_two_backward_passe
 
     monkeypatch.setattr(torch, "compile", traced)
     monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **how: None)
-    monkeypatch.setattr(torch, "get_default_dtype", lambda: torch.float64)  # of images
     short = {"schedule": {"K_start": 1, "K_max": 1, "iterations": 3}, "monitor": None}
     first_model, made = loop.first_model, []
-    monkeypatch.setattr(loop, "first_model", lambda *about: made.append(first_model(*about).double()) or made[-1])
+    monkeypatch.setattr(loop, "first_model", lambda *about: made.append(first_model(*about)) or made[-1])
     for compiling in (False, True):
         loop.train(job_of(smoke, **{"r1": 0.1} | changes | short | {"compile": compiling}), CPU)
     assert asked == [{"fullgraph": True}]
@@ -676,11 +677,10 @@ def test_an_update_with_r1_is_one_graph_that_moves_weights_as_two_backward_passe
 
 
 @pytest.mark.parametrize("changes", [{"r1": 0.1}, UPDATES["outlier exposure"]], ids=["R1", "outlier exposure"])
-def test_parts_of_a_batch_move_weights_as_the_whole_does(smoke, changes, monkeypatch):
+def test_parts_of_a_batch_move_weights_as_the_whole_does(smoke, changes, monkeypatch, double_precision):
     """In float64, with parts that divide no batch; a training that goes on in parts has another digest in no way."""
-    monkeypatch.setattr(torch, "get_default_dtype", lambda: torch.float64)  # of images
     first_model, made, seen = loop.first_model, [], []
-    monkeypatch.setattr(loop, "first_model", lambda *about: made.append(first_model(*about).double()) or made[-1])
+    monkeypatch.setattr(loop, "first_model", lambda *about: made.append(first_model(*about)) or made[-1])
     add = Trainer.add_gradients
     monkeypatch.setattr(
         Trainer, "add_gradients", lambda self, K, x, *more: seen.append(len(x)) or add(self, K, x, *more)

@@ -96,6 +96,17 @@ Request = Annotated[
 ]
 
 
+MicroBatch = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="of trainings: images of a batch that are in memory at once; all by default",
+        envvar="ATEBM_MICRO_BATCH",
+        show_default=False,
+    ),
+]
+
+
 @verb_of("atebm step work/specs/train/cifar10-1a2b3c4d.json")
 def step(
     context: typer.Context,
@@ -125,15 +136,7 @@ def step(
         Path | None,
         typer.Option(help="of trainings: a folder for TensorBoard", envvar="ATEBM_TENSORBOARD", show_default=False),
     ] = None,
-    micro_batch: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="of trainings: images of a batch that are in memory at once; all by default",
-            envvar="ATEBM_MICRO_BATCH",
-            show_default=False,
-        ),
-    ] = None,
+    micro_batch: MicroBatch = None,
 ) -> None:
     """Compute one step of the workflow, going on where a killed command stopped.
 

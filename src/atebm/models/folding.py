@@ -19,7 +19,7 @@ def narrow(x: Tensor) -> bool:
     Slowest is the gradient by the image, which every step of the attack asks for (pytorch/pytorch#54404: a kernel for 3
     channels that uses no tensor core). How much padding gains was measured on no GPU of ours.
     """
-    return x.is_cuda and x.shape[1] < CHANNELS and torch.is_autocast_enabled("cuda")
+    return torch.is_autocast_enabled("cuda") and x.is_cuda and x.shape[1] < CHANNELS
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
