@@ -10,6 +10,8 @@ the process and its workers ran for, others' turns on the cores left out; with a
   same files in folders, with the same number of workers.
 - resident sets: ours on the device; torchvision's CIFAR10, or a dataset like it, on the same array in memory, with the
   same number of workers as above, classic transforms on Pillow's images.
+- AutoAugment, as the runs of Table 4 have it: what the main process, which a GPU waits for, spends on a batch where
+  workers augment, and where it does so itself.
 """
 
 import io
@@ -38,7 +40,8 @@ from turns import Findings, Times, in_turns, on_device, options_of, preamble, qu
 from atebm.config import load
 from atebm.data.index import pictures_of
 from atebm.data.readers.images import tar_pictures
-from atebm.data.stream import Indexed, Recipe, Resident, load_ahead, workers_of
+from atebm.data.stored import Stored
+from atebm.data.stream import Augmented, Indexed, Recipe, Resident, Stream, Streamed, load_ahead, workers_of
 from atebm.utils.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,6 +128,40 @@ def loaded(dataset: Any, batch: int, device: torch.device, workers: int) -> Iter
         yield images.to(device, non_blocking=True)
 
 
+def augmented(options: Any, findings: Findings) -> None:
+    """Seconds of the main process for a batch of a run with AutoAugment, one by one, workers being under way."""
+    run = load.load(ROOT, ["scale=paper"])[0].runs["cifar10_ood"].model_dump()
+    how, batch, n = run["augment"]["p_data"], run["batch_size"], 4096
+    with tempfile.TemporaryDirectory() as root:
+        images = np.stack([np.asarray(picture) for picture in photographs(n, (32, 32))])
+        np.save(Path(root) / "images.npy", images)
+        stored = Stored(Path(root))
+        peers: dict[str, Stream] = {
+            "by workers": Streamed(Augmented(stored, recipe_of(how, batch)), options.device, max(1, workers_of(1))),
+            "by itself": Resident(stored.resident().to(options.device), recipe_of(how, batch)),
+        }
+        same = [peer.batch(0)[0].cpu() for peer in peers.values()]
+        if not torch.equal(*same):
+            raise SystemExit("workers augment otherwise than the main process.")
+        counts = {name: iter(range(1, 10**6)) for name in peers}
+
+        def once(name: str) -> float:
+            iteration, start = next(counts[name]), time.process_time()
+            peers[name].batch(iteration)
+            return time.process_time() - start
+
+        times = in_turns({name: partial(once, name) for name in peers}, max(10, options.rounds))
+        for peer in peers.values():
+            peer.close()
+    what = f"AutoAugment, batch {batch}: main process"
+    print(f"\n| {what} | median ms (quartiles) | time / time by itself (quartiles) |\n|---|---|---|")
+    for name, values in findings.keep(what, times, "by workers").items():
+        milliseconds = quartiles([1000 * s for s in values], "%.3g")
+        print(f"| {name} | {milliseconds} | {quartiles(ratios(times, name, 'by itself'), '%.3f')} |")
+    print()
+    findings.at_least(what, times, "by itself", "by workers", 10)
+
+
 # --- measuring ----------------------------------------------------------------------------------------------------
 
 
@@ -198,6 +235,7 @@ def main() -> None:
         }
         times = measured(peers, options.rounds, device)
         report(f"resident, {size} pixels, {how['name']}", times, n, peer, 5, device, findings)
+    augmented(options, findings)
     findings.write(options.json)
 
 

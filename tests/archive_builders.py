@@ -115,8 +115,8 @@ def python2(value) -> bytes:
     return file.getvalue().replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")  # as NumPy 1 had it
 
 
-def python3(value) -> bytes:
-    return pickle.dumps(value, protocol=4)
+def python3(value, protocol: int = 4) -> bytes:
+    return pickle.dumps(value, protocol=protocol)
 
 
 def cifar(

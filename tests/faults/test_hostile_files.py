@@ -26,12 +26,12 @@ from bounds import bounded
 from PIL import Image
 
 from atebm.archives.catalogue import records
+from atebm.archives.tensors import load_tensors
 from atebm.data.folder import image_files, pixels
 from atebm.data.readers.arrays import excluded_ids, npy_images, npz_arrays, read_idx, svhn_mat
 from atebm.data.readers.images import decode, imagenet_devkit, imagenet_train, tar_pictures, zip_pictures
 from atebm.data.readers.pickles import cifar_pickles, imagenet32_zips
 from atebm.models.released import read as read_checkpoint
-from atebm.models.tensors import load_tensors
 from atebm.utils.errors import DataError
 from atebm.utils.hashing import is_sealed
 

@@ -27,13 +27,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from atebm.archives.catalogue import TABLE, records
+from atebm.archives.tensors import load_tensors
 from atebm.config.messages import resolve
 from atebm.data.readers.arrays import excluded_ids, npy_images, npz_arrays, read_idx, svhn_mat
 from atebm.data.readers.images import decode, imagenet_devkit, imagenet_train, tar_pictures, zip_pictures
 from atebm.data.readers.pickles import cifar_pickles, imagenet32_zips
 from atebm.inference.score import read_image as read_image
 from atebm.models.released import read as read_checkpoint
-from atebm.models.tensors import load_tensors
 from atebm.models.weights import save_weights
 from atebm.training.checkpoint import load_state, save_state
 from atebm.utils.errors import ConfigError, DataError

@@ -178,8 +178,8 @@ def test_exit_codes(bare, arguments, code, said):
     [
         ("toy", ["--workers=2"], "a step of kind toy takes no --workers: its options are none."),
         ("data", ["--device=cpu"], "a step of kind data takes no --device: its options are --workers."),
-        ("pretrain", ["--tensorboard=here"], "takes no --tensorboard: its options are --device."),
-        ("train", ["--shard=0-of-1"], "takes no --shard: its options are --device, --tensorboard."),
+        ("pretrain", ["--tensorboard=here"], "takes no --tensorboard: its options are --device, --micro-batch."),
+        ("train", ["--shard=0-of-1"], "takes no --shard: its options are --device, --tensorboard, --micro-batch."),
         ("sample", ["--shard=0-of-1"], "is computed in shards: say which and where it goes"),
         ("attack", ["--shard=1-of-1", "--out=shard.npz"], "'1-of-1' is no shard"),
     ],

@@ -20,6 +20,7 @@ from atebm.cli.app import app
 from atebm.cost import table
 from atebm.cost.disk import size
 from atebm.cost.flops import Flops, facts
+from atebm.cost.host import host_work, seconds
 from atebm.cost.passes import (
     BY_IMAGE,
     BY_WEIGHTS,
@@ -33,6 +34,7 @@ from atebm.cost.passes import (
     products,
     sum_of_K,
 )
+from atebm.cost.rates import Rates
 from atebm.cost.throughput import Throughput
 from atebm.evaluation.inception import network as fidelity
 from atebm.maintenance.docs import expectation
@@ -236,8 +238,9 @@ def test_what_artifacts_add_is_the_total(tmp_path):
         assert sum(row["adds"][key] for row in found["artifacts"]) == pytest.approx(found["total"][key])
         assert all(row["adds"][key] <= row[key] * (1 + 1e-9) for row in found["artifacts"])
     total = found["total"]
-    assert total["hours"] == pytest.approx(sum(flops(plan, step) for step in plan.steps.values()) / 3.6e15, rel=1e-3)
-    assert total["floor"] == pytest.approx(total["hours"] / 10) and total["left"] == pytest.approx(total["hours"])
+    networks = sum(flops(plan, step) for step in plan.steps.values()) / 3.6e15
+    assert total["hours"] == pytest.approx(networks + total["data"], rel=1e-3) and total["data"] > 100
+    assert total["floor"] == pytest.approx(networks / 10, rel=1e-3) and total["left"] == pytest.approx(total["hours"])
     assert total["gigabytes"] == pytest.approx(sum(size(plan, step) for step in plan.steps.values()) / 1e9)
     rows = {row["artifact"]: row for row in found["artifacts"]}
     assert rows["tableS1"]["adds"]["gigabytes"] == 0 < rows["tableS1"]["gigabytes"]  # the steps of Fig. S1
@@ -255,6 +258,50 @@ def test_what_artifacts_add_is_the_total(tmp_path):
     )
 
 
+RATES = REPOSITORY / "data/expected/rates_h100.json"
+BF16 = {
+    "runs": {name: {"precision": "bf16", "compile": True} for name in ("cifar10", "celebahq256")},
+    "pretrainings": {"imagenet": {"precision": "bf16", "compile": True}},
+}
+
+
+def test_speeds_of_a_file_say_which_are_assumed_and_from_what():
+    fast, plan = Rates(RATES), planned("paper", **BF16)
+    step = plan.train("cifar10", 0)
+    for (way, what), n in passes(plan, step).items():
+        assert n > 0 and fast.of(way, what) > 0
+    (monitored,) = [timed for timed in fast.found if (timed.what, timed.batch) == (BY_IMAGE, 250)]
+    assert (monitored.precision, monitored.compiled) == ("bf16", True) and "assumed" in fast.sources[monitored]
+    (seen,) = [timed for timed in fast.found if str(timed.network).startswith("inception")]
+    assert fast.sources[seen] == "measured" and fast.found[seen] == pytest.approx(25.357e12)
+    other = Way(Network(canonical(SMALL), (1, 8, 8), 1), 32)
+    slowest = min(row["tflops"] for row in fast.rows if (row["what"], row["precision"]) == (FORWARD, "fp32"))
+    assert fast.of(other, FORWARD) == slowest * 1e12
+    assert "assumed: the slowest" in fast.sources[fast.timed(other, FORWARD)]
+
+
+def test_images_and_distances_are_counted():
+    """AutoAugment of both sets is what one core needs most for, and workers make it while a GPU computes."""
+    plan = planned("paper")
+    ood, celeba, cifar = (plan.train(run, 0) for run in ("cifar10_ood", "celebahq256", "cifar10"))
+    work = host_work(plan, ood, 2048)
+    assert work.beside == pytest.approx(156_000 * 2 * 128 * seconds("autoaugment_cutout of 32 pixels"), rel=0.01)
+    assert work.hours(30, gpu=True) == 30 and work.hours(1, gpu=True) == pytest.approx(work.beside / 3600 / 16)
+    assert work.hours(30, gpu=False) == pytest.approx(30 + work.core_hours)
+    images = seconds("decode and crop an image file to 256 pixels") + seconds("resized_crop_flip of 256 pixels")
+    assert host_work(plan, celeba, 2048).beside == pytest.approx(218_000 * 40 * images)
+    assert host_work(plan, cifar, 2048).alone == pytest.approx(344 * seconds("distance of 2048 features"))
+
+
+def test_the_critical_path_is_what_waits_for_each_other(tmp_path):
+    plan = planned("paper")
+    found = table.costs(plan, tmp_path, Steady(CPU))
+    names = [row["step"].rpartition("-")[0] for row in found["critical_path"]["steps"]]
+    assert "pretrain/imagenet" in names and names.index("pretrain/imagenet") < names.index("train/celebahq256")
+    assert found["critical_path"]["hours"] == pytest.approx(sum(r["hours"] for r in found["critical_path"]["steps"]))
+    assert found["critical_path"]["hours"] < found["total"]["hours"] / 2
+
+
 def test_a_step_that_is_done_costs_nothing_more(tmp_path):
     plan = planned("smoke")
     step = plan.train("cifar10", 0)
@@ -262,7 +309,7 @@ def test_a_step_that_is_done_costs_nothing_more(tmp_path):
     (tmp_path / step.folder).mkdir(parents=True)
     (tmp_path / step.record).touch()
     after = table.costs(plan, tmp_path, Steady(CPU))
-    own = flops(plan, step) / 3.6e15
+    own = flops(plan, step) / 3.6e15 + host_work(plan, step, facts(network_of_extractor(plan)).width).core_hours
     assert before["total"]["left"] - after["total"]["left"] == pytest.approx(own) and own > 0
     assert after["total"]["hours"] == before["total"]["hours"]
     was, now = ({row["artifact"]: row["left"] for row in found["artifacts"]} for found in (before, after))
@@ -316,3 +363,6 @@ def test_the_documentation_says_what_was_measured_elsewhere(tmp_path):
     text = expectation(path)
     assert f"{found['total']['hours']:,.0f}" in text and found["device"] in text
     assert re.search(r"^\| Fig. 2 +\|", text, re.MULTILINE) and "| Table S3" not in text
+    assert "`train/celebahq256" in text and "bf16" not in text
+    path.with_stem("paper_h100_bf16").write_text(json.dumps(found))
+    assert "With `precision: bf16`" in expectation(path) and "0 of the" in expectation(path)

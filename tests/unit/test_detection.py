@@ -350,7 +350,9 @@ def test_table_s8_has_held_out_images_beside(tmp_path):
     assert (same["published_auroc"], same["measured_auroc"]) == ("", ""), "a set is not told from itself"
 
 
-def masking(transferred: float = 0.7, large: float = 0.0, few: float = 0.6, square: float = 0.8) -> dict[str, bool]:
+def masking(
+    transferred: float | None = 0.7, large: float = 0.0, few: float = 0.6, square: float = 0.8
+) -> dict[str, bool]:
     rows = [
         ("main", 0.0, CLEAN, 0.9, 50, False),
         ("main", 1.0, PUBLISHED, 0.5, 50, False),
@@ -362,6 +364,7 @@ def masking(transferred: float = 0.7, large: float = 0.0, few: float = 0.6, squa
         ("transfer", 0.0, CLEAN, 0.9, 50, True),
         ("transfer", 1.0, PUBLISHED, transferred, 50, True),
     ]
+    rows = [row for row in rows if transferred is not None or not row[-1]]
     frame = pd.DataFrame(rows, columns=["step", "radius", "attack", "auroc", "steps", "transferred"])
     return {check[0]: met for check, _, met in checks(frame.assign(all_attacks=frame["step"] == "main"))}
 
@@ -370,6 +373,7 @@ def test_the_checks_see_a_masked_gradient():
     assert masking() == dict.fromkeys("12345", True)
     assert not masking(large=0.6)["1"] and not masking(large=0.3)["2"] and not masking(few=0.4)["3"]
     assert not masking(square=0.3)["4"] and not masking(transferred=0.3)["5"]
+    assert masking(transferred=None) == dict.fromkeys("1234", True), "the second model is on request"
 
 
 # --- as a tool ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,10 @@ from scipy.optimize import linprog, minimize
 from sklearn.metrics import roc_auc_score
 from torch.func import functional_call, grad, vmap
 
+from atebm.attacks.pgd import gradient
+from atebm.models import folding
 from atebm.models.energy import Energy
+from atebm.models.folding import frozen
 from atebm.training.losses import (
     auc,
     binary_at_loss,
@@ -16,6 +19,8 @@ from atebm.training.losses import (
     max_likelihood_loss,
     outlier_exposure_loss,
     r1,
+    r1_of,
+    with_slope,
 )
 
 LOGITS = torch.tensor([2.0, -1.0, 0.5], dtype=torch.float64), torch.tensor([-3.0, 0.7, 0.5], dtype=torch.float64)
@@ -149,6 +154,64 @@ def test_r1_of_a_quadratic_energy():
     np.testing.assert_allclose(b.grad, g.mean(0), rtol=1e-12)
     by_S = -g.T @ points / 3
     np.testing.assert_allclose(A.grad, (by_S + by_S.T) / 2, rtol=1e-12)
+
+
+NORMALISED = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.25]}
+NETWORKS = {
+    "small": ({"name": "small", "width": 4, **NORMALISED}, (3, 16, 16)),
+    "resnet50": ({"name": "resnet50", **NORMALISED}, (3, 32, 32)),
+    "discriminator256": ({"name": "discriminator256", "stem": 3, **NORMALISED}, (3, 256, 256)),
+}
+
+
+SLOW = {"discriminator256": pytest.mark.slow}
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"), [pytest.param(*NETWORKS[name], marks=SLOW.get(name, ()), id=name) for name in NETWORKS]
+)
+def test_r1_in_forward_mode_is_r1_differentiated_twice(network, shape):
+    """Value and derivatives of all parameters, beside those of a loss, to 1e-10 in float64."""
+    torch.manual_seed(0)
+    f = Energy(network, shape).double()
+    x = torch.rand(2 if shape[1] < 32 else 1, *shape, dtype=torch.float64)
+    parameters, twice = list(f.parameters()), x.clone().requires_grad_()
+    logits = f(twice)
+    penalty = r1(logits, twice)
+    expected = torch.autograd.grad(logits.exp().mean() + 30 * penalty, parameters)
+    with frozen(f):
+        g = gradient(f, x)
+    same, slopes, (loss,) = with_slope(lambda x: (f(x), (f(x).exp().mean(),)), x, g)
+    found = torch.autograd.grad(loss + 30 * slopes.mean(), parameters)
+    close = {"rtol": 1e-10, "atol": 1e-10}
+    torch.testing.assert_close(same, logits, **close)
+    torch.testing.assert_close(r1_of(g), penalty, **close)
+    for a, b in zip(found, expected, strict=True):
+        assert (a - b).norm() <= 1e-10 * b.norm()
+
+
+@pytest.mark.parametrize("name", ["small", "resnet50"])
+def test_a_padded_stem_is_the_stem(name, monkeypatch):
+    """f, its gradient by the image and its derivatives in forward mode, as on a GPU in bfloat16; here in float64."""
+    torch.manual_seed(0)
+    network, shape = NETWORKS[name]
+    f, x = Energy(network, shape).double(), torch.rand(1, *shape, dtype=torch.float64)
+    found, widths = [], []
+    convolve = torch.nn.functional.conv2d
+    for padded in (False, True):
+        monkeypatch.setattr(folding, "narrow", lambda x, padded=padded: padded and x.shape[1] < 8)
+        monkeypatch.setattr(
+            torch.nn.functional,
+            "conv2d",
+            lambda x, *more, **how: widths.append(x.shape[1]) or convolve(x, *more, **how),
+        )
+        with frozen(f):
+            g = gradient(f, x)
+        value, slopes, _ = with_slope(lambda x: (f(x), ()), x, g)
+        found.append([g, value, *torch.autograd.grad(slopes.mean() + value.mean(), list(f.parameters()))])
+    assert 3 in widths[: len(widths) // 2] and 8 in widths[len(widths) // 2 :] and 3 not in widths[len(widths) // 2 :]
+    for plain, beside in zip(*found, strict=True):
+        torch.testing.assert_close(beside, plain, rtol=1e-10, atol=1e-10)
 
 
 def test_auc_is_scikit_learns():

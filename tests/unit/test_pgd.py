@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from atebm.attacks.pgd import pgd, pgd_step, project, random_start, summed, trajectory
+from atebm.attacks.pgd import pgd, pgd_beside, pgd_step, project, random_start, summed, trajectory
 from atebm.models.energy import Energy
 
 SMALL = {"name": "small", "width": 4, "mean": [0.3], "std": [0.35]}
@@ -206,3 +206,11 @@ def test_agrees_with_the_adversarial_robustness_toolbox(f, masked, label):
     assert leaves_range.any()
     assert leaves_ball.any() and not leaves_ball.any(0).all()
     torch.testing.assert_close(states[-1], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("K", [0, 2, 3, 5])
+def test_attacks_beside_each_other_are_those_alone(f, x, K):
+    """One descends in a ball for 3 steps, the other climbs K, so that either may end first; to rounding in float64."""
+    down, up = pgd_beside(f, (x, x[:2]), (3, K), (-0.2, 0.3), (0.25, None))
+    torch.testing.assert_close(down, pgd(f, x, 3, -0.2, eps=0.25), rtol=0, atol=1e-12)
+    torch.testing.assert_close(up, pgd(f, x[:2], K, 0.3), rtol=0, atol=1e-12)

@@ -8,6 +8,7 @@ import pytest
 from conftest import planned
 
 from atebm.pipeline.kinds import FILES, REVISION
+from atebm.pipeline.step import ancestors
 from atebm.utils.errors import ConfigError
 
 
@@ -195,6 +196,42 @@ def test_a_step_that_no_artifact_needs_is_known_by_its_name(tmp_path):
     plan = planned("paper")
     for step in (plan.train("celebahq256_stem1", 0), plan.train("cifar10_ood_K20", 0)):
         assert (step.kind, step.id) not in plan.steps and plan.step(step.kind, step.id) == step
+
+
+def test_weights_of_one_file_are_no_several_seeds():
+    """Nor does OOD masking climb a model's own gradients and call them another's."""
+    with pytest.raises(ConfigError, match=r"runs\.cifar10\.weights are one file's: seeds = 3 would be as many equal"):
+        planned("paper", seeds=3, runs={"cifar10": {"weights": "released"}})
+    transfer = {"detection": {"cifar10": {"transfer": True}}}
+    for weights, expected in (("trained", True), ("0" * 64, False)):
+        plan = planned("paper", **transfer, runs={"cifar10_ood": {"weights": weights}})
+        assert ("transfer" in plan.needs["ood_masking"]) is expected
+
+
+def test_table_4_has_the_baselines_that_are_asked_for():
+    runs = {"cifar10_ood"}
+    plan = planned("paper", baselines=[], rivals=[])
+    trained = {step.name for step in ancestors(plan.artifacts["table4"]).values() if step.kind == "train"}
+    assert trained == runs
+    assert "transfer" not in planned("paper").needs["ood_masking"], "it is beyond the paper, and costs a training"
+    with pytest.raises(ConfigError, match="baselines names 'cifar10_ood_plian', which runs does not have"):
+        planned("paper", baselines=["cifar10_ood_plian"])
+
+
+def test_precisions_move_the_digests_of_what_is_computed_in_them_alone():
+    """And no digest where they are what they were before they were keys."""
+    before, kinds = planned("paper"), {}
+    changes = {
+        "pretrain": {"pretrainings": {"imagenet": {"precision": "bf16"}}},
+        "train": {"runs": {"cifar10": {"monitor": {"precision": "bf16"}}}},
+        "sample": {"samplers": {"cifar10": {"precision": "bf16"}}},
+        "features": {"metrics": {"precision": "tf32"}},
+    }
+    for kind, change in changes.items():
+        moved = planned("paper", **change).steps.keys() - before.steps.keys()
+        kinds[kind] = {name for name, _ in moved}
+        assert kind in kinds[kind]
+    assert "pretrain" not in kinds["train"] | kinds["features"] and "train" not in kinds["sample"]
 
 
 def test_released_weights_are_named_by_the_table(monkeypatch):

@@ -22,6 +22,7 @@ from torchvision import transforms as theirs
 
 from atebm.archives import members
 from atebm.data.readers import arrays, images, pickles, transforms
+from atebm.data.readers.tensors import saved_images
 from atebm.utils.errors import DataError
 
 # --- pickles ----------------------------------------------------------------------------------------------------
@@ -42,11 +43,12 @@ def test_cifar_is_what_torchvision_reads(tmp_path, unchecked, kind, dump):
         assert classes == reference.classes
 
 
-def test_imagenet32_comes_batch_by_batch_in_their_numbers_order(tmp_path):
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_imagenet32_comes_batch_by_batch_in_their_numbers_order(tmp_path, protocol):
     planes = pixels(11, 2, 3, 32, 32)  # facts: rows are a red, a green and a blue plane
     contents = {
         f"train_data_batch_{i}": python3(
-            {"data": planes[i].reshape(2, 3072), "labels": [i, 1000], "mean": np.zeros(3072)}
+            {"data": planes[i].reshape(2, 3072), "labels": [i, 1000], "mean": np.zeros(3072)}, protocol
         )
         for i in (10, 2, 1)
     }
@@ -57,6 +59,25 @@ def test_imagenet32_comes_batch_by_batch_in_their_numbers_order(tmp_path):
         assert read.shape == (2, 32, 32, 3) and all(np.array_equal(read[..., c], planes[i][:, c]) for c in range(3))
     with pytest.raises(DataError, match=r"train.zip: it holds 6 images where 7 belong; download it again"):
         list(pickles.imagenet32_zips(archive, 7))
+
+
+def test_the_authors_source_images_are_the_bytes_that_they_were(tmp_path):
+    path, images = tmp_path / "cifar_fid_imgs_50K.pt", pixels(5, 32, 32, 3)
+    tensor = torch.tensor(images).permute(0, 3, 1, 2).float() / 255
+    torch.save(tensor, path)
+    assert np.array_equal(saved_images(path, 5), images)
+    for wrong, sentence in (
+        (tensor[:4], "it holds 4 images where 5 belong"),
+        (2 * tensor, "not all in"),
+        (images.tolist(), "no tensor of images"),
+        (tensor * float("nan"), "not all in"),
+    ):
+        torch.save(wrong, path)
+        with pytest.raises(DataError, match=sentence):
+            saved_images(path, 5)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DataError, match="cannot be read"):
+        saved_images(path, 5)
 
 
 class Payload:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from atebm.archives.extractors import EXTRACTORS
+from atebm.archives.tensors import load_tensors
 from atebm.evaluation.efficientnet import EfficientNet, load_efficientnet, network, write_efficientnet
 from atebm.evaluation.embedded import write_embedded
 from atebm.evaluation.features import extract, load_extractor, write_features
@@ -21,7 +22,6 @@ from atebm.evaluation.metrics import write_metric
 from atebm.evaluation.precision_recall import drawn, precision_recall
 from atebm.evaluation.saturation import saturation
 from atebm.maintenance.extractors import remake
-from atebm.models.tensors import load_tensors
 from atebm.pipeline.job import Job, record_of
 from atebm.pipeline.step import Step, write_specs
 from atebm.training.extractor import write_extractor

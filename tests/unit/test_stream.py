@@ -25,9 +25,20 @@ from torchvision.transforms import v2
 from atebm.config.augment import ResizedCropFlip
 from atebm.config.messages import resolve
 from atebm.data import stream as streams
+from atebm.data.augment import EACH
 from atebm.data.readers.images import tar_pictures
 from atebm.data.stored import Stored, batch_indices, cuts
-from atebm.data.stream import Indexed, Mapped, Recipe, Resident, Streamed, iterate_set, open_stream, workers_of
+from atebm.data.stream import (
+    Augmented,
+    Indexed,
+    Mapped,
+    Recipe,
+    Resident,
+    Streamed,
+    iterate_set,
+    open_stream,
+    workers_of,
+)
 from atebm.pipeline.job import Job, record_of
 from atebm.training import loop
 from atebm.training.batches import batches
@@ -121,6 +132,31 @@ def test_from_disk_come_the_bytes_that_come_from_the_device(tmp_path, how, worke
     found = first(5, Streamed(Mapped(stored, recipe(how)), CPU, workers))
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
     assert found[0].shape == (5 * BATCH, 3, 8, 8) and len(found[0].unique(dim=0)) > N / 2
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("how", [how for how in ARRAYS if how["name"] in EACH], ids=lambda how: how["name"])
+def test_workers_augment_to_the_bytes_that_come_from_the_device(tmp_path, how, workers):
+    stored = Stored(prepared(tmp_path))
+    expected = first(5, Resident(stored.resident(), recipe(how)))
+    found = first(5, Streamed(Augmented(stored, recipe(how)), CPU, workers))
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert found[0].dtype == torch.float32 and found[0].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "made"), [("cuda", 2, Augmented), ("cuda", 1, Resident), ("cpu", 2, Resident)]
+)
+def test_a_gpu_waits_for_no_augmentation_image_by_image(tmp_path, monkeypatch, device, cores, made):
+    """But where a single core would only take turns. What is augmented at once stays on the device."""
+    monkeypatch.setattr(streams, "cores", lambda: cores)
+    monkeypatch.setattr(streams, "memory_of", lambda device: 10**9)
+    monkeypatch.setattr(Stored, "resident", lambda stored: torch.empty(0))
+    folder = prepared(tmp_path)
+    for how in ARRAYS:
+        opened = open_stream(folder, recipe(how), torch.device(device), 1)
+        expected = made if how["name"] in EACH else Resident
+        assert type(getattr(opened, "batches", opened)) is expected, how
 
 
 @pytest.mark.parametrize("unpacked", [False, True], ids=["tar", "folder"])

@@ -20,6 +20,7 @@ from atebm.data.stored import batch_indices
 from atebm.device import cuda_graph
 from atebm.device.precision import set_precision
 from atebm.device.select import pick_device
+from atebm.evaluation import features
 from atebm.evaluation.features import write_features
 from atebm.evaluation.frechet import Gaussian, frechet_distance
 from atebm.models.energy import Classifier, Confidence, Energy
@@ -29,6 +30,7 @@ from atebm.pipeline.kinds import FILES
 from atebm.sampling.gather import gather
 from atebm.sampling.sample import sample_shard
 from atebm.training import loop, trainer
+from atebm.training import monitor as monitoring
 from atebm.training.classifier import ClassifierTrainer, train_classifier
 from atebm.training.distributed import Group
 from atebm.training.resumable import Resumable
@@ -549,6 +551,38 @@ def test_an_inaccurate_extractor_is_refused(smoke):
     assert not (root / step.folder / "extractor.json").exists()
 
 
+def test_a_pretraining_is_judged_last_and_keeps_its_weights(smoke, monkeypatch, capsys):
+    """Epochs that are longer than the time between two states end in a line, with the held-out accuracy."""
+    root, _ = smoke
+    step = planned("smoke", pretrainings={"imagenet": {"epochs": 3, "min_accuracy": 0.999}}).pretrain("imagenet")
+    write_specs(root, step)
+    job = Job(root / step.spec_file)
+    monkeypatch.setattr(Resumable, "every", 2)
+    with pytest.raises(ResultError, match=r"below its min_accuracy 0\.999.*weights are kept.*import-weights") as caught:
+        train_classifier(job, CPU)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("pretrain imagenet, epoch")]
+    assert [line.split(":")[0].rpartition(" ")[2] for line in lines] == ["1", "2"] and "held-out accuracy" in lines[1]
+    assert "loss" in lines[0] and str(job.checkpoints / "model.pth") in str(caught.value)
+    kept = torch.load(job.checkpoints / "model.pth", weights_only=True)
+    assert {name.partition(".")[0] for name in kept} == {"stem", "blocks", "last", "head"}
+
+
+@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {}], ids=["bf16", "in parts"])
+def test_a_pretraining_in_bfloat16_or_in_parts_is_that_in_float32(smoke, changes):
+    """Up to rounding; in bfloat16 that is coarse, and the accuracy is still found."""
+    root, _ = smoke
+    weights = []
+    for how, micro_batch in (({}, None), (changes, None if changes else 7)):
+        step = planned("smoke", pretrainings={"imagenet": {"epochs": 1, "min_accuracy": 0, **how}}).pretrain("imagenet")
+        write_specs(root, step)
+        forget(Job(root / step.spec_file))
+        train_classifier(Job(root / step.spec_file), CPU, micro_batch=micro_batch)
+        weights.append(load_file(root / step.folder / "model.safetensors"))
+    one, other = (torch.cat([weights[i][name].flatten() for name in weights[0]]) for i in (0, 1))
+    apart = float((one - other).norm() / one.norm())
+    assert 0 < apart < (0.1 if changes else 1e-3)
+
+
 def test_records_chain_back_to_the_data(smoke):
     from atebm.utils.hashing import sha256
 
@@ -610,6 +644,86 @@ def test_compiled_training_is_eager_training_up_to_rounding(smoke):
         loop.train(job, CPU)
         logs.append(pd.read_csv(job.folder / "log.csv"))
     pd.testing.assert_frame_equal(*logs, rtol=1e-4)
+
+
+UPDATES = {
+    "binary_at": {},
+    "maximum likelihood": VARIANTS["replay buffer"] | {"r1": 0.1},
+    "outlier exposure": VARIANTS["outlier exposure"],
+}
+
+
+@pytest.mark.parametrize("changes", UPDATES.values(), ids=list(UPDATES))
+def test_an_update_with_r1_is_one_graph_that_moves_weights_as_two_backward_passes_do(
+    smoke, changes, monkeypatch, double_precision
+):
+    """`fullgraph` raises where torch.compile cannot take it whole; what it makes of the graph is tested above."""
+    asked, compiled = [], torch.compile
+
+    def traced(work, **how):
+        asked.append(how)
+        return compiled(work, **how, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", traced)
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module, **how: None)
+    short = {"schedule": {"K_start": 1, "K_max": 1, "iterations": 3}, "monitor": None}
+    first_model, made = loop.first_model, []
+    monkeypatch.setattr(loop, "first_model", lambda *about: made.append(first_model(*about)) or made[-1])
+    for compiling in (False, True):
+        loop.train(job_of(smoke, **{"r1": 0.1} | changes | short | {"compile": compiling}), CPU)
+    assert asked == [{"fullgraph": True}]
+    for twice, once in zip(*(model.parameters() for model in made), strict=True):
+        torch.testing.assert_close(once, twice, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("changes", [{"r1": 0.1}, UPDATES["outlier exposure"]], ids=["R1", "outlier exposure"])
+def test_parts_of_a_batch_move_weights_as_the_whole_does(smoke, changes, monkeypatch, double_precision):
+    """In float64, with parts that divide no batch; a training that goes on in parts has another digest in no way."""
+    first_model, made, seen = loop.first_model, [], []
+    monkeypatch.setattr(loop, "first_model", lambda *about: made.append(first_model(*about)) or made[-1])
+    add = Trainer.add_gradients
+    monkeypatch.setattr(
+        Trainer, "add_gradients", lambda self, K, x, *more: seen.append(len(x)) or add(self, K, x, *more)
+    )
+    short = {"schedule": {"K_start": 1, "K_max": 1, "iterations": 20}, "monitor": None}
+    job = job_of(smoke, **changes | short)
+    logs = []
+    for micro_batch in (None, 5):
+        forget(job)
+        seen.clear()
+        loop.train(job, CPU, micro_batch=micro_batch)
+        logs.append(pd.read_csv(job.folder / "log.csv"))
+    batch = job.settings["batch_size"]
+    assert seen[: -(-batch // 5)] == [5] * (batch // 5) + [batch % 5] * bool(batch % 5)
+    pd.testing.assert_frame_equal(*logs, rtol=1e-9)
+    for whole, parts in zip(*(model.parameters() for model in made), strict=True):
+        torch.testing.assert_close(parts, whole, rtol=0, atol=1e-9)
+
+
+def test_the_monitor_makes_samples_in_the_precision_of_its_run_and_sees_them_in_float32(smoke, monkeypatch):
+    """Or in its own; `fp32` within `bf16` too."""
+    seen = []
+    look = features.extract
+
+    def extract(*about):
+        seen[-1].append(torch.is_autocast_enabled("cpu"))
+        return look(*about)
+
+    steps = monitoring.captured_step
+    monkeypatch.setattr("atebm.evaluation.along.extract", extract)
+    monkeypatch.setattr(
+        monitoring, "captured_step", lambda device: seen.append([torch.is_autocast_enabled("cpu")]) or steps(device)
+    )
+    for run, monitor, expected in (("bf16", None, True), ("bf16", "fp32", False), ("fp32", "bf16", True)):
+        changes = {"precision": run, "schedule": {"iterations": 20}, "monitor": {"every": 20, "precision": monitor}}
+        loop.train(job_of(smoke, **changes), CPU)
+        assert seen.pop() == [expected, *seen_by_extractor(job_of(smoke, **changes))]
+        assert not torch.is_autocast_enabled("cpu")
+
+
+def seen_by_extractor(job: Job) -> list[bool]:
+    """Of each number of steps of a monitor of one batch, that the extractor sees it outside of autocast."""
+    return [False] * len(job.settings["monitor"]["steps"])
 
 
 def test_curves_go_to_tensorboard_where_it_is_installed(smoke, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ sys.path.insert(0, str(SRC))
 from atebm.pipeline.artifacts import ARTIFACTS
 from atebm.config.messages import resolve
 from atebm.data.folder import changed
+from atebm.device.gpus import gpus
 from atebm.utils.errors import UserError, sentence
 from atebm.pipeline.staleness import MANIFEST, PAGE, SITE, drawn_steps, provenance, request, request_file
 from atebm.config.origins import BASE
@@ -63,8 +64,16 @@ LAUNCH = "python" if GPUS == 1 else f"python -m torch.distributed.run --standalo
 ENVIRONMENT = {"PYTHONPATH": SRC, "ATEBM_DEVICE": config["device"]}
 if config["tensorboard"]:
     ENVIRONMENT["ATEBM_TENSORBOARD"] = "work/tensorboard"
+if config.get("micro_batch"):
+    ENVIRONMENT["ATEBM_MICRO_BATCH"] = config["micro_batch"]
 EXPORTS = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in ENVIRONMENT.items())
 shell.prefix(f"set -euo pipefail; export {EXPORTS}; ".replace("{", "{{").replace("}", "}}"))  # which it formats
+
+# As many jobs that want a GPU as there are GPUs, unless --resources or a profile says another number: without a limit all would
+# start at once. On a cluster the profile says it.
+if "gpu" not in workflow.global_resources and workflow.local_exec:
+    workflow.global_resources["gpu"] = max(1, len(gpus()))
+
 
 # Lets the literal command `snakemake --use-conda ...` run on a machine without conda, where every job would stop with
 # "Error running conda info". With conda present nothing changes.

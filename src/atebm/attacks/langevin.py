@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..utils.random import generator as generator_of
-from .pgd import Logit, gradient, trajectory
+from .pgd import Logit, Step, gradient, pgd_step, trajectory
 
 Generators = torch.Generator | Sequence[torch.Generator]  # of a batch, or one of each of its images
 
@@ -62,13 +62,19 @@ def drawn(x: Tensor, generator: Generators) -> Tensor:
 
 
 def sampler(
-    f: Logit, x: Tensor, steps: Iterable[int], step_size: float, noise: float | None, images: range
+    f: Logit,
+    x: Tensor,
+    steps: Iterable[int],
+    step_size: float,
+    noise: float | None,
+    images: range,
+    step: Step = pgd_step,
 ) -> Iterator[tuple[int, Tensor]]:
     """The samples after each of the given numbers of steps from x: PGD's, or with `noise` those of a chain.
 
     x are the images of these numbers, (B, C, H, W): an image's noise is a function of its number alone, so that batches
-    and shards change no sample.
+    and shards change no sample. `step` does one of PGD's.
     """
     if noise is None:
-        return trajectory(f, x, steps, step_size)
+        return trajectory(f, x, steps, step_size, step=step)
     return chain(f, x, steps, step_size, [generator_of(image) for image in images], noise=noise, clamp=True)

@@ -53,6 +53,9 @@ def project(x: Tensor, centre: Tensor, eps: float) -> Tensor:
     return centre + torch.renorm(x - centre, p=2, dim=0, maxnorm=eps)
 
 
+Step = Callable[[Logit, Tensor, float, Tensor | None], Tensor]  # as pgd_step
+
+
 def trajectory(
     f: Logit,
     x: Tensor,
@@ -63,6 +66,7 @@ def trajectory(
     centre: Tensor | None = None,
     clamp: bool = True,
     mask: Tensor | None = None,
+    step: Step = pgd_step,
 ) -> Iterator[tuple[int, Tensor]]:
     """The images after each of the given numbers of steps (ascending), from one ascent: (steps, (B, ...)).
 
@@ -74,7 +78,7 @@ def trajectory(
     centre = x if centre is None else centre
     for done in range(max(wanted, default=0) + 1):
         if done > 0:
-            x = pgd_step(f, x, step_size, mask)
+            x = step(f, x, step_size, mask)
             x = x if eps is None else project(x, centre, eps)
             x = x.clamp_(0, 1) if clamp else x
         if done in wanted:
@@ -95,6 +99,24 @@ def pgd(
     """The images after K steps from x: the end of that trajectory, which says what the options do."""
     ((_, end),) = trajectory(f, x, [K], step_size, eps=eps, centre=centre, clamp=clamp, mask=mask)
     return end
+
+
+def pgd_beside(
+    f: Logit, starts: Sequence[Tensor], steps: Sequence[int], step_sizes: Sequence[float], radii: Sequence[float | None]
+) -> list[Tensor]:
+    """The ends of several attacks on one f: of each its start (B, ...), as in `pgd`, its K, step_size and eps.
+
+    As long as several go on, their images pass the network as one batch, which fills a GPU better than two small ones.
+    """
+    ends = list(starts)
+    for done in range(max(steps)):
+        going = [number for number, K in enumerate(steps) if done < K]
+        gradients = gradient(f, torch.cat([ends[number] for number in going])).split([len(ends[n]) for n in going])
+        for number, g in zip(going, gradients, strict=True):
+            x = ends[number] + step_sizes[number] * g / (norms(g) + TINY)
+            eps = radii[number]
+            ends[number] = (x if eps is None else project(x, starts[number], eps)).clamp_(0, 1)
+    return ends
 
 
 def attack(f: Logit, x: Tensor, eps: float, _seed: int, _numbers: list[int], *, steps: int, share: float) -> Tensor:

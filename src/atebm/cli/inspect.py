@@ -62,12 +62,27 @@ def status(
 
 
 @command("atebm cost -C scale=paper")
-def cost(config: Overrides = None, device: Device = "auto", as_json: Json = False) -> None:
+def cost(
+    config: Overrides = None,
+    device: Device = "auto",
+    rates: Annotated[
+        Path | None,
+        typer.Option(
+            help="a file of another device's speeds, such as data/expected/rates_h100.json: nothing is measured here",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Say what each artifact costs before it is computed: hours on this device, whose speed is measured, and disk."""
+    from ..cost.rates import Rates
     from ..cost.table import costs, describe_costs
     from ..cost.throughput import Throughput
 
-    show(costs(present_plan(config), Path(), Throughput(pick_device(device))), describe_costs, as_json)
+    throughput = Rates(rates) if rates else Throughput(pick_device(device))
+    show(costs(present_plan(config), Path(), throughput), describe_costs, as_json)
 
 
 @command("atebm explain table2")

@@ -96,6 +96,17 @@ Request = Annotated[
 ]
 
 
+MicroBatch = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="of trainings: images of a batch that are in memory at once; all by default",
+        envvar="ATEBM_MICRO_BATCH",
+        show_default=False,
+    ),
+]
+
+
 @verb_of("atebm step work/specs/train/cifar10-1a2b3c4d.json")
 def step(
     context: typer.Context,
@@ -125,6 +136,7 @@ def step(
         Path | None,
         typer.Option(help="of trainings: a folder for TensorBoard", envvar="ATEBM_TENSORBOARD", show_default=False),
     ] = None,
+    micro_batch: MicroBatch = None,
 ) -> None:
     """Compute one step of the workflow, going on where a killed command stopped.
 
@@ -134,7 +146,7 @@ def step(
     job = Job(spec)
     kind = KINDS[job.spec["kind"]]
     assure_options_fit(context, kind)
-    given = arguments(kind, shard, out, device, workers, tensorboard)
+    given = arguments(kind, shard, out, device, workers, tensorboard) | optional(kind, micro_batch)
     if "group" in kind.takes:
         compute_in_group(job, kind.function(), given)
         return
@@ -163,6 +175,11 @@ def arguments(
     return given
 
 
+def optional(kind: Kind, micro_batch: int | None) -> dict[str, Any]:
+    """Return how large a part of a batch is, for kinds that take that."""
+    return {"micro_batch": micro_batch} if "micro_batch" in kind.takes else {}
+
+
 def compute_in_group(job: Job, function: Callable[..., None], given: dict[str, Any]) -> None:
     """Compute a step on all processes that torchrun started; only the first one locks, and writes files."""
     from ..training.distributed import processes
@@ -179,8 +196,9 @@ def assure_options_fit(context: typer.Context, kind: Kind) -> None:
     for parameter in context.command.params:
         name, source = str(parameter.name), context.get_parameter_source(str(parameter.name))
         if name != "spec" and source and source.name == "COMMANDLINE" and name not in kind.options:
-            fitting = ", ".join(f"--{option}" for option in kind.options) or "none"
-            raise typer.BadParameter(f"a step of kind {kind.name} takes no --{name}: its options are {fitting}.")
+            fitting = ", ".join(f"--{option.replace('_', '-')}" for option in kind.options) or "none"
+            option = name.replace("_", "-")
+            raise typer.BadParameter(f"a step of kind {kind.name} takes no --{option}: its options are {fitting}.")
     if kind.joins and not (context.params["shard"] and context.params["out"]):
         raise typer.BadParameter(
             f"a step of kind {kind.name} is computed in shards: say which and where it goes, such as --shard 0-of-1 "

@@ -5,7 +5,7 @@ hashed into a step's digest are the resolved types."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -23,6 +23,10 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+# bf16: convolutions in bfloat16 by autocast; tf32: float32 products rounded to TF32 on GPUs that have it
+Precision = Literal["fp32", "tf32", "bf16"]
 
 
 Channels = tuple[float, ...]  # one value per colour channel, in [0, 1] pixel units
@@ -46,6 +50,11 @@ class Section(BaseModel):
     # infinities would be hashed and compared as numbers that they are not
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     paper: ClassVar[Paper]  # of all fields that have none of their own
+
+    def without_defaults(self, **dumped: Any) -> dict[str, Any]:
+        """Return `model_dump(**dumped)` without keys that have a default and are at it: those move no digest."""
+        fields, whole = type(self).model_fields, self.model_dump(**dumped)
+        return {key: value for key, value in whole.items() if fields[key].is_required() or value != fields[key].default}
 
 
 class Variant(Section):

@@ -94,6 +94,8 @@ class Detection(Section):
     # other radii and, at `radius`, other numbers of steps that Auto-PGD is run with: a stronger attack must find more
     radii: Annotated[tuple[PositiveFloat, ...], Paper("ours")]
     steps: Annotated[tuple[PositiveInt, ...], Paper("ours")]
+    # whether OOD masking also tries what the gradients of another seed's model find, which is trained for that alone
+    transfer: Annotated[bool, Paper("ours")] = True
 
     @property
     def others(self) -> dict[str, None]:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from .base import Paper, Section, without_nulls
+from .base import Paper, Precision, Section, without_nulls
 from .training import ClassifierTraining
 
 
@@ -76,6 +76,8 @@ class Metrics(Section):
     splits: Annotated[int, Field(ge=2), Paper("code of IS's authors; the paper is silent")]  # of the Inception Score
     blocks: Annotated[int, Field(ge=5), Paper("ours")]  # disjoint blocks of sources behind the interval of a distance
     n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
+    # that features are computed in; published distances are by fp32
+    precision: Annotated[Precision, Paper("ours")] = "fp32"
 
 
 @dataclass(frozen=True)

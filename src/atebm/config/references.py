@@ -25,6 +25,16 @@ class Checked(Config):
         return self
 
     @model_validator(mode="after")
+    def _released_weights_are_of_one_seed(self) -> Self:
+        imported = [f"runs.{name}" for name, run in self.runs.items() if run.weights != "trained"]
+        if imported and self.seeds > 1:
+            raise ValueError(
+                f"{imported[0]}.weights are one file's: seeds = {self.seeds} would be as many equal models, with "
+                "no spread. Say seeds: 1"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _rulers_differ(self) -> Self:
         """Training, tables and captions go by the Frechet distance and the classes of the first."""
         first = self.extractors[self.metrics.extractor]
@@ -168,6 +178,7 @@ class Checked(Config):
             yield f"gans.{name}.task", gan.task, "tasks"
         for rival in self.rivals:
             yield "rivals", rival, "gans" if rival in self.gans else "runs"
+        yield from (("baselines", baseline, "runs") for baseline in self.baselines)
         for name, extractor in self.extractors.items():
             for reference in extractor.published if isinstance(extractor, Inception) else ():
                 yield f"extractors.{name}.published", reference, "sets"

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from .base import Fraction, Paper, Section, Share, Variant
+from .base import Fraction, Paper, Precision, Section, Share, Variant
 
 
 class Sampler(Section):
@@ -22,10 +22,11 @@ class Sampler(Section):
     n: PositiveInt
     # images a forward pass; shards are whole batches, so that their number changes no byte
     batch_size: Annotated[PositiveInt, Paper("ours")]
+    precision: Annotated[Precision, Paper("ours")] = "fp32"
 
     def settings(self) -> dict[str, Any]:
-        """Return what a `sample` step is computed from; without noise the key is left out, as digests were made."""
-        return self.model_dump(exclude={"run"} | ({"noise"} if self.noise is None else set()))
+        """Return what a `sample` step is computed from; a key at its default is left out, as digests were made."""
+        return self.without_defaults(exclude={"run"})
 
 
 class AsTheyAre(Variant):

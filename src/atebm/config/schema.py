@@ -42,12 +42,16 @@ class Config(Section):
     results: Annotated[str, AfterValidator(folder_of_results)]  # that figures and tables are drawn into; no digest
     numbers: Literal["computed", "kept"]  # whether steps are computed to draw what results/numbers/ keeps; no digest
     gpus_per_run: PositiveInt  # processes that share the batches of one training; changes no digest
+    # images of a training's batch that are in memory at once, one part after another; null: all. Changes no digest
+    micro_batch: PositiveInt | None = None
     sets: dict[Name, ImageSet]
     tasks: dict[Name, Task]
     pretrainings: dict[Name, Pretraining]
     runs: dict[Name, Run]
     gans: dict[Name, Gan] = Field(default_factory=dict)
     rivals: tuple[str, ...] = ()  # runs and gans that stand beside ours in Tables 2 and 4, trained here too
+    # runs without adversarial training that stand beside ours in Table 4; [] leaves them out
+    baselines: tuple[str, ...] = ("cifar10_ood_plain", "cifar10_ood_plain_long")
     samplers: dict[Name, Sampler]
     ascents: dict[Name, Ascent]
     extractors: dict[Name, Extractor]

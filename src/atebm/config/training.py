@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from .augment import Augment, Augments
-from .base import Fraction, Paper, Section, Share, Variant
+from .base import Fraction, Paper, Precision, Section, Share, Variant
 from .models import Network
 
 
@@ -88,6 +88,8 @@ class Monitor(Section):
     steps: tuple[PositiveInt, ...] = Field(min_length=1)  # sampler lengths, all scored on one trajectory
     step_size: PositiveFloat
     noise: Annotated[NonNegativeFloat | None, Paper("ours: as the sampler's")] = None
+    # that samples are made in, not what the extractor sees them in; null: the run's
+    precision: Annotated[Precision | None, Paper("ours")] = None
 
 
 Weights = Annotated[str, Field(pattern="^(trained|released|[0-9a-f]{64})$")]
@@ -120,11 +122,13 @@ class Training(Section):
     # lambda of 0.5 * lambda * E||grad_x f(x)||^2 on p_data
     r1: Annotated[NonNegativeFloat, Paper("Sec. 4.4, regularization; Table S3")]
     augment: Augments
-    # bf16: convolutions in bfloat16 by autocast; tf32: float32 products rounded to TF32 on GPUs that have it
-    precision: Annotated[Literal["fp32", "tf32", "bf16"], Paper("ours; the authors' script: fp32")]
+    precision: Annotated[Precision, Paper("ours; the authors' script: fp32")]
     # mean f on p_data less that on contrastive samples, in the log, beyond which a run ends early; null: it never does
     stop_at_gap: Annotated[PositiveFloat | None, Paper("Sec. 5.3: the gap overflows; the number is ours")] = None
     compile: Annotated[bool, Paper("ours")]  # torch.compile; wants a C++ compiler, and moves the last digits
+    # whether cuDNN may only choose algorithms that add in the same order each time; false: faster, and a run that is
+    # interrupted or repeated differs in its last digits
+    deterministic: Annotated[bool, Paper("ours")] = True
     monitor: Annotated[Monitor | None, Paper("supplement 3, training; numbers: authors' script")]  # null: keep the last
 
     @model_validator(mode="after")
@@ -210,3 +214,5 @@ class Pretraining(ClassifierTraining):
     weights: Weights = "trained"  # as a run's
     # pixels a side that images of an index, which have all sizes, are brought to; those of an array have their own
     size: PositiveInt | None = None
+    precision: Precision = "fp32"  # as a run's
+    compile: bool = False  # as a run's

@@ -15,7 +15,7 @@ from ..attacks.pgd import value_and_gradient
 from ..evaluation.efficientnet import architecture
 from ..models.energy import Classifier
 from ..models.folding import frozen
-from ..training.losses import r1
+from ..training.losses import r1, with_slope
 from .passes import BY_IMAGE, BY_WEIGHTS, EFFICIENTNET, FORWARD, INCEPTION, WITH_R1, Network
 
 
@@ -118,6 +118,19 @@ def with_r1(model: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
     x = x.detach().requires_grad_()
     f = model(x)[:, 0]
     return torch.autograd.grad(f.sum() + r1(f, x), list(model.parameters()))
+
+
+def with_r1_forward(model: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+    """Do as `with_r1`, in forward mode, as training does on a GPU."""
+    with frozen(model):
+        _, g = by_image(model, x)
+
+    def f(x: Tensor) -> tuple[Tensor, tuple[Tensor]]:
+        logits = model(x)[:, 0]
+        return logits, (logits.sum(),)
+
+    _, slopes, (total,) = with_slope(f, x, g)
+    return torch.autograd.grad(total + slopes.mean(), list(model.parameters()))
 
 
 WORK: dict[str, Callable[[nn.Module, Tensor], tuple[Tensor, ...]]] = {

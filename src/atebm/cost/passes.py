@@ -1,15 +1,14 @@
 """How many images pass which network in which way in each step of a plan. Neither a device nor data are asked.
 
-Counted is what networks do. Other work counts as none: drawing and cropping of images (`data`, `index`), the 2D
-simulations (`toy`, `minimax`), metrics of features that are there (`metric`, `detection`, and the distances in the
-course of a training), layers that are listed (`network`), pictures (`overview`) and the tiny network behind Table 1
-(`check`).
+Counted is what networks do; cost/host.py counts images that are read and cropped, and distances. Other work counts as
+none: the 2D simulations (`toy`, `minimax`), `detection`, layers that are listed (`network`), pictures (`overview`) and
+the tiny network behind Table 1 (`check`).
 """
 
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..archives.extractors import read_embedded
@@ -56,6 +55,7 @@ class Way:
     batch: int
     precision: str = "fp32"
     captured: bool = False  # on a GPU, as a CUDA graph
+    compiled: bool = False  # by torch.compile
 
 
 Passes = Counter[tuple[Way, str]]  # images, by way and what is done with them
@@ -82,16 +82,16 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
     soonest = min(per_K, WINDOW) if soon and run["schedule"]["auc_advance"] is not None else per_K
     climbed = sum_of_K(run["schedule"], soonest, total) + (attack["steps"] * total if attack else 0)
     gpus = plan.config.gpus_per_run
-    captured = not run["langevin"] and gpus == 1
-    way = Way(network_of_run(plan.config, step), max(1, batch // gpus), run["precision"], captured)
+    way = Way(network_of_run(plan.config, step), max(1, batch // gpus), run["precision"], not run["langevin"])
+    way = replace(way, compiled=run["compile"])
     found = Passes({(way, BY_IMAGE): batch * climbed, (way, BY_WEIGHTS): batch * total})
     found[way, WITH_R1 if run["r1"] else BY_WEIGHTS] += batch * total
-    precision = "tf32" if run["precision"] == "tf32" else "fp32"  # autocast is for the updates alone
+    precision = "tf32" if run["precision"] == "tf32" else "fp32"  # autocast is not for accuracies
     if run["objective"] == "outlier_exposure":  # whose accuracy is found at its end
         held_out = plan.config.sets[step.parents["held_out"].name].images
         found[Way(way.network, EXTRACTED, precision), FORWARD] += held_out
     if monitor:
-        here = Way(way.network, BATCH, precision)
+        here = replace(way, batch=BATCH, precision=monitor.get("precision") or run["precision"], captured=True)
         found[here, BY_IMAGE] += checks * monitor["n"] * max(monitor["steps"])
         found += see_by_extractor(plan, checks * monitor["n"] * len(set(monitor["steps"])))
     return found
@@ -117,7 +117,9 @@ def of_classifier(plan: Plan, step: Step) -> Passes:
     settings = step.settings
     if "epochs" not in settings:  # weights that are there already
         return Passes()
-    way = Way(network_of_classifier(plan.config, step), settings["batch_size"])
+    precision = settings.get("precision", "fp32")
+    way = Way(network_of_classifier(plan.config, step), settings["batch_size"], precision)
+    way = replace(way, compiled=settings.get("compile", False))
     iterations = settings["epochs"] * (plan.config.sets[settings["p_data"]].images // settings["batch_size"])
     held_out = plan.config.sets[settings["held_out"]].images
     return Passes(
@@ -141,7 +143,8 @@ def of_gan(plan: Plan, step: Step) -> Passes:
 def of_sampling(plan: Plan, step: Step) -> Passes:
     settings, model = step.settings, step.parents["model"]
     steps = max(model.settings["monitor"]["steps"]) if settings["steps"] == "selected" else settings["steps"]
-    way, n = Way(network_of_run(plan.config, model), settings["batch_size"]), settings["n"]
+    n, precision = settings["n"], settings.get("precision", "fp32")
+    way = Way(network_of_run(plan.config, model), settings["batch_size"], precision, captured=True)
     return Passes({(way, BY_IMAGE): n * steps, (way, FORWARD): 2 * n})
 
 
@@ -191,7 +194,8 @@ def count_attacked(config: Config, step: Step) -> dict[str, int]:
 
 def of_features(plan: Plan, step: Step) -> Passes:
     network = network_of_extractor(plan, step.parents["extractor"])
-    return Passes({(Way(network, EXTRACTED), FORWARD): count_images(plan.config, step)})
+    way = Way(network, EXTRACTED, step.settings.get("precision", "fp32"))
+    return Passes({(way, FORWARD): count_images(plan.config, step)})
 
 
 def count_images(config: Config, step: Step) -> int:

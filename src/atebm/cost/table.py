@@ -14,25 +14,30 @@ from ..pipeline.plan import Plan
 from ..pipeline.step import Step, ancestors
 from .disk import size
 from .flops import facts
+from .host import RATES, host_work
 from .passes import Passes, network_of_extractor, passes, products
 from .throughput import Throughput
 
 COSTLIEST = 5  # steps that are named
+SHORTEST = 0.1  # hours of a step that is named among those that wait for each other
+MEASURED = "measured"
 UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 UNCOUNTED = (
-    "Counted are networks alone: not the start of each job, decoding of images, distances between features, drawing."
+    "Counted are networks, images that are read, decoded and augmented, and distances between features: not the start "
+    "of each job, and drawing."
 )
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Hours of one device, and bytes in work/."""
+    """Hours of one device, of a processor's cores, and bytes in work/."""
 
-    hours: float = 0.0
+    hours: float = 0.0  # with the time that the device waits for images and distances
     at_most: float = 0.0  # where K grows as early as auc_advance may let it
     floor: float = 0.0  # of hours, were all done at the speed of a large product of matrices
     left: float = 0.0  # of hours, those of steps that are not done
     gigabytes: float = 0.0
+    data: float = 0.0  # hours of one core for images and distances
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -41,12 +46,26 @@ class Cost:
 def cost(plan: Plan, step: Step, root: Path, throughput: Throughput) -> Cost:
     """Of one step, without what it is computed from."""
     usual, most = (passes(plan, step, soon) for soon in (False, True))
-    searched = products(plan, step, facts(network_of_extractor(plan)).width)
+    width = facts(network_of_extractor(plan)).width
+    searched = products(plan, step, width)
     search = searched / throughput.floor("fp32") if searched else 0.0
-    hours = (seconds_of(usual, throughput) + search) / 3600
+    host = host_work(plan, step, width)
+    device, longest = ((seconds_of(found, throughput) + search) / 3600 for found in (usual, most))
+    hours, at_most = (host.hours(found, throughput.gpu) for found in (device, longest))
     left = 0.0 if (root / step.record).exists() else hours
     floor = (at_the_floor(usual, throughput) + search) / 3600
-    return Cost(hours, (seconds_of(most, throughput) + search) / 3600, floor, left, size(plan, step) / 1e9)
+    return Cost(hours, at_most, floor, left, size(plan, step) / 1e9, host.core_hours)
+
+
+def critical_path(plan: Plan, of_step: dict[tuple[str, str], Cost]) -> tuple[float, list[Step]]:
+    """Return the longest chain of steps, each of which waits for the one before, and its hours: no number of GPUs takes
+    less."""
+    longest: dict[tuple[str, str], tuple[float, list[Step]]] = {}
+    for key, step in plan.steps.items():  # parents first
+        before = [longest[parent.kind, parent.id] for parent in step.parents.values()]
+        hours, chain = max(before, key=lambda found: found[0], default=(0.0, []))
+        longest[key] = hours + of_step[key].hours, [*chain, step]
+    return max(longest.values(), key=lambda found: found[0], default=(0.0, []))
 
 
 def seconds_of(found: Passes, throughput: Throughput) -> float:
@@ -68,23 +87,34 @@ def costs(plan: Plan, root: Path, throughput: Throughput) -> dict[str, Any]:
         alone, adds = (total_cost(of_step[key] for key in keys) for keys in (steps, steps.keys() - above))
         rows[artifact] = {"artifact": artifact, "title": plan.title(artifact), **asdict(alone), "adds": asdict(adds)}
         above |= steps.keys()
+    critical, chain = critical_path(plan, of_step)
     device, costliest = throughput.device, sorted(plan.steps, key=lambda key: -of_step[key].hours)[:COSTLIEST]
     return {
         "scale": plan.config.scale,
         "seeds": plan.config.seeds,
-        "device": name_hardware(device),
-        "threads": torch.get_num_threads() if device.type == "cpu" else None,
-        "torch": torch.__version__,
+        "device": getattr(throughput, "name", None) or name_hardware(device),
+        "threads": torch.get_num_threads() if not throughput.gpu else None,
+        "torch": getattr(throughput, "version", None) or torch.__version__,
         "tflops_of_product": {precision: speed / 1e12 for precision, speed in throughput.floors.items()},
         "networks": speeds(plan, throughput),
         "measured": [
-            {**timed._asdict(), "network": str(timed.network), "tflops": speed / 1e12}
+            {
+                **timed._asdict(),
+                "network": str(timed.network),
+                "tflops": speed / 1e12,
+                "source": throughput.sources.get(timed, MEASURED),
+            }
             for timed, speed in throughput.found.items()
         ],
         "artifacts": [rows[name] for name in plan.usual],
         "total": asdict(total_cost(of_step[key] for key in plan.steps)),
         "on_request": [row for name, row in rows.items() if name not in plan.usual],
         "costliest": [{"step": f"{kind}/{id}", **asdict(of_step[kind, id])} for kind, id in costliest],
+        "critical_path": {
+            "hours": critical,
+            "steps": [{"step": f"{step.kind}/{step.id}", "hours": of_step[step.kind, step.id].hours} for step in chain],
+        },
+        "data": [{"what": what, "seconds": rate, "source": source} for what, (rate, source) in RATES.items()],
         "archives": archives_to_fetch(plan, root),
     }
 
@@ -145,6 +175,18 @@ def describe_costs(found: dict[str, Any]) -> Iterator[str]:
         yield line(row)
     yield ""
     yield "most of it: " + ", ".join(f"{row['step']} {short(row['hours'])} h" for row in found["costliest"])
+    path = found["critical_path"]
+    steps = " > ".join(f"{row['step']} {short(row['hours'])} h" for row in path["steps"] if row["hours"] >= SHORTEST)
+    yield f"with any number of devices, one after another: {short(path['hours'])} h: {steps}"
+    yield f"images and distances: {short(found['total']['data'])} hours of one core, with which no network is busy"
+    for row in found["data"]:
+        yield f"  {row['what']}: {row['seconds']:.2g} s, {row['source']}"
+    for row in found["measured"]:
+        if row["source"] != MEASURED:
+            what = ", ".join(
+                filter(None, (row["network"], row["what"], row["precision"], "compiled" * row["compiled"]))
+            )
+            yield f"assumed: {what}: {row['tflops']:.3g} TFLOP/s: {row['source'].removeprefix('assumed: ')}"
     wanted = found["archives"]
     unknown = f"; of unknown size: {', '.join(wanted['of_unknown_size'])}" if wanted["of_unknown_size"] else ""
     yield f"archives to download: {len(wanted['files'])} files, {wanted['gigabytes']:,.1f} GB{unknown}"

@@ -19,8 +19,8 @@ from ..device.cuda_graph import Captured
 from ..device.precision import autocast, set_precision
 from ..models.energy import Classifier
 from ..utils.errors import ResultError
-from .flops import WORK, built, constants, facts, looks_only
-from .passes import BY_IMAGE, Network, Way
+from .flops import WORK, built, constants, facts, looks_only, with_r1_forward
+from .passes import BY_IMAGE, WITH_R1, Network, Way
 
 # Floating point operations of one call that is timed: of larger batches, fewer images are. Few keep a CPU busy; but for
 # fewer than 17 images of 32 pixels, PyTorch computes 1x1 convolutions otherwise if it has one thread.
@@ -38,6 +38,7 @@ class Timed(NamedTuple):
     batch: int
     precision: str
     captured: bool
+    compiled: bool = False
 
 
 class Throughput:
@@ -45,7 +46,9 @@ class Throughput:
 
     def __init__(self, device: torch.device):
         self.device = device
-        self.models: dict[Network, nn.Module] = {}
+        self.gpu = device.type != "cpu"
+        self.models: dict[tuple[Network, bool], nn.Module] = {}
+        self.sources: dict[Timed, str] = {}  # of speeds that were not measured here
         self.found: dict[Timed, float] = {}
         self.floors: dict[str, float] = {}
 
@@ -63,7 +66,8 @@ class Throughput:
         if kind == "cpu" and not looks_only(network):
             what = BY_IMAGE
         most = (AT_ONCE_ON_CPU if kind == "cpu" else AT_ONCE) // facts(network).flops[what]
-        return Timed(network, what, max(1, min(way.batch, int(most))), way.precision, way.captured and kind == "cuda")
+        captured = way.captured and kind == "cuda"
+        return Timed(network, what, max(1, min(way.batch, int(most))), way.precision, captured, way.compiled)
 
     def measured(self, timed: Timed) -> float:
         """Of a batch that the device's memory does not hold, half is timed, as attacks and samplers halve it.
@@ -78,16 +82,21 @@ class Throughput:
 
     def seconds(self, timed: Timed, batch: int) -> float:
         set_precision(timed.precision)
-        if timed.network not in self.models:
-            self.models[timed.network] = built(timed.network).to(self.device)
-        model = self.models[timed.network]
+        key = (timed.network, timed.compiled)
+        if key not in self.models:
+            self.models[key] = built(timed.network).to(self.device)
+            if timed.compiled:
+                self.models[key].compile(dynamic=False)
+        model = self.models[key]
         if isinstance(model, Classifier):
             model.on(self.device, timed.precision)
         x = torch.rand(batch, *timed.network.shape, device=self.device)
         with autocast(timed.precision, self.device), constants(model, timed.what):
-            once = partial(WORK[timed.what], model)
+            forward = timed.what == WITH_R1 and self.device.type == "cuda"  # as in training
+            work = with_r1_forward if forward else WORK[timed.what]
+            once = partial(work, model)
             if timed.captured:
-                once = partial(Captured(lambda _, x: WORK[timed.what](model, x)), 0)
+                once = partial(Captured(lambda _, x: work(model, x)), 0)
             return median_seconds(lambda: once(x)[0])
 
     def floor(self, precision: str) -> float:

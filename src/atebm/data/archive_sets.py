@@ -128,6 +128,14 @@ def random_images_300k(wanted: Wanted) -> Content:
     return whole(wanted.size, images, np.zeros(wanted.count, np.int64), ["300K Random Images"])
 
 
+def authors_source_images(wanted: Wanted) -> Content:
+    """The images that the authors sampled CIFAR-10 from, for their released weights; no training sees them."""
+    from .readers.tensors import saved_images  # here: it imports torch
+
+    images = saved_images(wanted.files[0], wanted.count)
+    return whole(wanted.size, images, np.zeros(wanted.count, np.int64), ["Tiny Images"])
+
+
 READERS: dict[str, Callable[[Wanted], Content]] = {
     "cifar10": cifar,
     "cifar100": cifar,
@@ -139,6 +147,7 @@ READERS: dict[str, Callable[[Wanted], Content]] = {
     "imagenet32": imagenet32,
     "random_images_300k": random_images_300k,
     "fashion_mnist": fashion_mnist,
+    "authors_source_images": authors_source_images,
 }
 
 # --- 80 Million Tiny Images, for those who hold them ------------------------------------------------------------

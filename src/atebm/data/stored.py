@@ -79,6 +79,13 @@ def dealt(batches: Sequence[Batch], shard: str) -> list[Batch]:
     return [batches[number] for number in np.array_split(np.arange(len(batches)), count)[index]]
 
 
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor` on a device. From pinned memory, so that the host does not wait until a GPU has done all before that."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def to_float(images: Tensor) -> Tensor:
     """uint8 to float32 in [0, 1], in the memory layout that `Classifier.on` gives to weights."""
     return (images.to(torch.get_default_dtype()) / 255).contiguous(memory_format=torch.channels_last)

@@ -22,11 +22,11 @@ from torch.utils.data import DataLoader, Dataset
 from ..pipeline.job import record_of
 from ..utils.errors import DataError, UserError
 from ..utils.processes import for_sockets
-from .augment import augment, crop_picture
+from .augment import EACH, augment, augment_each, crop_picture
 from .index import is_index, pictures_of
 from .parallel import cores
 from .readers.transforms import squash
-from .stored import Stored, batch_indices, cuts, to_float
+from .stored import Stored, batch_indices, cuts, moved, to_float
 
 RESIDENT_SHARE = 0.25  # of the memory that a set may take for good; a run has two, its network and its batches
 MOST_WORKERS = 8  # of a process and a set: as many decode two batches of 40 ImageNet images a second each (ours)
@@ -80,7 +80,7 @@ class Resident:
         return len(self.images)
 
     def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
-        indices = self.recipe.indices(len(self), iteration).to(self.images.device)
+        indices = moved(self.recipe.indices(len(self), iteration), self.images.device)
         return self.recipe.augmented(self.images[indices], iteration), indices
 
     def close(self) -> None:
@@ -115,6 +115,19 @@ class Mapped(Batches):
 
     def finished(self, images: Tensor, iteration: int) -> Tensor:
         return self.recipe.augmented(images, iteration)
+
+
+class Augmented(Mapped):
+    """Of an array on disk: gathered and augmented by workers. On a CPU the same bytes as `Resident`'s."""
+
+    def __getitem__(self, iteration: int) -> tuple[Tensor, Tensor]:
+        images, indices = super().__getitem__(iteration)
+        recipe = self.recipe
+        return augment_each(images, recipe.how, recipe.key(iteration), recipe.rows), indices
+
+    def finished(self, images: Tensor, iteration: int) -> Tensor:
+        whole = to_float(images) if images.dtype == torch.uint8 else images
+        return whole.contiguous(memory_format=torch.channels_last)
 
 
 class Indexed(Batches):
@@ -186,17 +199,21 @@ def open_stream(
 ) -> Stream:
     """The set of a `data` or `index` step, for one of `processes` on this machine.
 
-    `shape`, (C, H, W), is what images of an index are brought to. An array stays on the device where it fits.
+    `shape`, (C, H, W), is what images of an index are brought to. An array stays on the device where it fits, unless it
+    is augmented image by image and a GPU would wait for that: AutoAugment of both sets takes longer than an iteration.
     Raises ValueError for an index without a shape, and as `Indexed`.
     """
     if is_index(folder):
         if shape is None:
             raise ValueError(f"{folder}: image files want a shape")
         return Streamed(Indexed(folder, recipe, shape), device, workers_of(processes))
+    workers = workers_of(processes)
+    if device.type == "cuda" and recipe.how["name"] in EACH and workers:
+        return Streamed(Augmented(Stored(folder), recipe), device, workers)
     stored = Stored(folder, device)
     if fits(stored, device):
         return Resident(stored.resident(), recipe)
-    return Streamed(Mapped(Stored(folder), recipe), device, workers_of(processes))
+    return Streamed(Mapped(Stored(folder), recipe), device, workers)
 
 
 def iterate_set(folder: Path, device: torch.device, batch_size: int, size: int) -> Iterator[Tensor]:

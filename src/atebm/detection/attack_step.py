@@ -109,7 +109,7 @@ def attacked_images(
     def work(rows: slice) -> list[Tensor]:
         return list(attacks(f, x[rows], radius, settings, numbers[rows].tolist()).values())
 
-    return dict(zip(columns_of(settings), work_in_halves(work, slice(0, len(x))), strict=True))
+    return dict(zip(columns_of(settings), work_in_halves("attacks", work, slice(0, len(x))), strict=True))
 
 
 def attacks(f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: list[int]) -> dict[str, Tensor]:

@@ -6,9 +6,10 @@ import numpy as np
 from torch import Tensor
 
 from ..attacks.langevin import sampler
-from ..attacks.pgd import Logit
+from ..attacks.pgd import Logit, Step, pgd_step
 from ..data.stored import to_bytes, to_float
 from ..device.out_of_memory import work_in_halves
+from ..device.precision import computed_in
 from .features import Extractor, extract
 
 BATCH = 250  # images a forward pass
@@ -22,15 +23,20 @@ def on_the_way(
     step_size: float,
     noise: float | None = None,
     first: int = 0,
+    step: Step = pgd_step,
 ) -> list[np.ndarray]:
     """What the extractor sees in the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps.
 
-    With `noise`, the samples are those of Langevin dynamics; `first` is the number of the first source.
+    With `noise`, the samples are those of Langevin dynamics; `first` is the number of the first source. The extractor
+    computes in float32, whatever precision the samples are made in, so that distances are by one measure.
     """
 
     def work(rows: slice) -> list[np.ndarray]:
         images = range(first + rows.start, first + rows.stop)
-        ascent = sampler(f, to_float(sources[rows]), steps, step_size, noise, images)
-        return [extract(extractor, to_bytes(x).split(extractor.batch))[0] for _, x in ascent]
+        seen = []
+        for _, x in sampler(f, to_float(sources[rows]), steps, step_size, noise, images, step):
+            with computed_in("fp32", x.device):
+                seen.append(extract(extractor, to_bytes(x).split(extractor.batch))[0])
+        return seen
 
-    return work_in_halves(work, slice(0, len(sources)))
+    return work_in_halves("samples and their features", work, slice(0, len(sources)))

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..archives.tensors import load_tensors
 from ..models.released import read
-from ..models.tensors import load_tensors
 from ..models.weights import save_weights
 from ..pipeline.job import Job
 from ..utils.errors import DataError

@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from ..archives.extractors import EXTRACTORS, read_embedded
+from ..archives.tensors import load_tensors
 from ..models.energy import Classifier
-from ..models.tensors import load_tensors
 from ..models.weights import save_weights
 from ..pipeline.job import Job
 from ..utils.errors import DataError

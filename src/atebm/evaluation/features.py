@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.stored import Stored, resized, to_float
+from ..device.precision import computed_in
 from ..models.energy import Classifier
 from ..models.weights import load_weights
 from ..pipeline.job import Job, described, record_of
@@ -71,7 +72,7 @@ def views(extractor: Extractor, images: Iterable[Tensor]) -> Iterator[tuple[Feat
     """Features (b, d) and logits (b, classes) of each batch of uint8 images (b, C, H, W) on the extractor's device."""
     for batch in images:
         features, logits = extractor.see(batch)
-        yield features.cpu().numpy(), logits.cpu().numpy()
+        yield features.float().cpu().numpy(), logits.float().cpu().numpy()
 
 
 def extract(extractor: Extractor, images: Iterable[Tensor]) -> tuple[Features, Features]:
@@ -118,6 +119,7 @@ def write_features(job: Job, device: torch.device) -> None:
     with ExitStack() as stack:
         paths = [stack.enter_context(atomic(job.folder / name)) for name in ("features.npy", "logits.npy")]
         files = [stack.enter_context(path.open("wb")) for path in paths]
+        stack.enter_context(computed_in(job.settings.get("precision", "fp32"), device))
         report, done = stack.enter_context(progress(f"features of {job.spec['name']}", len(images))), 0
         for parts in views(extractor, map(shrink, images.batches(extractor.batch))):
             for file, part in zip(files, parts, strict=True):

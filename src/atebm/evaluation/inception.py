@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from ..archives.catalogue import ARCHIVES, find
+from ..archives.tensors import load_tensors
 from ..archives.verify import verify_file
 from ..models.released import read
-from ..models.tensors import load_tensors
 from ..models.weights import save_weights
 from ..pipeline.job import Job
 from ..utils.errors import DataError

@@ -19,7 +19,9 @@ from ..utils.files import of_checkout, write_between
 from .evidence_pages import design, negative, outcomes, reproduction, scope, verdicts
 from .kind_table import kind_table
 
-EXPECTED = "data/expected/paper_h100.json"  # what `python -m atebm cost -C scale=paper --json` printed on that GPU
+# What `python -m atebm cost -C scale=paper --rates data/expected/rates_h100.json --json` prints; and, beside it, the
+# same with bf16 and compile: true of runs cifar10 and celebahq256, which the others are like, and of the pre-training
+EXPECTED = "data/expected/paper_h100.json"
 PHOTOGRAPHS = "data/embedded/photographs/README.md"
 SHOWN = 1.0  # hours that an artifact must add to those before it to have a line of its own
 
@@ -119,15 +121,39 @@ def expectation(path: Path) -> str:
     columns = ["item", "hours, if alone", "GB, if alone", "hours more than the lines above", "GB more"]
     return "\n".join(
         [
-            f"By floating point operations and the measured speed of one {found['device']} (torch {found['torch']}):",
-            f"{total['hours']:,.0f} GPU-hours in all, {total['at_most']:,.0f} if K grows as early as `auc_advance` may",
-            f"let it, and {total['floor']:,.0f} at the speed of a large product of matrices;",
+            f"By floating point operations and the speed of one {found['device']} (torch {found['torch']}),",
+            f"data included, {total['hours']:,.0f} GPU-hours in all, {total['at_most']:,.0f} if K grows as early as",
+            f"`auc_advance` may let it, and {total['floor']:,.0f} at the speed of a large product of matrices.",
+            *in_bfloat16(path.with_stem(f"{path.stem}_bf16")),
+            f"With any number of GPUs at least {found['critical_path']['hours']:,.0f} hours:",
+            f"{chain_of(found)}.",
+            f"Images and distances take {total['data']:,.0f} hours of one core, most by workers meanwhile.",
             f"{total['gigabytes']:,.0f} GB in `work/`, and at least {archives:,.0f} GB of archives.",
             f"Models per run: {found['seeds']}.",
             "",
             pd.DataFrame(lines, columns=columns).to_markdown(index=False, disable_numparse=True),
         ]
     )
+
+
+def chain_of(found: dict[str, Any]) -> str:
+    """Return the steps that wait for each other and show, with their hours."""
+    steps = [row for row in found["critical_path"]["steps"] if row["hours"] >= SHOWN]
+    return ", then ".join(f"`{row['step'].rpartition('-')[0]}` {row['hours']:,.0f} h" for row in steps)
+
+
+def in_bfloat16(path: Path) -> list[str]:
+    """Return what bfloat16 and torch.compile make of the hours, and which speeds behind that are assumed."""
+    if not path.exists():
+        return []
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assumed = sum(row["source"] != "measured" for row in found["measured"])
+    hours, waited = found["total"]["hours"], found["critical_path"]["hours"]
+    return [
+        f"With `precision: bf16` and `compile: true` of all runs and of the pre-training, {hours:,.0f}, of which",
+        f"{waited:,.0f} wait for each other; {assumed} of the {len(found['measured'])} speeds behind that are assumed,",
+        "not measured: `atebm cost --rates` names each and its source.",
+    ]
 
 
 def both(cost: dict[str, Any]) -> tuple[str, str]:

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from ..archives.extractors import EXTRACTORS
+from ..archives.tensors import load_tensors
 from ..data.content import Places, content_of
 from ..evaluation.embedded import load_embedded, rounded
 from ..evaluation.features import Features, extract, of_classifier
 from ..evaluation.frechet import Gaussian, frechet_distance
-from ..models.tensors import load_tensors
 from ..models.weights import save_weights
 from ..pipeline.job import Job, record_of
 from ..pipeline.step import Step, write_specs

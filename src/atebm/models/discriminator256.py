@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..utils.errors import ConfigError
-from .folding import ConvPool
+from .folding import ConvPool, Stem
 
 WIDTHS = (64, 128, 256, 512, 512, 512, 512)  # six blocks lie between them, each halves the resolution
 SIZE = 4 * 2 ** (len(WIDTHS) - 1)  # pixels a side for which the last map is the 4x4 that the last convolution covers
@@ -48,7 +48,7 @@ class Discriminator256(nn.Module):
                 f"network discriminator256 takes images of {SIZE} pixels a side, which its blocks halve down to 4; "
                 f"these have {size}."
             )
-        self.stem = nn.Conv2d(channels, WIDTHS[0], stem, padding=stem // 2)
+        self.stem = Stem(channels, WIDTHS[0], stem)
         self.blocks = nn.Sequential(*(Block(i, o) for i, o in pairwise(WIDTHS)))
         self.last = nn.Conv2d(WIDTHS[-1], WIDTHS[-1], 4)
         self.head = nn.Linear(WIDTHS[-1], outputs)

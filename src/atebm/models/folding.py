@@ -10,6 +10,34 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPS = 1e-5  # of nn.BatchNorm2d
+CHANNELS = 8  # that tensor cores take at once, in bfloat16
+
+
+def narrow(x: Tensor) -> bool:
+    """Whether images have so few channels that a GPU's convolution in bfloat16 is slow.
+
+    Slowest is the gradient by the image, which every step of the attack asks for (pytorch/pytorch#54404: a kernel for 3
+    channels that uses no tensor core). How much padding gains was measured on no GPU of ours.
+    """
+    return torch.is_autocast_enabled("cuda") and x.is_cuda and x.shape[1] < CHANNELS
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+    """F.conv2d, of few channels beside zeros: the same sums, up to their order."""
+    if narrow(x):
+        missing = (0, 0, 0, 0, 0, CHANNELS - x.shape[1])
+        x, weight = F.pad(x, missing), F.pad(weight, missing)
+    return F.conv2d(x, weight, bias, stride, padding)
+
+
+class Stem(nn.Conv2d):
+    """The first convolution, of images (B, channels, H, W), whose size it keeps; `kernel` is odd."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int):
+        super().__init__(channels_in, channels_out, kernel, padding=kernel // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return convolve(x, self.weight, self.bias, 1, self.kernel_size[0] // 2)
 
 
 class ConvAffine(nn.Module):
@@ -34,7 +62,7 @@ class ConvAffine(nn.Module):
         return self.weight * (self.gamma / math.sqrt(1 + EPS)).view(-1, 1, 1, 1), self.beta
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, *(self.fixed or self.folded()), self.stride, self.padding)
+        return convolve(x, *(self.fixed or self.folded()), self.stride, self.padding)
 
 
 class ConvPool(nn.Conv2d):

@@ -9,13 +9,14 @@ from torch.fx.passes.shape_prop import ShapeProp
 from ..pipeline.job import Job
 from ..utils.files import atomic
 from .discriminator256 import Block, Discriminator256
+from .folding import Stem
 
 
 class LayerTracer(fx.Tracer):
     """Follows a network's forward pass, a residual block being one layer."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
-        return isinstance(module, Block) or super().is_leaf_module(module, name)
+        return isinstance(module, Block | Stem) or super().is_leaf_module(module, name)
 
 
 def write_network(job: Job) -> None:

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from ..archives.catalogue import PAGE
 from ..archives.releases import releases
+from ..archives.tensors import load_pickled
 from ..pipeline.job import Job
 from ..utils.errors import DataError
 from ..utils.files import write_text
 from ..utils.hashing import canonical, sha256
 from .energy import Energy, load_logit_0
 from .folding import EPS
-from .tensors import load_pickled
 from .weights import save_weights
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of BatchNorm; all other tensors are learnt

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..utils.errors import ConfigError
-from .folding import ConvPool
+from .folding import ConvPool, Stem
 
 
 class Block(nn.Module):
@@ -36,7 +36,7 @@ class SmallNet(nn.Module):
         if size < 8 or 4 * 2**blocks != size:
             raise ConfigError(f"network small takes images of 8, 16, 32, ... pixels a side, not {size}: resize them.")
         widths = [width * 2**level for level in range(blocks + 1)]
-        self.stem = nn.Conv2d(channels, width, 3, padding=1)
+        self.stem = Stem(channels, width, 3)
         self.blocks = nn.Sequential(*(Block(i, o) for i, o in pairwise(widths)))
         self.last = nn.Conv2d(widths[-1], widths[-1], 4)
         self.head = nn.Linear(widths[-1], outputs)

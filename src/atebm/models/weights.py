@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from ..archives.tensors import load_tensors
 from ..pipeline.job import Job, record_of
 from ..utils.files import atomic
 from .energy import Detector, model_of
-from .tensors import load_tensors
 
 
 def save_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
@@ -34,10 +34,14 @@ def size_of(model: nn.Module) -> int:
 
 
 def load_model(job: Job, device: torch.device, role: str = "model") -> Detector:
-    """What the `train` step that is a parent has learnt, with the weights of the checkpoint that the job names."""
-    return load_checkpoint(job.parent(role), job.settings["checkpoint"], device)
+    """What the `train` step that is a parent has learnt, with the weights of the checkpoint that the job names.
+
+    Laid out as the job's `precision` wants it, fp32 where it names none.
+    """
+    precision = job.settings.get("precision", "fp32")
+    return load_checkpoint(job.parent(role), job.settings["checkpoint"], device, precision)
 
 
-def load_checkpoint(folder: Path, checkpoint: str, device: torch.device) -> Detector:
+def load_checkpoint(folder: Path, checkpoint: str, device: torch.device, precision: str = "fp32") -> Detector:
     """What a `train` step has learnt by its `best` or `last` checkpoint."""
-    return load_weights(model_of(record_of(folder)), folder / f"{checkpoint}.safetensors").on(device)
+    return load_weights(model_of(record_of(folder)), folder / f"{checkpoint}.safetensors").on(device, precision)

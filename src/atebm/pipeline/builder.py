@@ -87,8 +87,7 @@ class StepBuilder:
         spec = self.config.pretrainings[name]
         if spec.weights != "trained":
             return adopted("pretrain", name, spec, ("pretrainings", name))
-        # without a size where there is none, as before there were sizes: no digest moved when they came
-        settings = spec.model_dump(exclude={"weights"} | ({"size"} if spec.size is None else set()))
+        settings = spec.without_defaults(exclude={"weights"})
         parents = {role: self.data(settings[role]) for role in ("p_data", "held_out")}
         return Step("pretrain", name, settings, parents, ("pretrainings", name))
 
@@ -185,7 +184,10 @@ class StepBuilder:
         name = f"{images.name}.{size}px" if size else images.name
         if parents["extractor"].name != self.config.metrics.extractor:
             name = f"{name}.by_{parents['extractor'].name}"
-        return Step("features", name, {"n": n, "size": size}, parents, ("metrics",))
+        settings: dict[str, Any] = {"n": n, "size": size}
+        if self.config.metrics.precision != "fp32":
+            settings["precision"] = self.config.metrics.precision
+        return Step("features", name, settings, parents, ("metrics",))
 
     def agreement(self, name: str) -> list[Step]:
         """How far the features of a set are from statistics of it that others published; nothing where nobody did.
@@ -276,7 +278,7 @@ class StepBuilder:
         if name not in self.config.detection:
             raise ConfigError(f"config.yaml: {name}, the task of {run}, has no entry in detection.")
         spec = build.config.detection[name]
-        settings = spec.model_dump(exclude={"in_distribution", "radius", "radii", "steps"})
+        settings = spec.model_dump(exclude={"in_distribution", "radius", "radii", "steps", "transfer"})
         settings |= {"checkpoint": "best", "radii": [spec.radius], **(spec.others if alone else {}), **changes}
         parents = {"model": self.train(run, seed), IN: build.data(getattr(task, spec.in_distribution))}
         if spec.in_distribution != "held_out" and task.held_out != task.p_data:

@@ -22,7 +22,7 @@ class Kind:
     revision: int = 1  # +1 when a change of code changes what it computes; everything downstream then runs again
     stage: Literal["train", "evaluate", "report"] = "evaluate"  # of dvc.yaml
     goal: bool = True  # whether the target of its stage asks for it; if not, it is computed where a goal needs it
-    takes: tuple[str, ...] = ()  # of device, group (the processes that torchrun started), workers, tensorboard
+    takes: tuple[str, ...] = ()  # of device, group (torchrun's processes), workers, tensorboard, micro_batch
     joins: str = ""  # "module:function" that joins its shards; `runs` takes `shard` and `out` then
     alone: bool = False  # whether no other job may run meanwhile
     retried: bool = False  # whether a job that failed goes on from its last checkpoint, so that another try is worth it
@@ -105,7 +105,7 @@ KINDS = {
             revision=2,
             stage="train",
             goal=False,
-            takes=("device", "group"),
+            takes=("device", "group", "micro_batch"),
             retried=True,
             priority=10,
         ),
@@ -145,7 +145,7 @@ KINDS = {
             computes="binary adversarial training (Algorithm 2; Eqs. 8 and 11)",
             revision=5,
             stage="train",
-            takes=("device", "group", "tensorboard"),
+            takes=("device", "group", "tensorboard", "micro_batch"),
             retried=True,
             priority=10,
         ),

@@ -73,7 +73,7 @@ def table4_caption(needs: Needs, frame: pd.DataFrame) -> str:
         protocol(needs),
         *rivals_in_words(needs),
         *imported(frame),
-        losses(needs),
+        *losses(needs),
     ]
     return " ".join([*words, intervals(frame), "AUPR and FPR at 95 % TPR are in the .csv."])
 
@@ -90,8 +90,8 @@ def imported(frame: pd.DataFrame) -> list[str]:
     return [f"Weights that were not trained here: {named}."] if named else []
 
 
-def losses(needs: Needs) -> str:
-    """Say how far the plain classifiers were trained."""
+def losses(needs: Needs) -> list[str]:
+    """Say how far the plain classifiers were trained; nothing where there are none."""
     ends = []
     for run, trainings in needs.runs("train").items():
         for training in trainings:
@@ -99,7 +99,7 @@ def losses(needs: Needs) -> str:
             if run.startswith("cifar10_ood_plain") and not log.empty:  # as that of a very short run is
                 ends.append((training.record["iterations"], log["loss"].tail(5).mean()))
     parts = [f"{loss:.2g} after {iterations} iterations" for iterations, loss in sorted(ends)]
-    return f"The binary classifier's loss is {', '.join(parts)} (mean of the last 5 batches logged)."
+    return [f"The binary classifier's loss is {', '.join(parts)} (mean of the last 5 batches logged)."] if parts else []
 
 
 def unlearnt(needs: Needs) -> list[str]:

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..attacks.langevin import sampler
+from ..attacks.pgd import Step
 from ..data.stored import Stored, cuts, dealt, to_bytes, to_float
 from ..device.out_of_memory import work_in_halves
+from ..device.precision import computed_in
 from ..device.select import device_name
+from ..evaluation.captured import captured_step
 from ..models.energy import Detector
 from ..models.folding import frozen
 from ..models.weights import load_model
@@ -44,11 +47,13 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
         stack.enter_context(room(out, number * channels * height * width))
         archive = stack.enter_context(ZipFile(stack.enter_context(atomic(out)), "w"))
         report = stack.enter_context(progress(f"sample {job.spec['name']}, {steps} steps", len(mine)))
+        stack.enter_context(computed_in(settings.get("precision", "fp32"), device))
         stack.enter_context(frozen(model))
+        step = captured_step(device)
         with archive.open("images.npy", "w", force_zip64=True) as file:
             npy.begin_npy(file, np.uint8, (number, height, width, channels))
             for done, rows in enumerate(mine, start=1):
-                images, path = work_in_halves(partial(sampled, model, sources, steps, settings), rows)
+                images, path = work_in_halves("samples", partial(sampled, model, sources, steps, settings, step), rows)
                 npy.append(file, images)
                 paths[made : made + len(path)] = path
                 made += len(path)
@@ -58,12 +63,12 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
 
 
 def sampled(
-    model: Detector, sources: Stored, steps: int, settings: dict[str, Any], rows: slice
+    model: Detector, sources: Stored, steps: int, settings: dict[str, Any], step: Step, rows: slice
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Samples (b, H, W, C) of one batch of sources, and their PATH_COLUMNS (b, 3)."""
+    """Samples (b, H, W, C) of one batch of sources, and their PATH_COLUMNS (b, 3). `step` does one of PGD's."""
     start = blurred(to_float(sources[rows]), settings["blur"])
     step_size, noise = settings["step_size"], settings.get("noise")
-    ((_, x),) = sampler(model, start, [steps], step_size, noise, range(rows.start, rows.stop))
+    ((_, x),) = sampler(model, start, [steps], step_size, noise, range(rows.start, rows.stop), step)
     with torch.inference_mode():
         path = torch.stack([model(start), model(x), (x - start).flatten(1).norm(dim=1)], 1)
     return to_bytes(x, settings["quantise"]).permute(0, 2, 3, 1).cpu().numpy(), path.cpu().numpy()

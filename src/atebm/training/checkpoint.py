@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..models.tensors import ZIP, load_pickled
+from ..archives.tensors import ZIP, load_pickled
 from ..utils.errors import DataError
 from ..utils.files import atomic
 

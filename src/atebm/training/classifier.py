@@ -5,22 +5,27 @@ distances that rank images of its set; they are not FID, and comparable only amo
 classifier.
 """
 
+import math
+from collections.abc import Callable, Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..archives.tensors import load_tensors
 from ..config.training import Pretraining
 from ..data.index import is_index
 from ..data.stored import Stored
 from ..data.stream import Stream, iterate_set, watched
+from ..device.precision import autocast, set_precision
 from ..device.select import device_name
 from ..evaluation.features import extract, of_classifier
 from ..models.energy import Classifier
 from ..models.released import adopt
-from ..models.tensors import load_tensors
 from ..models.weights import save_weights
 from ..pipeline.job import Job, record_of
 from ..utils.errors import ResultError
+from ..utils.files import atomic
 from .batches import batches, load_labels
 from .distributed import ALONE, Group
 from .resumable import Resumable, complete
@@ -37,9 +42,24 @@ class ClassifierTrainer(Resumable):
     model: Classifier
     images: Stream
 
-    def __init__(self, what: str, run: Pretraining, model: Classifier, labels: Tensor, group: Group):
-        self.what, self.model, self.labels, self.group = what, model, labels, group
-        self.total = run.epochs * (len(labels) // run.batch_size)
+    def __init__(
+        self,
+        what: str,
+        run: Pretraining,
+        model: Classifier,
+        labels: Tensor,
+        group: Group,
+        micro_batch: int | None = None,  # as a Trainer's
+    ):
+        self.what, self.run, self.model, self.labels, self.group = what, run, model, labels, group
+        if run.compile:
+            model.compile()
+        self.epoch = len(labels) // run.batch_size
+        self.total = run.epochs * self.epoch
+        self.micro_batch = micro_batch or run.batch_size
+        self.losses: list[Tensor] = []  # of the epoch, on the device
+        self.accuracy: Callable[[], float] = lambda: math.nan  # on held-out images; of long epochs, each one ends in it
+        self.said = ""
         self.optimizer = torch.optim.Adam(model.parameters())
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, run.lr, total_steps=self.total)
 
@@ -47,14 +67,44 @@ class ClassifierTrainer(Resumable):
         """Do one iteration: a batch of images, and one step of Adam on the cross-entropy of their labels."""
         x, indices = self.images.batch(self.iteration)
         self.optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(self.model(x), self.labels[indices]).backward()
+        loss = sum(self.add_gradients(*part, len(x)) for part in self.parts(x, self.labels[indices]))
+        self.losses.append(torch.as_tensor(loss))
         self.group.average_gradients(self.model.parameters())
         self.optimizer.step()
         self.schedule.step()
         self.iteration += 1
+        if self.iteration % self.epoch == 0:
+            self.end_epoch()
+
+    def parts(self, x: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield a batch in parts of `micro_batch` images, whose gradients add up to the whole one's."""
+        return zip(x.split(self.micro_batch), labels.split(self.micro_batch), strict=True)
+
+    def add_gradients(self, x: Tensor, labels: Tensor, whole: int) -> Tensor:
+        """Add some images' share, of `whole` images, of the gradient to that of the parameters; return their loss."""
+        with autocast(self.run.precision, x.device):
+            loss = F.cross_entropy(self.model(x), labels)
+        if len(x) < whole:
+            loss = loss * (len(x) / whole)
+        loss.backward()
+        return loss.detach()
+
+    def end_epoch(self) -> None:
+        """Note the epoch's mean loss and, where it was longer than the time between two states, its accuracy."""
+        self.said = f"epoch {self.iteration // self.epoch}: loss {torch.stack(self.losses).mean():.3f}"
+        if self.epoch >= self.every and self.iteration < self.total:
+            self.said += f", held-out accuracy {self.accuracy():.4f}"
+            if self.group.leads:
+                print(f"{self.what}, {self.said}", flush=True)
+        self.losses = []
+
+    @property
+    def note(self) -> str:
+        """Return what was found at the end of the last epoch."""
+        return self.said
 
 
-def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> None:
+def train_classifier(job: Job, device: torch.device, group: Group = ALONE, micro_batch: int | None = None) -> None:
     """Train on p_data's labels, assert the accuracy on held-out labels, and write the step's folder.
 
     Resumes where an interrupted one stopped. Every process of `group` calls this; the first one writes. Raises as
@@ -69,17 +119,17 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
     what, folder, shape = f"{job.spec['kind']} {job.spec['name']}", job.parent("p_data"), shape_of(job, run)
     classes, network = record_of(folder)["classes"], run.network.model_dump(mode="json")
     torch.manual_seed(run.seed)
-    model = Classifier(network, shape, len(classes)).on(device)
-    training = ClassifierTrainer(what, run, model, load_labels(folder).to(device), group)
+    set_precision(run.precision)
+    model = Classifier(network, shape, len(classes)).on(device, run.precision)
+    training = ClassifierTrainer(what, run, model, load_labels(folder).to(device), group, micro_batch)
+    training.accuracy = lambda: held_out_accuracy(model, job, shape[1], device)
     with batches(folder, run.augment, run.batch_size, (run.seed, STREAM), device, group, shape) as training.images:
         complete(training, job, device, group)
     accuracy = held_out_accuracy(model, job, shape[1], device)
     print(f"held-out accuracy {accuracy:.4f}")
     if not accuracy >= run.min_accuracy:
-        raise ResultError(
-            f"{what} reaches {accuracy:.3f} on held-out labels, below its min_accuracy {run.min_accuracy}: "
-            "raise its epochs."
-        )
+        said = f"{what} reaches {accuracy:.3f} on held-out labels, below its min_accuracy {run.min_accuracy}"
+        raise ResultError(f"{said}: raise its epochs.{keep(model, job) if group.leads else ''}")
     if group.leads:
         save_weights(model.state_dict(), job.folder / "model.safetensors")
         job.finish(
@@ -93,6 +143,15 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE) -> No
                 "device": device_name(device),
             }
         )
+
+
+def keep(model: Classifier, job: Job) -> str:
+    """Write weights that were judged too bad, which may have taken days, and return how a pre-training can use them."""
+    path = job.checkpoints / "model.pth"
+    with atomic(path) as temporary:
+        torch.save(model.network.state_dict(), temporary)
+    use = f"`atebm import-weights {path} --task {job.spec['name']}` says how to use them as they are."
+    return f" Its weights are kept; {use}" if job.spec["kind"] == "pretrain" else ""
 
 
 def shape_of(job: Job, run: Pretraining) -> tuple[int, ...]:

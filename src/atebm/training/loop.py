@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ..archives.tensors import load_tensors
 from ..config.augment import Augment
 from ..config.training import TrainStep
 from ..data.stored import Stored
@@ -15,7 +16,6 @@ from ..device.precision import set_precision
 from ..device.select import device_name, way
 from ..models.energy import Confidence, Detector, Energy, load_logit_0, model_of
 from ..models.released import adopt
-from ..models.tensors import load_tensors
 from ..models.weights import save_weights
 from ..pipeline.job import Job, record_of
 from ..utils.errors import ConfigError
@@ -31,7 +31,13 @@ from .trainer import Trainer
 STREAMS = {"p_data": 1, "p_0": 2}  # of random numbers, by the images that they draw
 
 
-def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Path | None = None) -> None:
+def train(
+    job: Job,
+    device: torch.device,
+    group: Group = ALONE,
+    tensorboard: Path | None = None,
+    micro_batch: int | None = None,
+) -> None:
     """Train the run of a spec, resuming where an interrupted one stopped, and write its folder.
 
     Leaves best.safetensors (lowest distance on validation sources, from iteration monitor.start on; the last weights
@@ -43,11 +49,11 @@ def train(job: Job, device: torch.device, group: Group = ALONE, tensorboard: Pat
             finish_with_released(job)
         return
     run, reals = TrainStep(**job.settings), Stored(job.parent("p_data"))
-    set_precision(run.precision)
-    monitor = Monitor(job, run.monitor, device, group) if run.monitor else None
+    set_precision(run.precision, run.deterministic)
+    monitor = Monitor(job, run.monitor, device, group, run.precision) if run.monitor else None
     labels = load_labels(job.parent("p_data")).to(device) if run.objective == "outlier_exposure" else None
     model = first_model(job, run, reals.shape).on(device, run.precision)
-    trainer = Trainer(job.spec["name"], run, model, len(reals), group, labels, monitor, reals.shape)
+    trainer = Trainer(job.spec["name"], run, model, len(reals), group, labels, monitor, reals.shape, micro_batch)
 
     def stream(role: str, how: Augment) -> AbstractContextManager[Stream]:
         key = (run.seed, STREAMS[role])

@@ -7,7 +7,9 @@ import torch
 
 from ..config.training import Monitor as Settings
 from ..data.stored import Stored, cuts
+from ..device.precision import computed_in
 from ..evaluation.along import BATCH, on_the_way
+from ..evaluation.captured import captured_step
 from ..evaluation.features import load_extractor
 from ..evaluation.frechet import Gaussian, frechet_distance
 from ..models.energy import Detector
@@ -20,8 +22,10 @@ from .distributed import Group
 class Monitor:
     """Scores a model at all sampler lengths with one ascent; knows the sources and the reference, p_data's features."""
 
-    def __init__(self, job: Job, settings: Settings, device: torch.device, group: Group):
-        self.group, self.settings = group, settings
+    def __init__(self, job: Job, settings: Settings, device: torch.device, group: Group, precision: str = "fp32"):
+        """`precision` is the run's, which samples are made in unless the monitor has its own."""
+        self.group, self.settings, self.device = group, settings, device
+        self.precision = settings.precision or precision
         self.steps = sorted(set(settings.steps))  # as trajectory() passes through them
         self.extractor = load_extractor(job.parent("extractor"), device)
         self.reference = Gaussian.of(Rows.of(job.parent("reference") / "features.npy"))
@@ -33,9 +37,10 @@ class Monitor:
         Batches are dealt in turn and put together in order, so that the number of processes changes no distance.
         """
         batches, how = cuts(len(self.sources), BATCH), (self.settings.step_size, self.settings.noise)
-        with frozen(model):
+        with computed_in(self.precision, self.device), frozen(model):
+            step = captured_step(self.device)  # a graph of its own, since folded weights lie elsewhere each time
             mine = [
-                on_the_way(model, self.extractor, self.sources[rows], self.steps, *how, rows.start)
+                on_the_way(model, self.extractor, self.sources[rows], self.steps, *how, rows.start, step)
                 for rows in batches[self.group.rank :: self.group.size]
             ]
         dealt = self.group.collect(mine)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import repeat
 from typing import Any, cast
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..attacks.langevin import langevin
-from ..attacks.pgd import Logit, pgd
+from ..attacks.pgd import Logit, gradient, pgd, pgd_beside
 from ..config.training import Langevin, Optimizer, TrainStep
 from ..data.stream import Stream
 from ..device.cuda_graph import Captured
@@ -21,7 +22,17 @@ from ..utils.errors import ConfigError
 from ..utils.random import generator
 from . import schedule
 from .distributed import ALONE, Group
-from .losses import OBJECTIVES, auc, distance_to_uniform, energy_l2, log_likelihood, outlier_exposure_loss, r1
+from .losses import (
+    OBJECTIVES,
+    auc,
+    distance_to_uniform,
+    energy_l2,
+    log_likelihood,
+    outlier_exposure_loss,
+    r1,
+    r1_of,
+    with_slope,
+)
 from .monitor import Monitor
 from .replay import Replay
 from .resumable import Resumable
@@ -50,6 +61,7 @@ class Trainer(Resumable):
         labels: Tensor | None = None,  # of p_data, (images,), on the device, where a classifier is learnt
         monitor: Monitor | None = None,
         shape: tuple[int, ...] = (),  # of an image, (C, H, W), where samples are kept
+        micro_batch: int | None = None,  # images of a batch that are in memory at once; None: all
     ):
         self.what, self.run, self.group = f"train {name} seed {run.seed}", run, group
         self.model, self.device, self.labels, self.monitor = model, model.mean.device, labels, monitor
@@ -60,8 +72,9 @@ class Trainer(Resumable):
             if group.size > 1:
                 raise ConfigError(f"{self.what}: a buffer of samples is one process's, so gpus_per_run: 1.")
             self.replay = Replay(run.langevin, shape, self.device)
-        if run.compile:
-            model.compile()
+        if run.compile:  # for each size of batch: the attack's, both attacks' together, the monitor's
+            for compiled in {model, self.result}:
+                compiled.compile(dynamic=False)
         self.optimizer = optimizer_of(run.optimizer, model)
         self.per_K, self.total = schedule.lengths(run, images)
         self.every = monitor.settings.every if monitor else self.every
@@ -74,7 +87,15 @@ class Trainer(Resumable):
         self.best: dict[str, Any] | None = None  # the check selected so far, and its weights
         self.watch: Callable[[dict[str, Any]], None] = lambda row: None  # is shown each row of the log
         self.may_diverge = run.objective == "max_likelihood"  # with it, that is what there is to show
-        self.update = Captured(self.attack_and_update) if self.capturable else self.attack_and_update
+        # By how much this pays: benchmarks/r1.py. A small network on a CPU has it faster by differentiating twice.
+        self.forward_mode = run.r1 > 0 and (run.compile or self.device.type == "cuda")
+        whole = run.compile and self.forward_mode
+        self.objective = torch.compile(self.minimised, fullgraph=True) if whole else self.minimised
+        self.micro_batch = None if run.langevin else micro_batch  # chains and their buffer are of whole batches
+        # What other processes add to comes after the graph; of one process, the optimiser's step is in it.
+        apart, alone = self.capturable and group.size > 1, self.capturable and group.size == 1
+        self.gradients = Captured(self.attacked_gradients) if apart else self.attacked_gradients
+        self.update = Captured(self.attack_and_update) if alone else self.attack_and_update
 
     def step(self) -> None:
         """Do one iteration of Algorithm 2 at the present K: its lines 3 to 5. (With a K that stays: Algorithm 1.)"""
@@ -82,7 +103,7 @@ class Trainer(Resumable):
         # Line 3: draw samples x_i from p_data, and x_i^0 from p_0.
         (x, indices), (x_0, _) = self.p_data.batch(self.iteration), self.p_0.batch(self.iteration)
         labels = [self.labels[indices]] if self.labels is not None else []
-        # Lines 4 and 5, on one GPU as a CUDA graph.
+        # Lines 4 and 5, on a GPU as a CUDA graph.
         loss, penalty, f_x, f_x_star = self.update(K, x, x_0, *labels)
         if self.average is not None:
             self.average.update_parameters(self.model)
@@ -95,26 +116,57 @@ class Trainer(Resumable):
 
         Returns loss and R1, (), and f of the images of p_data and of the contrastive samples, (B,).
         """
+        outputs = self.gradients(K, x, x_0, *([] if labels is None else [labels]))
+        self.group.average_gradients(self.model.parameters())
+        self.optimizer.step()
+        return outputs
+
+    def attacked_gradients(self, K: int, x: Tensor, x_0: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Do line 4 and find the gradient of line 5; returns as `attack_and_update`.
+
+        All that is minimised are means over a batch, and no network looks at several images at once: so parts of
+        `micro_batch` images, one after another, have the gradient of the whole, up to rounding.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        size, whole = self.micro_batch or len(x), len(x)
+        if size >= whole:
+            return self.add_gradients(K, x, x_0, labels, 1)
+        split = repeat(None) if labels is None else labels.split(size)
+        parts = list(zip(x.split(size), x_0.split(size), split, strict=False))
+        shares = [len(part[0]) / whole for part in parts]
+        found = [self.add_gradients(K, *part, share) for part, share in zip(parts, shares, strict=True)]
+        loss, penalty, f_x, f_x_star = zip(*found, strict=True)
+        means = (sum(share * part for share, part in zip(shares, of, strict=True)) for of in (loss, penalty))
+        return (*means, torch.cat(f_x), torch.cat(f_x_star))
+
+    def add_gradients(
+        self, K: int, x: Tensor, x_0: Tensor, labels: Tensor | None, share: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Attack some images, and add their `share` of the gradient to that of the parameters."""
         run, model = self.run, self.model
         with autocast(run.precision, self.device):
-            f, f_0 = self.attacked(labels)
             with frozen(model):
-                if run.in_attack:  # down from x, within a ball: authors' script, the paper is silent
-                    x = pgd(f, x, run.in_attack.steps, -run.in_attack.step_size, eps=run.in_attack.eps)
-                # Line 4: K steps of the PGD attack, Eq. 8 (with eps: Eq. 7), from x_0 up to x*; or of Eq. 3.
-                if run.langevin:
-                    x_star = self.chains(run.langevin, f_0, x_0, K)
-                else:
-                    x_star = pgd(f_0, x_0, K, run.step_size, eps=run.eps)
+                x, x_star = self.attack(K, x, x_0, labels)
+                g = gradient(model, x) if self.forward_mode else None
             # Line 5: D climbs mean log D(x) + mean log(1 - D(x*)), Eq. 11, whose gradient is Eq. 14; and R1 on p_data.
-            x = x.detach().requires_grad_(run.r1 > 0)
-            loss, f_x, f_x_star = self.loss(x, x_star, labels)
-            penalty = r1(f_x, x) if run.r1 else loss.new_zeros(())
-        self.optimizer.zero_grad(set_to_none=True)
-        (loss + run.r1 * penalty).backward(inputs=list(model.parameters()))
-        self.group.average_gradients(model.parameters())
-        self.optimizer.step()
+            total, loss, penalty, f_x, f_x_star = self.objective(x.detach(), x_star, labels, g)
+        (total if share == 1 else share * total).backward(inputs=list(model.parameters()))
         return loss.detach(), penalty.detach(), f_x.detach(), f_x_star.detach()
+
+    def attack(self, K: int, x: Tensor, x_0: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the images of p_data that the update sees, and the contrastive samples, (B, C, H, W)."""
+        run, inner = self.run, self.run.in_attack
+        f, f_0 = self.attacked(labels)
+        if inner and f is f_0 and not run.langevin and self.device.type == "cuda":  # one batch moves the last digits
+            steps, sizes = (inner.steps, K), (-inner.step_size, run.step_size)
+            x, x_star = pgd_beside(f, (x, x_0), steps, sizes, (inner.eps, run.eps))
+            return x, x_star
+        if inner:  # down from x, within a ball: authors' script, the paper is silent
+            x = pgd(f, x, inner.steps, -inner.step_size, eps=inner.eps)
+        # Line 4: K steps of the PGD attack, Eq. 8 (with eps: Eq. 7), from x_0 up to x*; or of Eq. 3.
+        if run.langevin:
+            return x, self.chains(run.langevin, f_0, x_0, K)
+        return x, pgd(f_0, x_0, K, run.step_size, eps=run.eps)
 
     def chains(self, how: Langevin, f_0: Logit, x_0: Tensor, K: int) -> Tensor:
         """Return the ends (B, ...) of chains of Langevin dynamics, from x_0 (B, ...) or from the replay buffer."""
@@ -137,6 +189,27 @@ class Trainer(Resumable):
             return (lambda x: log_likelihood(model.logits(x), labels)), (lambda x: distance_to_uniform(model.logits(x)))
         return model, model
 
+    def minimised(
+        self, x: Tensor, x_star: Tensor, labels: Tensor | None, g: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return what an iteration minimises, its loss and R1, (), and f of both kinds of images, (B,).
+
+        With g = grad_x f(x) the derivatives of R1 are found in forward mode, otherwise by differentiating twice.
+        """
+        run = self.run
+        if g is not None:
+
+            def f(x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+                loss, f_x, f_x_star = self.loss(x, x_star, labels)
+                return f_x, (loss, f_x_star)
+
+            f_x, slopes, (loss, f_x_star) = with_slope(f, x, g)
+            return loss + run.r1 * slopes.mean(), loss, r1_of(g), f_x, f_x_star
+        x.requires_grad_(run.r1 > 0)
+        loss, f_x, f_x_star = self.loss(x, x_star, labels)
+        penalty = r1(f_x, x) if run.r1 else loss.new_zeros(())
+        return loss + run.r1 * penalty, loss, penalty, f_x, f_x_star
+
     def loss(self, x: Tensor, x_star: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return what an iteration minimises, (), and f of images of p_data and of contrastive samples, (B,)."""
         model = self.model
@@ -144,8 +217,9 @@ class Trainer(Resumable):
             logits, logits_star = model.logits(x), model.logits(x_star)
             loss = outlier_exposure_loss(logits, labels, logits_star, self.run.outlier_weight)
             return loss, confidence(logits), confidence(logits_star)
-        f = model.forward if self.run.r1 else model  # not the compiled one, which can be differentiated only once
-        f_x, f_x_star = f(x), model(x_star)
+        # Not the compiled model, which can be differentiated once only; with R1, compiled is `minimised` as a whole.
+        f = model.forward if self.run.r1 else model
+        f_x, f_x_star = f(x), f(x_star)
         loss = OBJECTIVES[self.run.objective](f_x, f_x_star)
         if self.run.langevin and self.run.langevin.energy_l2:
             loss = loss + self.run.langevin.energy_l2 * energy_l2(f_x, f_x_star)
@@ -197,8 +271,8 @@ class Trainer(Resumable):
 
     @property
     def capturable(self) -> bool:
-        """Whether an update is the same kernels each time, on a GPU that no other process helps."""
-        return self.device.type == "cuda" and self.group.size == 1 and not self.run.langevin
+        """Whether an update is the same kernels each time, on a GPU."""
+        return self.device.type == "cuda" and not self.run.langevin
 
     def snapshot(self) -> dict[str, Any]:
         """Return a `Resumable`'s snapshot, with where the schedule stands."""

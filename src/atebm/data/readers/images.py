@@ -172,11 +172,20 @@ def folder_pictures(folder: Path, pattern: str, count: int) -> Pictures:
 
 
 def read_bytes(archive: Path, entries: Entries) -> Iterator[Image.Image]:
-    """Images that lie as they are in a file, such as a tar, or are files of a folder."""
-    unpacked = archive.is_dir()
-    for raw, offset, size in entries.tolist():
-        name = raw.decode()
-        yield read_entry(Entry(name, archive / name if unpacked else archive, offset, size))
+    """Images that lie as they are in a file, such as a tar, which is opened once; or are files of a folder."""
+    if archive.is_dir():
+        for name, size in zip(names_of(entries), entries["size"].tolist(), strict=True):
+            yield read_entry(Entry(name, archive / name, 0, size))
+        return
+    with reading(archive, "its bytes"):
+        file = archive.open("rb")
+    with file:
+        for raw, offset, size in entries.tolist():
+            name = raw.decode()
+            with reading(archive, f"member {name!r}"):
+                file.seek(offset)
+                data = file.read(size)
+            yield decode(data, archive, name)
 
 
 # --- ImageNet ---------------------------------------------------------------------------------------------------

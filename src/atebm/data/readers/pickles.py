@@ -163,7 +163,15 @@ def _array(value: Any, name: str) -> NDArray[Any]:
     return np.frombuffer(data, kind.dtype).reshape(shape, order="F" if fortran else "C")
 
 
+def _encoded(text: Any, encoding: Any) -> bytes:
+    """What `_codecs.encode` is in a pickle: so Python 3 writes bytes where it has to write as Python 2 does."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise UnpicklingError("bytes that are none")
+    return text.encode("latin1")
+
+
 PARTS = {
+    ("_codecs", "encode"): _encoded,
     ("numpy.core.multiarray", "_reconstruct"): _Array,  # before NumPy 2
     ("numpy._core.multiarray", "_reconstruct"): _Array,
     ("numpy", "ndarray"): _Array,

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..archives.members import check_apart, open_zip
 from ..utils.errors import DataError
 from ..utils.unpickling import Data
+from .members import check_apart, open_zip
 
 ZIP = b"PK\x03\x04"  # what a file of torch.save begins with; that of PyTorch before 1.6 is several pickles and bytes
 PICKLES = 5  # of that one: a magic number, its version, the machine's sizes, the contents, and the storages' names
