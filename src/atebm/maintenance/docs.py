@@ -11,11 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from ..config.json_schema import FILE, schema_text
 from ..pipeline.artifacts import ARTIFACTS, target
 from ..pipeline.plan import Plan
 from ..provenance.manifest import minutes, words_of
 from ..utils.errors import ConfigError
-from ..utils.files import of_checkout, write_between
+from ..utils.files import of_checkout, write_between, write_text
 from .evidence_pages import design, negative, outcomes, reproduction, scope, verdicts
 from .kind_table import kind_table
 
@@ -39,6 +40,7 @@ def write_docs(root: Path) -> None:
     write_between(root / "docs/reference/scales.md", "expected", expectation(root / EXPECTED))
     write_between(root / "docs/explanation/workflow.md", "rules", rule_table())
     write_between(root / "docs/reference/files.md", "kinds", kind_table())
+    write_text(root / FILE, schema_text())
     write_between(root / PHOTOGRAPHS, "photographs", attributions(root / "data/embedded/photographs.csv"))
 
 

@@ -87,8 +87,7 @@ class StepBuilder:
         spec = self.config.pretrainings[name]
         if spec.weights != "trained":
             return adopted("pretrain", name, spec, ("pretrainings", name))
-        # without a size where there is none, as before there were sizes: no digest moved when they came
-        settings = spec.model_dump(exclude={"weights"} | ({"size"} if spec.size is None else set()))
+        settings = spec.model_dump(exclude={"weights"})
         parents = {role: self.data(settings[role]) for role in ("p_data", "held_out")}
         return Step("pretrain", name, settings, parents, ("pretrainings", name))
 

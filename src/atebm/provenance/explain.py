@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..config.base import Section
+from ..config.base import Section, source_of
 from ..config.origins import Origin, Origins, leaves
 from ..config.schema import Config
 from ..pipeline.artifacts import ARTIFACTS, target
@@ -176,7 +176,6 @@ def paper(config: Config, path: tuple[str, ...]) -> str:
             continue
         if not isinstance(holder, Section):
             break
-        own = [note.where for note in type(holder).model_fields[key].metadata if isinstance(note, type(Config.paper))]
-        where = own[0] if own else type(holder).paper.where
+        where = source_of(type(holder), key)
         holder = getattr(holder, key)
     return where

@@ -22,6 +22,7 @@ from ...archives.members import (
     unpacked_member,
     zip_members,
 )
+from ...config.sets import FASHION
 from ...utils.errors import DataError
 from ...utils.npy import header_of
 from .mats import checked
@@ -97,7 +98,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * rank).reshape(shape.tolist())
 
 
-FASHION_CLASSES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
+FASHION_CLASSES = list(FASHION)
 
 
 # --- 80 Million Tiny Images, for those who hold them: withdrawn in 2020, and never downloaded ---------------------
