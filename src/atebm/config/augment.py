@@ -1,28 +1,40 @@
 """Augmentations of training images, and how images of all sizes are cropped to one."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from .base import Paper, Section, Share, Variant, key, mistake
+from .base import Paper, Section, Share, Variant, key, mistake, variants
 
 
-class NoAugment(Variant):
+class Augmentation(Variant):
+    """What every augmentation of training images declares, beside its settings."""
+
+    # "module:function", called as function(images, how, key, rows, total): data/augment.py says what these are
+    applies: ClassVar[str]
+
+
+class NoAugment(Augmentation):
+    """No augmentation."""
+
     paper = Paper("ours")
+    applies = "atebm.data.augment:unchanged"
     name: Literal["none"] = key("which augmentation")
 
 
-class CropFlip(Variant):
+class CropFlip(Augmentation):
     """Random crop after zero padding of 1/8 of the side, and mirroring."""
 
     paper = Paper("authors' script; the paper names random resized cropping")
+    applies = "atebm.data.augment:crop_flip"
     name: Literal["crop_flip"] = key("which augmentation")
 
 
-class ResizedCropFlip(Variant):
+class ResizedCropFlip(Augmentation):
     """With a probability a random window, resized to the whole size; then mirroring."""
 
     paper = Paper("supplement 3, training; numbers: authors' script")
+    applies = "atebm.data.augment:resized_crop_flip"
     name: Literal["resized_crop_flip"] = key("which augmentation")
     probability: Share = key("probability with which a window is cut; images of an index need 1")
     scale: tuple[PositiveFloat, Share] = key("least and greatest share of the image's area")
@@ -36,10 +48,11 @@ class ResizedCropFlip(Variant):
         return self
 
 
-class AutoAugmentCutout(Variant):
+class AutoAugmentCutout(Augmentation):
     """Padded random crop, mirroring, AutoAugment's policy for CIFAR-10, and a hole of half the side."""
 
     paper = Paper("supplement 3, training (AutoAugment); crop, mirroring and Cutout: authors' script")
+    applies = "atebm.data.augment:autoaugment_cutout"
     name: Literal["autoaugment_cutout"] = key("which augmentation")
     fill: tuple[Share, ...] = key(
         "value outside the image and in holes, one for each channel",
@@ -50,6 +63,7 @@ class AutoAugmentCutout(Variant):
 
 
 Augment = Annotated[NoAugment | CropFlip | ResizedCropFlip | AutoAugmentCutout, Field(discriminator="name")]
+AUGMENTS = variants(Augment)
 
 
 class Squash(Variant):

@@ -37,7 +37,7 @@ class Checked(Config):
 
 
 def check_extractors(config: Config) -> None:
-    """Training, tables and captions go by the Frechet distance and the classes of the first extractor."""
+    """Check that the first extractor has the Frechet distance and the classes that training and tables go by."""
     path, named = ("metrics", "extractor"), config.metrics.extractor
     first = config.extractors[named]
     if first.distance != "frechet" or (isinstance(first, Embedded) and first.classes_of != "p_data"):
@@ -51,7 +51,7 @@ def check_extractors(config: Config) -> None:
 
 
 def check_parts(config: Config) -> None:
-    """A set is drawn from what can be drawn from, and classes are those that a set has."""
+    """Check that a set is drawn from what can be drawn from, and classes are those that a set has."""
     for name, spec in config.sets.items():
         path = ("sets", name)
         if isinstance(spec, Drawn):
@@ -81,7 +81,7 @@ def check_drawn(config: Config, path: Path, spec: Drawn, of: ImageSet) -> None:
 
 
 def check_augmentations(config: Config) -> None:
-    """An index is cropped to one size as it is trained on, and a filling has a value for each colour channel."""
+    """Check that images of an index are cropped to one size, and a filling has a value for each channel."""
     for name, spec in config.pretrainings.items():
         path: Path = ("pretrainings", name, "size")
         if isinstance(config.sets[spec.p_data], ImageIndex) and spec.size is None:
@@ -119,7 +119,7 @@ def classifiers(config: Config) -> Iterator[tuple[Path, ClassifierTraining]]:
 
 
 def check_shapes(config: Config) -> None:
-    """All sets of a task have images of one shape: one network sees them all."""
+    """Check that all sets of a task have images of one shape: one network sees them all."""
     trained = [run.task for run in config.runs.values()] + [gan.task for gan in config.gans.values()]
     for name in dict.fromkeys(trained):
         task = config.tasks[name]
@@ -157,7 +157,7 @@ def counted(channels: int) -> str:
 
 
 def check_networks(config: Config) -> None:
-    """A network takes the images that it is trained on."""
+    """Check that a network takes the images that it is trained on."""
     for path, network, p_data, size in networks(config):
         channels = config.channels_of(p_data)
         for key in ("mean", "std"):
@@ -183,7 +183,7 @@ def networks(config: Config) -> Iterator[tuple[Path, Normalised, str, int | None
 
 
 def check_labels(config: Config) -> None:
-    """What learns labels has images with labels, and starts from weights that fit."""
+    """Check that what learns labels has images with labels, and starts from weights that fit."""
     for name, run in config.runs.items():
         path, p_data = ("runs", name), config.tasks[run.task].p_data
         if run.objective == "outlier_exposure" and run.init is not None:
@@ -202,7 +202,7 @@ def check_labels(config: Config) -> None:
 
 
 def check_training(config: Config) -> None:
-    """A training ends after its monitor begins, and GPUs share its batches evenly."""
+    """Check that a training ends after its monitor begins, and GPUs share its batches evenly."""
     for name, run in config.runs.items():
         path, last = ("runs", name), run.schedule.iterations
         if run.batch_size % config.gpus_per_run:
@@ -224,7 +224,7 @@ def check_training(config: Config) -> None:
 
 
 def check_counts(config: Config) -> None:
-    """There are as many images as are asked for."""
+    """Check that there are as many images as are asked for."""
     for path, wanted, images in wanted_images(config):
         if wanted > (have := config.sets[images].images):
             raise mistake(path, f" = {{}}, but set {images} has {have} images: ask for fewer", wanted)

@@ -49,7 +49,10 @@ def place(path: tuple[str, ...], origins: Origins) -> str:
 
 
 def inherited(merged: dict[str, Any], origins: Origins) -> Origins:
-    """Where the values stand that an entry takes from the one it is `like`; resolve() has seen that it exists."""
+    """Return where the values stand that an entry takes from the one it is `like`.
+
+    Resolve() has seen that it exists.
+    """
     found: Origins = {}
     for family in FAMILIES:
         for name, entry in merged.get(family, {}).items():

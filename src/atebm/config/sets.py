@@ -371,7 +371,7 @@ class Task(Section):
 
     @model_validator(mode="after")
     def _rows_are_no_roles(self) -> "Task":
-        """An attack has its sets by their rows, beside its model and what is in distribution."""
+        """Check that no row takes a name that attacks use, beside its model and what is in distribution."""
         if taken := {"model", "surrogate", IN, HELD_OUT}.intersection(self.out_of_distribution):
             raise mistake(["out_of_distribution"], " has a row {}, a name that attacks use: choose another", min(taken))
         return self

@@ -23,7 +23,7 @@ def on_the_way(
     noise: float | None = None,
     first: int = 0,
 ) -> list[np.ndarray]:
-    """What the extractor sees in the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps.
+    """Return the features of the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps.
 
     With `noise`, the samples are those of Langevin dynamics; `first` is the number of the first source.
     """

@@ -57,7 +57,7 @@ def attributions(index: Path) -> str:
 
 
 def rule_table() -> str:
-    """Markdown: Snakemake's rules, each with those whose outputs it reads; from the checkout's folder."""
+    """Return Markdown: Snakemake's rules, each with those whose outputs it reads; from the checkout's folder."""
     command = ["snakemake", "--rulegraph", "mermaid-js", "--forceall"]
     graph = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
@@ -108,7 +108,7 @@ def headline(artifact: str, plan: Plan, root: Path) -> str:
 
 
 def expectation(path: Path) -> str:
-    """Markdown: hours and disk of scale paper, as the file at `path` has them, or that they were not measured."""
+    """Return Markdown: hours and disk of scale paper by the file at `path`, or that they were not measured."""
     if not path.exists():
         return "Not measured yet: `python -m atebm cost -C scale=paper` says it of the machine that it runs on."
     found = json.loads(path.read_text(encoding="utf-8"))
