@@ -152,7 +152,13 @@ def test_what_an_entry_takes_from_another_has_the_others_line():
             "config.yaml:{line}: unknown key toy.first_gain.",
         ),
         ("config.yaml", "layer_gain: 4.0 # gives", "gain: 4 # gives", [], "toy.first_layer_gain is missing: write it."),
-        (SMOKE, "    schedule: {", "    shcedule: {", [], SMOKE + ":{line}: unknown key runs.cifar10.shcedule."),
+        (
+            SMOKE,
+            "    schedule: &schedule {",
+            "    shcedule: &schedule {",
+            [],
+            SMOKE + ":{line}: unknown key runs.cifar10.shcedule.",
+        ),
         ("config.yaml", "", "", ["toy={k: 3}"], "--config: unknown key toy.k."),
         ("config.yaml", "", "", ["metrics={n: 101}"], "--config: metrics.n = 101, but samplers.cifar10.n = 100"),
         ("config.yaml", "", "", ["runs={a: {like: b}}"], "--config: runs.a.like names 'b', which runs does not have."),
@@ -254,7 +260,7 @@ def test_baselines_differ_from_the_ood_model_in_what_they_are_named_for():
 
 
 def different(one: dict, other: dict) -> set[str]:
-    return {key for key in one if one[key] != other[key]}
+    return {name for name in one | other if one.get(name) != other.get(name)}
 
 
 def test_a_classifier_cannot_start_from_the_pretrained_logit():
@@ -297,7 +303,7 @@ def test_a_key_with_a_default_is_in_no_digest_while_it_has_it():
         for section in sections(Section)
         if section.__module__.startswith("atebm.")
         for name, field in section.model_fields.items()
-        if not field.is_required() and field.exclude_if is None and section is not Config
+        if not field.is_required() and field.exclude_if is None and not issubclass(section, Config)
     }
     assert hashed == OLD
 

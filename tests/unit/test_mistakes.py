@@ -62,6 +62,13 @@ def test_the_table_has_a_sentence_for_each_of_many_mistakes():
     assert not [row for _, row in ROWS if "\n" in row["says"] or row["says"][-1] not in ".?"]
 
 
+@pytest.mark.parametrize("then", [row["then"] for _, row in ROWS if "then" in row])
+def test_what_a_sentence_says_to_write_is_taken(root, then):
+    text = f"like: smoke\n{then}\n" if then[0] != "{" else f"{then[:-1]}, like: smoke }}"
+    (root / MISTAKEN).write_text(text)
+    assert load(root, ["scale=mistaken"])[0].scale == "mistaken"
+
+
 # --- the schema that editors use --------------------------------------------------------------------------------------
 
 VALIDATOR = Draft202012Validator(json_schema())
@@ -156,14 +163,22 @@ def sentences(config: dict[str, Any]) -> list[str]:
     return str(error.value).splitlines()
 
 
+def at(path: tuple[str, ...]) -> Any:
+    """Return the value of the configuration at a path."""
+    value: Any = CONFIGURATION
+    for key in path:
+        value = value[key]
+    return value
+
+
 def changed(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     """Return the configuration with another value at a path."""
     config = deepcopy(CONFIGURATION)
     *above, last = path
-    at: Any = config
+    section: Any = config
     for key in above:
-        at = at[key]
-    at[last] = value
+        section = section[key]
+    section[last] = value
     return config
 
 
@@ -181,7 +196,7 @@ def test_a_wrong_value_of_any_key_is_answered_with_its_key(data):
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_an_unknown_key_anywhere_is_answered_with_its_name(data):
-    sections = [path for path, spec in KEYS if "properties" in spec and spec.get("type", "object") == "object"]
+    sections = [path for path, spec in KEYS if "properties" in spec and isinstance(at(path), dict)]
     path = data.draw(st.sampled_from([(), *sections]))
     told = sentences(changed((*path, "unheard_of"), 1))
     assert f"config.yaml: unknown key {'.'.join((*path, 'unheard_of'))}. " in told[0] + " ", (path, told)

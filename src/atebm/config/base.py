@@ -123,7 +123,7 @@ def written(value: Any) -> str:
     else:
         flow = yaml.safe_dump(value, default_flow_style=True, width=10**6, sort_keys=False)
         text = flow.partition("\n...")[0].strip()
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 NO_TRUTH = "write another value, or put a name in quotes"

@@ -50,7 +50,25 @@ def resolve(config: dict[str, Any], place: Place = lambda path: "config.yaml") -
     except ValidationError as error:
         found = error.errors()
         mistakes = [one for one in found if not (_is_inherited(one, found, config) or _is_followed(one, found))]
-        raise ConfigError("\n".join(_sentences(mistakes, whole, place))) from None
+        raise ConfigError(
+            "\n".join(_sentences(mistakes, whole, lambda path: place(_written_at(path, config))))
+        ) from None
+
+
+def _written_at(path: tuple[str, ...], config: dict[str, Any]) -> tuple[str, ...]:
+    """Return the path of what gives an entry a value: its own, or that of an entry that it is like."""
+    family, name, *rest = (*path, "", "")[: max(2, len(path))]
+    entries = config.get(family) if family in FAMILIES else None
+    while isinstance(entries, dict) and isinstance(entry := entries.get(name), dict):
+        at: Any = entry
+        for key in rest:
+            at = at.get(key, LIKE) if isinstance(at, dict) else LIKE
+        if rest and at != LIKE:
+            return (family, name, *rest)
+        if LIKE not in entry:
+            break
+        name = entry[LIKE]
+    return path
 
 
 def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> bool:
