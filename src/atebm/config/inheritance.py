@@ -75,6 +75,7 @@ def _over(base: Any, own: Any) -> Any:
 
 def suggestion(name: str, known: Collection[str]) -> str:
     """Return what to write instead of a name: the one that was probably meant, or those that there are."""
+    known = [str(other) for other in known]  # YAML makes numbers of some names
     if close := get_close_matches(name, known, 1):
         return f"Did you mean {close[0]}?"
     first = sorted(known)[:8]
