@@ -4,18 +4,16 @@ A page has its own words in git, and a line GENERATED where what is made stands 
 """
 
 import html
-import io
 import json
 import re
 import subprocess
 import sys
-import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from atebm.config.base import Paper, Section, sections
+from atebm.config.base import Section, sections
 from atebm.config.schema import Config
 from atebm.publish import equations
 
@@ -60,17 +58,7 @@ def keys() -> str:
     schemas = Config.model_json_schema()
     specs = {"Config": schemas, **schemas["$defs"]}
     models = {model.__name__: model for model in sections(Section)}
-    words: dict[str, dict[str, str]] = {}
-    for module in {model.__module__ for model in models.values()}:
-        words |= described(Path(sys.modules[module].__file__ or "").read_text(encoding="utf-8"))
-    return "\n\n".join(
-        table(models[name], specs[name], inherited(models[name], words)) for name in in_order("Config", specs)
-    )
-
-
-def inherited(model: type[Section], words: dict[str, dict[str, str]]) -> dict[str, str]:
-    """Field -> comments, of a section and of those that it is derived from."""
-    return {field: text for base in reversed(model.__mro__) for field, text in words.get(base.__name__, {}).items()}
+    return "\n\n".join(table(models[name], specs[name]) for name in in_order("Config", specs))
 
 
 def in_order(first: str, sections: dict[str, Any]) -> list[str]:
@@ -82,13 +70,12 @@ def in_order(first: str, sections: dict[str, Any]) -> list[str]:
     return found
 
 
-def table(model: type[Section], schema: dict[str, Any], words: dict[str, str]) -> str:
+def table(model: type[Section], schema: dict[str, Any]) -> str:
     rows = ["| key | type | default | what it is | source, if another |", "|---|---|---|---|---|"]
     for key, spec in schema["properties"].items():
-        metadata = model.model_fields[key].metadata
-        source = next((entry.where for entry in metadata if isinstance(entry, Paper)), "")
+        words = spec["description"] + (f" ({spec['unit']})" if "unit" in spec else "")
         default = "" if key in schema.get("required", []) else f"`{yaml(spec.get('default'))}`"
-        cells = (f"`{key}`", typed(spec), default, words.get(key, ""), source)
+        cells = (f"`{key}`", typed(spec), default, words, spec.get("source", ""))
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     name = model.__name__
     title = "The file as a whole" if model is Config else name
@@ -115,6 +102,8 @@ def typed(spec: dict[str, Any]) -> str:
     if spec["type"] == "object":
         (value,) = spec["patternProperties"].values() if "patternProperties" in spec else [spec["additionalProperties"]]
         return f"by name: {typed(value)}"
+    if "reference" in spec:
+        return f"a name in {' or '.join(spec['reference'])}"
     bounds = [f"{sign} {spec[key]:g}" for key, sign in BOUNDS.items() if key in spec]
     return f"{NAMES[spec['type']]} {' and '.join(bounds)}".strip()
 
@@ -131,36 +120,6 @@ NAMES = {
     "null": "`null`",
 }
 BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
-
-
-def described(source: str) -> dict[str, dict[str, str]]:
-    """Class -> field -> the comments in the lines above it and behind it, of the text of a module of config/."""
-    words: dict[str, dict[str, str]] = {}
-    section, field, above = "", "", []
-    for line, comment in lines(source):
-        if opens := re.match(r"class (\w+)", line):
-            section, field = opens[1], ""
-        elif re.match(r"\w|    [@\"]|    def ", line):  # no field
-            field = ""
-        elif begins := re.match(r"    (\w+): ", line):
-            field = begins[1]
-            words.setdefault(section, {})[field] = " ".join([*above, comment]).strip()
-        elif comment and line.strip() and field:  # behind the last line of a field of several
-            words[section][field] = f"{words[section][field]} {comment}".strip()
-        above = [*above, comment] if comment and not line.strip() else []
-    return words
-
-
-def lines(source: str) -> Iterator[tuple[str, str]]:
-    """Each line without its comment, and the comment."""
-    found = {
-        token.start[0]: (token.start[1], token.string.lstrip("# "))
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
-    for number, line in enumerate(source.splitlines(), 1):
-        column, comment = found.get(number, (len(line), ""))
-        yield line[:column], comment
 
 
 MADE: dict[str, Callable[[], str]] = {"reference/cli.md": command_line, "reference/configuration.md": keys}

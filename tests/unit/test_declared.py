@@ -1,9 +1,10 @@
-"""What is declared once: each attack, network, metric and reader has its function, and can be chosen."""
+"""What is declared once: each attack, augmentation, network, metric and reader has its function, and can be chosen."""
 
 from pkgutil import resolve_name
 
 import pytest
 
+from atebm.config.augment import AUGMENTS, Augmentation
 from atebm.config.base import sections
 from atebm.config.detection import ATTACKS, Attack
 from atebm.config.evaluation import METRICS, metrics_of_samples
@@ -14,6 +15,7 @@ FUNCTIONS = {
     **{f"attack {name}": kind.function for name, kind in ATTACKS.items()},
     **{f"network {name}": kind.builds for name, kind in NETWORKS.items()},
     **{f"metric {name}": metric.function for name, metric in METRICS.items()},
+    **{f"augmentation {name}": kind.applies for name, kind in AUGMENTS.items()},
     **{f"reader {name}": kind.makes for name, kind in SETS.items() if name != "index"},  # a kind of step of its own
 }
 
@@ -28,6 +30,7 @@ def test_every_settings_class_can_be_chosen():
     """A class that its union, or Detection, does not have is dead."""
     assert set(ATTACKS.values()) == set(sections(Attack))
     assert set(NETWORKS.values()) == set(sections(Normalised))
+    assert set(AUGMENTS.values()) == set(sections(Augmentation))
     assert set(SETS.values()) == {kind for kind in sections(Images) if "reader" in kind.model_fields}
 
 

@@ -259,7 +259,7 @@ def test_the_stem_is_set_in_the_configuration():
     """As a string too, which is what `--config` passes."""
     stems = {s: typed("paper", runs={"celebahq256": {"network": {"stem": s}}}).runs["celebahq256"] for s in (1, "1", 3)}
     assert [run.network.stem for run in stems.values()] == [1, 1, 3]
-    with pytest.raises(ConfigError, match=r"runs\.celebahq256\.network\.stem = 2: input should be 1 or 3"):
+    with pytest.raises(ConfigError, match=r"runs\.celebahq256\.network\.stem = 2: choose 1 or 3"):
         typed("paper", runs={"celebahq256": {"network": {"stem": 2}}})
 
 

@@ -193,3 +193,23 @@ def test_the_longest_that_is_allowed_is_allowed(small):
     function = "def f():\n" + "    c = 1\n" * (MOST_LINES_OF_FUNCTION - 1)
     build(small, {"low/shelf.py": function + "c = 1\n" * (MOST_LINES - MOST_LINES_OF_FUNCTION)})
     assert findings(small) == []
+
+
+# --- docstrings -------------------------------------------------------------------------------------------------------
+
+# A sentence that begins with one of these has lost its verb; ruff's D401 knows only verbs in another mood.
+NO_VERBS = frozenset({"A", "All", "An", "As", "Each", "Every", "For", "How", "In", "Its", "Of", "One", "Such", "That"})
+NO_VERBS |= {"The", "These", "This", "What", "Where", "Whether", "Which", "With", "Without"}
+
+
+def without_a_verb(path: Path) -> Iterator[str]:
+    """Yield the functions of a module whose docstring does not say what to do."""
+    for node in ast.walk(parsed(path)):
+        text = ast.get_docstring(node) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else None
+        if text and text.split()[0] in NO_VERBS:
+            yield f"{path.name}:{node.lineno}: {text.splitlines()[0]}"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_docstrings_begin_with_a_verb(name):
+    assert [line for path in sorted((PACKAGE / name).rglob("*.py")) for line in without_a_verb(path)] == []

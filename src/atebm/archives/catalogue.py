@@ -59,7 +59,7 @@ class Source(BaseModel):
 
     @property
     def tamper_proof(self) -> bool:
-        """Whether a checksum catches what somebody changed on purpose on the way."""
+        """Return whether a checksum catches what somebody changed on purpose on the way."""
         return bool(self.md5 or self.sha256)
 
     @property
@@ -78,12 +78,12 @@ class Plain(yaml.SafeLoader):
 
 @cache
 def sources() -> tuple[Source, ...]:
-    """All files of all archives, in the order of data/sources.yaml."""
+    """Return all files of all archives, in the order of data/sources.yaml."""
     return records(of_checkout(TABLE))
 
 
 def records(text: str) -> tuple[Source, ...]:
-    """The records in the text of data/sources.yaml. Raises DataError for what is no such record."""
+    """Return the records in the text of data/sources.yaml. Raises DataError for anything else."""
     try:
         return tuple(
             Source(archive=name, **{key: value for key, value in archive.items() if key != "files"}, **file)
@@ -95,7 +95,7 @@ def records(text: str) -> tuple[Source, ...]:
 
 
 def find(name: str) -> tuple[Source, ...]:
-    """The files of the archive of this name, or the one file of this name. Raises DataError where there is neither."""
+    """Return the files of the archive of this name, or the one file of this name. Raises DataError for neither."""
     found = tuple(source for source in sources() if name in (source.archive, source.file))
     if not found:
         archives = list(dict.fromkeys(source.archive for source in sources()))
@@ -106,7 +106,7 @@ def find(name: str) -> tuple[Source, ...]:
 
 
 def files_of(archive: str, split: str | None = None) -> tuple[str, ...]:
-    """Names in data/archives/ of an archive's files, or of those that sets of one split are read from.
+    """Return names in data/archives/ of an archive's files, or of those that sets of one split are read from.
 
     Raises DataError for an archive that there is not, and for one that has no such split.
     """
@@ -118,13 +118,13 @@ def files_of(archive: str, split: str | None = None) -> tuple[str, ...]:
 
 
 def unpacked_folder(path: Path) -> bool:
-    """Whether a folder of the archive's name, or a link to one, lies where the archive belongs, such as
+    """Return whether a folder of the archive's name, or a link to one, lies where the archive belongs, such as
     ILSVRC2012_img_train beside ILSVRC2012_img_train.tar: it counts instead."""
     return path.with_suffix("").is_dir()
 
 
 def by_hand(source: Source) -> str:
-    """What a person does to get a file that no program may or can download."""
+    """Return what a person does to get a file that no program may or can download."""
     return (
         f"{source.file} ({source.title}; {source.terms}) can't be downloaded by a program. {source.how} "
         f"Then: python -m atebm fetch {source.file} --from FILE, or "
@@ -138,12 +138,12 @@ def how_to(source: Source) -> str:
 
 
 def or_without(said: str, source: Source) -> str:
-    """What is said of a file that is not here, and how to do without it, where that is possible."""
+    """Return what is said of a file that is not here, and how to do without it, where that is possible."""
     return f"{said}. {source.without}" if source.without else said
 
 
 def problem(path: Path, source: Source) -> str | None:
-    """What shows that the file at `path` is not the source's; None where nothing does."""
+    """Return what shows that the file at `path` is not the source's; None where nothing does."""
     with path.open("rb") as file:
         head = file.read(512)
     if not head:
@@ -162,7 +162,7 @@ def problem(path: Path, source: Source) -> str | None:
 
 
 def unpacks_as_known(path: Path, source: Source) -> bool:
-    """Whether the .gz at `path` holds what is known to be in the source's."""
+    """Return whether the .gz at `path` holds what is known to be in the source's."""
     if source.unpacked_sha256 is None:
         return False
     try:
@@ -172,7 +172,7 @@ def unpacks_as_known(path: Path, source: Source) -> bool:
 
 
 def source_table() -> str:
-    """Markdown: one row per file of data/sources.yaml."""
+    """Return Markdown: one row per file of data/sources.yaml."""
     rows = ["| archive | file | what | terms | access | size | checksum |", "|---|---|---|---|---|---|---|"]
     for source in sources():
         file = f"[{source.file}]({source.url})" if source.url else source.file

@@ -18,7 +18,7 @@ def pointer_of(path: Path) -> Path:
 
 
 def pointer(file: str, md5: str, size: int | None) -> str:
-    """What stands in a pointer. Quoted: DVC reads an md5 of digits alone as a number."""
+    """Return what stands in a pointer. Quoted: DVC reads an md5 of digits alone as a number."""
     known_size = f"    size: {size}\n" if size else ""
     return f'outs:\n  - md5: "{md5}"\n{known_size}    hash: md5\n    path: {file}\n    {NOT_KEPT}\n'
 

@@ -211,7 +211,7 @@ def allow(source: Source, url: str, told: bool) -> None:
 
 
 def public(url: str) -> str:
-    """An address as a log may have it: without a password, and without the keys that a query may hold."""
+    """Return an address as a log may have it: without a password, and without the keys that a query may hold."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "..." if parts.query else "", ""))
@@ -246,6 +246,6 @@ def discard(part: Path) -> None:
 
 
 def cause(error: BaseException) -> str:
-    """The innermost reason of an exception of requests, such as "Connection refused"."""
+    """Return the innermost reason of an exception of requests, such as "Connection refused"."""
     reason = getattr(error.args[0], "reason", error) if error.args else error
     return str(reason).rpartition(": ")[2] or type(error).__name__

@@ -35,7 +35,7 @@ def bad(archive: Path, what: str) -> DataError:
 
 
 def most_of(packed: int, most: int) -> int:
-    """How many bytes so many packed ones may unpack to, and no more than `most`."""
+    """Return how many bytes so many packed ones may unpack to, and no more than `most`."""
     return min(most, SMALL + MAX_RATIO * packed)
 
 
@@ -62,7 +62,7 @@ def check_count(archive: Path, found: int, count: int) -> None:
 
 
 def is_image(name: str) -> bool:
-    """Whether a member is an image file, and none of the shadow files that macOS adds to archives."""
+    """Return whether a member is an image file, and none of the shadow files that macOS adds to archives."""
     path = PurePosixPath(name)
     return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
 
@@ -80,7 +80,10 @@ def check_member_name(archive: Path, name: str) -> None:
 
 
 def check_size(archive: Path, name: str, size: int, total: int) -> int:
-    """`total`, the bytes of the members before, plus this member's; raises DataError where either is too large."""
+    """Return `total`, the bytes of the members before, plus this member's.
+
+    Raises DataError where either is too large.
+    """
     if size > (MAX_IMAGE if is_image(name) else MAX_DATABASE if name.endswith(".mdb") else MAX_MEMBER):
         raise bad(archive, f"member {name!r} is too large ({size} bytes)")
     if total + size > MAX_TOTAL:
@@ -89,7 +92,10 @@ def check_size(archive: Path, name: str, size: int, total: int) -> int:
 
 
 def gunzipped(archive: Path) -> bytes:
-    """All that a .gz unpacks to. Raises DataError where it is truncated, damaged, or larger than a .gz may become."""
+    """Return all that a .gz unpacks to.
+
+    Raises DataError where it is truncated, damaged, or larger than a .gz may become.
+    """
     with reading(archive, "its gzip stream"), gzip.open(archive) as file:
         most = most_of(archive.stat().st_size, MAX_GZIP)
         content = file.read(most + 1)
@@ -106,7 +112,7 @@ SKIPPED = (tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK)  # such as a comment, or w
 
 
 def tar_members(file: BinaryIO, archive: Path, start: int, end: int) -> Iterator[tarfile.TarInfo]:
-    """The files, in their order, of the uncompressed tar in bytes [start, end) of `file`.
+    """Yield the files, in their order, of the uncompressed tar in bytes [start, end) of `file`.
 
     Their `offset_data` count from the start of `file`, so that members of a tar inside a tar can be read from the
     outer one. Raises DataError for unsafe members, and for a tar without its end marker, which is a truncated one.
@@ -148,12 +154,12 @@ def tar_members(file: BinaryIO, archive: Path, start: int, end: int) -> Iterator
 
 
 def is_extension(member: tarfile.TarInfo) -> bool:
-    """Whether it is no member, but a header that tells something about others."""
+    """Return whether it is no member, but a header that tells something about others."""
     return member.type in TOLD + SKIPPED
 
 
 def told_by(member: tarfile.TarInfo, file: BinaryIO, end: int) -> dict[str, str]:
-    """`path` and `size` of the member that comes next, as far as an extension tells them. Raises ValueError."""
+    """Return `path` and `size` of the member that comes next, as far as an extension tells them. Raises ValueError."""
     if member.size > min(MAX_TOLD, end - member.offset_data):
         raise ValueError(f"{member.size} bytes that tell about the next member")
     file.seek(member.offset_data)
@@ -169,7 +175,7 @@ def told_by(member: tarfile.TarInfo, file: BinaryIO, end: int) -> dict[str, str]
 
 
 def pax(content: bytes) -> dict[str, str]:
-    """The records "LENGTH KEY=VALUE\\n" of a pax header, LENGTH being the record's own. Raises ValueError."""
+    """Return the records "LENGTH KEY=VALUE\\n" of a pax header, LENGTH being the record's own. Raises ValueError."""
     records, rest = {}, content
     while rest.rstrip(b"\0"):
         length = int(rest[:8].partition(b" ")[0])
@@ -186,7 +192,7 @@ def pax(content: bytes) -> dict[str, str]:
 
 @contextmanager
 def open_zip(archive: Path, file: IO[bytes] | None = None) -> Iterator[zipfile.ZipFile]:
-    """A zip, for the block; `file` is the archive where that is open already.
+    """Give a zip, for the block; `file` is the archive where that is open already.
 
     Raises DataError where its directory is damaged, or longer than MAX_DIRECTORY.
     """
@@ -201,7 +207,10 @@ def open_zip(archive: Path, file: IO[bytes] | None = None) -> Iterator[zipfile.Z
 
 
 def zip_members(file: zipfile.ZipFile, archive: Path) -> list[zipfile.ZipInfo]:
-    """The files of a zip in its order. Raises DataError for unsafe members. A member's CRC is checked by reading it."""
+    """Return the files of a zip in its order.
+
+    Raises DataError for unsafe members. A member's CRC is checked by reading it.
+    """
     total = 0
     for member in file.infolist():
         check_member_name(archive, member.filename)
@@ -227,6 +236,9 @@ def check_apart(file: zipfile.ZipFile, archive: Path) -> None:
 
 
 def unpacked_member(file: zipfile.ZipFile, name: str, size: int) -> bytes:
-    """A member of a zip, of at most `size` bytes. Without a bound zipfile unpacks whatever is there before it cuts."""
+    """Return a member of a zip, of at most `size` bytes.
+
+    Without a bound zipfile unpacks whatever is there before it cuts.
+    """
     with file.open(name) as stream:
         return stream.read(size)

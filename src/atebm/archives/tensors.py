@@ -37,7 +37,7 @@ BYTES = {  # of a number
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors. Raises DataError for a file that is none."""
+    """Return the tensors of a .safetensors file. Raises DataError for any other file."""
     try:
         with path.open("rb") as file:
             if int.from_bytes(file.read(8), "little") > MOST_HEADER:
@@ -50,7 +50,9 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def load_pickled(file: IO[bytes], path: Path, device: torch.device) -> Any:
-    """What torch.save wrote to a file that lies at `path`: tensors in plain containers. Nothing in it is executed.
+    """Return what torch.save wrote to a file that lies at `path`: tensors in plain containers.
+
+    Nothing in it is executed.
 
     Raises whatever a damaged file makes torch and pickle raise, and UnpicklingError for more than that.
     """
@@ -160,7 +162,7 @@ class Checkpoint(Data):
         self.stated: dict[str, int] = {}
 
     def persistent_load(self, pid: Any) -> Storage:
-        """A storage: ("storage", its kind, its name, its device, how many numbers it has)."""
+        """Return a storage: ("storage", its kind, its name, its device, how many numbers it has)."""
         match pid:
             case ("storage", Kind(width=width), str(key), str(), int(numbers)) if self.sizes is not None:
                 known = self.sizes.get(key, -1) == width * numbers

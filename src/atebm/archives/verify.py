@@ -8,7 +8,7 @@ from . import catalogue
 
 
 def verify_file(path: Path) -> dict[str, str]:
-    """The file's checksums, by algorithm, once they are those of its record in data/catalogue.yaml.
+    """Return the file's checksums, by algorithm, once they are those of its record in data/catalogue.yaml.
 
     `fetch` verified it too, but files get copied, cut and replaced by hand, and a JPEG that is damaged in its middle
     still decodes. Hashing costs little beside preparing: measured on one core, md5 takes 0.65 GB/s, and decoding and

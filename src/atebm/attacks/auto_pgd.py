@@ -11,7 +11,7 @@ RISING = 0.75  # of the iterations of a period: where f rose in no more of them,
 
 
 def periods(steps: int) -> tuple[int, int, int]:
-    """Iterations until the first check of the step size, by how many each period is shorter, and the shortest.
+    """Return the iterations until the first check of the step size, how much shorter each period is, and the shortest.
 
     22, 3 and 6 of 100, as published.
     """
@@ -20,7 +20,7 @@ def periods(steps: int) -> tuple[int, int, int]:
 
 
 def auto_pgd(f: Logit, x: Tensor, start: Tensor, eps: float, steps: int) -> tuple[Tensor, Tensor]:
-    """The images of the highest f that one restart finds, (B, ...), and their f, (B,).
+    """Return the images of the highest f that one restart finds, (B, ...), and their f, (B,).
 
     They lie in the L2 balls of radius eps around the images x, (B, ...) in [0, 1], and in [0, 1]; the ascent begins at
     `start`, which is one of the candidates, as x itself is not. Its first step is 2 eps; where f rose too rarely in a
@@ -59,7 +59,7 @@ def auto_pgd(f: Logit, x: Tensor, start: Tensor, eps: float, steps: int) -> tupl
 
 
 def auto_pgd_restarted(f: Logit, x: Tensor, starts: Tensor, eps: float, steps: int) -> Tensor:
-    """The images of the highest f over all restarts, (B, ...); they run side by side.
+    """Return the images of the highest f over all restarts, (B, ...); they run side by side.
 
     starts: (B, restarts, ...), as `spheres` gives them.
     """
@@ -90,10 +90,10 @@ def spheres(x: Tensor, eps: float, restarts: int, seed: int, numbers: list[int])
 
 
 def like(mask: Tensor, x: Tensor) -> Tensor:
-    """A mask (B,) that broadcasts to x, (B, ...)."""
+    """Return a mask (B,) that broadcasts to x, (B, ...)."""
     return mask.view(-1, *[1] * (x.ndim - 1))
 
 
 def chosen(mask: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """Each image of one or of the other, (B, ...), by the mask (B,)."""
+    """Return each image of one or of the other, (B, ...), by the mask (B,)."""
     return torch.where(like(mask, yes), yes, no)

@@ -42,7 +42,7 @@ def chain(
     noise: float | None = None,
     clamp: bool = False,
 ) -> Iterator[tuple[int, Tensor]]:
-    """The images after each of the given numbers of steps (ascending), from one chain: (steps, (B, ...))."""
+    """Yield the images after each of the given numbers of steps (ascending), from one chain: (steps, (B, ...))."""
     wanted, scale = set(steps), step_size**0.5 if noise is None else noise
     for done in range(max(wanted, default=0) + 1):
         if done > 0:
@@ -53,7 +53,7 @@ def chain(
 
 
 def drawn(x: Tensor, generator: Generators) -> Tensor:
-    """Normal noise for a batch; with a generator of each image, an image's noise depends on no other one."""
+    """Return normal noise for a batch; with a generator of each image, an image's noise depends on no other one."""
     if isinstance(generator, torch.Generator):
         noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=generator.device)
     else:
@@ -70,7 +70,7 @@ def sampler(
     images: range,
     step: Step = pgd_step,
 ) -> Iterator[tuple[int, Tensor]]:
-    """The samples after each of the given numbers of steps from x: PGD's, or with `noise` those of a chain.
+    """Yield the samples after each of the given numbers of steps from x: PGD's, or with `noise` those of a chain.
 
     x are the images of these numbers, (B, C, H, W): an image's noise is a function of its number alone, so that batches
     and shards change no sample. `step` does one of PGD's.

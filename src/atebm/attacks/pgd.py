@@ -11,7 +11,7 @@ TINY = 1e-10  # the authors' code adds it to every gradient norm
 
 
 def summed(fs: Sequence[Logit], weights: Sequence[float] | None = None) -> Logit:
-    """The composition of energies: x to the weighted sum of all f(x), a product of densities (Eq. 1; Fig. S17).
+    """Return the composition of energies: x to the weighted sum of all f(x), a product of densities (Eq. 1; Fig. S17).
 
     Weights are 1 by default: the paper states none. Raises ValueError when there are not as many as energies.
     """
@@ -20,19 +20,19 @@ def summed(fs: Sequence[Logit], weights: Sequence[float] | None = None) -> Logit
 
 
 def value_and_gradient(f: Logit, x: Tensor) -> tuple[Tensor, Tensor]:
-    """f(x), (B,), and grad_x f(x), (B, ...), each image by itself. No gradient reaches f's parameters."""
+    """Return f(x), (B,), and grad_x f(x), (B, ...), each image by itself. No gradient reaches f's parameters."""
     x = x.detach().requires_grad_()
     value = f(x)
     return value.detach(), torch.autograd.grad(value.sum(), x)[0]
 
 
 def gradient(f: Logit, x: Tensor) -> Tensor:
-    """grad_x f(x) alone."""
+    """Return grad_x f(x) alone."""
     return value_and_gradient(f, x)[1]
 
 
 def norms(x: Tensor) -> Tensor:
-    """The L2 norm of each image of (B, ...), as (B, 1, ..., 1)."""
+    """Return the L2 norm of each image of (B, ...), as (B, 1, ..., 1)."""
     return x.flatten(1).norm(dim=1).view(-1, *[1] * (x.ndim - 1))
 
 
@@ -68,7 +68,7 @@ def trajectory(
     mask: Tensor | None = None,
     step: Step = pgd_step,
 ) -> Iterator[tuple[int, Tensor]]:
-    """The images after each of the given numbers of steps (ascending), from one ascent: (steps, (B, ...)).
+    """Yield the images after each of the given numbers of steps (ascending), from one ascent: (steps, (B, ...)).
 
     Eq. 8 without `eps`; Eq. 7 with it: in the L2 ball of that radius around `centre`, or around x. `clamp` then cuts to
     [0, 1] as in the authors' code, though Eq. 8 states no projection; the ball is kept if its centre is in [0, 1].
@@ -96,7 +96,7 @@ def pgd(
     clamp: bool = True,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """The images after K steps from x: the end of that trajectory, which says what the options do."""
+    """Return the images after K steps from x: the end of that trajectory, which says what the options do."""
     ((_, end),) = trajectory(f, x, [K], step_size, eps=eps, centre=centre, clamp=clamp, mask=mask)
     return end
 
@@ -104,7 +104,7 @@ def pgd(
 def pgd_beside(
     f: Logit, starts: Sequence[Tensor], steps: Sequence[int], step_sizes: Sequence[float], radii: Sequence[float | None]
 ) -> list[Tensor]:
-    """The ends of several attacks on one f: of each its start (B, ...), as in `pgd`, its K, step_size and eps.
+    """Return the ends of several attacks on one f: of each its start (B, ...), as in `pgd`, its K, step_size and eps.
 
     As long as several go on, their images pass the network as one batch, which fills a GPU better than two small ones.
     """

@@ -28,7 +28,7 @@ class Draws:
 
 
 def draws(x: Tensor, queries: int, seed: int, numbers: list[int]) -> Draws:
-    """Of images x (B, C, H, W): those of an image depend on the seed and on its number in its set alone."""
+    """Draw for images x (B, C, H, W): what an image gets depends on the seed and on its number in its set alone."""
     _, channels, _, width = x.shape
     stripes, corners, signs = [], [], []
     for number in numbers:
@@ -46,7 +46,7 @@ def attack(f: Logit, x: Tensor, eps: float, seed: int, numbers: list[int], *, qu
 
 
 def side(query: int, queries: int, height: int, width: int) -> int:
-    """Pixels a side of the window of a query."""
+    """Return pixels a side of the window of a query."""
     at = 10_000 * query / queries
     share = SHARE / 2 ** sum(at > halving for halving in HALVINGS)
     return min(max(round(math.sqrt(share * height * width)), 1), height, width)
@@ -54,7 +54,7 @@ def side(query: int, queries: int, height: int, width: int) -> int:
 
 @torch.no_grad()
 def square(f: Logit, x: Tensor, eps: float, draws: Draws) -> Tensor:
-    """The images of the highest f found, (B, C, H, W), in the L2 balls of radius eps around x and in [0, 1].
+    """Return the images of the highest f found, (B, C, H, W), in the L2 balls of radius eps around x and in [0, 1].
 
     Starts from vertical stripes and tries one window a query, each with an equal step on all pixels of a channel; what
     does not raise f is forgotten.
@@ -79,5 +79,5 @@ def square(f: Logit, x: Tensor, eps: float, draws: Draws) -> Tensor:
 
 
 def scaled(x: Tensor, delta: Tensor, eps: float) -> Tensor:
-    """x moved by eps in the direction of delta, and clamped to [0, 1]."""
+    """Return x moved by eps in the direction of delta, and clamped to [0, 1]."""
     return (x + eps * delta / (norms(delta) + TINY)).clamp(0, 1)

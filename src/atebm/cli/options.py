@@ -23,7 +23,7 @@ OTHERS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # o
 
 
 def verb(app: typer.Typer, group: str, example: str, name: str | None = None, **more: Any) -> Callable[..., Any]:
-    """Decorator: a command of `app`, shown in a group of the help, with an example."""
+    """Return a decorator that makes a command of `app`, shown in a group of the help, with an example."""
     return app.command(name, rich_help_panel=group, epilog=f"Example: {example}", **more)
 
 
@@ -31,7 +31,7 @@ def verb(app: typer.Typer, group: str, example: str, name: str | None = None, **
 
 
 def run_names(incomplete: str) -> list[str]:
-    """Runs of config.yaml, and of scales that have some of their own."""
+    """Return runs of config.yaml, and of scales that have some of their own."""
     from ..utils.documents import mapping
     from ..utils.errors import ConfigError
 
@@ -45,7 +45,7 @@ def run_names(incomplete: str) -> list[str]:
 
 
 def model_names(incomplete: str) -> list[str]:
-    """Runs, and the models of models/."""
+    """Return runs, and the models of models/."""
     from ..models.committed import committed, name_of
 
     return run_names(incomplete) + [name for name in map(name_of, committed(Path())) if name.startswith(incomplete)]
@@ -58,7 +58,7 @@ def artifact_names(incomplete: str) -> list[str]:
 
 
 def named(incomplete: str) -> list[str]:
-    """What `explain` knows by name."""
+    """Return what `explain` knows by name."""
     return artifact_names(incomplete) + run_names(incomplete)
 
 
@@ -99,7 +99,7 @@ RunName = Annotated[
 
 
 def present_plan(overrides: list[str] | None) -> "Plan":
-    """The plan of the checkout that the command runs in."""
+    """Return the plan of the checkout that the command runs in."""
     from ..config.load import load
     from ..pipeline.plan import Plan
 
@@ -107,7 +107,7 @@ def present_plan(overrides: list[str] | None) -> "Plan":
 
 
 def above_zero(value: float | None) -> float | None:
-    """Callback of options whose numbers are finite and above 0: bounds of options hold for neither 0 nor NaN."""
+    """Check that the numbers of an option are finite and above 0: bounds of options hold for neither 0 nor NaN."""
     if value is not None and not 0 < value < float("inf"):
         raise typer.BadParameter(f"{value} is not above 0 and finite")
     return value

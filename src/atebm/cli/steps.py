@@ -28,7 +28,7 @@ verb_of = partial(verb, app, STEPS)
 
 
 def parsed(path: Path) -> Any:
-    """The JSON in a file; None where it is something else."""
+    """Return the JSON in a file; None where it is something else."""
     try:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except (ValueError, RecursionError):
@@ -36,7 +36,7 @@ def parsed(path: Path) -> Any:
 
 
 def spec_of_kind(context: typer.Context, path: Path) -> Path:
-    """Callback: a spec of a step; for `join`, of one that comes in shards."""
+    """Check that the file is a spec of a step; for `join`, of one that comes in shards."""
     kinds = [name for name, kind in KINDS.items() if kind.joins or context.info_name != "join"]
     found = parsed(path)
     sound = isinstance(found, dict) and found.keys() >= {"kind", "name", "settings", "parents"}
@@ -49,7 +49,7 @@ def spec_of_kind(context: typer.Context, path: Path) -> Path:
 
 
 def request_of(path: Path) -> Path:
-    """Callback: what a rendering is asked to show."""
+    """Check that the file is the request of a rendering."""
     found = parsed(path)
     if not (isinstance(found, dict) and isinstance(found.get("request"), dict)):
         raise typer.BadParameter(
@@ -59,7 +59,7 @@ def request_of(path: Path) -> Path:
 
 
 def notebook_of(path: Path) -> Path:
-    """Callback: a notebook."""
+    """Check that the file is a notebook."""
     found = parsed(path)
     if not (isinstance(found, dict) and isinstance(found.get("cells"), list)):
         raise typer.BadParameter(f"{shown(path)} is no notebook.")
@@ -67,7 +67,7 @@ def notebook_of(path: Path) -> Path:
 
 
 def shard_of(name: str | None) -> str | None:
-    """Callback: "i-of-k", i from 0 to k - 1."""
+    """Check that the text is "i-of-k", i from 0 to k - 1."""
     found = re.fullmatch(r"(\d{1,6})-of-(\d{1,6})", name or "0-of-1", re.ASCII)
     if not (found and int(found[1]) < int(found[2])):
         raise typer.BadParameter(f"{name!r} is no shard: such as 0-of-4, the first of four.")
@@ -75,7 +75,7 @@ def shard_of(name: str | None) -> str | None:
 
 
 def shards_of(paths: list[Path]) -> list[Path]:
-    """Callback: archives that `step` wrote of shards."""
+    """Check that the files are archives that `step` wrote of shards."""
     for path in paths:
         if not zipfile.is_zipfile(path):
             raise typer.BadParameter(f"{shown(path)} is no shard, an .npz that `atebm step SPEC --shard` wrote.")

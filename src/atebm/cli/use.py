@@ -117,7 +117,7 @@ def example(verb: str, more: str = "") -> str:
 
 
 def offer(name: str, what: str, **ways: Any) -> None:
-    """A command that wants no more than images."""
+    """Return what a command gives that wants no more than images."""
 
     @apply.command(name, help=what, epilog=example(name))
     def command(
@@ -215,7 +215,7 @@ def applied_to(
     every_step: bool = False,
     **options: Any,
 ) -> None:
-    """What the commands above share: check what can be known before the work, climb, write, and say what was done."""
+    """Do what the commands above share: check what can be known before, climb, write, and say what was done."""
     from ..data.pictures import Notes
     from ..inference.apply import apply_models
     from ..inference.outputs import labels, refuse, write
@@ -245,7 +245,7 @@ def applied_to(
 
 
 def pairs(made: list[str], count: int) -> list[str]:
-    """The names of what is made between the first and the second, the third and the fourth, and so on."""
+    """Return the names of what is made between the first and the second, the third and the fourth, and so on."""
     if len(made) % 2:
         raise ConfigError(f"{len(made)} images are no pairs: name as many again as are to be blended.")
     both = [f"{a}_to_{b}" for a, b in zip(made[::2], made[1::2], strict=True)]

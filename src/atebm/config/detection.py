@@ -1,11 +1,11 @@
 """Out-of-distribution detection and its attacks."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
-from .base import Paper, Section
+from .base import Paper, Section, Unique, key
 from .roles import PUBLISHED
 
 
@@ -37,8 +37,8 @@ class AutoPgd(Attack):
     paper = Paper("Table S8; Sec. 5.2")
     function = "atebm.attacks.auto_pgd:attack"
     few: ClassVar = {"steps": 20, "restarts": 1}
-    steps: PositiveInt
-    restarts: PositiveInt
+    steps: PositiveInt = key("gradient steps of each restart")
+    restarts: PositiveInt = key("starting points, of which the worst counts")
 
     @property
     def copies(self) -> int:
@@ -54,8 +54,8 @@ class PlainPgd(Attack):
     paper = Paper("ours: a check of Auto-PGD")
     function = "atebm.attacks.pgd:attack"
     few: ClassVar = {"steps": 20, "step_sizes": [0.2]}
-    steps: PositiveInt
-    step_sizes: tuple[PositiveFloat, ...] = Field(min_length=1)  # in units of the radius
+    steps: PositiveInt = key("gradient steps")
+    step_sizes: Unique[PositiveFloat] = key("step sizes, each an attack of its own", unit="radii", min_length=1)
 
     def columns(self, name: str) -> dict[str, dict[str, Any]]:
         return {f"{name}_{share:g}": {"steps": self.steps, "share": share} for share in self.step_sizes}
@@ -70,7 +70,7 @@ class SquareAttack(Attack):
     paper = Paper("ours: a check for masked gradients")
     function = "atebm.attacks.square:attack"
     few: ClassVar = {"queries": 50}
-    queries: PositiveInt
+    queries: PositiveInt = key("values of f that the attack may ask for")
 
     def cost(self) -> tuple[int, int]:
         return 1 + self.queries, 0
@@ -80,22 +80,28 @@ class Detection(Section):
     """Out-of-distribution detection with the models of a task, clean and in the worst case."""
 
     paper = Paper("Sec. 5.2; Tables 4 and S8")
-    in_distribution: Annotated[
-        Literal["p_data", "held_out"], Paper("authors' script")
-    ]  # the images that should score high
-    n: PositiveInt  # images of each set, drawn by the seed; where fewer are held out, all of these
-    seed: Annotated[NonNegativeInt, Paper("authors' script")]  # also of the attacks
-    # images a forward pass; shards are whole batches, so that their number changes no byte
-    batch_size: Annotated[PositiveInt, Paper("authors' script")]
-    radius: PositiveFloat  # of the L2 ball that an out-of-distribution image may be moved in, in [0, 1] pixel space
-    auto_pgd: AutoPgd  # the published protocol; the worst of all attacks has the two others, too, and clean images
-    pgd: PlainPgd
-    square: SquareAttack
-    # other radii and, at `radius`, other numbers of steps that Auto-PGD is run with: a stronger attack must find more
-    radii: Annotated[tuple[PositiveFloat, ...], Paper("ours")]
-    steps: Annotated[tuple[PositiveInt, ...], Paper("ours")]
-    # whether OOD masking also tries what the gradients of another seed's model find, which is trained for that alone
-    transfer: Annotated[bool, Paper("ours")] = True
+    in_distribution: Literal["p_data", "held_out"] = key("the images that should score high", source="authors' script")
+    n: PositiveInt = key("images of each set, drawn by the seed; all of them where a set of held-out images has fewer")
+    seed: NonNegativeInt = key("seed of the choice of images and of the attacks", source="authors' script")
+    batch_size: PositiveInt = key(
+        "images in a forward pass; shards are whole batches, so that their number changes no byte",
+        source="authors' script",
+    )
+    radius: PositiveFloat = key(
+        "radius of the L2 ball that an out-of-distribution image may be moved in", unit="[0, 1] pixels"
+    )
+    auto_pgd: AutoPgd = key("the published attack; the worst case also has the other attacks and clean images")
+    pgd: PlainPgd = key("the PGD attack of Eq. 7, as a check")
+    square: SquareAttack = key("the attack without gradients, as a check")
+    radii: Unique[PositiveFloat] = key("other radii that Auto-PGD is run at", unit="[0, 1] pixels", source="ours")
+    steps: Unique[PositiveInt] = key(
+        "other numbers of steps of Auto-PGD, at `radius`: a stronger attack must find more", source="ours"
+    )
+    transfer: bool = key(
+        "whether OOD masking also tries what the gradients of a model of another seed find, trained for that alone",
+        source="ours",
+        default=True,
+    )
 
     @property
     def others(self) -> dict[str, None]:

@@ -5,7 +5,21 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from .base import Paper, Precision, Section, without_nulls
+from .base import (
+    ArchiveName,
+    ArrayName,
+    ExtractorFile,
+    ExtractorName,
+    Fraction,
+    Paper,
+    Precision,
+    Section,
+    SetName,
+    Sha256,
+    Unique,
+    key,
+    without_nulls,
+)
 from .training import ClassifierTraining
 
 
@@ -13,8 +27,8 @@ class PublishedStatistics(Section):
     """Features' mean and covariance that others computed of a set; Table 2 says how far ours are from them."""
 
     paper = Paper("supplement 3, evaluation metrics")
-    archive: str  # of data/sources.yaml: an .npz with mu and sigma
-    max_distance: PositiveFloat  # Frechet distance to ours, from which on they are said not to agree
+    archive: ArchiveName = key("archive of data/sources.yaml: an .npz with mu and sigma")
+    max_distance: PositiveFloat = key("Frechet distance to our statistics from which on both are said not to agree")
 
 
 class Ruler(Section):
@@ -27,32 +41,34 @@ class Inception(Ruler):
     """Inception-v3 of 2015-12-05, the network behind FID and IS."""
 
     paper = Paper("supplement 3, evaluation metrics")
-    kind: Literal["inception"]
-    weights: Literal["2015-12-05"]
-    # by set; null: none, where the archive cannot be had
-    published: Annotated[dict[str, PublishedStatistics], BeforeValidator(without_nulls), Paper("ours: a check")]
+    kind: Literal["inception"] = key("which extractor")
+    weights: Literal["2015-12-05"] = key("date of the weights' file")
+    published: Annotated[
+        dict[SetName, PublishedStatistics],
+        BeforeValidator(without_nulls, json_schema_input_type=dict[str, PublishedStatistics | None] | None),
+    ] = key("published statistics, by set; null: none, where the archive cannot be had", source="ours: a check")
 
 
 class Classifier(ClassifierTraining, Ruler):
     """A seeded classifier of the labels of a set: a stand-in extractor, so its distances are not FID."""
 
     paper = Paper("ours: a stand-in")
-    kind: Literal["classifier"]
-
-
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    kind: Literal["classifier"] = key("which extractor")
+    p_data: ArrayName = key("set that it is trained on")
 
 
 class Embedded(Ruler):
     """A classifier that was trained once: a stand-in extractor whose distances are by one ruler on all machines."""
 
     paper = Paper("ours: a stand-in")
-    kind: Literal["embedded"]
-    # of data/embedded/extractors/: the record of its training, which states the sha256 of the weights beside it
-    file: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.json$")]
-    sha256: Sha256  # of that record
-    # whose labels it tells apart: only those of p_data, which tables show, can be the classes of metrics.extractor
-    classes_of: Literal["p_data", "others"]
+    kind: Literal["embedded"] = key("which extractor")
+    file: ExtractorFile = key(
+        "record of its training in data/embedded/extractors/, which states the sha256 of the weights beside it"
+    )
+    sha256: Sha256 = key("sha256 of that record")
+    classes_of: Literal["p_data", "others"] = key(
+        "whose labels it tells apart: only those of p_data, which tables show, fit metrics.extractor"
+    )
 
 
 class EfficientNetLite0(Ruler):
@@ -60,9 +76,9 @@ class EfficientNetLite0(Ruler):
 
     paper = Paper("ours: a stand-in")
     distance: ClassVar[str] = "kid"
-    kind: Literal["efficientnet_lite0"]
-    sha256: Sha256  # of the weights' file
-    size: PositiveInt  # pixels a side that images are brought to
+    kind: Literal["efficientnet_lite0"] = key("which extractor")
+    sha256: Sha256 = key("sha256 of the weights' file")
+    size: PositiveInt = key("side that images are brought to", unit="pixels")
 
 
 Extractor = Annotated[Inception | Classifier | Embedded | EfficientNetLite0, Field(discriminator="kind")]
@@ -70,14 +86,16 @@ Extractor = Annotated[Inception | Classifier | Embedded | EfficientNetLite0, Fie
 
 class Metrics(Section):
     paper = Paper("supplement 3, evaluation metrics")
-    extractor: str
-    # other extractors, by which the same samples can be scored too: a number depends on its ruler
-    rulers: Annotated[tuple[str, ...], Paper("ours")] = ()
-    splits: Annotated[int, Field(ge=2), Paper("code of IS's authors; the paper is silent")]  # of the Inception Score
-    blocks: Annotated[int, Field(ge=5), Paper("ours")]  # disjoint blocks of sources behind the interval of a distance
-    n: PositiveInt  # images that a number is computed on; sets with fewer give all they have
-    # that features are computed in; published distances are by fp32
-    precision: Annotated[Precision, Paper("ours")] = "fp32"
+    extractor: ExtractorName = key("extractor by which training selects and tables score")
+    rulers: Unique[ExtractorName] = key(
+        "other extractors that score the same samples: a number depends on its ruler", source="ours", default=()
+    )
+    splits: int = key(
+        "parts of the samples in the Inception Score", source="code of IS's authors; the paper is silent", ge=2
+    )
+    blocks: int = key("disjoint blocks of sources behind the interval of a distance", source="ours", ge=5)
+    n: PositiveInt = key("images that a number is computed on; sets with fewer give all they have")
+    precision: Precision = key("arithmetic of features; published distances are by fp32", source="ours", default="fp32")
 
 
 @dataclass(frozen=True)
@@ -146,16 +164,19 @@ class Neighbours(Section):
     """The search for each sample's nearest training images, and for its nearest held-out ones."""
 
     paper = Paper("supplement 4, nearest neighbor analysis; the numbers are ours")
-    n: PositiveInt  # samples, the first
-    k: PositiveInt  # training images of each
-    seed: NonNegativeInt  # of the training images that are as many as the held-out ones
+    n: PositiveInt = key("samples, from the first on")
+    k: PositiveInt = key("training images of each sample")
+    seed: NonNegativeInt = key("seed of the choice of as many training images as there are held-out ones")
 
 
 class Claims(Section):
     """How the paper's claims are decided."""
 
     paper = Paper("ours")
-    # which claims are computed: A with verdicts, of 12 seeds; B with values, of 4; C those of Sec. 5.3, long, of 5
-    tiers: tuple[Literal["A", "B", "C"], ...] = ("A", "B", "C")
-    level: Annotated[float, Field(gt=0, lt=1)]  # that a p-value, adjusted for the number of claims, must not exceed
-    margin: Annotated[float, Field(gt=0, lt=1)]  # relative difference of two distances that counts as none
+    tiers: Unique[Literal["A", "B", "C"]] = key(
+        "claims that are computed. A: with verdicts, of 12 seeds; B: with values, of 4; C: those of Sec. "
+        "5.3, long, of 5",
+        default=("A", "B", "C"),
+    )
+    level: Fraction = key("level that a p-value, adjusted for the number of claims, must not exceed")
+    margin: Fraction = key("relative difference of two distances that counts as none")

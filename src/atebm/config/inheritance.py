@@ -1,15 +1,28 @@
 """Entries that are like others of their section."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import Any
 
 from ..utils.errors import ConfigError
+from .base import written
 
 LIKE = "like"  # an entry's key that names another of its section, which it differs from by its own keys alone
 
 
-FAMILIES = ("tasks", "runs", "samplers", "ascents", "detection")  # the sections that have it
+# The sections whose entries have it.
+FAMILIES = (
+    "sets",
+    "tasks",
+    "pretrainings",
+    "runs",
+    "gans",
+    "samplers",
+    "ascents",
+    "extractors",
+    "detection",
+)  # have it
+TAGS = ("name", "reader", "kind")  # keys that tell variants of a setting from each other
 
 
 # Where the value at a path of keys is written, "config.yaml:12". Asked of mistakes alone: it parses the files again.
@@ -17,7 +30,7 @@ Place = Callable[[tuple[str, ...]], str]
 
 
 def expanded(config: dict[str, Any], place: Place) -> dict[str, Any]:
-    """`config` with every entry that is like another written out. Raises ConfigError for what cannot be.
+    """Return `config` with every entry that is like another written out. Raises ConfigError for what cannot be.
 
     Scales and `--config` are merged before, so that an entry follows whatever the one it is like becomes at a scale.
     """
@@ -32,22 +45,40 @@ def _written_out(family: str, entries: dict[str, Any], name: str, place: Place, 
     entry = entries[name]
     if not isinstance(entry, dict) or LIKE not in entry:
         return entry
-    base, path = str(entry[LIKE]), (family, name, LIKE)
+    base, path = entry[LIKE], (family, name, LIKE)
+    if not isinstance(base, str):
+        raise ConfigError(
+            f"{place(path)}: {'.'.join(path)} = {written(base)}: the name of an entry of {family} is wanted."
+        )
     if base in (name, *derived):
-        raise ConfigError(f"{place(path)}: {'.'.join(path)} = {base!r}, which is like {name} itself.")
+        said = f"{'.'.join(path)} = {base!r}, which is like {name} itself: name an entry that is not."
+        raise ConfigError(f"{place(path)}: {said}")
     if base not in entries:
-        hint = get_close_matches(base, entries, 1) or sorted(entries)
-        said = f"{'.'.join(path)} names {base!r}, which {family} does not have. Did you mean {hint[0]}?"
+        said = f"{'.'.join(path)} names {base!r}, which {family} does not have. {suggestion(base, entries)}"
         raise ConfigError(f"{place(path)}: {said}")
     own = {key: value for key, value in entry.items() if key != LIKE}
     theirs = _written_out(family, entries, base, place, (name, *derived))
-    if isinstance(theirs, dict):  # nobody released weights of a variant
-        theirs = {key: value for key, value in theirs.items() if key != "weights"}
-    return _over(theirs, own)
+    if not isinstance(theirs, dict):
+        said = f"{family}.{base} = {written(theirs)}, but {name} is like it: keys and their values are wanted."
+        raise ConfigError(f"{place((family, base))}: {said}")
+    return _over({key: value for key, value in theirs.items() if key != "weights"}, own)  # of a variant, none exist
 
 
 def _over(base: Any, own: Any) -> Any:
-    """`own` on top of `base`, key by key, unless it is of another kind: another optimiser, another augmentation."""
-    if not isinstance(base, dict) or not isinstance(own, dict) or own.get("name", base.get("name")) != base.get("name"):
+    """Return `own` on top of `base`, key by key, unless it is another variant: another optimiser, another reader."""
+    if not isinstance(base, dict) or not isinstance(own, dict):
+        return own
+    if any(own.get(tag, base.get(tag)) != base.get(tag) for tag in TAGS):
         return own
     return base | {key: _over(base.get(key), value) for key, value in own.items()}
+
+
+def suggestion(name: str, known: Collection[str]) -> str:
+    """Return what to write instead of a name: the one that was probably meant, or those that there are."""
+    known = [str(other) for other in known]  # YAML makes numbers of some names
+    if close := get_close_matches(name, known, 1):
+        return f"Did you mean {close[0]}?"
+    first = sorted(known)[:8]
+    if not first:
+        return "It is empty."
+    return f"Choose one of {', '.join(first)}{f' and {len(known) - 8} others' if len(known) > 8 else ''}."

@@ -10,20 +10,20 @@ from typing import Any
 from ..utils.documents import mapping
 from ..utils.errors import ConfigError
 from ..utils.files import of_checkout, text_of
-from .inheritance import LIKE, Place
+from .inheritance import LIKE, Place, suggestion
 from .messages import resolve
 from .origins import BASE, Origins, inherited, origins_of, place
 from .schema import Config
 
 
 def scales(root: Path) -> list[str]:
-    """The names of all scales. Raises ConfigError where `root` is no checkout."""
+    """Return the names of all scales. Raises ConfigError where `root` is no checkout."""
     of_checkout(root / BASE)
     return sorted(path.stem for path in (root / "workflow/scales").glob("*.yaml"))
 
 
 def scale_file(scale: Any, root: Path) -> str:
-    """The file of a scale, relative to `root`. Raises ConfigError for a scale that there is not."""
+    """Return the file of a scale, relative to `root`. Raises ConfigError for an unknown scale."""
     if scale not in scales(root):
         raise ConfigError(f"there is no scale {scale!r}; choose one of {', '.join(scales(root))}.")
     return f"workflow/scales/{scale}.yaml"
@@ -50,11 +50,15 @@ def layers(scale: Any, root: Path) -> dict[str, dict[str, Any]]:
                 f"{file}: scale = {contents['scale']!r}, but this is the file of scale {scale}: leave it out."
             )
         scale = contents.get(LIKE)
+        if scale is not None and scale not in scales(root):
+            raise ConfigError(
+                f"{file}: {LIKE} = {scale!r}, but there is no such scale. {suggestion(str(scale), scales(root))}"
+            )
     return {file: {key: value for key, value in found[file].items() if key != LIKE} for file in reversed(found)}
 
 
 def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
-    """The typed configuration in the checkout `root`, under `overrides` such as "seeds=3", and where its values stand.
+    """Return the typed configuration in the checkout `root`, under `overrides` such as "seeds=3", and its origins.
 
     Raises ConfigError for every mistake, one sentence each.
     """
@@ -78,10 +82,10 @@ def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
 
 
 def written(scale: str, last: dict[str, Any], root: Path) -> Place:
-    """For resolve(): where the values of a merged configuration stand, `last` being what no file of ours says."""
+    """Return, for resolve(), where the values of a merged configuration stand; `last` is what no file says."""
     return lambda path: place(path, origins_of(texts_of(scale, root), last))  # read again only for a mistake
 
 
 def texts_of(scale: Any, root: Path) -> dict[str, str]:
-    """What the files of a configuration hold, by name."""
+    """Return what the files of a configuration hold, by name."""
     return {BASE: of_checkout(root / BASE)} | {file: text_of(root / file) for file in layers(scale, root)}

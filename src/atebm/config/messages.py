@@ -1,32 +1,78 @@
-"""Mistakes in a configuration as sentences."""
+"""Mistakes in a configuration as sentences: where, which key, what is wrong with it, and what to write instead."""
 
 from difflib import get_close_matches
-from itertools import zip_longest
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from ..utils.errors import ConfigError
-from .base import NAMES, QUOTES, Section, sections
-from .inheritance import FAMILIES, LIKE, Place, expanded
-from .references import Checked
+from .base import Section, Variant, written
+from .consistency import Checked
+from .inheritance import FAMILIES, LIKE, TAGS, Place, expanded
 from .schema import Config
+
+NAMES = "names have letters, digits, _ and ., at most 64, and do not begin with a dot"
+QUOTES = "YAML reads it as a value: put it in quotes if it is a name"
+BOUNDS = {
+    "greater_than": "a number greater than {gt:g} is wanted",
+    "greater_than_equal": "a number of at least {ge:g} is wanted",
+    "less_than": "a number less than {lt:g} is wanted",
+    "less_than_equal": "a number of at most {le:g} is wanted",
+    "too_short": "more values are wanted, not {actual_length}",
+    "too_long": "fewer values are wanted, {max_length} and not {actual_length}",
+    "string_too_short": "some text is wanted",
+}
+PATTERNS = {  # the beginning of a pattern, and what it asks for
+    "^(trained": "trained, released, or a sha256 of 64 digits 0-9 and a-f is wanted",
+    "^[0-9a-f]{64}": "a sha256 of 64 digits 0-9 and a-f is wanted",
+    "^results": "results, or results/scales/NAME with a NAME of letters, digits, _, . and -, is wanted",
+}
+KINDS = {  # the beginning of pydantic's name of an error
+    "int": "a whole number is wanted",
+    "float": "a number is wanted",
+    "finite_number": "a finite number is wanted",
+    "string": "text is wanted: put it in quotes",
+    "bool": "true or false is wanted",
+    "tuple": "a list is wanted, such as [a, b]",
+    "dict": "keys and their values are wanted, such as { key: value }",
+    "model": "keys and their values are wanted, such as { key: value }",
+}
 
 
 def resolve(config: dict[str, Any], place: Place = lambda path: "config.yaml") -> Config:
-    """The typed configuration of Snakemake's merged `config` dictionary.
+    """Return the typed configuration of Snakemake's merged `config` dictionary.
 
-    Raises ConfigError with one sentence per mistake, which says its `place`; unknown keys get a did-you-mean.
+    Raises ConfigError with one sentence for each mistake, which says its `place`; unknown keys get a did-you-mean.
     """
+    whole = expanded(config, place)
     try:
-        return Checked.model_validate(expanded(config, place))
+        return Checked.model_validate(whole)
     except ValidationError as error:
-        mistakes = [mistake for mistake in error.errors() if not _is_inherited(mistake, error.errors(), config)]
-        raise ConfigError("\n".join(_sentence(mistake, config, place) for mistake in mistakes)) from None
+        found = error.errors()
+        mistakes = [one for one in found if not (_is_inherited(one, found, config) or _is_followed(one, found))]
+        raise ConfigError(
+            "\n".join(_sentences(mistakes, whole, lambda path: place(_written_at(path, config))))
+        ) from None
+
+
+def _written_at(path: tuple[str, ...], config: dict[str, Any]) -> tuple[str, ...]:
+    """Return the path of what gives an entry a value: its own, or that of an entry that it is like."""
+    family, name, *rest = (*path, "", "")[: max(2, len(path))]
+    entries = config.get(family) if family in FAMILIES else None
+    while isinstance(entries, dict) and isinstance(entry := entries.get(name), dict):
+        at: Any = entry
+        for key in rest:
+            at = at.get(key, LIKE) if isinstance(at, dict) else LIKE
+        if rest and at != LIKE:
+            return (family, name, *rest)
+        if LIKE not in entry:
+            break
+        name = entry[LIKE]
+    return path
 
 
 def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> bool:
-    """Whether an entry has a mistake from the one that it is like, of which it is told already."""
+    """Return whether an entry has a mistake from the entry that it is like, which has a sentence already."""
     family, name, *rest = (*mistake["loc"], "", "")[: max(2, len(mistake["loc"]))]
     entries = config.get(family) if family in FAMILIES else None
     entry = entries.get(name) if isinstance(entries, dict) else None
@@ -36,54 +82,131 @@ def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> 
     return any(other["loc"] == base and other["type"] == mistake["type"] for other in mistakes)
 
 
+def _is_followed(mistake: Any, mistakes: list[Any]) -> bool:
+    """Return whether a list is too short only because of the mistakes in its items."""
+    loc = mistake["loc"]
+    return mistake["type"] == "too_short" and any(other["loc"][:-1] == loc for other in mistakes if other["loc"] != loc)
+
+
+def _sentences(mistakes: list[Any], config: dict[str, Any], place: Place) -> list[str]:
+    """Return a sentence for each key with a mistake; of a key that takes several kinds of value, what each asks for."""
+    wanted: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    missing: dict[tuple[str, ...], list[str]] = {}
+    for mistake in mistakes:
+        path, said, what = _parts(mistake, config)
+        if what is None:
+            missing.setdefault(path[:-1], []).append(path[-1])
+        else:
+            wanted.setdefault((path, said), []).append(what)
+    sentences = [f"{place(path)}: {said}{_ended(' or '.join(whats))}" for (path, said), whats in wanted.items()]
+    for path, keys in missing.items():
+        verb = "is missing: write it" if len(keys) == 1 else "are missing: write them"
+        first = place((*path, keys[0]))
+        sentences.append(f"{first}: {'.'.join((*path, keys[0]))}{''.join(f', {key}' for key in keys[1:])} {verb}.")
+    return sentences
+
+
+def _parts(mistake: Any, config: dict[str, Any]) -> tuple[tuple[str, ...], str, str | None]:
+    """Return where a mistake is, the beginning of its sentence, and its end; None of a key that is missing."""
+    kind, context = mistake["type"], mistake.get("ctx", {})
+    named = mistake["loc"][-1:] == ("[key]",)  # whether it is the name of an entry
+    path = _path(mistake["loc"][:-1] if named else mistake["loc"], config)
+    key = ".".join(path)
+    if kind == "mistake":
+        path = (*path, *context["path"])
+        return path, ".".join(path), context["said"]
+    if kind == "invalid_key":  # at the top
+        return path, f"the key {path[-1]}: ", QUOTES
+    if named:
+        name = mistake["input"]
+        said = f"{'.'.join(path[:-1])} has an entry {written(name)}: "
+        return path, said, NAMES if isinstance(name, str) else QUOTES
+    if kind == "extra_forbidden":
+        return path, f"unknown key {key}. ", _unknown(path, mistake["loc"])
+    if kind == "missing" and mistake["loc"] and isinstance(mistake["loc"][-1], int):
+        return path, f"{key} = {written(mistake['input'])}: ", "more values are wanted"
+    if kind == "missing":
+        return path, "", None
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        return _of_variant(path, mistake)
+    return path, f"{key} = {written(mistake['input'])}: ", _wanted(mistake)
+
+
+def _wanted(mistake: Any) -> str:
+    """Return what is wanted in place of a value that is of another type, or out of bounds."""
+    kind, context, value = mistake["type"], mistake.get("ctx", {}), mistake["input"]
+    if kind in ("literal_error", "enum"):
+        return f"choose {context['expected']}"
+    if kind in BOUNDS:
+        return BOUNDS[kind].format(**context)
+    if kind == "string_pattern_mismatch":
+        return next((words for start, words in PATTERNS.items() if context["pattern"].startswith(start)), NAMES)
+    text = next((words for start, words in KINDS.items() if kind.startswith(start)), mistake["msg"])
+    if value is None:
+        text = text.removesuffix(": put it in quotes")
+    if isinstance(value, str) and value.lower() in ("null", "~"):
+        return f"{text}; --config has no null: write it in a scale file"
+    return text
+
+
+def _of_variant(path: tuple[str, ...], mistake: Any) -> tuple[tuple[str, ...], str, str | None]:
+    """Return the parts of a sentence on a setting whose name, reader or kind is not given, or unknown."""
+    context = mistake["ctx"]
+    tag = context["discriminator"].strip("'")
+    if mistake["type"] == "union_tag_not_found":
+        return (*path, tag), "", None
+    known = [name.strip("'") for name in context["expected_tags"].split(", ")]
+    hint = get_close_matches(str(context["tag"]), known, 1)
+    choice = f"Did you mean {hint[0]}?" if hint else f"Choose one of {', '.join(known)}."
+    return (*path, tag), f"{'.'.join(path)}.{tag} = {written(context['tag'])} is unknown. ", choice
+
+
+def _ended(said: str) -> str:
+    return said if said.endswith(("?", ".")) else f"{said}."
+
+
 def _path(loc: tuple[int | str, ...], config: Any) -> tuple[str, ...]:
-    """The user's own keys that lead to a mistake: pydantic puts the tag of a union (such as "small") among them."""
+    """Return the keys that lead to a mistake, without what pydantic adds: tags of unions, and numbers of items."""
     kept: list[str] = []
-    here = config
-    for depth, (part, following) in enumerate(zip_longest(loc, loc[1:])):
-        under = here.get(part) if isinstance(here, dict) else None
-        leads_on = isinstance(here, dict) and part in here and (following is None or _has(under, following))
-        if depth < 2 or leads_on or part not in _TAGS:  # section and entry may have the name of a tag
+    here, tagged = config, False
+    for part in loc:
+        if isinstance(here, dict) and not tagged and any(here.get(key) == part for key in TAGS):
+            tagged = True
+        elif isinstance(here, dict):
             kept.append(str(part))
-            here = here[part] if isinstance(here, list) and isinstance(part, int) else under
+            here, tagged = here.get(part), False
+        else:  # an item of a list, or a type of a union
+            break
     return tuple(kept)
 
 
-def _has(value: Any, key: int | str) -> bool:
-    return (isinstance(value, list) and isinstance(key, int)) or (isinstance(value, dict) and key in value)
+def _sections_at(loc: tuple[int | str, ...]) -> list[type[Section]]:
+    """Return the sections, several where a tag is not given, that may stand where pydantic found a mistake."""
+    kinds: list[type[Section]] = [Config]
+    for part in loc:
+        fields = [kind.model_fields[part].annotation for kind in kinds if part in kind.model_fields]
+        tagged = [kind for kind in kinds if any(part in _values(kind, tag) for tag in TAGS)]
+        kinds = [section for field in fields for section in _sections_in(field)] or tagged or kinds
+    return kinds
 
 
-def _sentence(mistake: Any, config: dict[str, Any], place: Place) -> str:
-    if mistake["type"] == "invalid_key":  # at the top
-        return f"config.yaml has a key {mistake['loc'][0]}, which YAML reads as a value: {QUOTES}."
-    if mistake["loc"][-1:] == ("[key]",):
-        section, name = str(mistake["loc"][0]), mistake["input"]
-        why = NAMES if isinstance(name, str) else f"YAML reads it as a value: {QUOTES}"
-        return f"{place((section, str(name)))}: {section} has an entry {name!r}: {why}."
-    path = _path(mistake["loc"], config)
-    message, key = mistake["msg"].removeprefix("Value error, "), ".".join(path)
-    if mistake["type"] == "value_error":  # one of the checks above; those of several sections begin with a key
-        said = f"{key + ': ' if key else ''}{message.rstrip('?.')}{'?' if message[-1] == '?' else '.'}"
-        path = path or tuple(message.split()[0].rstrip(":").split("."))
-    elif mistake["type"] == "extra_forbidden":
-        hint = get_close_matches(path[-1], _known_keys(), 1)
-        said = f"unknown key {key}." + (f" Did you mean {hint[0]}?" if hint else "")
-    elif mistake["type"] == "missing":
-        said = f"{key} is missing."
-    else:
-        said = f"{key} = {mistake['input']!r}: {message[0].lower()}{message[1:]}."
-    return f"{place(path)}: {said}"
+def _sections_in(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [section for part in get_args(annotation) for section in _sections_in(part)]
 
 
-def _known_keys() -> set[str]:
-    return {name for section in sections(Section) for name in section.model_fields} | {LIKE}
+def _values(section: type[Section], name: str) -> tuple[Any, ...]:
+    field = section.model_fields.get(name)
+    return get_args(field.annotation) if field is not None else ()
 
 
-# What tells the variants of a setting, or the readers of a set, from each other.
-_TAGS = {
-    tag
-    for section in sections(Section)
-    for key in ("name", "reader", "kind")
-    if key in section.model_fields
-    for tag in get_args(section.model_fields[key].annotation)
-}
+def _unknown(path: tuple[str, ...], loc: tuple[int | str, ...]) -> str:
+    """Return what to do about a key that a section does not have."""
+    kinds = _sections_at(loc[:-1])
+    known = {name for kind in kinds for name in kind.model_fields} | ({LIKE} if path[0] in FAMILIES else set())
+    if hint := get_close_matches(path[-1], known, 1):
+        return f"Did you mean {hint[0]}?"
+    if any(issubclass(kind, Variant) for kind in kinds):
+        return "Leave it out, or set it to null where it comes from another file."
+    return "Leave it out."

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
-from .base import Channels, Paper, Variant, variants
+from .base import Channels, Deviations, Paper, Variant, key, number_of, variants
 
 
 class Normalised(Variant):
@@ -12,8 +12,14 @@ class Normalised(Variant):
 
     paper = Paper("supplement 3; normalisation: authors' script")
     builds: ClassVar[str]  # "module:class", called as class(channels, size, outputs, **keywords)
-    mean: Channels
-    std: Channels
+    name: str = key("which network")
+    mean: Channels = key("mean of each colour channel, which is subtracted", unit="[0, 1] pixels")
+    std: Deviations = key("standard deviation of each colour channel, which is divided by", unit="[0, 1] pixels")
+
+    @classmethod
+    def refuses(cls, size: int) -> str | None:
+        """Return which sides of images in pixels it takes, in words, if `size` is none of them."""
+        return None
 
 
 class Small(Normalised):
@@ -21,8 +27,12 @@ class Small(Normalised):
 
     paper = Paper("ours")
     builds = "atebm.models.small:SmallNet"
-    name: Literal["small"]
-    width: PositiveInt
+    name: Literal["small"] = key("which network")
+    width: PositiveInt = key("channels at full size")
+
+    @classmethod
+    def refuses(cls, size: int) -> str | None:
+        return None if size >= 8 and size & (size - 1) == 0 else "8, 16, 32, ..."
 
 
 class ResNet50(Normalised):
@@ -30,11 +40,10 @@ class ResNet50(Normalised):
 
     paper = Paper("supplement 3; normalisation: authors' script")
     builds = "atebm.models.resnet50:ResNet50"
-    name: Literal["resnet50"]
+    name: Literal["resnet50"] = key("which network")
 
 
-# a Literal takes no string for a number by itself, and `--config` passes strings
-Side = Annotated[Literal[1, 3], BeforeValidator(lambda value: {"1": 1, "3": 3}.get(str(value), value))]
+Side = Annotated[Literal[1, 3], BeforeValidator(number_of)]
 
 
 class Discriminator256(Normalised):
@@ -42,8 +51,18 @@ class Discriminator256(Normalised):
 
     paper = Paper("Table S2; normalisation: authors' script")
     builds = "atebm.models.discriminator256:Discriminator256"
-    name: Literal["discriminator256"]
-    stem: Annotated[Side, Paper("Table S2 says 1x1; the authors' code has 3x3")] = 3  # side of the first convolution
+    name: Literal["discriminator256"] = key("which network")
+    stem: Side = key(
+        "side of the first convolution",
+        unit="pixels",
+        source="Table S2 says 1x1; the authors' code has 3x3",
+        default=3,
+        in_digest=True,
+    )
+
+    @classmethod
+    def refuses(cls, size: int) -> str | None:
+        return None if size == 256 else "256"
 
 
 Network = Annotated[Small | ResNet50 | Discriminator256, Field(discriminator="name")]

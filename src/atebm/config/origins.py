@@ -37,16 +37,22 @@ def origins_of(texts: dict[str, str], last: dict[str, Any], overrides: str = "")
 
 
 def place(path: tuple[str, ...], origins: Origins) -> str:
-    """Where a value stands, or a section begins; of what is not there, its section. Names of files if in several."""
+    """Return where a value stands, or its section begins, in each file that has a part of it: "config.yaml:12"."""
     for n in range(len(path), -1, -1):
-        if found := [origin for known, origin in origins.items() if known[:n] == path[:n]]:
-            files = dict.fromkeys(origin.file for origin in found)
-            return str(min(found, key=lambda origin: origin.line)) if len(files) == 1 else " and ".join(files)
+        first: dict[str, Origin] = {}
+        for known, origin in origins.items():
+            if known[:n] == path[:n] and origin.line <= first.setdefault(origin.file, origin).line:
+                first[origin.file] = origin
+        if first:
+            return " and ".join(map(str, first.values()))
     return BASE
 
 
 def inherited(merged: dict[str, Any], origins: Origins) -> Origins:
-    """Where the values stand that an entry takes from the one it is `like`; resolve() has seen that it exists."""
+    """Return where the values stand that an entry takes from the one it is `like`.
+
+    Resolve() has seen that it exists.
+    """
     found: Origins = {}
     for family in FAMILIES:
         for name, entry in merged.get(family, {}).items():
@@ -78,7 +84,7 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 
 def lines_of_values(file: str, text: str) -> Iterator[tuple[tuple[str, ...], Origin]]:
-    """Path and line of every value of a YAML file, merge keys (<<) included; a list counts as one value."""
+    """Yield path and line of every value of a YAML file; a list counts as one value."""
     loader = LOADER(text)
     rows = text.splitlines()
 
@@ -87,7 +93,6 @@ def lines_of_values(file: str, text: str) -> Iterator[tuple[tuple[str, ...], Ori
             number = node.start_mark.line
             yield path, Origin(file, number + 1, rows[number].strip())
             return
-        loader.flatten_mapping(node)
         for key, value in node.value:
             yield from walk(value, (*path, key.value))
 

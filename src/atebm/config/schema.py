@@ -1,12 +1,11 @@
 """config.yaml as types: every field of every experiment, unknown keys refused."""
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ..utils.errors import ConfigError
-from .base import Name, Paper, Section
+from .base import Name, Paper, PhotographName, RivalName, RunName, SamplerName, Section, TaskKey, Unique, key
 from .detection import Detection
 from .evaluation import Claims, Extractor, Metrics, Neighbours
 from .sampling import Ascent, Sampler, Timing
@@ -14,54 +13,62 @@ from .sets import Drawn, ImageSet, OfClasses, Part, Task
 from .toy2d import Minimax, Toy
 from .training import Gan, Pretraining, Run
 
-
-def folder_of_results(name: str) -> str:
-    """Return the name as it is. Raises ValueError where it is neither results nor a folder below results/scales/."""
-    if not re.fullmatch(r"results(/scales/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?", name):
-        raise ValueError(
-            f"{name!r} is neither results nor results/scales/NAME, a NAME of letters, digits, _, . and -: figures and "
-            "tables are drawn into no other folder"
-        )
-    return name
+# Figures and tables are drawn into no other folder.
+ResultsFolder = Annotated[str, Field(pattern=r"^results(/scales/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?$")]
 
 
 class Config(Section):
     paper = Paper("ours")
-    scale: str
-    # a run on your own images, which `atebm own` wrote: then nothing else is computed, and no artifact of the paper
-    own: str | None = None
-    seed: NonNegativeInt
-    seeds: PositiveInt  # models per run, with seeds `seed`, `seed` + 1, ...
-    # what is drawn anew for each seed. training: first weights and batches; whole: also pre-training, the dealing of
-    # photographs, crops, source images, and images under attack
-    replication: Literal["training", "whole"] = "training"
-    dealt: tuple[str, ...] = ()  # photographs that change places among the sets that have them, in a whole replication
-    shards: PositiveInt  # jobs that sampling is split into; changes no byte
-    device: Literal["auto", "cpu", "cuda", "mps"]
-    tensorboard: bool  # training curves to work/tensorboard/ too; changes no digest
-    results: Annotated[str, AfterValidator(folder_of_results)]  # that figures and tables are drawn into; no digest
-    numbers: Literal["computed", "kept"]  # whether steps are computed to draw what results/numbers/ keeps; no digest
-    gpus_per_run: PositiveInt  # processes that share the batches of one training; changes no digest
-    # images of a training's batch that are in memory at once, one part after another; null: all. Changes no digest
-    micro_batch: PositiveInt | None = None
-    sets: dict[Name, ImageSet]
-    tasks: dict[Name, Task]
-    pretrainings: dict[Name, Pretraining]
-    runs: dict[Name, Run]
-    gans: dict[Name, Gan] = Field(default_factory=dict)
-    rivals: tuple[str, ...] = ()  # runs and gans that stand beside ours in Tables 2 and 4, trained here too
-    # runs without adversarial training that stand beside ours in Table 4; [] leaves them out
-    baselines: tuple[str, ...] = ("cifar10_ood_plain", "cifar10_ood_plain_long")
-    samplers: dict[Name, Sampler]
-    ascents: dict[Name, Ascent]
-    extractors: dict[Name, Extractor]
-    metrics: Metrics
-    detection: dict[Name, Detection]  # by task
-    neighbours: Neighbours
-    claims: Claims
-    timing: Timing
-    toy: Toy
-    minimax: Minimax
+    scale: str = key("scale of the experiments: the name of a file in workflow/scales/")
+    own: SamplerName | None = key(
+        "run on your own images, which `atebm own` wrote: nothing else is computed then, and no artifact of the paper",
+        default=None,
+    )
+    seed: NonNegativeInt = key("seed of the first model of each run")
+    seeds: PositiveInt = key("models of each run, with seeds `seed`, `seed` + 1, ...; tables then give mean and spread")
+    replication: Literal["training", "whole"] = key(
+        "what each seed draws anew. training: first weights and batches; whole: also pre-training, the "
+        "dealing of photographs, crops, source images, and images under attack",
+        default="training",
+    )
+    dealt: Unique[PhotographName] = key(
+        "photographs that change places among the sets that have them, in a whole replication", default=()
+    )
+    shards: PositiveInt = key("jobs that sampling is split into; changes no byte of the samples")
+    device: Literal["auto", "cpu", "cuda", "mps"] = key("device that computes; changes no digest")
+    tensorboard: bool = key("whether training curves go to work/tensorboard/ too; changes no digest")
+    results: ResultsFolder = key("folder that figures and tables are drawn into; changes no digest")
+    numbers: Literal["computed", "kept"] = key(
+        "computed: steps are computed before they are drawn; kept: what results/numbers/ keeps is drawn; "
+        "changes no digest"
+    )
+    gpus_per_run: PositiveInt = key("processes that share the batches of one training; changes no digest")
+    micro_batch: PositiveInt | None = key(
+        "images of a training's batch that are in memory at once, one part after another; null: all. Changes no digest",
+        default=None,
+    )
+    sets: dict[Name, ImageSet] = key("image sets")
+    tasks: dict[Name, Task] = key("tasks: a target distribution and the sets around it")
+    pretrainings: dict[Name, Pretraining] = key("classifiers whose weights runs start from")
+    runs: dict[Name, Run] = key("trained models")
+    gans: dict[Name, Gan] = key("trained GANs", default_factory=dict)
+    rivals: Unique[RivalName] = key(
+        "runs and gans that stand beside ours in Tables 2 and 4, trained here too", default=()
+    )
+    baselines: Unique[RunName] = key(
+        "runs without adversarial training that stand beside ours in Table 4; [] leaves them out",
+        default=("cifar10_ood_plain", "cifar10_ood_plain_long"),
+    )
+    samplers: dict[Name, Sampler] = key("samplers of the runs")
+    ascents: dict[Name, Ascent] = key("ascents from any images")
+    extractors: dict[Name, Extractor] = key("extractors of features")
+    metrics: Metrics = key("metrics of samples")
+    detection: dict[TaskKey, Detection] = key("out-of-distribution detection, by task")
+    neighbours: Neighbours = key("search for nearest training images")
+    claims: Claims = key("how claims are decided")
+    timing: Timing = key("wall-clock time of sampling")
+    toy: Toy = key("2D simulation of Algorithm 1")
+    minimax: Minimax = key("2D simulation of Algorithm 3")
 
     def size_of(self, name: str) -> int | None:
         """Return the pixels a side of a set's images; None where they have all sizes, as those of an index."""

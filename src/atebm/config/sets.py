@@ -5,11 +5,26 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from .augment import Crop
-from .base import Paper, Section, variants, without_nulls
+from .base import (
+    ArchiveName,
+    ArrayName,
+    Paper,
+    PhotographName,
+    Section,
+    SetName,
+    Sha256,
+    Unique,
+    key,
+    mistake,
+    number_of,
+    variants,
+    without_nulls,
+)
 from .roles import HELD_OUT, IN
 
 # Labels of the public archives that classify something.
 LABELS = {"cifar10": 10, "svhn": 10, "fashion_mnist": 10, "cifar100": 100, "imagenet": 1000, "imagenet32": 1000}
+FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 GREY = ("fashion_mnist",)  # archives whose images have one channel
 
 
@@ -20,8 +35,13 @@ class Images(Section):
     makes: ClassVar[str]  # "module:function", called as function(these settings, places): data/content.py has the types
     words: ClassVar[str]  # what its images are; {keys} stand for their values, {of} for the words of the whole set
     embedded: ClassVar[str] = ""  # what of data/embedded/ it is read from: a folder, or a table of files
-    # what its images are, in captions, rows and legends; null: as its reader describes them. It is in no digest
-    title: Annotated[str | None, Paper("ours")] = Field(default=None, exclude=True)
+    title: str | None = key(
+        "what its images are, in captions, rows and legends; null: as its reader describes them; in no digest",
+        source="ours",
+        default=None,
+        exclude=True,
+        min_length=1,
+    )
 
     @property
     def images(self) -> int:
@@ -32,6 +52,11 @@ class Images(Section):
     def labels(self) -> int:
         """Return how many different labels they have."""
         return 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of its labels, where they are known before it is read."""
+        return ()
 
     @property
     def archives(self) -> tuple[tuple[str, str | None], ...]:
@@ -51,7 +76,7 @@ class Images(Section):
 class OfN(Images):
     """A set that has as many images as it asks for."""
 
-    n: PositiveInt
+    n: PositiveInt = key("images")
 
     @property
     def images(self) -> int:
@@ -61,7 +86,7 @@ class OfN(Images):
 class Counted(Images):
     """A set whose number of images is known."""
 
-    count: PositiveInt  # images, asserted
+    count: PositiveInt = key("images, which a job checks")
 
     @property
     def images(self) -> int:
@@ -71,15 +96,15 @@ class Counted(Images):
 class Part(Images):
     """A part of another set, which has its channels."""
 
-    of: str
+    of: SetName = key("set that it is a part of")
 
 
 class OfArchive(Counted):
     """Images of a public archive."""
 
     words = "{archive}"
-    archive: str
-    split: Literal["train", "held_out"]
+    archive: ArchiveName = key("archive of data/sources.yaml")
+    split: Literal["train", "held_out"] = key("which part of the archive")
 
     @property
     def archives(self) -> tuple[tuple[str, str | None], ...]:
@@ -102,10 +127,10 @@ class FashionMnist(Images):
     embedded = "fashion-mnist"
     words = "Fashion-MNIST {size}x{size}"
     channels: ClassVar[int] = 1
-    reader: Literal["fashion_mnist"]
-    split: Literal["train", "held_out"]
-    held_out: Annotated[int, Field(gt=0, lt=10_000)]  # the last so many of the 10,000 images
-    size: PositiveInt  # pixels a side
+    reader: Literal["fashion_mnist"] = key("which reader")
+    split: Literal["train", "held_out"] = key("which part: the last `held_out` images, or all others")
+    held_out: PositiveInt = key("how many of the 10,000 images, the last ones, are held out", lt=10_000)
+    size: PositiveInt = key("side", unit="pixels")
 
     @property
     def images(self) -> int:
@@ -113,7 +138,11 @@ class FashionMnist(Images):
 
     @property
     def labels(self) -> int:
-        return 10
+        return len(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return FASHION
 
 
 class Photographs(OfN):
@@ -123,13 +152,15 @@ class Photographs(OfN):
     makes = "atebm.data.embedded:photograph_crops"
     embedded = "photographs.csv"
     channels: ClassVar[int] = 1
-    reader: Literal["photographs"]
-    photographs: tuple[str, ...] = Field(min_length=1)
-    seed: NonNegativeInt
-    size: PositiveInt  # pixels a side
-    crop_min: PositiveInt  # smallest side of a crop, pixels of the photograph; sides are log-uniform
-    crop_max: PositiveInt
-    min_std: NonNegativeFloat  # flatter crops are drawn again; grey levels of 255
+    reader: Literal["photographs"] = key("which reader")
+    photographs: Unique[PhotographName] = key(
+        "photographs, by their names in data/embedded/photographs.csv", min_length=1
+    )
+    seed: NonNegativeInt = key("seed of the crops")
+    size: PositiveInt = key("side", unit="pixels")
+    crop_min: PositiveInt = key("smallest side of a crop; sides are log-uniform", unit="pixels of the photograph")
+    crop_max: PositiveInt = key("largest side of a crop", unit="pixels of the photograph")
+    min_std: NonNegativeFloat = key("standard deviation below which a crop is drawn again", unit="grey levels of 255")
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -139,13 +170,17 @@ class Photographs(OfN):
     def labels(self) -> int:
         return len(self.photographs)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.photographs
+
     def described(self, of: str) -> str:
         return f"crops of {len(self.photographs)} photograph{'s' * (len(self.photographs) > 1)}"
 
     @model_validator(mode="after")
     def _ordered(self) -> "Photographs":
         if self.crop_min > self.crop_max:
-            raise ValueError(f"crop_min {self.crop_min} is larger than crop_max {self.crop_max}")
+            raise mistake(["crop_min"], f" = {{}} is larger than crop_max = {self.crop_max}: lower it", self.crop_min)
         return self
 
 
@@ -153,7 +188,7 @@ class ColourPhotographs(Photographs):
     """The same in colour; of photographs that are grey, in three equal channels."""
 
     channels: ClassVar[int] = 3
-    reader: Literal["colour_photographs"]  # type: ignore[assignment]
+    reader: Literal["colour_photographs"] = key("which reader")  # type: ignore[assignment]
 
 
 class Folder(OfN):
@@ -162,21 +197,21 @@ class Folder(OfN):
     paper = Paper("your own images")
     makes = "atebm.data.folder:images_of"
     words = "images of {folder}"
-    reader: Literal["folder"]
-    folder: str  # absolute, or in the checkout
-    # image files in it and below, their bytes, and the digest of their names and contents: asserted
-    files: PositiveInt
-    bytes: PositiveInt
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    channels: Annotated[Literal[1, 3], BeforeValidator(lambda value: {"1": 1, "3": 3}.get(str(value), value))]
-    size: PositiveInt  # pixels a side; others are stretched, as all images that are scored are
-    seed: NonNegativeInt = 0  # of the order
-    skip: NonNegativeInt = 0  # images, first in that order, that are left to other sets
+    reader: Literal["folder"] = key("which reader")
+    folder: str = key("path of the folder: absolute, or in the checkout")
+    files: PositiveInt = key("image files in the folder and below, which a job checks")
+    bytes: PositiveInt = key("bytes of these files, which a job checks")
+    sha256: Sha256 = key("digest of the files' names and contents, which a job checks")
+    channels: Annotated[Literal[1, 3], BeforeValidator(number_of)] = key("colour channels")
+    size: PositiveInt = key("side; other images are stretched, as all images that are scored are", unit="pixels")
+    seed: NonNegativeInt = key("seed of the order", default=0, in_digest=True)
+    skip: NonNegativeInt = key("images, first in that order, that are left to other sets", default=0, in_digest=True)
 
     @model_validator(mode="after")
     def _there(self) -> "Folder":
         if self.skip + self.n > self.files:
-            raise ValueError(f"skip + n = {self.skip + self.n}, but folder {self.folder} has {self.files} images")
+            text = f": skip + n = {self.skip + self.n}, but folder {self.folder} has {self.files} images: ask for fewer"
+            raise mistake(["n"], text)
         return self
 
 
@@ -185,8 +220,8 @@ class Archive(OfArchive):
 
     paper = Paper("supplement 3, datasets; Table S4")
     makes = "atebm.data.archive_sets:content"
-    reader: Literal["archive"]
-    size: PositiveInt  # pixels a side
+    reader: Literal["archive"] = key("which reader")
+    size: PositiveInt = key("side", unit="pixels")
 
 
 class ImageIndex(OfArchive):
@@ -194,7 +229,7 @@ class ImageIndex(OfArchive):
 
     paper = Paper("supplement 3, datasets")
     size: ClassVar[None] = None  # no reader makes an array of it: it is a kind of step of its own
-    reader: Literal["index"]
+    reader: Literal["index"] = key("which reader")
 
 
 class TinyImages(OfN):
@@ -204,9 +239,9 @@ class TinyImages(OfN):
     makes = "atebm.data.archive_sets:tiny_images"
     words = "80 Million Tiny Images"
     channels: ClassVar[int] = 3
-    reader: Literal["tiny_images"]
-    seed: NonNegativeInt
-    size: Literal[32] = 32
+    reader: Literal["tiny_images"] = key("which reader")
+    seed: NonNegativeInt = key("seed of the choice")
+    size: Annotated[Literal[32], BeforeValidator(number_of)] = key("side", unit="pixels", default=32, in_digest=True)
 
     @property
     def archives(self) -> tuple[tuple[str, str | None], ...]:
@@ -219,14 +254,20 @@ class Drawn(OfN, Part):
     paper = Paper("Sec. 5.1, sources; supplement 3, evaluation metrics")
     makes = "atebm.data.subsets:drawn"
     words = "{of}"
-    reader: Literal["drawn"]
-    of: str  # a set that is not drawn itself
-    seed: NonNegativeInt
-    # images, first in the seed's order, that are left to other sets: what is drawn from there on is disjoint from them
-    skip: NonNegativeInt = 0
-    size: PositiveInt  # pixels a side
-    # how images of an index, which have all sizes, get theirs; null: those of an array stay as they are
-    crop: Annotated["Crop | None", Paper("authors' script")]
+    reader: Literal["drawn"] = key("which reader")
+    of: SetName = key("set that the images are drawn from, which is not drawn itself")
+    seed: NonNegativeInt = key("seed of the choice")
+    skip: NonNegativeInt = key(
+        "images, first in the seed's order, that are left to other sets: what is drawn from there on is "
+        "disjoint from them",
+        default=0,
+        in_digest=True,
+    )
+    size: PositiveInt = key("side", unit="pixels")
+    crop: "Crop | None" = key(
+        "how images of an index, which have all sizes, get theirs; null: images of an array stay as they are",
+        source="authors' script",
+    )
 
 
 class Noise(OfN):
@@ -235,10 +276,10 @@ class Noise(OfN):
     paper = Paper("Tables 4 and S8")
     makes = "atebm.data.embedded:noise"
     words = "uniform noise"
-    reader: Literal["noise"]
-    seed: NonNegativeInt
-    size: PositiveInt  # pixels a side
-    channels: Annotated[PositiveInt, Paper("ours")] = 3
+    reader: Literal["noise"] = key("which reader")
+    seed: NonNegativeInt = key("seed of the noise")
+    size: PositiveInt = key("side", unit="pixels")
+    channels: PositiveInt = key("colour channels", source="ours", default=3, in_digest=True)
 
 
 class Digits(Images):
@@ -249,8 +290,8 @@ class Digits(Images):
     words = "handwritten digits"
     embedded = "digits.csv"
     channels: ClassVar[int] = 1
-    reader: Literal["digits"]
-    size: PositiveInt  # pixels a side
+    reader: Literal["digits"] = key("which reader")
+    size: PositiveInt = key("side", unit="pixels")
 
     @property
     def images(self) -> int:
@@ -270,9 +311,9 @@ class OfClasses(Counted, Part):
 
     paper = Paper("ours: a stand-in")
     makes = "atebm.data.subsets:of_classes"
-    reader: Literal["classes"]
-    classes: tuple[str, ...] = Field(min_length=1)  # by their names in that set
-    count: PositiveInt  # images, asserted: no label is read before a job is run
+    reader: Literal["classes"] = key("which reader")
+    classes: Unique[str] = key("classes, by their names in that set", min_length=1)
+    count: PositiveInt = key("images, which a job checks: no label is read before")
 
     @property
     def labels(self) -> int:
@@ -303,26 +344,36 @@ class Task(Section):
     """A target distribution and the sets around it; all names point into `sets`."""
 
     paper = Paper("Sec. 5; supplement 3, datasets")
-    title: str  # what the paper calls its data; where p_data has another title, p_data stands in for it
-    p_data: str
-    held_out: str  # real images that no training sees
-    p_0: str
-    validation_sources: str  # select checkpoint and sampler length on these
-    sources: str  # report on these
-    # sets that the model should score lower than p_data, by their rows in the tables; a row of null is left out
+    title: str = key(
+        "what the paper calls its data; where p_data has another title, p_data stands in for it", min_length=1
+    )
+    p_data: ArrayName = key("target distribution: the training images")
+    held_out: ArrayName = key("real images that no training sees")
+    p_0: SetName = key("images that training contrasts p_data with")
+    validation_sources: ArrayName = key("source images that select the checkpoint and the sampler's length")
+    sources: ArrayName = key("source images of what is reported")
     out_of_distribution: Annotated[
-        dict[str, str],
-        BeforeValidator(without_nulls),
-        Paper("Tables 4 and S8; authors' script"),
-    ] = Field(default={})
-    # pixels a side that images are shrunk to (averages over areas) for a second distance; null: for none
-    also_at: Annotated[PositiveInt | None, Paper("Table 3, 64x64; how images are shrunk: ours")] = None
+        dict[str, ArrayName],
+        BeforeValidator(without_nulls, json_schema_input_type=dict[str, ArrayName | None] | None),
+    ] = key(
+        "sets that the model should score lower than p_data, by their rows in the tables; null leaves a row out",
+        source="Tables 4 and S8; authors' script",
+        default={},
+        in_digest=True,
+    )
+    also_at: PositiveInt | None = key(
+        "side that images are shrunk to (averages over areas) for a second distance; null: none",
+        unit="pixels",
+        source="Table 3, 64x64; how images are shrunk: ours",
+        default=None,
+        in_digest=True,
+    )
 
     @model_validator(mode="after")
     def _rows_are_no_roles(self) -> "Task":
-        """An attack has its sets by their rows, beside its model and what is in distribution."""
+        """Check that no row takes a name that attacks use, beside its model and what is in distribution."""
         if taken := {"model", "surrogate", IN, HELD_OUT}.intersection(self.out_of_distribution):
-            raise ValueError(f"out_of_distribution has a row {min(taken)!r}, a name that attacks use: choose another")
+            raise mistake(["out_of_distribution"], " has a row {}, a name that attacks use: choose another", min(taken))
         return self
 
     @property

@@ -35,7 +35,7 @@ ENTRY = 46  # of an index: name, place and length of a file of ImageNet
 
 
 def size(plan: Plan, step: Step) -> int:
-    """Bytes of a step's folder; of text, whose numbers vary in length, roughly."""
+    """Return bytes of a step's folder; of text, whose numbers vary in length, roughly."""
     return KINDS[step.kind].bytes or RECORD + COUNTS[step.kind](plan, step)
 
 
@@ -82,7 +82,7 @@ def of_sampling(plan: Plan, step: Step) -> int:
 
 
 def of_gan(plan: Plan, step: Step) -> int:
-    """Its generator as large as its discriminator, which it mirrors."""
+    """Return its generator as large as its discriminator, which it mirrors."""
     settings, p_data = step.settings, step.parents["p_data"].name
     network = Network(canonical(settings["network"]), image_shape(plan.config, p_data), 1)
     return array(settings["n"], *network.shape) + weights(facts(network)) + table(settings["iterations"] / LOG_EVERY, 6)

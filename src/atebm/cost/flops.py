@@ -30,7 +30,7 @@ class Facts:
 
     @cached_property
     def flops(self) -> dict[str, int]:
-        """Of one image, by what is done with it. To count them takes longer than the rest."""
+        """Return the operations on one image, by what is done with it. To count them takes longer than the rest."""
         model, x = on_meta(self.network), torch.empty(1, *self.network.shape, device="meta")
         counts = {}
         for what, work in WORK.items():
@@ -75,12 +75,14 @@ def on_meta(network: Network) -> nn.Module:
 
 
 def looks_only(network: Network) -> bool:
-    """Of no image does it give a gradient."""
+    """Return whether it gives a gradient of no image."""
     return network.options["name"] in HEADS
 
 
 def built(network: Network) -> nn.Module:
-    """The network with random weights. Inception is torchvision's, whose convolutions are those of torch-fidelity's.
+    """Return the network with random weights.
+
+    Inception is torchvision's, whose convolutions are those of torch-fidelity's.
 
     Raises DataError for EfficientNet-Lite0 where its package is not installed.
     """
@@ -94,7 +96,7 @@ def built(network: Network) -> nn.Module:
 
 
 def constants(model: nn.Module, what: str) -> AbstractContextManager[None]:
-    """As attacks and samplers have parameters, where that is what is done."""
+    """Hold parameters constant, as attacks and samplers do, where that is what is done."""
     return frozen(model) if what in (FORWARD, BY_IMAGE) else nullcontext()
 
 

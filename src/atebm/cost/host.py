@@ -46,7 +46,7 @@ class Host:
 
 
 def host_work(plan: Plan, step: Step, features: int) -> Host:
-    """What a step's images and distances take; `features` is how many the extractor has."""
+    """Return what a step's images and distances take; `features` is how many the extractor has."""
     if step.kind == "data":
         spec = plan.config.sets[step.name]
         of = plan.config.sets[spec.of] if isinstance(spec, Part) else spec

@@ -62,7 +62,7 @@ Passes = Counter[tuple[Way, str]]  # images, by way and what is done with them
 
 
 def passes(plan: Plan, step: Step, soon: bool = False) -> Passes:
-    """Images that pass networks in a step.
+    """Return images that pass networks in a step.
 
     Of a training with auc_advance, whose K may grow earlier than by the number of epochs, the fewest, or where it grows
     as `soon` as it may, the most. Of a sampler with `selected` steps the most that can be selected, and of a training
@@ -105,7 +105,7 @@ def length_of_training(plan: Plan, step: Step) -> tuple[int, int, int]:
 
 
 def sum_of_K(schedule: dict[str, Any], per_K: int, total: int) -> int:
-    """Over all iterations, if K grows after `per_K` of them each time."""
+    """Return the sum of K over all iterations, if K grows after `per_K` of them each time."""
     growing = range(schedule["K_start"], schedule["K_max"])
     spent = [min(per_K, max(0, total - per_K * number)) for number in range(len(growing))]
     rest = total - sum(spent)
@@ -113,7 +113,7 @@ def sum_of_K(schedule: dict[str, Any], per_K: int, total: int) -> int:
 
 
 def of_classifier(plan: Plan, step: Step) -> Passes:
-    """A pre-training, or an extractor's training."""
+    """Count a pre-training, or the training of an extractor."""
     settings = step.settings
     if "epochs" not in settings:  # weights that are there already
         return Passes()
@@ -131,7 +131,7 @@ def of_classifier(plan: Plan, step: Step) -> Passes:
 
 
 def of_gan(plan: Plan, step: Step) -> Passes:
-    """Of its discriminator alone; the generator mirrors it, and makes one image for each that this sees."""
+    """Count the passes of the discriminator; the generator mirrors it, and makes one image for each that this sees."""
     settings, p_data = step.settings, step.parents["p_data"].name
     network = Network(canonical(settings["network"]), image_shape(plan.config, p_data), 1)
     way, images = Way(network, settings["batch_size"]), settings["batch_size"] * settings["iterations"]
@@ -149,7 +149,7 @@ def of_sampling(plan: Plan, step: Step) -> Passes:
 
 
 def of_ascent(plan: Plan, step: Step) -> Passes:
-    """As if all batches were full: few images at once go slower, and take no time that shows."""
+    """Count as if all batches were full: few images at once go slower, and take no time that shows."""
     settings, last = step.settings, step.settings["steps"][-1]
     models = [parent for role, parent in step.parents.items() if role.startswith("model")]
     n, more = starts(settings), settings["distances"] or 0
@@ -163,7 +163,7 @@ def of_ascent(plan: Plan, step: Step) -> Passes:
 
 
 def starts(settings: dict[str, Any]) -> int:
-    """Images that an ascent step climbs from."""
+    """Return images that an ascent step climbs from."""
     blends = settings["start"]["name"] == "blends"
     return settings["n"] // 2 * settings["start"]["count"] if blends else settings["n"]
 
@@ -187,7 +187,7 @@ def of_attack(plan: Plan, step: Step) -> Passes:
 
 
 def count_attacked(config: Config, step: Step) -> dict[str, int]:
-    """Images of each set that an attack step looks at, by the set's role."""
+    """Return images of each set that an attack step looks at, by the set's role."""
     sets = {role: config.sets[parent.name].images for role, parent in step.parents.items() if role not in MODELS}
     return {role: min(n, step.settings["n"]) for role, n in sets.items()}
 
@@ -199,7 +199,7 @@ def of_features(plan: Plan, step: Step) -> Passes:
 
 
 def count_images(config: Config, step: Step) -> int:
-    """Images of a `data` or `sample` step, or that a `features` step sees."""
+    """Return images of a `data` or `sample` step, or that a `features` step sees."""
     if step.kind == "features":
         n = step.settings["n"]
         return count_images(config, step.parents["images"]) if n is None else n
@@ -225,7 +225,7 @@ KINDS: dict[str, Callable[[Plan, Step], Passes]] = {
 
 
 def products(plan: Plan, step: Step, width: int) -> int:
-    """Floating point operations of a search for neighbours: each sample times each image, in pixels and in features.
+    """Return the operations of a search for neighbours: each sample times each image, in pixels and in features.
 
     `width` is the number of features. The only products of matrices apart from networks that show.
     """
@@ -244,7 +244,7 @@ def products(plan: Plan, step: Step, width: int) -> int:
 
 
 def see_by_extractor(plan: Plan, n: int) -> Passes:
-    """n images before the extractor; none where n is 0."""
+    """Return n images before the extractor; none where n is 0."""
     return Passes({(Way(network_of_extractor(plan), EXTRACTED), FORWARD): n} if n else {})
 
 
@@ -252,7 +252,7 @@ def see_by_extractor(plan: Plan, n: int) -> Passes:
 
 
 def network_of_run(config: Config, step: Step) -> Network:
-    """That of a `train` step."""
+    """Return the network of a `train` step."""
     run = config.runs[step.name]
     p_data = config.tasks[run.task].p_data
     outputs = config.labels_of(p_data) if run.objective == "outlier_exposure" else 1
@@ -282,7 +282,7 @@ def network_of_extractor(plan: Plan, step: Step | None = None) -> Network:
 
 
 def image_shape(config: Config, name: str) -> tuple[int, int, int]:
-    """(C, H, W) of a set's images."""
+    """Return (C, H, W) of a set's images."""
     size = config.size_of(name)
     if size is None:
         raise ValueError(f"images of {name}, an index, have all sizes")

@@ -44,7 +44,7 @@ class Cost:
 
 
 def cost(plan: Plan, step: Step, root: Path, throughput: Throughput) -> Cost:
-    """Of one step, without what it is computed from."""
+    """Return the cost of one step, without what it is computed from."""
     usual, most = (passes(plan, step, soon) for soon in (False, True))
     width = facts(network_of_extractor(plan)).width
     searched = products(plan, step, width)
@@ -77,7 +77,7 @@ def at_the_floor(found: Passes, throughput: Throughput) -> float:
 
 
 def costs(plan: Plan, root: Path, throughput: Throughput) -> dict[str, Any]:
-    """All that is known, as JSON: of each artifact, of what is drawn on request only, and of everything together."""
+    """Return as JSON all that is known of each artifact, of what is drawn on request only, and of everything."""
     of_step: dict[tuple[str, str], Cost] = {}
     above: set[tuple[str, str]] = set()
     rows = {}
@@ -124,7 +124,7 @@ def total_cost(parts: Iterable[Cost]) -> Cost:
 
 
 def speeds(plan: Plan, throughput: Throughput) -> list[dict[str, Any]]:
-    """How fast each network is in the plan as a whole, in each precision."""
+    """Return how fast each network is in the plan as a whole, in each precision."""
     found: dict[tuple[str, str], list[float]] = {}
     for step in plan.steps.values():
         for (way, what), n in passes(plan, step).items():
@@ -140,7 +140,7 @@ def speeds(plan: Plan, throughput: Throughput) -> list[dict[str, Any]]:
 
 
 def archives_to_fetch(plan: Plan, root: Path) -> dict[str, Any]:
-    """What steps that are to be done read of data/archives/ and is not there."""
+    """Return what steps that are to be done read of data/archives/ and is not there."""
     todo = [step for step in plan.steps.values() if not (root / step.record).exists()]
     missing = sorted({path.name for step in todo for path in step.missing_archives(root / ARCHIVES)})
     sizes = {name: bytes_of(name) for name in missing}
@@ -149,7 +149,7 @@ def archives_to_fetch(plan: Plan, root: Path) -> dict[str, Any]:
 
 
 def bytes_of(file: str) -> float | None:
-    """Of a file of data/sources.yaml, as documented or roughly."""
+    """Return the size of a file of data/sources.yaml, as documented or roughly."""
     (source,) = (source for source in find(file) if source.file == file)
     rough = re.match(r"([\d.]+) (kB|MB|GB)", source.about or "")
     return source.bytes or (float(rough[1]) * UNITS[rough[2]] if rough else None)
@@ -162,7 +162,7 @@ HEAD = f"{'':34}{'hours':>10}{'at most':>10}{'floor':>10}{'left':>10}{'GB':>10}{
 
 
 def describe_costs(found: dict[str, Any]) -> Iterator[str]:
-    """Of what `costs` found."""
+    """Yield the lines that describe what `costs` found."""
     threads = f", {found['threads']} thread(s)" if found["threads"] else ""
     yield f"scale {found['scale']}, seeds {found['seeds']}; {found['device']}{threads}, torch {found['torch']}"
     for row in found["networks"]:
@@ -203,5 +203,5 @@ def line(row: dict[str, Any]) -> str:
 
 
 def short(number: float) -> str:
-    """In whole numbers from 100 on, else with two decimals, or with two digits where these would be 0."""
+    """Return a number in whole from 100 on, else with two decimals, or two digits where these would be 0."""
     return f"{number:,.0f}" if number >= 100 else f"{number:.2f}" if number >= 1 or not number else f"{number:.2g}"

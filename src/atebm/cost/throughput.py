@@ -53,14 +53,14 @@ class Throughput:
         self.floors: dict[str, float] = {}
 
     def of(self, way: Way, what: str) -> float:
-        """Of the networks' convolutions and products."""
+        """Return the speed of the networks' convolutions and products."""
         timed = self.timed(way, what)
         if timed not in self.found:
             self.found[timed] = self.measured(timed)
         return self.found[timed]
 
     def timed(self, way: Way, what: str) -> Timed:
-        """What is timed in place of it: the network with one output, for heads take no time that shows; on a CPU, where
+        """Return what is timed instead: the network with one output, for heads take no time that shows; on a CPU, where
         it takes seconds, PGD steps alone, since a network's passes have about the same speed there."""
         kind, network = self.device.type, replace(way.network, outputs=1)
         if kind == "cpu" and not looks_only(network):
@@ -70,7 +70,7 @@ class Throughput:
         return Timed(network, what, max(1, min(way.batch, int(most))), way.precision, captured, way.compiled)
 
     def measured(self, timed: Timed) -> float:
-        """Of a batch that the device's memory does not hold, half is timed, as attacks and samplers halve it.
+        """Return the speed of a batch, or of half of one that memory does not hold, as attacks and samplers halve it.
 
         Raises ResultError where one image is too much.
         """
@@ -100,7 +100,7 @@ class Throughput:
             return median_seconds(lambda: once(x)[0])
 
     def floor(self, precision: str) -> float:
-        """Of one large product of square matrices: what this device multiplies fastest."""
+        """Return the speed of one large product of square matrices: what this device multiplies fastest."""
         if precision not in self.floors:
             set_precision(precision)
             side = SIDE_ON_CPU if self.device.type == "cpu" else SIDE
@@ -111,7 +111,7 @@ class Throughput:
 
 
 def median_seconds(work: Callable[[], Tensor]) -> float:
-    """Of one call. The clock waits for the device, by looking at a number of what it made."""
+    """Return the median seconds of one call. The clock waits for the device, by looking at a number of what it made."""
 
     def once() -> float:
         start = time.perf_counter()

@@ -56,17 +56,17 @@ def content(spec: sets.Archive, places: Places) -> Content:
 
 
 def cifar(wanted: Wanted) -> Content:
-    """CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
+    """Return CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
     return whole(wanted.size, *cifar_pickles(wanted.files[0], wanted.split, wanted.count))
 
 
 def svhn(wanted: Wanted) -> Content:
-    """SVHN's cropped digits; `held_out` is its test split."""
+    """Return SVHN's cropped digits; `held_out` is its test split."""
     return whole(wanted.size, *svhn_mat(wanted.files[0], wanted.count))
 
 
 def places365_small(wanted: Wanted) -> Content:
-    """Places365-Standard at 256 pixels, averaged down; `held_out` is its validation split.
+    """Return Places365-Standard at 256 pixels, averaged down; `held_out` is its validation split.
 
     The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
     """
@@ -79,13 +79,13 @@ def celebahq(wanted: Wanted) -> Content:
 
 
 def afhq_v1_cat(wanted: Wanted) -> Content:
-    """The cats of AFHQ at 512 pixels, resized as the authors' script does; `held_out` is its validation split."""
+    """Return the cats of AFHQ at 512 pixels, resized as in the authors' script; `held_out` is its validation split."""
     pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[wanted.split]
     return streamed(zip_pictures(wanted.files[0], pattern, wanted.count), lanczos, wanted.size)
 
 
 def lsun_church(wanted: Wanted) -> Content:
-    """LSUN's churches from outside, as the authors' script crops them, in the order of their keys."""
+    """Return LSUN's churches from outside, as the authors' script crops them, in the order of their keys."""
     size, numbers = wanted.size, np.arange(wanted.count)
 
     def images(start: int, workers: int) -> Iterator[Images]:
@@ -96,7 +96,7 @@ def lsun_church(wanted: Wanted) -> Content:
 
 
 def fashion_mnist(wanted: Wanted) -> Content:
-    """All of Fashion-MNIST, grey, padded as the embedded part of it is; `held_out` is its test split."""
+    """Return all of Fashion-MNIST, grey, padded as the embedded part of it is; `held_out` is its test split."""
     size, (images, labels) = wanted.size, map(read_idx, wanted.files)
     check_count(wanted.files[0], len(images), wanted.count)
     if images.ndim != 3 or labels.shape != (wanted.count,) or labels.max() >= len(FASHION_CLASSES):
@@ -109,7 +109,7 @@ def fashion_mnist(wanted: Wanted) -> Content:
 
 
 def imagenet32(wanted: Wanted) -> Content:
-    """ImageNet at 32 pixels, by its own numbering of the 1,000 classes; `held_out` is its validation set."""
+    """Return ImageNet at 32 pixels, by its own numbering of the 1,000 classes; `held_out` is its validation set."""
     labels: list[Labels] = []
 
     def images(start: int, _: int) -> Iterator[Images]:
@@ -129,7 +129,7 @@ def random_images_300k(wanted: Wanted) -> Content:
 
 
 def authors_source_images(wanted: Wanted) -> Content:
-    """The images that the authors sampled CIFAR-10 from, for their released weights; no training sees them."""
+    """Return the images that the authors sampled CIFAR-10 from, for their released weights; no training sees them."""
     from .readers.tensors import saved_images  # here: it imports torch
 
     images = saved_images(wanted.files[0], wanted.count)
@@ -179,7 +179,7 @@ def tiny_images(spec: sets.TinyImages, places: Places) -> Content:
 
 
 def streamed(pictures: Pictures, how: Callable[[Image.Image, int], Images], size: int) -> Content:
-    """A set that need not fit in memory: pictures, each of which `how` makes (size, size, 3).
+    """Return a set that need not fit in memory: pictures, each of which `how` makes (size, size, 3).
 
     What does stay in memory is the archive's index: 0.15 GB for Places365's 1.8 million names and offsets.
     Labels are the folders of the archive, as in torchvision's ImageFolder.

@@ -5,6 +5,7 @@ So several processes can share a batch: each augments its part to the very bytes
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from ..config.augment import AUGMENTS
 from ..utils.random import generator
 from .stored import moved, to_float
 
@@ -22,14 +24,14 @@ EACH = ("resized_crop_flip", "autoaugment_cutout")
 
 
 def augment_each(images: Tensor, how: dict[str, Any], key: tuple[int, ...], rows: range) -> Tensor:
-    """What `augment` gives by one of EACH, but of resized crops the bytes, which are a quarter as large as floats."""
+    """Return what `augment` gives by one of EACH; of resized crops the bytes, a quarter as large as floats."""
     if how["name"] == "autoaugment_cutout":
         return augment(images, how, key, rows, 0)
     return _transform_each(images, _resized_crop_flip(images.shape[2:], how), key, rows)
 
 
 def augment(images: Tensor, how: dict[str, Any], key: tuple[int, ...], rows: range, total: int) -> Tensor:
-    """The images at positions `rows` of a batch of `total`, each augmented as `how`, a `config.Augment`, says.
+    """Return the images at positions `rows` of a batch of `total`, each augmented as `how`, a `config.Augment`, says.
 
     images: uint8 (b, C, H, W) on any device. Returns float32 (b, C, H, W) in [0, 1] there, laid out as by `to_float`.
     No global random state is read or changed.
@@ -37,19 +39,36 @@ def augment(images: Tensor, how: dict[str, Any], key: tuple[int, ...], rows: ran
     """
     if len(rows) != len(images):
         raise ValueError(f"{len(images)} images cannot stand at {len(rows)} positions of a batch")
-    match how["name"]:
-        case "none":
-            return to_float(images)
-        case "crop_flip":
-            return to_float(_crop_flip(images, key, rows, total))
-        case "resized_crop_flip":
-            return to_float(augment_each(images, how, key, rows))
-        case "autoaugment_cutout":
-            # On the CPU, for the images are small, the operations many, and a device would round some differently.
-            pipeline = _autoaugment_cutout(images.shape[1:], how["fill"])
-            augmented = _transform_each(images.cpu(), pipeline, key, rows)
-            return augmented.contiguous(memory_format=torch.channels_last).to(images.device)
-    raise ValueError(f"no augmentation is named {how['name']!r}")
+    if how["name"] not in AUGMENTS:
+        raise ValueError(f"no augmentation is named {how['name']!r}")
+    augmented: Tensor = resolve_name(AUGMENTS[how["name"]].applies)(images, how, key, rows, total)
+    return augmented
+
+
+# One function for each augmentation: what `augment` does with its settings `how`.
+
+
+def unchanged(images: Tensor, how: dict[str, Any], key: tuple[int, ...], rows: range, total: int) -> Tensor:
+    """Return the images as they are."""
+    return to_float(images)
+
+
+def crop_flip(images: Tensor, how: dict[str, Any], key: tuple[int, ...], rows: range, total: int) -> Tensor:
+    """Crop after zero padding, and mirror, all images at once."""
+    return to_float(_crop_flip(images, key, rows, total))
+
+
+def resized_crop_flip(images: Tensor, how: dict[str, Any], key: tuple[int, ...], rows: range, total: int) -> Tensor:
+    """Cut a window of each image with a probability, and mirror."""
+    return to_float(augment_each(images, how, key, rows))
+
+
+def autoaugment_cutout(images: Tensor, how: dict[str, Any], key: tuple[int, ...], rows: range, total: int) -> Tensor:
+    """Crop, mirror, and apply AutoAugment's policy and Cutout to each image."""
+    # On the CPU, for the images are small, the operations many, and a device would round some differently.
+    pipeline = _autoaugment_cutout(images.shape[1:], how["fill"])
+    augmented = _transform_each(images.cpu(), pipeline, key, rows)
+    return augmented.contiguous(memory_format=torch.channels_last).to(images.device)
 
 
 def _crop_flip(images: Tensor, key: tuple[int, ...], rows: range, total: int) -> Tensor:
@@ -72,7 +91,7 @@ def _crop_flip(images: Tensor, key: tuple[int, ...], rows: range, total: int) ->
 
 
 def _resized_crop_flip(size: Sequence[int], how: dict[str, Any]) -> Callable[[Any], Any]:
-    """With a probability a random window, resized to the whole size (H, W); then mirroring of every second image.
+    """Return what cuts a window with a probability, resizes it to (H, W), and mirrors every second image.
 
     Of and to uint8 (C, H, W), as the authors resized PIL images: on most CPUs to the very bytes, elsewhere within one
     grey level. Source: supplement 3, training; numbers from the authors' script.
@@ -84,7 +103,7 @@ def _resized_crop_flip(size: Sequence[int], how: dict[str, Any]) -> Callable[[An
 
 
 def _autoaugment_cutout(shape: Sequence[int], fill: Sequence[float]) -> Callable[[Tensor], Tensor]:
-    """Random crop after padding of 1/8 of the side, mirroring, AutoAugment's CIFAR-10 policy, Cutout.
+    """Return what crops after padding of 1/8 of the side, mirrors, and does AutoAugment's CIFAR-10 policy and Cutout.
 
     Of uint8 (C, H, W) = shape, to float32 in [0, 1]. What lies outside an image is `fill`, in [0, 1], one a channel.
     Source: the paper (supplement 3, training) names AutoAugment alone; the rest is the authors' script.
@@ -107,7 +126,7 @@ def _autoaugment_cutout(shape: Sequence[int], fill: Sequence[float]) -> Callable
 
 
 def _cutout(image: Tensor, fill: Sequence[float]) -> Tensor:
-    """A square hole of half the side about a uniform pixel, clipped at the borders (DeVries and Taylor 2017).
+    """Cut a square hole of half the side about a uniform pixel, clipped at the borders (DeVries and Taylor 2017).
 
     image: uint8 (C, H, W); returns float32 in [0, 1]. Not `v2.RandomErasing`, whose holes always lie inside the image.
     """
@@ -121,7 +140,7 @@ def _cutout(image: Tensor, fill: Sequence[float]) -> Tensor:
 
 
 def _transform_each(images: Tensor, transform: Callable[[Tensor], Tensor], key: tuple[int, ...], rows: range) -> Tensor:
-    """(b, C, H, W), transformed one by one, with a random state for each that its position and the key determine."""
+    """Return (b, C, H, W), each transformed with a random state that its position and the key determine."""
     transformed = []
     # torchvision draws from the global generator of the CPU, wherever the images are. torch.manual_seed would also
     # seed the devices', which the fork leaves out.
@@ -136,7 +155,7 @@ def _transform_each(images: Tensor, transform: Callable[[Tensor], Tensor], key: 
 def crop_picture(
     size: int, how: dict[str, Any], key: tuple[int, ...], picture: Image.Image, number: int
 ) -> NDArray[np.uint8]:
-    """One `resized_crop_flip`, (size, size, 3), of an image of any size, with Pillow, as the authors crop ImageNet.
+    """Return a `resized_crop_flip`, (size, size, 3), of an image of any size, by Pillow, as the authors crop ImageNet.
 
     Window and mirroring depend on the key and the number alone: the image's own in its set where the crop is frozen,
     its position in the batch in training, as in `augment`.

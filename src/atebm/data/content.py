@@ -48,7 +48,7 @@ def content_of(settings: Mapping[str, Any], places: Places) -> Content:
 
 
 def whole(size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
-    """A set that fits in memory in its own size (SVHN has 0.2 GB); in another one, resized as torchvision's Resize."""
+    """Return a set that fits in memory (SVHN has 0.2 GB), in its own size or resized as by torchvision's Resize."""
     if images.shape[1:3] == (size, size):
         return Content(len(images), images.shape[1:], lambda start, _: [images[start:]], lambda: (labels, classes))
 
@@ -59,5 +59,5 @@ def whole(size: int, images: Images, labels: Labels, classes: list[str]) -> Cont
 
 
 def unnumbered(how: Callable[[Image.Image, int], Images], size: int, picture: Image.Image, _: int) -> Images:
-    """What `parallel.made` makes of a picture where its number does not matter; (size, size, 3)."""
+    """Return what `parallel.made` makes of a picture where its number does not matter; (size, size, 3)."""
     return how(picture, size)

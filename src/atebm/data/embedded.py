@@ -17,7 +17,7 @@ from .readers.transforms import padded
 
 
 def verified(path: Path, digest: str, remedy: str) -> Path:
-    """`path`, once its sha256 is what it must be."""
+    """Return `path`, once its sha256 is what it must be."""
     if not path.exists():
         raise DataError(f"{path} is missing: {remedy}.")
     if sha256(path) != digest:
@@ -75,7 +75,7 @@ def photograph_crops(spec: sets.Photographs, places: Places) -> Content:
 
 
 def random_crop(picture: Image.Image, random: np.random.Generator, size: int, low: int, high: int) -> Images:
-    """A square crop of log-uniform side in [low, high], at most the picture's, mirrored with probability 1/2."""
+    """Cut a square crop of log-uniform side in [low, high], at most the picture's, mirrored with probability 1/2."""
     side = min(math.exp(random.uniform(math.log(low), math.log(high))), *picture.size)
     left, top = (random.uniform(0, length - side) for length in picture.size)
     crop = picture.resize((size, size), Image.Resampling.BOX, box=(left, top, left + side, top + side))

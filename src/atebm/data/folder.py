@@ -30,18 +30,18 @@ class Found:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Image files in a folder and below, by their suffixes, sorted; hidden ones are none."""
+    """Return image files in a folder and below, by their suffixes, sorted; hidden ones are none."""
     return walk(folder).files
 
 
 def found_in(folder: Path) -> Found:
-    """Without reading them."""
+    """Count the image files and their bytes, without reading them."""
     files = image_files(folder)
     return Found(len(files), sum(file.stat().st_size for file in files))
 
 
 def contents(folder: Path) -> dict[Path, str]:
-    """The sha256 of each image file in a folder, in their order."""
+    """Return the sha256 of each image file in a folder, in their order."""
     return {file: sha256(file) for file in image_files(folder)}
 
 
@@ -73,7 +73,7 @@ AGAIN = "`atebm own FOLDER --name NAME --replace` takes them as they are now, as
 
 
 def difference(folder: str, was: Found, root: Path) -> str | None:
-    """What is to be said of a folder that is not as it was; None of one that is."""
+    """Return a sentence on a folder that has changed; None for one that has not."""
     if not (root / folder).is_dir():
         return f"the folder {folder} is missing: put it back, or name another one by `atebm own`."
     now = found_in(root / folder)
@@ -86,7 +86,7 @@ def difference(folder: str, was: Found, root: Path) -> str | None:
 
 
 def changed(config: "Config", root: Path) -> list[str]:
-    """What is to be said of the folders behind sets, a sentence each; of those that are not here (any more) nothing.
+    """Return a sentence for each folder behind a set that has changed; none for a folder that is not here any more.
 
     Prepared sets go on without their folder, so that models can be trained where the images are not.
     """

@@ -18,7 +18,7 @@ from .readers.images import Pictures, folder_labels, imagenet_devkit, imagenet_t
 
 
 def write_index(job: Job, archives: Path = ARCHIVES) -> None:
-    """The `index` step: entries.npy, labels.npy and set.json.
+    """Make the `index` step: entries.npy, labels.npy and set.json.
 
     entries.npy has name, offset and size of each image file, sorted folder by folder, in `archive` of set.json, which
     is a file or a folder below the checkout; in a folder, names are paths and offsets 0. Labels number `classes`.
@@ -63,12 +63,12 @@ def imagenet(split: str, count: int, archives: Path) -> tuple[Pictures, Labels, 
 
 
 def is_index(folder: Path) -> bool:
-    """Whether a set's folder is an `index` step's, of image files, and no array's."""
+    """Return whether a set's folder is an `index` step's, of image files, and no array's."""
     return folder.parent.name == "index"
 
 
 def pictures_of(folder: Path) -> Pictures:
-    """The image files of an `index` step's folder. Raises DataError where what it is an index of is gone."""
+    """Return the image files of an `index` step's folder. Raises DataError where what it is an index of is gone."""
     record = record_of(folder)
     archive = folder.parents[2] / record["archive"]
     if not archive.exists():

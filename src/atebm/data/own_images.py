@@ -106,12 +106,12 @@ def looked_at(folder: Path, root: Path) -> Look:
 
 
 def is_text(name: str) -> bool:
-    """Whether a name of a file is UTF-8."""
+    """Return whether a name of a file is UTF-8."""
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def is_grey(picture: Image.Image) -> bool:
-    """Whether all pixels of an "L" or "RGB" picture are grey; of the latter by a reduced copy."""
+    """Return whether all pixels of an "L" or "RGB" picture are grey; of the latter by a reduced copy."""
     if picture.mode == "L":
         return True
     small = picture.copy()
@@ -159,7 +159,7 @@ def write_scale(
 
 
 def copies(own: Look, trained: int) -> list[str]:
-    """What is said of files with the same content: how many images there are, and whether training sees held-out ones.
+    """Return a sentence on files of the same content: how many there are, and whether training sees held-out ones.
 
     `trained` is how many of them, first in the order of the sets, are trained on.
     """
@@ -179,7 +179,7 @@ def copies(own: Look, trained: int) -> list[str]:
 
 
 def shared(own: Look, other: Look) -> list[str]:
-    """What is said of images that are in p_data and in p_0. Raises DataError where all are in both."""
+    """Return a sentence on images that are in p_data and in p_0. Raises DataError where all are in both."""
     both = set(own.contents) & set(other.contents)
     if both == set(own.contents) == set(other.contents):
         raise DataError(
@@ -220,7 +220,7 @@ def check_scale_name(name: str, root: Path, replace: bool) -> None:
 
 
 def said(own: Own) -> dict[str, Any]:
-    """What was done, and what comes next, as JSON."""
+    """Return what was done, and what comes next, as JSON."""
     return {
         "name": own.name,
         "file": own.file,
@@ -238,7 +238,7 @@ def said(own: Own) -> dict[str, Any]:
 
 
 def describe_scale(found: dict[str, Any]) -> Iterator[str]:
-    """Of what `said` says."""
+    """Yield the lines that describe what was done."""
     for role in ("p_data", "p_0"):
         if images := found[role]:
             sizes = ", ".join(f"{count} of {size}" for size, count in images["sizes"][:3])

@@ -32,7 +32,7 @@ def cores() -> int:
 def make_in_order(
     pictures: Pictures, numbers: NDArray[np.int64], transform: Transform, start: int, workers: int
 ) -> Iterator[Images]:
-    """What `transform` makes of each picture, which has one of `numbers` (N,), from place `start` on, in order.
+    """Yield what `transform` makes of each picture, which has one of `numbers` (N,), from place `start` on, in order.
 
     With one worker no process is started. The bytes are the same for any number of workers.
     Raises DataError as `Pictures.read`, and where the system ends a worker.

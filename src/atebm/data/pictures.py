@@ -120,7 +120,7 @@ def several(picture: Image.Image) -> bool:
 
 
 def pixels(path: Path, channels: int, size: int, notes: Notes | None = None) -> NDArray[np.uint8]:
-    """An image file as (size, size, C), grey or RGB, by the rule above, stretched to a square, bilinear.
+    """Return an image file as (size, size, C), grey or RGB, by the rule above, stretched to a square, bilinear.
 
     `notes` takes what was changed. Raises DataError as `open_picture`.
     """
@@ -137,6 +137,6 @@ MOST_NAMED = 5  # files that cannot be read
 
 
 def unreadable(errors: Sequence[str], total: int) -> str:
-    """What is said of images of which some cannot be read."""
+    """Return what is said of images of which some cannot be read."""
     more = f" And {len(errors) - MOST_NAMED} more." if len(errors) > MOST_NAMED else ""
     return f"{len(errors)} of {total} images: {' '.join(errors[:MOST_NAMED])}{more}"

@@ -23,7 +23,7 @@ BLOCK = 1 << 22  # bytes of images that are written at once
 
 
 def write_set(job: Job, archives: Path = ARCHIVES, workers: int = 1) -> None:
-    """The `data` step: images.npy, labels.npy and set.json, which names the archive's files that were read.
+    """Make the `data` step: images.npy, labels.npy and set.json, which names the archive's files that were read.
 
     A step that was killed goes on where it stopped. Raises DataError as the set's reader does, and leaves no file
     half-written in the step's folder.
@@ -44,7 +44,7 @@ def write_set(job: Job, archives: Path = ARCHIVES, workers: int = 1) -> None:
 
 
 def write_images(job: Job, content: Content, origin: dict[str, Any], workers: int) -> Path:
-    """A .npy of all of the set's images (n, H, W, C), the same bytes that `np.save` would write of them at once.
+    """Write a .npy of all of the set's images (n, H, W, C), the same bytes that `np.save` would write of them at once.
 
     It is returned among the step's checkpoints, under a name that says what it is made from: a step that was killed
     goes on with it, unless it is to be read from other files by now. At most a few items of content.images are in
@@ -78,7 +78,10 @@ def write_images(job: Job, content: Content, origin: dict[str, Any], workers: in
 
 
 def resume(file: BinaryIO, shape: tuple[int, ...]) -> int:
-    """How many whole images are in a part of a .npy, which loses what follows them; an empty one gets its header."""
+    """Return how many whole images are in a part of a .npy, which loses what follows them.
+
+    An empty one gets its header.
+    """
     header = BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     start, image = header.tell(), math.prod(shape[1:])
@@ -92,6 +95,6 @@ def resume(file: BinaryIO, shape: tuple[int, ...]) -> int:
 
 
 def made_from(job: Job, origin: dict[str, Any]) -> str:
-    """A digest of the archives' checksums and of the parents' records."""
+    """Return a digest of the archives' checksums and of the parents' records."""
     parents = {role: sha256(record_file(job.parent(role))) for role in job.spec["parents"]}
     return hashlib.sha256(canonical([origin, parents]).encode()).hexdigest()[:12]

@@ -38,7 +38,7 @@ class Stored:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one image, (C, H, W)."""
+        """Return the shape of one image, (C, H, W)."""
         _, height, width, channels = self._size
         return channels, height, width
 
@@ -51,11 +51,11 @@ class Stored:
         return part.permute(0, 3, 1, 2).contiguous().to(self.device)
 
     def batches(self, size: int) -> Iterator[Tensor]:
-        """All of it, `size` images at once."""
+        """Yield all of it, `size` images at once."""
         return (self[rows] for rows in cuts(len(self), size))
 
     def resident(self) -> Tensor:
-        """All of it, on the device. It is moved there in parts, so that the host never holds two copies."""
+        """Return all of it, on the device. It is moved there in parts, so that the host never holds two copies."""
         whole = torch.empty(len(self), *self.shape, dtype=torch.uint8, device=self.device)
         for part in cuts(len(self), PART):
             whole[part] = self[part]
@@ -66,12 +66,12 @@ PART = 4096  # images moved at once
 
 
 def cuts(n: int, size: int) -> list[slice]:
-    """Slices of `size` images, the last one of what is left, that together are `n`."""
+    """Return slices of `size` images, the last one of what is left, that together are `n`."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def dealt(batches: Sequence[Batch], shard: str) -> list[Batch]:
-    """The part of shard "i-of-k" of batches that were cut from the whole.
+    """Return the part of shard "i-of-k" of batches that were cut from the whole.
 
     So each image is always computed beside the same others, and the number of shards changes no byte.
     """
@@ -87,7 +87,7 @@ def moved(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 to float32 in [0, 1], in the memory layout that `Classifier.on` gives to weights."""
+    """Return uint8 to float32 in [0, 1], in the memory layout that `Classifier.on` gives to weights."""
     return (images.to(torch.get_default_dtype()) / 255).contiguous(memory_format=torch.channels_last)
 
 
@@ -98,12 +98,12 @@ def to_bytes(x: Tensor, quantise: str = "truncate") -> Tensor:
 
 
 def resized(images: Tensor, size: int, mode: str) -> Tensor:
-    """uint8 (N, C, H, W) at `size` pixels a side, rounded: averages over areas ("area"), or "bilinear"."""
+    """Return uint8 (N, C, H, W) at `size` pixels a side, rounded: averages over areas ("area"), or "bilinear"."""
     return F.interpolate(images.float(), (size, size), mode=mode).round().to(torch.uint8)
 
 
 def batch_indices(n: int, batch_size: int, iteration: int, seed: int, stream: int) -> Tensor:
-    """Indices of the images of one iteration: shuffled epochs, incomplete last batch dropped (authors' loaders).
+    """Return indices of the images of one iteration: shuffled epochs, incomplete last batch dropped (authors' loaders).
 
     A pure function of its arguments, so that a resumed run sees what an uninterrupted one would have seen.
     Raises ValueError when the set is smaller than a batch.

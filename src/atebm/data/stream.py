@@ -47,12 +47,12 @@ class Recipe:
         return self.seed, self.stream, iteration
 
     def indices(self, n: int, iteration: int) -> Tensor:
-        """Indices (b,) in a set of `n` images of those at `rows`. Raises ValueError as `batch_indices`."""
+        """Return indices (b,) in a set of `n` images of those at `rows`. Raises ValueError as `batch_indices`."""
         order = batch_indices(n, self.batch_size, iteration, self.seed, self.stream)
         return order[self.rows.start : self.rows.stop]
 
     def augmented(self, images: Tensor, iteration: int) -> Tensor:
-        """Floats (b, C, H, W) in [0, 1] of those images, where they are."""
+        """Return floats (b, C, H, W) in [0, 1] of those images, where they are."""
         return augment(images, self.how, self.key(iteration), self.rows, self.batch_size)
 
 
@@ -64,7 +64,7 @@ class Stream(Protocol):
     def __len__(self) -> int: ...
 
     def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
-        """This process's rows of a batch: floats (b, C, H, W) in [0, 1], and their indices (b,), on the device."""
+        """Return this process's rows of a batch on the device: floats (b, C, H, W) in [0, 1], and indices (b,)."""
 
     def close(self) -> None:
         """End its workers."""
@@ -96,7 +96,7 @@ class Batches(Dataset[Any]):
         raise NotImplementedError
 
     def finished(self, images: Tensor, iteration: int) -> Tensor:
-        """What is left to do on the device."""
+        """Return what is left to do on the device."""
         raise NotImplementedError
 
 
@@ -197,7 +197,7 @@ class Squashed(Dataset[Tensor]):
 def open_stream(
     folder: Path, recipe: Recipe, device: torch.device, processes: int, shape: tuple[int, ...] | None = None
 ) -> Stream:
-    """The set of a `data` or `index` step, for one of `processes` on this machine.
+    """Return the set of a `data` or `index` step, for one of `processes` on this machine.
 
     `shape`, (C, H, W), is what images of an index are brought to. An array stays on the device where it fits, unless it
     is augmented image by image and a GPU would wait for that: AutoAugment of both sets takes longer than an iteration.
@@ -217,7 +217,7 @@ def open_stream(
 
 
 def iterate_set(folder: Path, device: torch.device, batch_size: int, size: int) -> Iterator[Tensor]:
-    """All of a set in its order, uint8 (b, C, H, W) on the device; image files of an index squashed to `size`."""
+    """Yield all of a set in its order, uint8 (b, C, H, W) on the device; image files of an index squashed to `size`."""
     if not is_index(folder):
         yield from Stored(folder, device).batches(batch_size)
         return
@@ -229,7 +229,7 @@ def iterate_set(folder: Path, device: torch.device, batch_size: int, size: int) 
 
 
 def fits(stored: Stored, device: torch.device) -> bool:
-    """Whether a set may stay on the device, which the log says, and why."""
+    """Return whether a set may stay on the device, which the log says, and why."""
     memory = memory_of(device)
     stays = stored.bytes <= RESIDENT_SHARE * memory
     name, where = record_of(stored.file.parent)["set"], "stay on" if stays else "stream to"
@@ -242,7 +242,10 @@ def fits(stored: Stored, device: torch.device) -> bool:
 
 
 def memory_of(device: torch.device) -> int:
-    """Bytes: of a GPU those that are free now; elsewhere all of the machine's, for which programs come and go."""
+    """Return bytes: of a GPU those that are free now.
+
+    Elsewhere all of the machine's, for which programs come and go.
+    """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -252,7 +255,7 @@ def memory_of(device: torch.device) -> int:
 
 
 def workers_of(processes: int) -> int:
-    """Workers of a set and process; none on a single core, where one would only take turns with its parent."""
+    """Return workers of a set and process; none on a single core, where one would only take turns with its parent."""
     available = cores()
     return 0 if available == 1 else min(available // processes, MOST_WORKERS)
 

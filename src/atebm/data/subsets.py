@@ -33,7 +33,7 @@ def drawn(spec: sets.Drawn, places: Places) -> Content:
 
 
 def draw(total: int, n: int, seed: int, skip: int = 0) -> NDArray[np.int64]:
-    """Numbers (n,) of `total` images, drawn without replacement; those from `skip` on of the seed's order."""
+    """Return numbers (n,) of `total` images, drawn without replacement; those from `skip` on of the seed's order."""
     return np.random.default_rng(seed).permutation(total)[skip : skip + n]
 
 
@@ -55,7 +55,7 @@ def of_classes(spec: sets.OfClasses, places: Places) -> Content:
 
 
 def _rows(parent: Path, order: NDArray[np.int64], n: int, labels: Any) -> Content:
-    """Images of an array, by their numbers there, which should be `n`."""
+    """Return images of an array, by their numbers there, which should be `n`."""
     images = np.load(parent / "images.npy", mmap_mode="r")
     return Content(n, images.shape[1:], lambda start, _: (images[number][None] for number in order[start:]), labels)
 

@@ -44,7 +44,7 @@ class Walk:
 
 
 def suffixes(paths: list[Path]) -> str:
-    """Such as "12 .heic, 3 .txt", the most frequent first."""
+    """Return such as "12 .heic, 3 .txt", the most frequent first."""
     found = Counter(path.suffix.lower() or "without a suffix" for path in paths).most_common()
     more = [f"{sum(count for _, count in found[MOST_KINDS:])} more"] if len(found) > MOST_KINDS else []
     return ", ".join([*(f"{count} {shown(suffix)}" for suffix, count in found[:MOST_KINDS]), *more])

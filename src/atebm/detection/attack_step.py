@@ -51,13 +51,13 @@ def batches(job: Job) -> list[Batch]:
 
 
 def roles(job: Job) -> list[str]:
-    """The sets of an attack step: in-distribution ones first."""
+    """Return the sets of an attack step: in-distribution ones first."""
     parents = [role for role in job.spec["parents"] if role not in MODELS]
     return sorted(parents, key=lambda role: (role not in (IN, HELD_OUT), role))
 
 
 def attack_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
-    """Logits of shard "i-of-k" as .npz: a column each, and the first worst cases of each set, (k, H, W, C) in [0, 1].
+    """Write the logits of shard "i-of-k" as .npz, a column each, and the first worst cases (k, H, W, C) of each set.
 
     Raises ResultError where an attack left its ball or the range of pixels.
     """
@@ -81,7 +81,7 @@ def attack_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
 def scored(
     model: Logit, f: Logit, x: Tensor, batch: Batch, settings: dict[str, Any]
 ) -> Iterator[tuple[dict[str, np.ndarray], Tensor]]:
-    """For each radius (none in distribution): the columns of a batch, and the worst cases that are kept of it."""
+    """Yield for each radius (none in distribution) the columns of a batch, and the worst cases that are kept of it."""
     attacked = batch.role not in (IN, HELD_OUT)
     clean = value(model, x)
     fixed = {"row": np.array([batch.role] * len(x)), "image": batch.numbers}

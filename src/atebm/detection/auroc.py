@@ -11,7 +11,7 @@ Scores = NDArray[np.float64]
 
 
 def measures(inside: Scores, outside: Scores) -> dict[str, float]:
-    """auroc, aupr and fpr95 of scores (n,) of in- and (m,) of out-of-distribution images, that should score lower.
+    """Return auroc, aupr and fpr95 of scores (n,) of in- and (m,) of out-of-distribution images, which are lower.
 
     All in [0, 1]. In-distribution is the positive class; fpr95 is the share of the others above the threshold that at
     least 95 % of the in-distribution images reach.
@@ -26,7 +26,7 @@ def measures(inside: Scores, outside: Scores) -> dict[str, float]:
 
 
 def interval(inside: Scores, outside: Scores, seed: int = 0) -> tuple[float, float]:
-    """A 95 % interval of the AUROC: its quantiles over resamples, of in- and out-of-distribution images apart.
+    """Return a 95 % interval of the AUROC: its quantiles over resamples, of in- and out-of-distribution images apart.
 
     Where it is 1, all resamples are, too, and the interval is exact instead: of k pairs of images that share none, all
     are in order, so that with a smaller chance than 0.025^(1/k) of each, that had a probability below 0.025. Likewise

@@ -38,7 +38,7 @@ def write_detection(job: Job) -> None:
 
 
 def attacked(scores: pd.DataFrame, row: str) -> list[tuple[float, str, np.ndarray]]:
-    """Of a set: radius, attack, and the logits of its images after it."""
+    """Return of a set: radius, attack, and the logits of its images after it."""
     mine = scores[scores["row"] == row]
     first = mine[mine["radius"] == mine["radius"].min()]
     found = [(0.0, CLEAN, first[CLEAN].to_numpy(float))]
@@ -50,7 +50,7 @@ def attacked(scores: pd.DataFrame, row: str) -> list[tuple[float, str, np.ndarra
 
 
 def numbers(inside: np.ndarray, outside: np.ndarray) -> dict[str, Any]:
-    """Measures, interval and numbers of images."""
+    """Return measures, interval and numbers of images."""
     found: dict[str, Any] = {"n_in": len(inside), "n_out": len(outside)}
     if not (np.isfinite(inside).all() and np.isfinite(outside).all()):
         return found

@@ -13,7 +13,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def gpus() -> list[str]:
-    """Numbers or names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    """Return numbers or names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
     visible = os.environ.get(VISIBLE)
     if visible is not None:
         return [name for name in visible.split(",") if name]

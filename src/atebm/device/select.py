@@ -10,7 +10,10 @@ from .malloc import keep_memory
 
 
 def pick_device(device: str) -> torch.device:
-    """The device of a name; `auto` takes a GPU where there is one. On it products are float32 until a run says else."""
+    """Return the device of a name; `auto` takes a GPU where there is one.
+
+    On it products are float32 until a run says else.
+    """
     from .gpus import take_gpu
     from .precision import set_precision
 
@@ -39,19 +42,19 @@ def pick_device(device: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """What a record says that its numbers were computed on: "cpu", or the GPU's name."""
+    """Return what a record says that its numbers were computed on: "cpu", or the GPU's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def name_hardware(device: torch.device) -> str:
-    """The GPU's name, or the CPU's."""
+    """Return the GPU's name, or the CPU's."""
     if device.type == "cuda":
         return device_name(device)
     return cpu_facts().get("model name", platform.processor() or platform.machine())
 
 
 def layout(device: torch.device, precision: str) -> torch.memory_format:
-    """How images and weights lie in memory where convolutions are fastest: channels last, but for cuDNN's in fp32.
+    """Return the memory layout in which convolutions are fastest: channels last, but for cuDNN's in fp32.
 
     On an H100 a PGD step in fp32 takes channels last 1.09 (the 256x256 network) to 1.14 times (ResNet50, batch 500) as
     long as with planes apart; in TF32 and bf16 it takes 0.8 to 0.95 times as long. CPUs want channels last too.
@@ -61,7 +64,7 @@ def layout(device: torch.device, precision: str) -> torch.memory_format:
 
 
 def way(device: torch.device, precision: str, compiled: bool) -> str:
-    """How models are trained on a device, for logs: what was fastest on its kind when measured (benchmarks/growth.md).
+    """Say how models are trained on a device: what was fastest on its kind when measured (benchmarks/growth.md).
 
     Nothing here is for a user to choose: a job has one thread, since two such jobs beside each other beat one of two.
     """
@@ -73,7 +76,7 @@ def way(device: torch.device, precision: str, compiled: bool) -> str:
 
 
 def cpu_facts() -> dict[str, str]:
-    """What Linux says of the CPU; empty elsewhere."""
+    """Return what Linux says of the CPU; empty elsewhere."""
     file = Path("/proc/cpuinfo")
     lines = (line.split(":", 1) for line in file.read_text().splitlines() if ":" in line) if file.exists() else ()
     return {key.strip(): value.strip() for key, value in lines}

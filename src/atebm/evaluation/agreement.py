@@ -4,7 +4,7 @@ from typing import Any
 
 
 def agreement_in_words(record: dict[str, Any]) -> str:
-    """A sentence on what an `agreement` metric found, for logs and captions."""
+    """Return a sentence on what an `agreement` metric found, for logs and captions."""
     (file,) = record["archive"]
     distance = (
         f"Our features of {record['images']['set']} have a Frechet distance of {record['value']:.4g} to the published "

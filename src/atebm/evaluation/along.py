@@ -25,7 +25,7 @@ def on_the_way(
     first: int = 0,
     step: Step = pgd_step,
 ) -> list[np.ndarray]:
-    """What the extractor sees in the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps.
+    """Return the features of the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps.
 
     With `noise`, the samples are those of Langevin dynamics; `first` is the number of the first source. The extractor
     computes in float32, whatever precision the samples are made in, so that distances are by one measure.

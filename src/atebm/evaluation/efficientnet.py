@@ -25,7 +25,7 @@ MEAN, STD = 127.0, 128.0  # of grey levels of 255, as the network's authors scal
 
 
 def write_efficientnet(job: Job) -> None:
-    """The `extractor` step of kind efficientnet_lite0: the network's weights, from the package that brings them.
+    """Make the `extractor` step of kind efficientnet_lite0: the network's weights, from the package that brings them.
 
     Raises DataError where a package is missing, its file is another one, or the weights do not fit; downloads nothing.
     """

@@ -20,7 +20,7 @@ KEPT = ("network", "shape", "classes", "accuracy", "trained_on", "recipe", "torc
 
 
 def write_embedded(job: Job, folder: Path = EXTRACTORS) -> None:
-    """The `extractor` step of kind embedded: the weights, once they are those that the record states.
+    """Make the `extractor` step of kind embedded: the weights, once they are those that the record states.
 
     Raises DataError where record or weights are missing or altered, or do not fit the network.
     """

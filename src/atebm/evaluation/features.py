@@ -35,7 +35,7 @@ class Extractor(NamedTuple):
 
 
 def load_extractor(folder: Path, device: torch.device) -> Extractor:
-    """The extractor of an `extractor` step."""
+    """Return the extractor of an `extractor` step."""
     record = record_of(folder)
     if record["kind"] == "inception":
         from .inception import load_inception
@@ -63,26 +63,26 @@ def of_classifier(model: Classifier) -> Extractor:
 
 
 def in_colour(images: Tensor) -> Tensor:
-    """(b, 3, H, W) of grey or coloured images."""
+    """Return (b, 3, H, W) of grey or coloured images."""
     return images.expand(-1, 3, -1, -1)
 
 
 @torch.inference_mode()
 def views(extractor: Extractor, images: Iterable[Tensor]) -> Iterator[tuple[Features, Features]]:
-    """Features (b, d) and logits (b, classes) of each batch of uint8 images (b, C, H, W) on the extractor's device."""
+    """Yield features (b, d) and logits (b, classes) of each batch of uint8 images, on the extractor's device."""
     for batch in images:
         features, logits = extractor.see(batch)
         yield features.float().cpu().numpy(), logits.float().cpu().numpy()
 
 
 def extract(extractor: Extractor, images: Iterable[Tensor]) -> tuple[Features, Features]:
-    """Features (N, d) and logits (N, classes) of all batches together."""
+    """Return features (N, d) and logits (N, classes) of all batches together."""
     features, logits = zip(*views(extractor, images), strict=True)
     return np.concatenate(features), np.concatenate(logits)
 
 
 def shrunk(size: int | None, shape: list[int] | None) -> Callable[[Tensor], Tensor]:
-    """How images are shrunk to `size` pixels a side before an extractor sees them.
+    """Return how images are shrunk to `size` pixels a side before an extractor sees them.
 
     Where it sees images of one `shape` (C, H, W) only, they are enlarged to it again; Inception enlarges them itself.
     """
@@ -107,7 +107,7 @@ def check_shape(job: Job, images: Stored, seen: Record) -> None:
 
 
 def write_features(job: Job, device: torch.device) -> None:
-    """The `features` step: features.npy and logits.npy of a set or of samples, of which one batch is in memory.
+    """Make the `features` step: features.npy and logits.npy of a set or of samples, of which one batch is in memory.
 
     Raises ResultError where they are not finite, since no distance could be computed from them.
     """

@@ -25,7 +25,7 @@ class Gaussian:
 
     @classmethod
     def of(cls, features: NDArray[np.floating] | Rows) -> "Gaussian":
-        """Fitted to (N, d) features, N >= 2, with the unbiased covariance of TTUR's code.
+        """Fit to (N, d) features, N >= 2, with the unbiased covariance of TTUR's code.
 
         Block by block: 50,000 x 2,048 features would be 0.8 GB in float64, and np.cov makes two more copies of them.
         """
@@ -43,7 +43,7 @@ class Gaussian:
 
     @cached_property
     def root(self) -> Array:
-        """R (d, r) with R R^T = covariance, r its rank: Cholesky's, or from eigenvalues where it is singular.
+        """Return R (d, r) with R R^T = covariance, r its rank: Cholesky's, or from eigenvalues where it is singular.
 
         Eigenvalues that are rounding errors are left out: of fewer images than features there are thousands, and a
         distance adds up their roots, 1e-8 each.
@@ -60,7 +60,7 @@ class Gaussian:
 
 
 def root_of_few(features: NDArray[np.floating]) -> Array:
-    """R (d, N - 1) with R R^T the covariance of features (N, d), N <= d; of more it would be no shorter way.
+    """Return R (d, N - 1) with R R^T the covariance of features (N, d), N <= d; of more it would be no shorter way.
 
     Contrasts of the images, the rows of Helmert's matrix, in place of their differences from the mean, which are N and
     of rank N - 1. No eigenvalues of a (d, d) matrix are needed: those took seconds.
@@ -71,7 +71,7 @@ def root_of_few(features: NDArray[np.floating]) -> Array:
 
 
 def frechet_distance(a: Gaussian, reference: Gaussian) -> float:
-    """||mean_a - mean_b||^2 + tr(A + B - 2 (A B)^(1/2)) (Heusel et al. 2017, Eq. 6), B that of the reference.
+    """Return ||mean_a - mean_b||^2 + tr(A + B - 2 (A B)^(1/2)) (Heusel et al. 2017, Eq. 6), B that of the reference.
 
     The trace of the root is the sum of the roots of the eigenvalues of R^T A R with B = R R^T: symmetric, so real and
     stable where scipy's sqrtm of A B is neither, and exact for singular covariances. All distances to a reference
@@ -86,7 +86,10 @@ def frechet_distance(a: Gaussian, reference: Gaussian) -> float:
 
 
 def congruent(root: Array, covariance: Array) -> Array:
-    """R^T A R of a root R (d, r) and a covariance A (d, d); of a Cholesky root the lower triangle, in half the time."""
+    """Return r^T A R of a root R (d, r) and a covariance A (d, d).
+
+    Of a Cholesky root the lower triangle, in half the time.
+    """
     if root.shape != covariance.shape or np.triu(root, 1).any():
         return root.T @ covariance @ root
     product: Array = dsygst(covariance, root, itype=2, lower=1)[0]

@@ -18,7 +18,7 @@ LAYERS = ["2048", "logits_unbiased"]  # what FID and IS are computed on by the c
 
 
 def write_inception(job: Job, archives: Path = ARCHIVES) -> None:
-    """The `extractor` step of kind inception: the network's weights, from the archive of that name.
+    """Make the `extractor` step of kind inception: the network's weights, from the archive of that name.
 
     Raises DataError where the archive is missing, another file, or does not fit the network; downloads nothing.
     """
@@ -37,12 +37,12 @@ def write_inception(job: Job, archives: Path = ARCHIVES) -> None:
 
 
 def load_inception(path: Path, device: torch.device) -> nn.Module:
-    """uint8 (b, 3, H, W) to 2,048 features and 1,008 logits, from the .safetensors of an `extractor` step."""
+    """Return uint8 (b, 3, H, W) to 2,048 features and 1,008 logits, from the .safetensors of an `extractor` step."""
     return network(load_tensors(path)).to(device)
 
 
 def network(weights: dict[str, Tensor]) -> nn.Module:
-    """torch-fidelity's Inception with these weights. Raises RuntimeError where they don't fit."""
+    """Return torch-fidelity's Inception with these weights. Raises RuntimeError where they don't fit."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     # It would download a file, or unpickle one with all that this may run: so it gets tensors that we have read.

@@ -8,7 +8,7 @@ from scipy.special import log_softmax
 
 
 def split_scores(logits: NDArray[np.floating], splits: int) -> NDArray[np.float64]:
-    """exp(mean KL(p(y|x) || p(y))) of each of `splits` consecutive parts of (N, classes) logits.
+    """Return exp(mean KL(p(y|x) || p(y))) of each of `splits` consecutive parts of (N, classes) logits.
 
     The score is their mean. Each lies between 1 and the number of classes.
     """

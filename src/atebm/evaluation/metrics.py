@@ -48,7 +48,7 @@ def write_metric(job: Job) -> None:
 
 
 def frechet(job: Job) -> dict[str, Any]:
-    """Distance to the reference at N; half of a 95 % interval from disjoint blocks of images; distance at N/2.
+    """Return distance to the reference at N; half of a 95 % interval from disjoint blocks of images; distance at N/2.
 
     A Frechet distance of few images is biased upwards, and a bootstrap of it more so. Hence the interval only takes
     its width from the blocks: t(0.975) * s / sqrt(blocks), s the standard deviation of the blocks' distances.
@@ -69,7 +69,7 @@ def frechet(job: Job) -> dict[str, Any]:
 
 
 def inception_score(job: Job) -> dict[str, Any]:
-    """Mean over splits, with the 95 % t-interval's half-width over the same splits."""
+    """Return mean over splits, with the 95 % t-interval's half-width over the same splits."""
     scores = split_scores(load_first(job.parent("features") / "logits.npy", job.settings["n"]), job.settings["splits"])
     return {
         "value": float(scores.mean()),
@@ -79,7 +79,7 @@ def inception_score(job: Job) -> dict[str, Any]:
 
 
 def class_shares(job: Job) -> dict[str, Any]:
-    """The smallest share of a class among the extractor's predictions: does the sampler miss a class?"""
+    """Return the smallest share of a class among the extractor's predictions, which shows a class that is missed."""
     logits = load_first(job.parent("features") / "logits.npy", job.settings["n"])
     classes = record_of(job.parent("features"))["extractor"]["classes"]
     shares = np.bincount(logits.argmax(1), minlength=len(classes)) / len(logits)
@@ -90,7 +90,7 @@ def class_shares(job: Job) -> dict[str, Any]:
 
 
 def kid(job: Job) -> dict[str, Any]:
-    """The kernel distance to the reference (Binkowski et al. 2018), by torch-fidelity's protocol and code.
+    """Return the kernel distance to the reference (Binkowski et al. 2018), by torch-fidelity's protocol and code.
 
     The mean over random subsets of both sides; without bias, so comparable at any N. Subsets overlap, the more the
     fewer images there are, so their spread says little: as for the Frechet distance, the interval takes its width from
@@ -114,7 +114,7 @@ def kid(job: Job) -> dict[str, Any]:
 
 
 def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32], subsets: int, size: int) -> float:
-    """KID of features (N, d) and (M, d): the mean over `subsets` random subsets of `size` of each."""
+    """Return KID of features (N, d) and (M, d): the mean over `subsets` random subsets of `size` of each."""
     import torch
     from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
 
@@ -124,17 +124,17 @@ def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32], subsets: int
 
 
 def precision(job: Job) -> dict[str, Any]:
-    """The share of samples that lie among real images (Kynkaanniemi et al. 2019): how good they are."""
+    """Return the share of samples that lie among real images (Kynkaanniemi et al. 2019): how good they are."""
     return shares_near(job, 0)
 
 
 def recall(job: Job) -> dict[str, Any]:
-    """The share of real images that lie among samples (the same): how many of them samples cover."""
+    """Return the share of real images that lie among samples (the same): how many of them samples cover."""
     return shares_near(job, 1)
 
 
 def shares_near(job: Job, which: int) -> dict[str, Any]:
-    """Precision (0) or recall (1) of samples and as many real images; the interval takes the balls as given."""
+    """Return precision (0) or recall (1) of samples and as many real images; the interval takes the balls as given."""
     from .precision_recall import K, drawn, precision_recall  # torch-fidelity, and jobs that draw have none
 
     features = load_first(job.parent("features") / "features.npy", job.settings["n"])
@@ -151,7 +151,7 @@ def shares_near(job: Job, which: int) -> dict[str, Any]:
 
 
 def saturation(job: Job) -> dict[str, Any]:
-    """The share of pixels that are black or white, and that of p_data: images of clothes have a black ground."""
+    """Return the share of pixels that are black or white, and that of p_data: images of clothes have a black ground."""
     from .saturation import saturation
 
     shares, real = saturation(job.parent("images"), job.settings["n"]), saturation(job.parent("reference"))
@@ -166,7 +166,7 @@ def saturation(job: Job) -> dict[str, Any]:
 
 
 def agreement(job: Job) -> dict[str, Any]:
-    """Frechet distance between our features of a set and published statistics of it, and whether it is `within`
+    """Return Frechet distance between our features of a set and published statistics of it, and whether it is `within`
     max_distance: the log warns where it is not.
 
     Another preparation of the images, another resizing or other weights show here. Raises DataError where the

@@ -64,7 +64,7 @@ def load_array(job: Job, role: str, file: str) -> Any:
 
 
 def neighbour_table(space: str, among: str, indices: NDArray[np.intp], distances: NDArray[np.float64]) -> pd.DataFrame:
-    """A row per sample and rank, of (n, k) indices and distances."""
+    """Return a row per sample and rank, of (n, k) indices and distances."""
     n, k = indices.shape
     return pd.DataFrame(
         {
@@ -85,7 +85,7 @@ def nearest(
     device: "torch.device | str" = "cpu",
     report: Callable[[int], None] = lambda done: None,
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Indices and distances (n, k) of the k images, ascending, that are nearest to each query. An exact search.
+    """Return indices and distances (n, k) of the k images, ascending, that are nearest to each query. An exact search.
 
     queries (n, ...) and images (N, ...) are floats, or uint8, which count as pixels of 1/255. Products of matrices in
     float32 on the device find all images that rounding could have hidden among the k nearest; those are measured again
@@ -115,6 +115,6 @@ def nearest(
 
 
 def flat(images: NDArray[Any], dtype: type = np.float32) -> NDArray[Any]:
-    """(n, ...) as (n, d), bytes as [0, 1] pixels."""
+    """Return (n, ...) as (n, d), bytes as [0, 1] pixels."""
     vectors: NDArray[Any] = np.asarray(images).reshape(len(images), -1).astype(dtype)
     return vectors / 255 if images.dtype == np.uint8 else vectors

@@ -32,7 +32,7 @@ def apply_models(
     every_step: bool = False,
     notes: Notes | None = None,
 ) -> np.ndarray:
-    """Images from image files by PGD on the (sum of the) models' f.
+    """Return images from image files by PGD on the (sum of the) models' f.
 
     uint8 (n, 2, H, W, C), before and after; with `every_step` (n, 1 + steps, H, W, C), which takes that much memory.
 

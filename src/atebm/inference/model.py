@@ -44,7 +44,9 @@ Images = Sequence[str | Path] | str | Path | NDArray[Any] | Tensor
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model. Its repr begins with what it was trained on. Images are given as
+    """A trained model, whose repr begins with what it was trained on.
+
+    Images are given as
 
     - paths of image files, or of folders of them: made grey or RGB as the run's data, and stretched to its size; what
       was changed or left out is a UserWarning;
@@ -70,13 +72,13 @@ class Model:
         )
 
     def energy(self, images: Images) -> NDArray[np.float32]:
-        """E = -f (n,), low where images are like the run's data (Eq. 1)."""
+        """Return E = -f (n,), low where images are like the run's data (Eq. 1)."""
         x = self.floats(images)
         with frozen(self.detector), torch.inference_mode():
             return np.concatenate([-self.detector(x[part]).cpu().numpy() for part in cuts(len(x), BATCH)])
 
     def score(self, images: Images) -> NDArray[np.float64]:
-        """The share in percent (n,) of in-distribution images with a higher energy; near 0: out of distribution.
+        """Return the share in percent (n,) of in-distribution images with a higher energy; near 0: out of distribution.
 
         In distribution are the images that `detection` names for the run's task. Raises ConfigError where there is no
         entry for it, or where they are not prepared; a model of models/ has their energies with it.
@@ -112,7 +114,7 @@ class Model:
         step_size: float | None = None,
         seed: int = 0,
     ) -> Tensor:
-        """Images (n, C, H, W) in [0, 1] with a higher f in the L2 ball of that radius: a worst case of detection.
+        """Return images (n, C, H, W) in [0, 1] of a higher f in the L2 ball of a radius: a worst case of detection.
 
         `auto_pgd` is that of Tables 4 and S8, from random points of the sphere; `pgd` is Eq. 7 from the image itself,
         by steps of `step_size`, by default a fifth of the radius. Both stay in [0, 1].
@@ -133,7 +135,7 @@ class Model:
         return torch.cat(found)
 
     def floats(self, images: Images) -> Tensor:
-        """Images as float32 (n, C, H, W) in [0, 1] on the model's device."""
+        """Return images as float32 (n, C, H, W) in [0, 1] on the model's device."""
         if not isinstance(images, np.ndarray | Tensor):
             return self._of_files(images)
         given = tensor(images)
@@ -151,7 +153,7 @@ class Model:
         return given.to(self.device, torch.float32).contiguous(memory_format=torch.channels_last)
 
     def _of_files(self, images: Sequence[str | Path] | str | Path) -> Tensor:
-        """Images of files; what was changed or left out is warned of."""
+        """Return images of files; what was changed or left out is warned of."""
         try:
             paths = [Path(image) for image in ([images] if isinstance(images, str | Path) else images)]
         except TypeError:
@@ -175,7 +177,7 @@ def warn(said: Iterable[str]) -> None:
 
 
 def tensor(images: NDArray[Any] | Tensor) -> Tensor:
-    """A tensor of numbers that nobody else changes or differentiates: uint8 as it is, floats of any kind and layout.
+    """Return a tensor of numbers that nobody else changes or differentiates: uint8, or floats of any kind and layout.
 
     Raises DataError for other types.
     """
@@ -197,7 +199,7 @@ def load(
     config: Sequence[str] = (),
     device: str = "auto",
 ) -> Model:
-    """A trained model, by the name of a run, or as "demo/cifar10" of models/, which lies in git.
+    """Return a trained model, by the name of a run, or as "demo/cifar10" of models/, which lies in git.
 
     Of a run it is the selected checkpoint of its first seed in the checkout `root`: that of work/ or, where the run was
     not trained there, the same one of models/. `scale` and `config` are of runs, as Snakemake's `--config scale=...

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def key(name: str) -> str:
-    """What file systems that ignore case and spelling of accents tell names by; two equal ones are one file there."""
+    """Return what names are told by where case and spelling of accents are ignored; two equal ones are one file."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def labels(files: Sequence[Path]) -> list[str]:
-    """A label for what is made of each file: its name without suffix, where others have the same with more before it.
+    """Return a label for each file: its name without suffix, and more before it where others have the same name.
 
     Then it is the name with its suffix or, of files in different folders, after as many of these as tell them apart,
     "A_IMG_0000". The same file has the same label, and so may different ones where no way is left: see `refuse`.
@@ -36,7 +36,7 @@ def labels(files: Sequence[Path]) -> list[str]:
 
 
 def apart(group: Sequence[Path]) -> list[str]:
-    """Labels of different files whose names without suffix are the same: by the first way in which they differ."""
+    """Return labels of files that have the same name without suffix: by the first way in which they differ."""
     deepest = max(len(path.parts) for path in group)
     for above in range(deepest - 1):
         for part in ("stem", "name"):
@@ -47,7 +47,7 @@ def apart(group: Sequence[Path]) -> list[str]:
 
 
 def folders(path: Path) -> tuple[str, ...]:
-    """The names of the folders that an absolute path lies in."""
+    """Return the names of the folders that an absolute path lies in."""
     return path.parts[1:-1]
 
 
@@ -87,7 +87,7 @@ def check_file(path: Path) -> None:
 
 
 def existing(path: Path) -> Path:
-    """The path itself, or the nearest folder above it that is there."""
+    """Return the path itself, or the nearest folder above it that is there."""
     return next(place for place in (path.absolute(), *path.absolute().parents) if os.path.lexists(place))
 
 

@@ -32,7 +32,7 @@ class Scored:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """As JSON; `error` only where there is one."""
+        """Return the facts as JSON; `error` only where there is one."""
         facts = {"image": str(self.path), "energy": self.energy, "percentile": self.percentile}
         return facts | ({"error": self.error} if self.error else {})
 
@@ -66,7 +66,7 @@ def score_images(
 
 
 def describe_scores(found: Iterable[Scored]) -> Iterator[str]:
-    """A table of what could be read, image by image as they come."""
+    """Yield a table of what could be read, image by image as they come."""
     header = "energy\tpercentile\timage"
     for image in found:
         if header:
@@ -77,12 +77,12 @@ def describe_scores(found: Iterable[Scored]) -> Iterator[str]:
 
 
 def percentiles(usual: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The share in percent of ascending energies (n,) that are above each of other ones (m,): (m,)."""
+    """Return the share in percent of ascending energies (n,) that are above each of other ones (m,): (m,)."""
     return 100 * (1 - np.searchsorted(usual, values, side="right") / len(usual))
 
 
 def list_images(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]:
-    """The files, and the image files in folders and below, by their suffixes; sorted within a folder.
+    """Return the files, and the image files in folders and below, by their suffixes; sorted within a folder.
 
     `notes` takes what was left out in folders. Raises DataError where a folder has none, and where there are no paths.
     """
@@ -107,14 +107,14 @@ def list_images(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]
 
 
 def read_image(path: Path, channels: int, side: int, notes: Notes | None = None) -> Tensor:
-    """One image, uint8 (C, side, side). Raises DataError where it cannot be read."""
+    """Return one image, uint8 (C, side, side). Raises DataError where it cannot be read."""
     return torch.from_numpy(pixels(path, channels, side, notes)).permute(2, 0, 1)
 
 
 def read_what_can_be(
     files: Iterable[Path], channels: int, side: int, notes: Notes | None = None
 ) -> tuple[dict[Path, Tensor], dict[Path, str]]:
-    """The images of those files that can be read, as `read_image` gives them, and what is wrong with the others."""
+    """Return the images of the files that can be read, by `read_image`, and what is wrong with the others."""
     images, errors = {}, {}
     for path in dict.fromkeys(files):
         try:
@@ -125,7 +125,7 @@ def read_what_can_be(
 
 
 def read_images(files: Sequence[Path], channels: int, side: int, notes: Notes | None = None) -> Tensor:
-    """All images, uint8 (n, C, side, side). Raises DataError, naming them, where some cannot be read."""
+    """Return all images, uint8 (n, C, side, side). Raises DataError, naming them, where some cannot be read."""
     images, errors = read_what_can_be(files, channels, side, notes)
     if errors:
         raise DataError(unreadable(list(errors.values()), len(images) + len(errors)))

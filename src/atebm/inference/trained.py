@@ -213,5 +213,5 @@ def missing(plan: Plan, step: Step) -> str:
 
 @torch.inference_mode()
 def energies(model: torch.nn.Module, batches: Iterable[Tensor]) -> np.ndarray:
-    """-f (N,) of uint8 images (b, C, H, W) on the model's device."""
+    """Return -f (N,) of uint8 images (b, C, H, W) on the model's device."""
     return np.concatenate([-model(to_float(batch)).cpu().numpy() for batch in batches])

@@ -11,11 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from ..config.json_schema import FILE, schema_text
 from ..pipeline.artifacts import ARTIFACTS, target
 from ..pipeline.plan import Plan
 from ..provenance.manifest import minutes, words_of
 from ..utils.errors import ConfigError
-from ..utils.files import of_checkout, write_between
+from ..utils.files import of_checkout, write_between, write_text
 from .evidence_pages import design, negative, outcomes, reproduction, scope, verdicts
 from .kind_table import kind_table
 
@@ -41,6 +42,7 @@ def write_docs(root: Path) -> None:
     write_between(root / "docs/reference/scales.md", "expected", expectation(root / EXPECTED))
     write_between(root / "docs/explanation/workflow.md", "rules", rule_table())
     write_between(root / "docs/reference/files.md", "kinds", kind_table())
+    write_text(root / FILE, schema_text())
     write_between(root / PHOTOGRAPHS, "photographs", attributions(root / "data/embedded/photographs.csv"))
 
 
@@ -57,7 +59,7 @@ def attributions(index: Path) -> str:
 
 
 def rule_table() -> str:
-    """Markdown: Snakemake's rules, each with those whose outputs it reads; from the checkout's folder."""
+    """Return Markdown: Snakemake's rules, each with those whose outputs it reads; from the checkout's folder."""
     command = ["snakemake", "--rulegraph", "mermaid-js", "--forceall"]
     graph = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
@@ -108,7 +110,7 @@ def headline(artifact: str, plan: Plan, root: Path) -> str:
 
 
 def expectation(path: Path) -> str:
-    """Markdown: hours and disk of scale paper, as the file at `path` has them, or that they were not measured."""
+    """Return Markdown: hours and disk of scale paper by the file at `path`, or that they were not measured."""
     if not path.exists():
         return "Not measured yet: `python -m atebm cost -C scale=paper` says it of the machine that it runs on."
     found = json.loads(path.read_text(encoding="utf-8"))

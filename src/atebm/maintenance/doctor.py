@@ -29,12 +29,12 @@ GPU_HOURS = Path("data/expected/paper_h100.json")
 
 
 def own_version() -> str:
-    """Of the installed package."""
+    """Return the version of the installed package."""
     return metadata.version("atebm")
 
 
 def examine(root: Path) -> dict[str, Any]:
-    """All of it, as JSON. `missing` are sentences on what nothing works without."""
+    """Return all of it, as JSON. `missing` are sentences on what nothing works without."""
     missing, packages = requirements()
     here = devices()
     if not here:
@@ -59,7 +59,7 @@ def examine(root: Path) -> dict[str, Any]:
 
 
 def requirements() -> tuple[list[str], dict[str, str | None]]:
-    """Sentences on packages that are not as they must be, and versions of some."""
+    """Return sentences on packages that are not as they must be, and versions of some."""
     said = []
     for text in metadata.requires("atebm") or []:
         wanted = Requirement(text)
@@ -103,7 +103,7 @@ def snakemake_cache() -> Path | None:
 
 
 def can_be_written(folder: Path) -> bool:
-    """Whether files can be made in a folder, or the folder itself: tried with a file that has no name."""
+    """Return whether files can be made in a folder, or the folder itself: tried with a file that has no name."""
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
@@ -131,7 +131,7 @@ def machine(root: Path) -> dict[str, Any]:
 
 
 def devices() -> list[dict[str, Any]]:
-    """What PyTorch can compute on, fastest first; without PyTorch, nothing."""
+    """Return what PyTorch can compute on, fastest first; without PyTorch, nothing."""
     try:
         import torch
     except (ImportError, OSError):  # not installed, or its libraries are not
@@ -151,7 +151,7 @@ def is_checkout(root: Path) -> bool:
 
 
 def find_archives(root: Path) -> dict[str, Any]:
-    """Files of public archives that are in data/archives/, by archive; and the archives of which none are."""
+    """Return files of public archives that are in data/archives/, by archive; and the archives of which none are."""
     from ..archives.catalogue import ARCHIVES, sources
 
     here = {
@@ -170,7 +170,7 @@ def needs_of_scales(root: Path) -> list[dict[str, Any]]:
 
 
 def needs(scale: str, root: Path) -> dict[str, Any]:
-    """Steps that are done and to do, gigabytes in work/ and to fetch, and hours where they are known."""
+    """Return steps that are done and to do, gigabytes in work/ and to fetch, and hours where they are known."""
     from ..config.load import load
     from ..cost.disk import size
     from ..cost.table import archives_to_fetch
@@ -226,7 +226,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def describe_machine(found: dict[str, Any]) -> Iterator[str]:
-    """Of what `examine` found."""
+    """Yield the lines that describe what `examine` found."""
     versions = ", ".join(f"{name} {here or 'missing'}" for name, here in found["packages"].items())
     yield f"atebm {found['atebm']} on Python {found['python']} ({sys.executable}): {versions}."
     here = found["machine"]

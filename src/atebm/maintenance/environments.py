@@ -49,7 +49,7 @@ FROM_PYPI = ("snakemake", "torch-fidelity", "latex2mathml", *EFFICIENTNET)
 
 
 def environments(lock: str) -> dict[str, str]:
-    """Path below the repository's root -> YAML, for all environments; `lock` is the text of requirements.lock.
+    """Return path below the repository's root -> YAML, for all environments; `lock` is the text of requirements.lock.
 
     Raises ConfigError where the lock pins no version of a package that an environment needs.
     """
@@ -62,7 +62,7 @@ def environments(lock: str) -> dict[str, str]:
 
 
 def pinned(lock: str) -> dict[str, str]:
-    """Package, by its normalised name -> version; a line without an exact version counts as none."""
+    """Return package, by its normalised name -> version; a line without an exact version counts as none."""
     lines = (line.partition("#")[0].strip() for line in lock.splitlines())
     requirements = [Requirement(line) for line in lines if line]
     return {

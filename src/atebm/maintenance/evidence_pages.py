@@ -38,7 +38,7 @@ def few(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdicts(results: Path) -> str:
-    """Markdown: how many claims of each family have which verdict, and in words what fails or is undecided."""
+    """Return Markdown: how many claims of each family have which verdict, and in words what fails or is undecided."""
     frame = board_of(results)
     lines = [
         f"- **{family}**, {len(claims)} claims: {counted(claims)};"
@@ -60,7 +60,7 @@ def all_inside(standing: str) -> bool:
 
 
 def negative(results: Path) -> str:
-    """Markdown: what did not come out as the paper has it, could not be told, or was not run, each with its number."""
+    """Return Markdown: what differs from the paper, could not be decided, or was not run, with its number."""
     frame = board_of(results)
     mixed = few(frame)
     sections = {
@@ -100,7 +100,7 @@ def listed(rows: pd.DataFrame) -> str:
 
 
 def scope(results: Path) -> str:
-    """Markdown: the sentences of the paper by their place, and how many have a test, numbers and a verdict."""
+    """Return Markdown: the sentences of the paper by their place, and how many have a test, numbers and a verdict."""
     frame, claims = board_of(results), registry()
     place = {claim.id: part_of(claim.place) for claim in claims}
     tested = {claim.id for claim in claims if claim.parts}
@@ -119,7 +119,7 @@ def part_of(place: str) -> str:
 
 
 def outcomes(results: Path) -> str:
-    """Markdown: every claim with numbers, its effect and its verdict; then what changes verdicts."""
+    """Return Markdown: every claim with numbers, its effect and its verdict; then what changes verdicts."""
     frame = board_of(results)
     ran = frame[frame["seeds"] > 0]
     table = pd.DataFrame(
@@ -136,7 +136,7 @@ def outcomes(results: Path) -> str:
 
 
 def reproduction() -> str:
-    """Markdown: the rule by which each published number will count as reproduced."""
+    """Return Markdown: the rule by which each published number will count as reproduced."""
     frame = rules()
     frame["table"] = frame["table"].map(TITLES)
     within = "± " + frame["within"] + (" " + frame["unit"]).str.rstrip()
@@ -146,7 +146,7 @@ def reproduction() -> str:
 
 
 def design() -> str:
-    """Markdown: how many seeds each tier of claims has."""
+    """Return Markdown: how many seeds each tier of claims has."""
     tiers = Counter(claim.needed.tier for claim in registry() if claim.parts)
     return "\n".join(f"- tier {tier}: {TIERS[tier]} seeds, {tiers[tier]} claims" for tier in sorted(tiers))
 

@@ -54,7 +54,7 @@ class Discriminator256(nn.Module):
         self.head = nn.Linear(WIDTHS[-1], outputs)
 
     def features(self, x: Tensor) -> Tensor:
-        """Penultimate features, (B, 512)."""
+        """Return penultimate features, (B, 512)."""
         return activation(self.last(activation(self.blocks(self.stem(x))))).flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -35,12 +35,12 @@ class Classifier(nn.Module):
         self.layout = torch.contiguous_format
 
     def on(self, device: torch.device, precision: str = "fp32") -> Self:
-        """This model on a device, in the memory layout that convolutions of that precision are fastest in there."""
+        """Return this model on a device, in the memory layout that makes convolutions of that precision fastest."""
         self.layout = layout(device, precision)
         return self.to(device).to(memory_format=self.layout)
 
     def features(self, x: Tensor) -> Tensor:
-        """Penultimate features, (B, d)."""
+        """Return penultimate features, (B, d)."""
         return self.network.features(((x - self.mean) / self.std).contiguous(memory_format=self.layout))
 
     def head(self, features: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class Confidence(Classifier):
         self.classes = classes
 
     def logits(self, x: Tensor) -> Tensor:
-        """Of all classes, (B, K)."""
+        """Return the logits of all classes, (B, K)."""
         return super().forward(x).to(x.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,21 +83,21 @@ Detector = Energy | Confidence  # what is learnt to score images
 
 
 def confidence(logits: Tensor) -> Tensor:
-    """Class logits (B, K), K >= 2, to the logit of the largest probability, (B,)."""
+    """Return class logits (B, K), K >= 2, to the logit of the largest probability, (B,)."""
     largest, others = logits.max(1), torch.ones_like(logits, dtype=torch.bool)
     others.scatter_(1, largest.indices[:, None], False)
     return largest.values - logits.masked_fill(~others, -torch.inf).logsumexp(1)
 
 
 def model_of(record: Mapping[str, Any]) -> Detector:
-    """The model that a training's record describes, with fresh weights."""
+    """Return the model that a training's record describes, with fresh weights."""
     if record.get("classes"):
         return Confidence(record["network"], record["shape"], record["classes"])
     return Energy(record["network"], record["shape"])
 
 
 def load_logit_0(energy: Energy, weights: Mapping[str, Tensor]) -> Energy:
-    """`energy` with the weights of a Classifier of the same network, its logit 0 as f.
+    """Return `energy` with the weights of a Classifier of the same network, its logit 0 as f.
 
     `weights` is the classifier's state dict; of its head, weight (n, d) and bias (n,), only row 0 is kept: the authors
     start f as the class-0 logit of a network pre-trained on ImageNet, and to the other rows no gradient ever flows.

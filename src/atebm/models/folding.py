@@ -89,7 +89,7 @@ class ConvPool(nn.Conv2d):
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """Within the block, the parameters of `model` are constants: for attacks, which differentiate by images alone.
+    """Hold the parameters of `model` constant within the block: for attacks, which differentiate by images alone.
 
     No parameter requires a gradient, so that backward passes compute none and autograd's graph ends in the images, and
     each weight is folded, and under autocast rounded, once instead of once a forward pass. Don't change parameters
@@ -113,7 +113,7 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def frozen_all(models: Iterable[nn.Module]) -> Iterator[None]:
-    """`frozen` of several models."""
+    """Give `frozen` of several models."""
     with ExitStack() as stack:
         for model in models:
             stack.enter_context(frozen(model))
@@ -121,6 +121,6 @@ def frozen_all(models: Iterable[nn.Module]) -> Iterator[None]:
 
 
 def as_computed(weight: Tensor) -> Tensor:
-    """In the type that a convolution has it in: that of autocast, where it is on."""
+    """Return a tensor in the type of convolutions: that of autocast, where it is on."""
     kind = weight.device.type
     return weight.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else weight

@@ -31,7 +31,7 @@ def write_network(job: Job) -> None:
 
 
 def layers(network: nn.Module, x: torch.Tensor) -> pd.DataFrame:
-    """The layers that x (1, C, H, W) passes, in order: layer, resample, output_shape and parameters of each."""
+    """Return the layers that x (1, C, H, W) passes, in order: layer, resample, output_shape and parameters of each."""
     graph = LayerTracer().trace(network)
     ShapeProp(fx.GraphModule(network, graph)).propagate(x)
     passed = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
@@ -47,7 +47,7 @@ def layers(network: nn.Module, x: torch.Tensor) -> pd.DataFrame:
 
 
 def name_of(node: fx.Node, module: nn.Module | None) -> str:
-    """A layer's name in the paper's words; another operation keeps its own name."""
+    """Return a layer's name in the paper's words; another operation keeps its own name."""
     if isinstance(module, nn.Conv2d):
         return f"Conv{module.kernel_size[0]} × {module.kernel_size[1]}"
     if module is not None:
@@ -56,13 +56,13 @@ def name_of(node: fx.Node, module: nn.Module | None) -> str:
 
 
 def resampling(module: nn.Module | None) -> str:
-    """AvgPool where a block's own forward pass averages, else "-", as the paper prints it."""
+    """Return AvgPool where a block's own forward pass averages, else "-", as the paper prints it."""
     if not isinstance(module, Block):
         return "-"
     return "AvgPool" if any(node.target is F.avg_pool2d for node in fx.symbolic_trace(module).graph.nodes) else "-"
 
 
 def output_shape(node: fx.Node) -> str:
-    """Height, width and channels of what a layer gives, or its length."""
+    """Return height, width and channels of what a layer gives, or its length."""
     _, channels, *sides = node.meta["tensor_meta"].shape
     return " × ".join(map(str, (*sides, channels)))

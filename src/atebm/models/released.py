@@ -57,7 +57,7 @@ def import_weights(file: Path, task: str, settings: dict[str, Any], shape: list[
 
 
 def provenance(file: Path, digest: str, task: str) -> tuple[bool, str]:
-    """Whether a file of this sha256 is the one released for the task, and a sentence about it."""
+    """Return whether a file of this sha256 is the one released for the task, and a sentence about it."""
     for released_for, row in releases().items():
         if row["sha256"] == digest and released_for == task:
             return True, f"verified: {file.name} is the authors' {row['file']}. To evaluate it, set weights: released."
@@ -74,7 +74,7 @@ def provenance(file: Path, digest: str, task: str) -> tuple[bool, str]:
 
 
 def read(file: Path) -> dict[str, Tensor]:
-    """The state dict in a checkpoint, by itself or inside a dict such as {"state_dict": ..., "epoch": ...}.
+    """Return the state dict in a checkpoint, by itself or inside a dict such as {"state_dict": ..., "epoch": ...}.
 
     Nothing in the file is executed. Raises DataError for a pickle of more than tensors and plain containers, for a file
     that is none, and for one without exactly one state dict.
@@ -108,7 +108,7 @@ def is_state_dict(value: Any) -> bool:
 
 
 def adopt(job: Job) -> tuple[Path, dict[str, Any]]:
-    """The imported weights that a step names by the sha256 of their file, and their record.
+    """Return the imported weights that a step names by the sha256 of their file, and their record.
 
     Raises DataError where they were not imported, or another file was.
     """
@@ -127,7 +127,7 @@ def adopt(job: Job) -> tuple[Path, dict[str, Any]]:
 
 
 def matched(tensors: Mapping[str, Tensor], energy: Energy, file: Path) -> dict[str, Tensor]:
-    """The state dict of our Classifier, with as many outputs as the file has, for the network of `energy`.
+    """Return the state dict of our Classifier, with as many outputs as the file has, for the network of `energy`.
 
     Statistics of a BatchNorm are folded into its affine map, exactly. Raises DataError, with the name of the tensor and
     both shapes, where the file's tensors are not the network's.
@@ -161,7 +161,7 @@ def last(name: str) -> str:
 
 
 def fits(tensor: Tensor, name: str, parameter: Tensor) -> bool:
-    """Whether the shapes agree; a head may have any number of rows."""
+    """Return whether the shapes agree; a head may have any number of rows."""
     rows = 1 if name.startswith("head.") else 0
     return tensor.ndim == parameter.ndim and tensor.shape[rows:] == parameter.shape[rows:]
 
@@ -171,7 +171,7 @@ def shape_of(tensor: Tensor) -> str:
 
 
 def statistics(tensors: Mapping[str, Tensor], layer: str, like: Tensor, file: Path) -> tuple[Tensor, Tensor]:
-    """Running mean and variance of a BatchNorm of the file, each (C,) as `like`; 0 and 1 where it has none."""
+    """Return running mean and variance of a BatchNorm of the file, each (C,) as `like`; 0 and 1 where it has none."""
     mean = tensors.get(f"{layer}running_mean", torch.zeros_like(like))
     variance = tensors.get(f"{layer}running_var", torch.ones_like(like))
     for name, tensor in (("running_mean", mean), ("running_var", variance)):
@@ -183,7 +183,7 @@ def statistics(tensors: Mapping[str, Tensor], layer: str, like: Tensor, file: Pa
 
 
 def fold(gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-    """(gamma, beta), each (C,), that do with mean 0 and variance 1 what these do with mean and variance."""
+    """Return (gamma, beta), each (C,), that do with mean 0 and variance 1 what these do with mean and variance."""
     gamma, beta, mean, variance = (tensor.double() for tensor in (gamma, beta, mean, variance))
     scale = 1 / torch.sqrt(variance + EPS)
     return (gamma * scale * math.sqrt(1 + EPS)).float(), (beta - gamma * mean * scale).float()

@@ -48,7 +48,7 @@ class ResNet50(nn.Module):
         self.head = nn.Linear(width_in, outputs)
 
     def features(self, x: Tensor) -> Tensor:
-        """Penultimate features, (B, 2048)."""
+        """Return penultimate features, (B, 2048)."""
         return self.blocks(F.relu(self.stem(x), inplace=True)).mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:

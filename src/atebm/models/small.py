@@ -42,7 +42,7 @@ class SmallNet(nn.Module):
         self.head = nn.Linear(widths[-1], outputs)
 
     def features(self, x: Tensor) -> Tensor:
-        """Penultimate features, (B, width * size / 4)."""
+        """Return penultimate features, (B, width * size / 4)."""
         return F.relu(self.last(F.relu(self.blocks(self.stem(x))))).flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -23,18 +23,18 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def load_weights(model: Model, path: Path) -> Model:
-    """`model` with the weights of a .safetensors file, ready for inference. Missing or extra tensors raise."""
+    """Return `model` with the weights of a .safetensors file, ready for inference. Missing or extra tensors raise."""
     model.load_state_dict(load_tensors(path))
     return model.eval().requires_grad_(False)
 
 
 def size_of(model: nn.Module) -> int:
-    """Bytes of a model's weights and buffers."""
+    """Return bytes of a model's weights and buffers."""
     return sum(tensor.nbytes for tensor in model.state_dict().values())
 
 
 def load_model(job: Job, device: torch.device, role: str = "model") -> Detector:
-    """What the `train` step that is a parent has learnt, with the weights of the checkpoint that the job names.
+    """Return what the `train` step that is a parent has learnt, with the weights of the checkpoint that the job names.
 
     Laid out as the job's `precision` wants it, fp32 where it names none.
     """
@@ -43,5 +43,5 @@ def load_model(job: Job, device: torch.device, role: str = "model") -> Detector:
 
 
 def load_checkpoint(folder: Path, checkpoint: str, device: torch.device, precision: str = "fp32") -> Detector:
-    """What a `train` step has learnt by its `best` or `last` checkpoint."""
+    """Return what a `train` step has learnt by its `best` or `last` checkpoint."""
     return load_weights(model_of(record_of(folder)), folder / f"{checkpoint}.safetensors").on(device, precision)

@@ -60,7 +60,7 @@ class StepBuilder:
 
     @once
     def data(self, name: str) -> Step:
-        """A set: its images as an array or, of kind `index`, where each of them lies."""
+        """Return a set: its images as an array or, of kind `index`, where each of them lies."""
         spec = self.config.sets[name]
         kind = "index" if isinstance(spec, ImageIndex) else "data"
         parents = {"of": self.data(spec.of)} if isinstance(spec, Part) else {}
@@ -69,7 +69,7 @@ class StepBuilder:
 
     @once
     def extractor(self, name: str | None = None) -> Step:
-        """An extractor: that of metrics.extractor, by which training selects and tables score, or another one by name.
+        """Return an extractor: metrics.extractor, by which training selects and tables score, or another one by name.
 
         Raises ConfigError for a name that metrics.rulers does not have.
         """
@@ -87,7 +87,7 @@ class StepBuilder:
         spec = self.config.pretrainings[name]
         if spec.weights != "trained":
             return adopted("pretrain", name, spec, ("pretrainings", name))
-        settings = spec.without_defaults(exclude={"weights"})
+        settings = spec.model_dump(exclude={"weights"})
         parents = {role: self.data(settings[role]) for role in ("p_data", "held_out")}
         return Step("pretrain", name, settings, parents, ("pretrainings", name))
 
@@ -119,14 +119,14 @@ class StepBuilder:
 
     @once
     def gan(self, name: str, seed: int) -> Step:
-        """Samples of a GAN; `metric` scores them as it does those of a run."""
+        """Return samples of a GAN; `metric` scores them as it does those of a run."""
         spec = self.config.gans[name]
         parents = {"p_data": self.at(seed).data(self.config.tasks[spec.task].p_data)}
         return Step("gan", name, {"seed": seed, **spec.model_dump(exclude={"task"})}, parents, ("gans", name))
 
     @once
     def sample(self, sampler: str, seed: int, checkpoint: str) -> Step:
-        """Samples of the checkpoint that is `best` on validation sources, or of the `last` one.
+        """Return samples of the checkpoint that is `best` on validation sources, or of the `last` one.
 
         `sampler` is an entry of samplers; most are those of the run of their name. One that says the same as its run's
         is that one, so that nothing is sampled twice.
@@ -160,7 +160,7 @@ class StepBuilder:
 
     @once
     def neighbours(self, sampler: str, seed: int) -> Step:
-        """The training and held-out images that are nearest to a sampler's samples, in pixels and in features."""
+        """Return the training and held-out images nearest to a sampler's samples, in pixels and in features."""
         build, sample = self.at(seed), self.sample(sampler, seed, "best")
         task, n = self.task(sample.parents["model"].name), self.config.metrics.n
         sets = {"train": build.data(task.p_data)}
@@ -176,7 +176,7 @@ class StepBuilder:
     def features(
         self, images: Step, n: int | None = None, size: int | None = None, extractor: str | None = None
     ) -> Step:
-        """An extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
+        """Return an extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
 
         Shrunk to `size` pixels a side before, where it is given; by that of metrics.extractor where none is named.
         """
@@ -190,7 +190,7 @@ class StepBuilder:
         return Step("features", name, settings, parents, ("metrics",))
 
     def agreement(self, name: str) -> list[Step]:
-        """How far the features of a set are from statistics of it that others published; nothing where nobody did.
+        """Return the distance of a set's features to published statistics; nothing where there are none.
 
         No step waits for it: neither a large distance nor statistics that cannot be had may stop a training.
         """
@@ -207,7 +207,7 @@ class StepBuilder:
     def metric(
         self, name: str, images: Step, reference: str, size: int | None = None, extractor: str | None = None
     ) -> Step:
-        """One number on `metrics.n` images, or on all where `images` is a set that has fewer.
+        """Return one number on `metrics.n` images, or on all where `images` is a set that has fewer.
 
         Both sides are shrunk to `size` pixels a side before, where it is given, and seen by the same extractor. Raises
         ConfigError for a metric that this extractor is not made for.
@@ -237,14 +237,14 @@ class StepBuilder:
             raise ConfigError(f"extractor {extractor} is for {distance} alone, not for {name}.")
 
     def quality(self, name: str, seed: int, extractor: str | None = None) -> Step:
-        """The distance to p_data of samples, as `score`, by metrics.extractor or another.
+        """Return the distance to p_data of samples, as `score`, by metrics.extractor or another.
 
         It is the one that this extractor is made for: the Frechet distance, or KID.
         """
         return self.score(self.config.extractors[self.extractor(extractor).name].distance, name, seed, extractor)
 
     def score(self, metric: str, name: str, seed: int, extractor: str | None = None) -> Step:
-        """One number on a sampler's samples of the selected checkpoint, or on a GAN's samples."""
+        """Return one number on a sampler's samples of the selected checkpoint, or on a GAN's samples."""
         build = self.at(seed)
         if name in self.config.gans:
             samples, task = self.gan(name, seed), build.config.tasks[self.config.gans[name].task]
@@ -254,7 +254,7 @@ class StepBuilder:
         return build.metric(metric, samples, task.p_data, extractor=extractor)
 
     def distance_of_sources(self, task: str, seed: int) -> Step:
-        """The distance to p_data of a task's source images as they are."""
+        """Return the distance to p_data of a task's source images as they are."""
         build = self.at(seed)
         return build.metric("frechet", build.data(build.config.tasks[task].sources), build.config.tasks[task].p_data)
 
@@ -268,7 +268,7 @@ class StepBuilder:
         other_seed: int | None = None,
         **changes: Any,
     ) -> Step:
-        """Logits of a run's model on images in and out of distribution: clean, and after the attacks of its task.
+        """Return the logits of a run's model in and out of distribution: clean, and after the attacks of its task.
 
         A variant has its own name and `changes` of the attacks' settings, or is by the published attack `alone`. With
         `other_seed`, the attacks climb the logit of the run with that seed instead, and the model scores what they find
@@ -290,15 +290,15 @@ class StepBuilder:
 
     @once
     def detection(self, attack: Step) -> Step:
-        """How well the logits of an attack step tell each of its sets from in-distribution images."""
+        """Return how well the logits of an attack step tell each of its sets from in-distribution images."""
         return Step("detection", attack.name, {}, {"attack": attack}, ("detection",))
 
     def worst_case(self, run: str, seed: int) -> Step:
-        """Detection with a run's model, clean and under all attacks at the radius of its task."""
+        """Return detection with a run's model, clean and under all attacks at the radius of its task."""
         return self.detection(self.attack(run, seed))
 
     def sweeps(self, run: str, seed: int) -> list[Step]:
-        """The same by the published attack alone at other radii, and with other numbers of steps."""
+        """Return the same by the published attack alone at other radii, and with other numbers of steps."""
         spec = self.config.detection[self.config.runs[run].task]
         variants: dict[str, dict[str, Any]] = {"radii": {"radii": list(spec.radii)}}
         published = getattr(spec, PUBLISHED).model_dump()
@@ -306,7 +306,7 @@ class StepBuilder:
         return [self.detection(self.attack(run, seed, name, alone=True, **own)) for name, own in variants.items()]
 
     def network(self, stem: int) -> Step:
-        """The 256x256 network on RGB images with one output; no run need have it."""
+        """Return the 256x256 network on RGB images with one output; even if no run has it."""
         settings = {"channels": 3, "size": 256, "stem": stem}
         return Step("network", f"discriminator256_stem{stem}", settings)
 
@@ -321,7 +321,7 @@ class StepBuilder:
         return Step("timing", run, settings, parents, ("timing",))
 
     def check(self, run: str) -> Step:
-        """The numbers behind Table 1, on images and with the attack of a run, without training it."""
+        """Return the numbers behind Table 1, on images and with the attack of a run, without training it."""
         spec, task = self.config.runs[run], self.task(run)
         settings: dict[str, Any] = {"seed": self.config.seed, "step_size": spec.step_size, "K": spec.schedule.K_max}
         settings |= {"mean": spec.network.mean, "std": spec.network.std}
@@ -329,7 +329,7 @@ class StepBuilder:
         return Step("check", run, settings, parents, ("runs", run))
 
     def overview(self, run: str, seed: int) -> Step:
-        """A picture of samples over their sources and of held-out images, and how well the run's model detects."""
+        """Return a picture of samples, sources and held-out images, and how well the run's model detects."""
         sample = self.sample(run, seed, "best")
         task = self.task(sample.parents["model"].name)
         parents = {"samples": sample, "sources": sample.parents["sources"], "held_out": self.data(task.held_out)}
@@ -344,7 +344,7 @@ def check_blocks(blocks: int, n: int, images: Step) -> None:
 
 
 def archive_files(archive: str, split: str | None = None) -> tuple[str, ...]:
-    """As files_of, but an archive or split that there is not is a mistake in config.yaml."""
+    """Return the files of an archive or a split. Raises ConfigError, a mistake in config.yaml, for an unknown one."""
     try:
         return files_of(archive, split)
     except DataError as error:
@@ -352,7 +352,7 @@ def archive_files(archive: str, split: str | None = None) -> tuple[str, ...]:
 
 
 def adopted(kind: str, name: str, spec: Run | Pretraining, section: tuple[str, ...], **settings: Any) -> Step:
-    """A step that takes the place of a training: its weights are a checkpoint's that import-weights has read."""
+    """Return a step that takes the place of a training: its weights are a checkpoint's that import-weights has read."""
     digest = releases().get(name, {}).get("sha256") if spec.weights == "released" else spec.weights
     if digest is None:
         known = ", ".join(releases())

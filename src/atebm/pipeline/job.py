@@ -44,13 +44,15 @@ class Job:
 
     @property
     def checkpoints(self) -> Path:
-        """What an interrupted step goes on from. Not among the outputs, since Snakemake deletes those of a job that
+        """Return what an interrupted step goes on from.
+
+        Not among the outputs, since Snakemake deletes those of a job that
         fails; gone when the step is done."""
         return self.work / "checkpoints" / self.spec["kind"] / self.spec_file.stem
 
     @contextmanager
     def lock(self, part: str = "") -> Iterator[None]:
-        """Keeps two processes from computing this step (or the same part of it) at once.
+        """Keep two processes from computing this step (or the same part of it) at once.
 
         A workflow that was killed can leave its job running, and the next one starts that job again. What a killed
         process left half-written, under temporary names, goes.
@@ -62,7 +64,7 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Whether the record, which is written last, is there."""
+        """Return whether the record, which is written last, is there."""
         return record_file(self.folder).exists()
 
     def parent(self, role: str) -> Path:
@@ -95,7 +97,7 @@ class Job:
 
 
 def record_file(folder: Path) -> Path:
-    """The record in a step's folder work/<kind>/<id>/."""
+    """Return the record in a step's folder work/<kind>/<id>/."""
     return folder / FILES[folder.parent.name][-1]
 
 

@@ -31,18 +31,18 @@ class Kind:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options of `atebm step` that fit this kind."""
+        """Return the options of `atebm step` that fit this kind."""
         shard = ("shard", "out") if self.joins else ()
         return (*shard, *(name for name in self.takes if name != "group"))
 
     @property
     def gpus(self) -> Literal["none", "one", "run"]:
-        """The GPUs that a job uses: none, one, or as many as `gpus_per_run` says."""
+        """Return the GPUs that a job uses: none, one, or as many as `gpus_per_run` says."""
         return "run" if "group" in self.takes else "one" if "device" in self.takes else "none"
 
     @property
     def join_rule(self) -> str:
-        """The name of the rule that joins its shards: that of the function."""
+        """Return the name of the rule that joins its shards: that of the function."""
         return self.joins.partition(":")[2]
 
     def function(self) -> Callable[..., None]:

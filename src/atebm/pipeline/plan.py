@@ -22,7 +22,7 @@ class Plan(StepBuilder):
     """All steps of a scale: by science (`plan.train("cifar10", 0)`) and by artifact (`plan.artifacts["table2"]`)."""
 
     def __init__(self, config: Config, overrides: Sequence[str] = ()):
-        """`overrides` are the --config settings that `config` was made with, such as "scale=paper"."""
+        """Make a plan; `overrides` are the --config settings that `config` was made with, such as "scale=paper"."""
         super().__init__(config)
         self.overrides = tuple(overrides)
         drawn = {} if config.own else ARTIFACTS
@@ -51,13 +51,13 @@ class Plan(StepBuilder):
 
     @cached_property
     def sets(self) -> dict[tuple[str, str], Step]:
-        """Every set of the tasks that runs train on, and what it is drawn from, whether or not an artifact needs it."""
+        """Return every set of the tasks that runs train on, and what it is drawn from, even if no artifact needs it."""
         tasks = [self.config.tasks[name] for name in dict.fromkeys(self.config.runs[run].task for run in self.runs)]
         return ancestors(self.data(name) for task in tasks for name in task.sets)
 
     @cached_property
     def known(self) -> dict[tuple[str, str], Step]:
-        """The steps, and those that only a request makes: of artifacts, of sets, and of every run."""
+        """Return the steps, and those that only a request makes: of artifacts, of sets, and of every run."""
         models = ancestors(self.train(run, seed) for run in self.runs for seed in self.seeds)
         drawn = ancestors(step for steps in self.artifacts.values() for step in steps)
         return self.steps | models | self.sets | drawn
@@ -92,7 +92,7 @@ class Plan(StepBuilder):
         return ARTIFACTS[artifact].titled(self.words)
 
     def shards(self) -> list[str]:
-        """Wildcards of the sampling jobs; each says which part of how many it is."""
+        """Return wildcards of the sampling jobs; each says which part of how many it is."""
         return [f"{index}-of-{self.config.shards}" for index in range(self.config.shards)]
 
     def trainings(self) -> list[tuple[str, int]]:
@@ -112,7 +112,7 @@ class Plan(StepBuilder):
         return {"settings": select(self, sorted(trained))}
 
     def write(self, root: Path) -> None:
-        """A spec per known step, at work/specs/<kind>/<id>.json; and a folder per kind, since DVC wants its outs there.
+        """Write a spec for each known step, at work/specs/<kind>/<id>.json, and make the folders that DVC needs.
 
         Not on demand only: Snakemake looks once at what is in a folder.
         """

@@ -60,7 +60,7 @@ def request(plan: Plan, root: Path) -> set[str]:
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Of those packages that are installed."""
+    """Return the versions of those packages that are installed."""
     found = {package: next(iter(metadata.distributions(name=package)), None) for package in packages}
     return {package: distribution.version for package, distribution in found.items() if distribution}
 
@@ -136,7 +136,10 @@ def has_numbers(plan: Plan, artifact: str, root: Path) -> bool:
 
 
 def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
-    """All that decides how each artifact looks; as "manifest" the digests of these, as "site" what the page shows."""
+    """Return all that decides how each artifact looks.
+
+    As "manifest" the digests of these, as "site" what the page shows.
+    """
     tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
     sets = {name: plan.config.title_of(name) for task in plan.config.tasks.values() for name in task.sets}
     drawing, board = drawing_digests(plan.needs, root), board_in(root)

@@ -37,7 +37,7 @@ class Step:
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """Everything that defines the step, as JSON."""
+        """Return everything that defines the step, as JSON."""
         return {
             "kind": self.kind,
             "name": self.name,
@@ -60,7 +60,7 @@ class Step:
 
     @property
     def record(self) -> str:
-        """The file that is written last."""
+        """Return the file that is written last."""
         return self.files[-1]
 
     @property
@@ -68,11 +68,11 @@ class Step:
         return f"work/specs/{self.kind}/{self.id}.json"
 
     def parent_files(self) -> list[str]:
-        """All that the step's parents left."""
+        """Return all that the step's parents left."""
         return [file for parent in self.parents.values() for file in parent.files]
 
     def missing_archives(self, folder: Path = ARCHIVES) -> list[Path]:
-        """What computing the step reads of `folder`, its own or what a parent is an index of, and is not there."""
+        """Return what is missing of the archives that computing the step reads, its own or those of a parent index."""
         indices = [step for step in (self, *self.parents.values()) if step.kind == "index"]
         indexed = {index.archives[0] for index in indices}
         paths = [folder / file for file in dict.fromkeys((*self.archives, *indexed))]

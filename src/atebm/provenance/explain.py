@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..config.base import Section
+from ..config.base import Section, source_of
 from ..config.origins import Origin, Origins, leaves
 from ..config.schema import Config
 from ..pipeline.artifacts import ARTIFACTS, target
@@ -18,7 +18,7 @@ from ..utils.errors import ConfigError
 
 
 def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, Any]:
-    """As JSON: an artifact (`table2`), or the steps of an id (`train/cifar10-1a2b3c4d`, or without kind) or a name.
+    """Return as JSON an artifact (`table2`), or the steps of an id (`train/cifar10-1a2b3c4d`) or of a name.
 
     Raises ConfigError for what the plan does not know.
     """
@@ -38,7 +38,7 @@ def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, An
 
 
 def artifact_facts(name: str, plan: Plan, root: Path) -> dict[str, Any]:
-    """Of an artifact: its title, file and state, and the number of each step that it is drawn from."""
+    """Return of an artifact its title, file and state, and the number of each step that it is drawn from."""
     results = plan.results
     return {
         "title": plan.title(name),
@@ -77,7 +77,7 @@ def spec_of(step: Step, root: Path, results: str) -> str:
 
 
 def number_of(step: Step, root: Path, results: str) -> str:
-    """What a step contributes: its value where it has one."""
+    """Return what a step contributes: its value where it has one."""
     path = root / record_of(step, root, results)
     if not path.exists():
         return f"not computed yet: {step.name}"
@@ -90,7 +90,7 @@ def number_of(step: Step, root: Path, results: str) -> str:
 
 
 def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict[str, Any]:
-    """Of a step: what it computes, its parents, and each setting with its line and its place in the paper."""
+    """Return of a step what it computes, its parents, and each setting with its line and its place in the paper."""
     settings = []
     for path, value in leaves(step.settings):
         origin, where = source(step, path, config, origins)
@@ -118,7 +118,7 @@ IN_WORDS = {
 
 
 def describe_evidence(found: dict[str, Any]) -> Iterator[str]:
-    """Of what `explain` found."""
+    """Yield the lines that describe what `explain` found."""
     if found["artifact"] is None:
         for step in found["steps"]:
             yield from step_lines(step)
@@ -153,7 +153,7 @@ def step_lines(step: dict[str, Any]) -> Iterator[str]:
 
 
 def source(step: Step, path: tuple[str, ...], config: Config, origins: Origins) -> tuple[str, str]:
-    """The line that a setting of a step comes from, and where the paper states it."""
+    """Return the line that a setting of a step comes from, and where the paper states it."""
     for full in ((*step.section, *path), path):  # `seed` and its like stand at the top
         origin = origins.get(full) or above(full, origins)
         if origin is not None:
@@ -162,12 +162,12 @@ def source(step: Step, path: tuple[str, ...], config: Config, origins: Origins) 
 
 
 def above(path: tuple[str, ...], origins: Origins) -> Origin | None:
-    """The line of a value that is given as a whole, such as `in_attack: null`."""
+    """Return the line of a value that is given as a whole, such as `in_attack: null`."""
     return next((origins[path[:n]] for n in range(len(path) - 1, 1, -1) if path[:n] in origins), None)
 
 
 def paper(config: Config, path: tuple[str, ...]) -> str:
-    """Where the paper states the setting at `path`: the field's own source, else its section's."""
+    """Return where the paper states the setting at `path`: the field's own source, else its section's."""
     holder: Any = config
     where = Config.paper.where
     for key in path:
@@ -176,7 +176,6 @@ def paper(config: Config, path: tuple[str, ...]) -> str:
             continue
         if not isinstance(holder, Section):
             break
-        own = [note.where for note in type(holder).model_fields[key].metadata if isinstance(note, type(Config.paper))]
-        where = own[0] if own else type(holder).paper.where
+        where = source_of(type(holder), key)
         holder = getattr(holder, key)
     return where

@@ -22,7 +22,7 @@ COMPUTING = ("torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "
 
 
 def write_manifest(results: Path, request: Path) -> None:
-    """Versions, commit, and for every artifact its steps: digest, sha256 of each file, parents, device, seconds.
+    """Write versions, commit, and for each artifact its steps: digest, sha256 of each file, parents, device, seconds.
 
     `request` lies beside the requests of the artifacts. Removes from numbers/ what nothing is drawn from any more.
     """
@@ -132,7 +132,7 @@ def commit() -> str | None:
 
 
 def git(*arguments: str) -> str | None:
-    """What git prints; None outside a checkout, for an empty answer, and on a machine without git."""
+    """Return what git prints; None outside a checkout, for an empty answer, and on a machine without git."""
     if shutil.which("git") is None:
         return None
     answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)

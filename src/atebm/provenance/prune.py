@@ -23,7 +23,7 @@ class Leftover:
 
 
 def leftovers(plans: Iterable[Plan], root: Path) -> list[Leftover]:
-    """Steps in work/ that none of `plans` names; those that a process is computing right now are left out."""
+    """Return steps in work/ that none of `plans` names; those that a process is computing right now are left out."""
     named = {key for plan in plans for key in plan.known}
     found = {
         (kind, path.name.removesuffix(".json"))
@@ -52,13 +52,13 @@ def remove(found: Iterable[Leftover]) -> None:
 
 
 def summary(found: list[Leftover], removed: bool) -> dict[str, Any]:
-    """Leftovers, and whether they were removed, as JSON."""
+    """Return leftovers, and whether they were removed, as JSON."""
     steps = [{"step": leftover.step, "bytes": leftover.bytes} for leftover in found]
     return {"steps": steps, "bytes": sum(leftover.bytes for leftover in found), "removed": removed}
 
 
 def describe_leftovers(found: dict[str, Any]) -> Iterator[str]:
-    """Of a summary."""
+    """Yield the lines that describe a summary."""
     for row in found["steps"]:
         yield f"{row['bytes'] / 1e6:10.1f} MB  {row['step']}"
     what = "removed." if found["removed"] else "that no plan names; --yes removes them."

@@ -46,7 +46,7 @@ AGAIN = "run again what made it: snakemake --cores all, with the --config that i
 
 
 def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]:
-    """Findings, a line each, and the number of files checked.
+    """Return the findings, a line each, and the number of files checked.
 
     Checks every step in work/, every folder of results, of whatever scale, and every model in models/ by their records,
     and what the plan draws, and its models, against the plan.
@@ -86,14 +86,14 @@ def folder_findings(results: Path, root: Path) -> tuple[list[str], int]:
 
 
 def describe_findings(found: dict[str, Any]) -> Iterator[str]:
-    """The lines of findings as JSON, {"checked": n, "findings": [{"kind": ..., "what": ...}]}."""
+    """Yield the lines of findings as JSON, {"checked": n, "findings": [{"kind": ..., "what": ...}]}."""
     for finding in found["findings"]:
         yield f"{finding['kind']:9}{finding['what']}"
     yield f"{found['checked']} files checked: {len(found['findings']) or 'nothing'} to report."
 
 
 def step_findings(folder: Path, root: Path) -> Iterator[str]:
-    """What is wrong with one step."""
+    """Yield what is wrong with one step."""
     kind, here = folder.parent.name, str(folder.relative_to(root))
     spec = root / f"work/specs/{kind}/{folder.name}.json"
     if spec.exists() and hashlib.sha256(spec.read_bytes()).hexdigest()[:8] != folder.name[-8:]:
@@ -117,7 +117,7 @@ def step_findings(folder: Path, root: Path) -> Iterator[str]:
 
 
 def model_findings(folder: Path, plan: Plan, root: Path) -> Iterator[str]:
-    """What is wrong with a model in models/<scale>/<run>/, by its record and by the plan of its scale."""
+    """Yield what is wrong with a model in models/<scale>/<run>/, by its record and by the plan of its scale."""
     here = folder.relative_to(root)
     text = (folder / MODEL_RECORD).read_text(encoding="utf-8", errors="replace")
     if not is_sealed(text):
@@ -138,7 +138,7 @@ def checked_out(folder: Path) -> str:
 
 
 def results_findings(results: Path, root: Path) -> Iterator[str]:
-    """What is wrong with a folder of results, by its manifest."""
+    """Yield what is wrong with a folder of results, by its manifest."""
     here, manifest = results.relative_to(root), results / provenance(MANIFEST)
     if not is_sealed(manifest.read_text(encoding="utf-8", errors="replace")):
         yield f"altered  {here}/{manifest.name}: not as it was written; remove it and {AGAIN}"
@@ -176,7 +176,7 @@ def missing_number(path: Path, root: Path) -> str:
 
 
 def kept_findings(folder: Path, root: Path) -> Iterator[str]:
-    """What is wrong with what is kept of one step."""
+    """Yield what is wrong with what is kept of one step."""
     here = folder.relative_to(root)
     remedy = restore(here)
     record, spec = record_file(folder), folder / SPEC
@@ -236,7 +236,7 @@ def stale_renderings(plan: Plan, root: Path) -> Iterator[str]:
 
 
 def why(drawn: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """The keys in which two plans of an artifact differ."""
+    """Return the keys in which two plans of an artifact differ."""
     return "other " + ", ".join(key for key in wanted if drawn.get(key) != wanted[key])
 
 

@@ -121,7 +121,7 @@ def add(crate: "ROCrate", id: str, type: str | list[str], **properties: Any) -> 
 
 
 def compact(properties: dict[str, Any]) -> dict[str, Any]:
-    """Without what is None or empty, and a list of one as that one: as RO-Crate wants its JSON."""
+    """Leave out what is None or empty, and make a list of one that one: as RO-Crate wants its JSON."""
     known = {key: value for key, value in properties.items() if value not in (None, [], "")}
     return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in known.items()}
 
@@ -134,7 +134,7 @@ def refer(ids: Any) -> Entities:
 
 
 def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
-    """All files of the crate but the workflow itself."""
+    """Add all files of the crate but the workflow itself."""
     made_from = {name: sha256(root / name) for name in matching(root, DESCRIBED)}
     for name, digest in made_from.items():
         add_file(crate, root, name, sha256=digest)
@@ -161,7 +161,7 @@ def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
 
 
 def fashion(root: Path) -> dict[str, str]:
-    """The embedded images of Fashion-MNIST: file -> sha256."""
+    """Return the embedded images of Fashion-MNIST: file -> sha256."""
     lines = (root / FASHION / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
     return {f"{FASHION}/{file}": digest for digest, file in map(str.split, lines)}
 
@@ -190,7 +190,7 @@ def add_result(crate: "ROCrate", root: Path, file: str, digest: str, about: str)
 
 
 def add_workflow(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str, Any]) -> None:
-    """The Snakefile, what it is run with, a tool per kind of step and per verb that draws, and a step per tool."""
+    """Add the Snakefile, what it is run with, and a tool and a step for each kind of step and each verb that draws."""
     engine = manifest["packages"].get("snakemake")
     verbs = tools_of(manifest)
     for verb in verbs:
@@ -220,14 +220,14 @@ def add_workflow(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str,
 
 
 def add_parameter(crate: "ROCrate", name: str, type: str, example: str) -> dict[str, str]:
-    """Something that the workflow takes or gives, with what it was in this run."""
+    """Return something that the workflow takes or gives, with what it was in this run."""
     properties = {"additionalType": type, "workExample": {"@id": example}}
     properties["conformsTo"] = {"@id": BIOSCHEMAS.format("FormalParameter")}
     return add(crate, f"#parameter-{name}", "FormalParameter", name=name, **properties)
 
 
 def tools_of(manifest: dict[str, Any]) -> list[str]:
-    """The kinds of step, and the verbs, that made something of these results, in the order of a run."""
+    """Return the kinds of step, and the verbs, that made something of these results, in the order of a run."""
     kinds = {step.partition("/")[0] for step in manifest["steps"]}
     return [*(kind for kind in KINDS if kind in kinds), "render", MANIFEST, SITE]
 
@@ -245,7 +245,7 @@ def tool(verb: str) -> dict[str, str]:
 
 
 def step_actions(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> Iterator[str]:
-    """An action per step, with its seconds and its device; yields their ids.
+    """Add an action for each step, with its seconds and its device, and yield their ids.
 
     What a step left in work/ is no part of the crate and named only, each file with its sha256.
     """
@@ -267,12 +267,12 @@ def step_actions(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> Iter
 
 
 def left(step: str) -> dict[str, str]:
-    """What a step left in its folder."""
+    """Return what a step left in its folder."""
     return {"@id": f"#work/{step}"}
 
 
 def archives_read(settings: dict[str, Any]) -> list[Source]:
-    """The files of public archives that a step with these settings reads."""
+    """Return the files of public archives that a step with these settings reads."""
     read: tuple[tuple[str, str | None], ...] = ()
     if spec := set_of(settings):
         read = spec.archives
@@ -298,7 +298,7 @@ def read_from(crate: "ROCrate", source: Source) -> dict[str, str]:
 
 
 def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities:
-    """What a step with these settings reads of data/embedded/, or of a package that a table in there names."""
+    """Return what a step with these settings reads of data/embedded/, or of a package that a table in there names."""
     if settings.get("kind") == "embedded":  # an extractor, and the record of its training
         return refer(f"{EXTRACTORS}/{Path(settings['file']).stem}{suffix}" for suffix in (".json", ".safetensors"))
     spec = set_of(settings)
@@ -330,7 +330,7 @@ def packaged(crate: "ROCrate", kind: str, row: dict[str, str]) -> dict[str, str]
 
 
 def rendering_actions(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[str]:
-    """An action per artifact, and those of the manifest and of the page; yields their ids."""
+    """Add an action for each artifact, the manifest and the page, and yield their ids."""
     for artifact, entry in manifest["artifacts"].items():
         used = [*map(left, (folder.removeprefix("work/") for folder in entry["steps"]))]
         used += refer([f"notebooks/{artifact}.ipynb"])
@@ -352,7 +352,7 @@ def act(
 
 
 def add_run(crate: "ROCrate", manifest: dict[str, Any], actions: list[str]) -> None:
-    """The run as a whole: its inputs, its results, and its engine, which ran the tools step by step."""
+    """Add the run as a whole: its inputs, its results, and its engine, which ran the tools step by step."""
     from rocrate.utils import as_list
 
     inputs = [CONFIGURATION, f"workflow/scales/{manifest['scale']}.yaml", "#scale"]

@@ -98,7 +98,7 @@ def by_label(frame: pd.DataFrame) -> str:
 
 
 def draw_curves(axis: Axes, frame: pd.DataFrame, x: str, labels: Mapping[str, str]) -> None:
-    """The distances of `checks` against its column `x`, a line per run; a ring where weights were kept."""
+    """Draw the distances of `checks` against its column `x`, a line per run; a ring where weights were kept."""
     for style, (run, label) in zip(STYLES, labels.items(), strict=False):
         mine = frame[frame["run"] == run]
         if mine.empty:
@@ -312,7 +312,7 @@ def scale_gaps(axis: Axes, values: pd.Series) -> None:
 
 
 def last_gap(frame: pd.DataFrame, median: str) -> str:
-    """The end of a line, in words: over seeds, their median; and at which iteration numbers overflowed."""
+    """Return the end of a line, in words: over seeds, their median; and at which iteration numbers overflowed."""
     last = frame.groupby("seed").last()
     ended = frame.groupby("seed")["iteration"].max()[last["overflowed"]]
     if len(ended):

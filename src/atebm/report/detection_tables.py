@@ -200,13 +200,13 @@ def tableS8_caption(needs: Needs, frame: pd.DataFrame) -> str:
 
 
 def selected(found: pd.DataFrame, run: str | None, row: str, attack: str, inside: str = IN) -> pd.DataFrame:
-    """Of `detections`, what one cell of a table shows: a line per seed, of the step with all attacks."""
+    """Return of `detections` what one cell of a table shows: a line per seed, of the step with all attacks."""
     same = (found["run"] == run) & (found["row"] == row) & (found["attack"] == attack) & (found["in"] == inside)
     return found[same & found["all_attacks"]]
 
 
 def measured(rows: pd.DataFrame, unit: float) -> dict[str, Any]:
-    """The measured columns of a cell, AUROC in 1/`unit`; none where it has no rows."""
+    """Return the measured columns of a cell, AUROC in 1/`unit`; none where it has no rows."""
     if rows.empty:
         return {}
     values = rows["auroc"].tolist()
@@ -233,14 +233,14 @@ def measured(rows: pd.DataFrame, unit: float) -> dict[str, Any]:
 
 
 def shown(value: float, unit: float) -> str:
-    """In 1/`unit`, to a hundredth of a point of the AUROC; words where it could not be computed."""
+    """Return a value in 1/`unit`, to a hundredth of a point of the AUROC; words where it could not be computed."""
     if not np.isfinite(value):
         return "not finite"
     return f"{value * unit:.2f}" if unit > 1 else f"{value:.4f}"
 
 
 def of_paper(artifact: str, setting: str, dataset: str, column: str) -> str:
-    """A published cell; empty where the paper has none."""
+    """Return a published cell; empty where the paper has none."""
     frame = published(artifact)
     cell = frame[(frame["setting"] == setting) & (frame["dataset"] == dataset)]
     value = cell[column].item() if len(cell) and column in cell else ""

@@ -38,7 +38,7 @@ STYLES: tuple[Mapping[str, Any], ...] = (
 
 
 def canvas(width: float, height: float) -> Figure:
-    """An empty figure of inches, without pyplot and its state."""
+    """Return an empty figure of inches, without pyplot and its state."""
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN))
     FigureCanvasAgg(figure)
     return figure
@@ -124,7 +124,7 @@ def has_colour_images(figure: Figure) -> bool:
 
 
 def write_numbers(frame: pd.DataFrame, out: Path) -> None:
-    """The numbers behind a figure, as .csv beside it."""
+    """Write the numbers behind a figure, as .csv beside it."""
     with atomic(out.with_suffix(".csv")) as temporary:
         frame.to_csv(temporary, index=False)
 
@@ -138,7 +138,7 @@ def line(axis: Axes, frame: pd.DataFrame, x: str, y: str, label: str, style: Map
 
 
 def draw_strips(axis: Axes, strips: Mapping[str, np.ndarray]) -> None:
-    """Strips of uint8 images (n, H, W, C) below each other, each with its name."""
+    """Draw strips of uint8 images (n, H, W, C) below each other, each with its name."""
     n, height = max(map(len, strips.values())), next(iter(strips.values())).shape[1] + 1
     # "none" leaves images in .svg as small as they are, and their pixels square
     rows = np.concatenate([strip(images, n) for images in strips.values()])
@@ -150,7 +150,7 @@ def draw_strips(axis: Axes, strips: Mapping[str, np.ndarray]) -> None:
 
 
 def draw_matrix(axis: Axes, images: np.ndarray, columns: Sequence[str]) -> None:
-    """Images (rows, columns, H, W, C), uint8, with a name above each column."""
+    """Draw images (rows, columns, H, W, C), uint8, with a name above each column."""
     draw_strips(axis, {" " * row: strip for row, strip in enumerate(images)})
     width = images.shape[3] + 1
     axis.set_xticks([width * (column + 0.5) for column in range(len(columns))], columns, fontsize=8)
@@ -158,7 +158,7 @@ def draw_matrix(axis: Axes, images: np.ndarray, columns: Sequence[str]) -> None:
 
 
 def log_scale(axis: Axis) -> None:
-    """A logarithmic axis with plain numbers."""
+    """Make an axis logarithmic, with plain numbers."""
     axis.axes.set_yscale("log")
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FormatStrFormatter("%g"))

@@ -88,7 +88,7 @@ def draw_figS1(
 
 
 def panel_of(fields: Arrays, prefix: str) -> dict[str, np.ndarray]:
-    """The arrays of one panel, as `draw_field` names them."""
+    """Return the arrays of one panel, as `draw_field` names them."""
     return {key.removeprefix(prefix): fields[key] for key in fields if key.startswith(prefix)}
 
 

@@ -36,7 +36,7 @@ def images_of(folder: Path, n: int) -> NDArray[np.uint8]:
 
 
 def tiled(rows: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Rows of images (n, H, W, C), n <= COLUMNS, as one (height, width, C), enlarged, with white between them."""
+    """Return rows of images (n, H, W, C), n <= COLUMNS, enlarged in one (height, width, C), with white between."""
     height, width, channels = rows[0].shape[1:]
     factor = max(1, SHOWN // width)
     high, wide = height * factor, width * factor
@@ -49,7 +49,7 @@ def tiled(rows: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 
 def aurocs(folder: Path) -> dict[str, dict[str, Any]]:
-    """Of each set out of distribution, against held-out images: AUROC on clean images, and in the worst case."""
+    """Return for each set the AUROC against held-out images, on clean images and in the worst case."""
     frame = pd.read_csv(folder / "detection.csv")
     frame = frame[frame["in"] == (HELD_OUT if HELD_OUT in set(frame["in"]) else IN)]
     table = frame.pivot(index="row", columns="attack", values="auroc")

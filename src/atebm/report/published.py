@@ -8,5 +8,5 @@ PUBLISHED = repository() / "data/published"
 
 
 def published(artifact: str) -> pd.DataFrame:
-    """The rows of a published table, as text, so that 9.10 stays 9.10; what the paper leaves out is empty."""
+    """Return the rows of a published table, as text, so that 9.10 stays 9.10; what the paper leaves out is empty."""
     return pd.read_csv(PUBLISHED / f"{artifact}.csv", dtype=str, keep_default_na=False)

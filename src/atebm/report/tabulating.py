@@ -126,7 +126,7 @@ def scientific(number: float) -> str:
 
 
 def write_table(frame: pd.DataFrame, shown: pd.DataFrame, out: Path, caption: str) -> None:
-    """All of a table as `out` (.csv), and what fits a page, with a caption, as .md beside it."""
+    """Write all of a table as `out` (.csv), and what fits a page, with a caption, as .md beside it."""
     with atomic(out) as temporary:
         frame.to_csv(temporary, index=False)
     write_text(out.with_suffix(".md"), markdown_of(shown, caption))

@@ -105,7 +105,7 @@ def tableS1(needs: Needs) -> Drawn:
 
 
 def over_seeds(frame: pd.DataFrame, column: str, digits: str) -> str:
-    """Median, least and greatest value of a column; empty where there is none."""
+    """Return median, least and greatest value of a column; empty where there is none."""
     if column not in frame:
         return ""
     median, least, greatest = frame[column].quantile([0.5, 0, 1])
@@ -113,7 +113,7 @@ def over_seeds(frame: pd.DataFrame, column: str, digits: str) -> str:
 
 
 def tableS1_shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """Table S1 for a page: a line's theory stands beside the first of its measures only."""
+    """Return table S1 for a page: a line's theory stands beside the first of its measures only."""
     lines = frame[["quantity_theory", "minimax_theory", "maximin_theory"]]
     shown = frame.assign(**("`" + lines + "`").where(~lines["quantity_theory"].duplicated(), ""))
     games = [f"{game}, {p_0} p_0" for game in ("minimax", "maximin") for p_0 in P_0]

@@ -89,7 +89,7 @@ def table_of_path(steps: list[int], logits: np.ndarray, moved: np.ndarray, runs:
 
 
 def begin_ascent(images: Tensor, how: dict[str, Any], seed: int) -> tuple[Tensor, Tensor | None]:
-    """What an ascent starts from: images (N, C, H, W) in [0, 1], and the mask of the pixels that may change.
+    """Return what an ascent starts from: images (N, C, H, W) in [0, 1], and the mask of the pixels that may change.
 
     `images` are (n, C, H, W) in [0, 1]; `how` is a `config.Start`. The same noise on every device.
     """
@@ -110,7 +110,7 @@ def begin_ascent(images: Tensor, how: dict[str, Any], seed: int) -> tuple[Tensor
 def climb(
     f: Logit, terms: Sequence[Logit], start: Tensor, mask: Tensor | None, settings: dict[str, Any], motion: int
 ) -> tuple[np.ndarray, ...]:
-    """One batch: frames (b, S, H, W, C), those of the first `motion` images after every step, logits, way moved.
+    """Return one batch: frames (b, S, H, W, C), those of the first `motion` images after every step, logits, way moved.
 
     Logits (b, S, 1 + terms) are f's and, where it is a sum, those of its terms; the way (b, S) is from the start.
     """
@@ -133,7 +133,7 @@ DISTANCES = ["steps", "distance", "ci95", "n"]
 
 
 def distances_on_the_way(job: Job, f: Logit, images: Stored, device: torch.device) -> list[dict[str, Any]]:
-    """The Frechet distance of the first images to the reference after each number of steps, as `metrics.frechet`."""
+    """Return the Frechet distance of the first images to the reference after each number of steps."""
     settings = job.settings
     extractor = load_extractor(job.parent("extractor"), device)
     reference = Gaussian.of(Rows.of(job.parent("reference") / "features.npy"))
@@ -152,7 +152,7 @@ def distances_on_the_way(job: Job, f: Logit, images: Stored, device: torch.devic
 
 
 def fidelity(originals: np.ndarray, frames: np.ndarray) -> dict[str, list[float]]:
-    """PSNR in dB and SSIM of frames (n, S, H, W, C) to originals (n, H, W, C), all uint8, by scikit-image."""
+    """Return PSNR in dB and SSIM of frames (n, S, H, W, C) to originals (n, H, W, C), all uint8, by scikit-image."""
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
     window = min(7, *(side - 1 + side % 2 for side in originals.shape[1:3]))  # 7 by default, always odd

@@ -30,7 +30,7 @@ from .gather import PATH_COLUMNS, steps_of
 
 
 def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
-    """Samples of shard "i-of-k" as .npz: images (n, H, W, C) uint8, and per image logit_source, logit_sample, moved.
+    """Make the samples of shard "i-of-k" as .npz: images (n, H, W, C) uint8, logit_source, logit_sample and moved.
 
     One batch of images is in memory.
     """
@@ -65,7 +65,7 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
 def sampled(
     model: Detector, sources: Stored, steps: int, settings: dict[str, Any], step: Step, rows: slice
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Samples (b, H, W, C) of one batch of sources, and their PATH_COLUMNS (b, 3). `step` does one of PGD's."""
+    """Return samples (b, H, W, C) of one batch of sources, and their PATH_COLUMNS (b, 3). `step` does one of PGD's."""
     start = blurred(to_float(sources[rows]), settings["blur"])
     step_size, noise = settings["step_size"], settings.get("noise")
     ((_, x),) = sampler(model, start, [steps], step_size, noise, range(rows.start, rows.stop), step)
@@ -75,7 +75,7 @@ def sampled(
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
-    """Images (b, C, H, W) under a Gaussian blur of that standard deviation in pixels (Fig. S5); 0: none.
+    """Return images (b, C, H, W) under a Gaussian blur of that standard deviation in pixels (Fig. S5); 0: none.
 
     Cut off beyond 3 sigma; what lies outside the image is its mirror image.
     """

@@ -19,7 +19,7 @@ WARM_UP = 1  # calls before those that count
 
 
 def write_timing(job: Job, device: torch.device) -> None:
-    """Median and quartiles of the wall-clock seconds of one batch of samples, and what they were measured on.
+    """Write median and quartiles of the wall-clock seconds of one batch of samples, and the device.
 
     From source images as bytes to samples as bytes, loading left out. The one kind of step whose result is not a
     function of its spec: the numbers are of this device at this moment. The record is sealed like all others, and a
@@ -58,7 +58,7 @@ def write_timing(job: Job, device: torch.device) -> None:
 
 
 def once(draw: Callable[[], Tensor]) -> float:
-    """Seconds of one call, by a clock that waits for the device."""
+    """Return seconds of one call, by a clock that waits for the device."""
     start = timer()
     draw()
     return timer() - start

@@ -334,7 +334,7 @@ def simulate(
 
 
 def write_toy(job: Job) -> None:
-    """The `toy` step: toy.csv and fields.npz."""
+    """Make the `toy` step: toy.csv and fields.npz."""
     settings = ToyStep(**job.settings)
     with progress(f"toy {settings.activation}", settings.iterations) as report:
         frame, fields = simulate(settings, report)

@@ -161,7 +161,7 @@ def simulate(
 
 
 def write_minimax(job: Job) -> None:
-    """The `minimax` step: minimax.csv, energy.csv and fields.npz."""
+    """Make the `minimax` step: minimax.csv, energy.csv and fields.npz."""
     settings = MinimaxStep(**job.settings)
     with progress(f"minimax {settings.activation}", settings.outer) as report:
         frame, curve, fields = simulate(settings, report)

@@ -19,7 +19,7 @@ STATES = 3  # on the disk at once, while a new one is written beside these
 
 
 def tensors(state: Any) -> Iterator[torch.Tensor]:
-    """All tensors in nested dicts and lists."""
+    """Yield all tensors in nested dicts and lists."""
     if isinstance(state, torch.Tensor):
         yield state
     elif isinstance(state, dict | list):
@@ -28,7 +28,7 @@ def tensors(state: Any) -> Iterator[torch.Tensor]:
 
 
 def finite(state: Any) -> bool:
-    """Whether no tensor in nested dicts and lists holds NaN or an infinity. The host waits for the device."""
+    """Return whether no tensor in nested dicts and lists holds NaN or an infinity. The host waits for the device."""
     return all(bool(tensor.isfinite().all()) for tensor in tensors(state))
 
 
@@ -47,7 +47,7 @@ def save_state(state: dict[str, Any], folder: Path) -> None:
 
 
 def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
-    """The last whole state in `folder`, or None where no training was interrupted. Nothing in a file is executed.
+    """Return the last whole state in `folder`, or None if no training was interrupted. Nothing in a file is executed.
 
     Raises DataError where there are only damaged ones.
     """

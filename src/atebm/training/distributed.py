@@ -29,18 +29,18 @@ class Group:
 
     @property
     def leads(self) -> bool:
-        """Whether this process is the one that writes files."""
+        """Return whether this process is the one that writes files."""
         return self.rank == 0
 
     def rows(self, total: int) -> range:
-        """This process's rows of a batch of `total`. Raises ConfigError unless it can be dealt out evenly."""
+        """Return this process's rows of a batch of `total`. Raises ConfigError unless it can be dealt out evenly."""
         if total % self.size:
             raise ConfigError(f"a batch of {total} cannot be shared by {self.size} processes: change gpus_per_run.")
         each = total // self.size
         return range(self.rank * each, (self.rank + 1) * each)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Mean of the processes' gradients: that of the whole batch, since each has as many rows."""
+        """Average the processes' gradients: to that of the whole batch, since each has as many rows."""
         if self.size == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -51,7 +51,7 @@ class Group:
             gradient.copy_(mean.view_as(gradient))
 
     def gather(self, rows: Tensor) -> Tensor:
-        """All processes' (b, ...) rows as (b * size, ...), in the order of the batch."""
+        """Return all processes' (b, ...) rows as (b * size, ...), in the order of the batch."""
         if self.size == 1:
             return rows
         parts = [torch.empty_like(rows) for _ in range(self.size)]
@@ -59,7 +59,7 @@ class Group:
         return torch.cat(parts)
 
     def collect(self, part: T) -> list[T]:
-        """Every process's `part`, by rank; for what is small or rare."""
+        """Return every process's `part`, by rank; for what is small or rare."""
         if self.size == 1:
             return [part]
         parts: list[T] = [part] * self.size
@@ -72,7 +72,7 @@ ALONE = Group()
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[tuple[Group, torch.device]]:
-    """The group that torchrun started this process in, and this process's device; one process without torchrun."""
+    """Give the group that torchrun started this process in, and this process's device; one process without torchrun."""
     size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
     if size == 1:
         yield ALONE, device

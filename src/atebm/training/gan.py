@@ -95,7 +95,7 @@ class GanTrainer(Resumable):
 
 
 def latents(run: GanStep, stream: int, number: int, n: int) -> Tensor:
-    """The standard normal latents (n, latent) of an iteration, or of a batch of samples."""
+    """Return the standard normal latents (n, latent) of an iteration, or of a batch of samples."""
     return torch.randn(n, run.latent, generator=generator(run.seed, stream, number))
 
 

@@ -47,7 +47,7 @@ def write_check(job: Job) -> None:
 
 
 def gradient_check(f: Energy, data: Tensor, contrastive: Tensor) -> dict[str, float]:
-    """The gradients of Eqs. 11 and 2 by autograd on the loss, against the means of Eq. 14 and Eq. 2 image by image.
+    """Compare the gradients of Eqs. 11 and 2 by autograd on the loss with the means of Eqs. 14 and 2 by image.
 
     Largest difference of a parameter's derivative, relative to the largest derivative; and the mean weights that
     Eq. 14 gives to images of p_data and to contrastive ones, where Eq. 2 gives 1.
@@ -70,13 +70,13 @@ def gradient_check(f: Energy, data: Tensor, contrastive: Tensor) -> dict[str, fl
 
 
 def loss_gradient(f: Energy, objective: Tensor) -> Tensor:
-    """The derivatives (P,) of a scalar by all parameters of f."""
+    """Return the derivatives (P,) of a scalar by all parameters of f."""
     gradients = torch.autograd.grad(objective, list(f.parameters()), retain_graph=True)
     return torch.cat([gradient.flatten() for gradient in gradients])
 
 
 def per_image_gradients(f: Energy, images: Tensor) -> Tensor:
-    """grad_theta f(x) of each image, (n, P): by torch.func, on f itself, without any loss."""
+    """Return grad_theta f(x) of each image, (n, P): by torch.func, on f itself, without any loss."""
 
     def value(parameters: dict[str, Tensor], image: Tensor) -> Tensor:
         return functional_call(f, parameters, (image[None],)).squeeze(0)
@@ -91,7 +91,7 @@ def relative_difference(a: Tensor, b: Tensor) -> float:
 
 
 def step_check(f: Energy, x: Tensor, steps: int, step_size: float, seed: int) -> dict[str, Any]:
-    """How far PGD (Eq. 8) and Langevin dynamics (Eq. 3) go, under f and under a steeper f; L2, in [0, 1] pixel units.
+    """Return how far PGD (Eq. 8) and Langevin dynamics (Eq. 3) go under f and a steeper f; L2, [0, 1] pixels.
 
     step_error: largest |distance of one step / step_size - 1| over all images and steps, before pixels are cut to
     [0, 1]. reach: largest distance after all steps over step_size * steps, at most 1 by Sec. 4.3; cut, and not.
@@ -125,12 +125,12 @@ def step_check(f: Energy, x: Tensor, steps: int, step_size: float, seed: int) ->
 
 
 def ratio(a: Tensor, b: Tensor) -> float:
-    """Mean length of a over mean length of b, both (n, ...)."""
+    """Return mean length of a over mean length of b, both (n, ...)."""
     return (norms(a).mean() / norms(b).mean()).item()
 
 
 def spread(p_data: Tensor, p_0: Tensor) -> dict[str, float]:
-    """Mean L2 distances: between two images of p_0, between two of p_data, and from p_0 to the nearest of p_data."""
+    """Return mean L2 distances: between two images of p_0, two of p_data, and from p_0 to the nearest of p_data."""
     data, source = p_data.flatten(1), p_0.flatten(1)
     return {
         "between_p_0": torch.pdist(source).mean().item(),

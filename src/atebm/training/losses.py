@@ -19,7 +19,7 @@ def binary_at_loss(data: Tensor, contrastive: Tensor) -> Tensor:
 
 
 def max_likelihood_loss(data: Tensor, contrastive: Tensor) -> Tensor:
-    """The objective of energy-based models with its sign turned: its gradient is that of Eq. 2, times -1.
+    """Return the objective of energy-based models with its sign turned: its gradient is that of Eq. 2, times -1.
 
     `data` are logits of p_data images, `contrastive` those of samples: Langevin's (Eq. 3), or PGD's as in Sec. 5.3.
     It has no lower bound: it falls for ever where f can grow.
@@ -28,7 +28,7 @@ def max_likelihood_loss(data: Tensor, contrastive: Tensor) -> Tensor:
 
 
 def energy_l2(data: Tensor, contrastive: Tensor) -> Tensor:
-    """The mean squares of energies on p_data and on samples, added up (Du and Mordatch 2019): without it they drift."""
+    """Return the sum of the mean squares of energies on p_data and samples (Du and Mordatch 2019), lest they drift."""
     return data.square().mean() + contrastive.square().mean()
 
 
@@ -36,12 +36,12 @@ OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss
 
 
 def log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
-    """log p(label), (B,), of class logits (B, K): what an attack on a classifier's data descends."""
+    """Return log p(label), (B,), of class logits (B, K): what an attack on a classifier's data descends."""
     return -F.cross_entropy(logits, labels, reduction="none")
 
 
 def distance_to_uniform(logits: Tensor) -> Tensor:
-    """Cross-entropy (B,) between equal probabilities of all classes and those of logits (B, K).
+    """Return cross-entropy (B,) between equal probabilities of all classes and those of logits (B, K).
 
     What OE minimises on outliers, and what RATIO's attack on them ascends. At least log K.
     """
@@ -49,7 +49,9 @@ def distance_to_uniform(logits: Tensor) -> Tensor:
 
 
 def outlier_exposure_loss(data: Tensor, labels: Tensor, contrastive: Tensor, weight: float = 1) -> Tensor:
-    """OE (Hendrycks et al. 2019): classify p_data, and be unsure of p_0. Class logits (m, K) of both, labels (m,).
+    """Return OE (Hendrycks et al. 2019): classify p_data, and be unsure of p_0.
+
+    Class logits (m, K) of both, labels (m,).
 
     Where both sides were attacked before, the objective of RATIO (Augustin et al. 2020), whose `weight` of outliers is
     1. OE's authors have 0.5, and twice as many outliers as images, which no run here has.
@@ -58,7 +60,7 @@ def outlier_exposure_loss(data: Tensor, labels: Tensor, contrastive: Tensor, wei
 
 
 def r1(logits: Tensor, x: Tensor) -> Tensor:
-    """R1 regulariser: 0.5 * mean over images of ||grad_x f(x)||_2^2, differentiable in f's parameters.
+    """Return R1 regulariser: 0.5 * mean over images of ||grad_x f(x)||_2^2, differentiable in f's parameters.
 
     `logits` (B,) are f(x) of the images x (B, ...), which require a gradient: those of the loss, not computed again.
     """
@@ -86,6 +88,6 @@ def with_slope(
 
 
 def auc(positive: Tensor, negative: Tensor) -> Tensor:
-    """Area under the ROC curve of two batches of logits, on their device: P(positive > negative), ties count half."""
+    """Return the area under the ROC curve of two batches of logits: P(positive > negative), ties count half."""
     difference = positive[:, None] - negative[None, :]
     return ((difference > 0).float() + 0.5 * (difference == 0).float()).mean()

@@ -32,7 +32,7 @@ class Monitor:
         self.sources = Stored(job.parent("validation_sources"), device, settings.n)
 
     def distances(self, model: Detector) -> list[dict[str, Any]]:
-        """One row {steps, distance} per sampler length; the same in every process of the group, which shares the work.
+        """Return a row {steps, distance} per sampler length, the same in all processes of the group.
 
         Batches are dealt in turn and put together in order, so that the number of processes changes no distance.
         """

@@ -29,7 +29,7 @@ class Progress:
 
 
 def advance(at: Progress, K_max: int, per_K: int, auc_advance: float | None, auc: float) -> Progress:
-    """The schedule after one more iteration, whose batch had the given AUC.
+    """Return the schedule after one more iteration, whose batch had the given AUC.
 
     K grows after `per_K` iterations, or earlier once the mean AUC of WINDOW batches exceeds
     `auc_advance`; it never exceeds K_max.

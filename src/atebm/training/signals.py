@@ -19,7 +19,7 @@ ASK_EVERY = 5
 
 
 def stops(iteration: int, received: list[int], group: Group) -> bool:
-    """Whether a signal came, to this process or, at times, to another one of its group."""
+    """Return whether a signal came, to this process or, at times, to another one of its group."""
     if group.size > 1:
         if iteration % ASK_EVERY:
             return False
@@ -29,7 +29,7 @@ def stops(iteration: int, received: list[int], group: Group) -> bool:
 
 @contextmanager
 def signals() -> Iterator[list[int]]:
-    """A list that holds the first signal received during the block; a second one ends the process as usual.
+    """Give a list that holds the first signal received during the block; a second one ends the process as usual.
 
     With a budget in the environment, the kernel sends one when that many minutes have passed. Raises ConfigError where
     it is no positive number.
@@ -55,7 +55,7 @@ def signals() -> Iterator[list[int]]:
 
 
 def budget() -> float:
-    """Seconds that a training may take; 0 where there is no limit."""
+    """Return seconds that a training may take; 0 where there is no limit."""
     minutes = os.environ.get(BUDGET)
     if minutes is None:
         return 0

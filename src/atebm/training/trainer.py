@@ -98,7 +98,7 @@ class Trainer(Resumable):
         self.update = Captured(self.attack_and_update) if alone else self.attack_and_update
 
     def step(self) -> None:
-        """Do one iteration of Algorithm 2 at the present K: its lines 3 to 5. (With a K that stays: Algorithm 1.)"""
+        """Do one iteration of Algorithm 2 at the present K: its lines 3 to 5; with a K that stays, Algorithm 1."""
         K = self.at.K
         # Line 3: draw samples x_i from p_data, and x_i^0 from p_0.
         (x, indices), (x_0, _) = self.p_data.batch(self.iteration), self.p_0.batch(self.iteration)
@@ -271,7 +271,7 @@ class Trainer(Resumable):
 
     @property
     def capturable(self) -> bool:
-        """Whether an update is the same kernels each time, on a GPU."""
+        """Return whether an update is the same kernels each time, on a GPU."""
         return self.device.type == "cuda" and not self.run.langevin
 
     def snapshot(self) -> dict[str, Any]:

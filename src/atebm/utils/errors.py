@@ -17,7 +17,7 @@ MISTAKEN = {
 
 
 def sentence(error: Exception) -> str | None:
-    """What to say of an error that lies in the machine and not in the program; None of others."""
+    """Return what to say of an error that lies in the machine and not in the program; None of others."""
     if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, of a GPU; without importing it
         return (
             "the GPU has not the memory for this batch. Free it of other processes and repeat the command. Or share "
@@ -66,7 +66,7 @@ class StoppedError(UserError):
 
 
 def shown(path: Path | str) -> str:
-    """A name on one line of any terminal: what is no text, and what would break a line or a column, is escaped.
+    """Return a name on one line of any terminal: what is no text, and what would break a line or a column, is escaped.
 
     Such as "a\\tb" for a tab, "\\xff" for a byte that is not UTF-8, and two backslashes for one: no two are alike.
     """

@@ -11,7 +11,7 @@ from .errors import ConfigError, DataError
 
 
 def repository() -> Path:
-    """The checkout that this code is part of; of a package that was installed, the folder that a command runs in."""
+    """Return the checkout that this code is part of; of an installed package, the folder that a command runs in."""
     own = Path(__file__).resolve().parents[3]
     return own if (own / "config.yaml").exists() else Path()
 
@@ -33,14 +33,14 @@ def text_of(path: Path) -> str:
 
 
 def bytes_in(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder and below; 0 where there is none."""
+    """Return bytes of a file, or of all files in a folder and below; 0 where there is none."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it doesn't."""
+    """Give a temporary path beside `path` that replaces it if the block ends well, and vanishes if it does not."""
     with passing(path) as temporary:
         yield temporary
         temporary.replace(path)
@@ -48,7 +48,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def passing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; what is there when the block ends, however it ends, vanishes."""
+    """Give a temporary path beside `path`; what is there when the block ends, however it ends, vanishes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = beside(path)
     try:
@@ -58,7 +58,7 @@ def passing(path: Path) -> Iterator[Path]:
 
 
 def beside(path: Path) -> Path:
-    """The temporary name of a file until it is whole, with the same suffix: writers such as numpy look at it."""
+    """Return the temporary name of a file until it is whole, with the same suffix: writers such as numpy look at it."""
     return path.with_name(f".{os.getpid()}.{path.name}")
 
 
@@ -70,7 +70,7 @@ def sweep(folder: Path, name: str) -> None:
 
 @contextmanager
 def room(path: Path, size: int | None, then: str = "", there: int = 0) -> Iterator[None]:
-    """For a block that writes `path`, of `size` bytes in all (None: nobody knows), `there` of which the disk has.
+    """Check the disk for a block that writes `path`, of `size` bytes (None: unknown), `there` of which it has.
 
     Raises DataError, which says that `then` happens, where the disk has not the others, before there is work to lose;
     and where it fills up meanwhile.
@@ -109,7 +109,7 @@ def write_if_changed(path: Path, text: str) -> None:
 
 
 def markers(part: str) -> tuple[str, str]:
-    """What a generated part of a Markdown file stands between."""
+    """Return what a generated part of a Markdown file stands between."""
     return f"<!-- {part}: begin (make docs) -->", f"<!-- {part}: end -->"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def canonical(value: Any) -> str:
-    """JSON with one spelling per value: what digests are taken of. NaN is refused: it is not JSON."""
+    """Return JSON with one spelling per value: what digests are taken of. NaN is refused: it is not JSON."""
     return json.dumps(value, sort_keys=True, indent=1, allow_nan=False) + "\n"
 
 
@@ -17,12 +17,12 @@ def sha256(path: Path) -> str:
 
 
 def sealed(contents: dict[str, Any]) -> str:
-    """Canonical JSON with its own sha256 inside, so that any later change of the file shows."""
+    """Return canonical JSON with its own sha256 inside, so that any later change of the file shows."""
     return canonical({**contents, "seal": _seal(contents)})
 
 
 def is_sealed(text: str) -> bool:
-    """Whether a text is, byte for byte, what `sealed` wrote."""
+    """Return whether a text is, byte for byte, what `sealed` wrote."""
     try:
         contents = json.loads(text)
         return contents.pop("seal") == _seal(contents) and text == sealed(contents)

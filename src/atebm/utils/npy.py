@@ -24,7 +24,7 @@ class Rows:
 
     @classmethod
     def of(cls, path: Path, n: int | None = None) -> "Rows":
-        """The first `n`, or all."""
+        """Return the first `n`, or all."""
         return cls(path, 0, len(np.load(path, mmap_mode="r")[:n]))
 
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class Rows:
         return np.array(np.load(self.path, mmap_mode="r")[self.start + first : self.start + end])
 
     def split(self, count: int) -> "list[Rows]":
-        """In `count` parts, as np.array_split."""
+        """Split in `count` parts, as np.array_split."""
         parts = np.array_split(np.arange(self.start, self.stop), count)
         return [Rows(self.path, int(part[0]), int(part[-1]) + 1) for part in parts]
 
@@ -79,7 +79,10 @@ def join(file: IO[bytes], archives: Sequence[Path], name: str) -> None:
 
 
 def header_of(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of the array in a .npy file that `begin_npy` or numpy wrote; what is read next are its rows."""
+    """Return shape and type of the array in a .npy file that `begin_npy` or numpy wrote.
+
+    What is read next are its rows.
+    """
     np.lib.format.read_magic(file)
     shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     return shape, dtype

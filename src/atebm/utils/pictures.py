@@ -36,7 +36,7 @@ def animate(images: np.ndarray, out: Path) -> None:
 
 
 def strip(images: np.ndarray, columns: int) -> np.ndarray:
-    """Images (n, H, W, C), n <= columns, in a strip (H + 1, columns * (W + 1), C), apart by one white pixel."""
+    """Return images (n, H, W, C), n <= columns, in a strip (H + 1, columns * (W + 1), C), apart by one white pixel."""
     padded = np.pad(images, ((0, columns - len(images)), (0, 0), (0, 0), (0, 0)), constant_values=255)
     framed = np.pad(padded, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
     return np.concatenate(list(framed), axis=1)

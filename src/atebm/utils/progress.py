@@ -12,7 +12,7 @@ MINUTES = 1  # between lines of a long one
 
 @contextmanager
 def progress(what: str, total: int, start: int = 0, quiet: bool = False) -> Iterator[Callable[..., None]]:
-    """A function report(done, note="") for the block; `start` is what an earlier, interrupted run had done.
+    """Give a function report(done, note="") for the block; `start` is what an earlier, interrupted run had done.
 
     `quiet` is for all but one of several processes that do the same.
     """
@@ -47,7 +47,7 @@ def progress(what: str, total: int, start: int = 0, quiet: bool = False) -> Iter
 
 
 def pace(done: int, left: int, seconds: float) -> str:
-    """Such as "90 s, 0.5/s, 0:01:00 left", of what was done in so many seconds and what is left to do."""
+    """Return such as "90 s, 0.5/s, 0:01:00 left", of what was done in so many seconds and what is left."""
     if not (done > 0 and seconds > 0):
         return f"{seconds:.0f} s"
     spent = f"{seconds:.0f} s, {done / seconds:.2g}/s"

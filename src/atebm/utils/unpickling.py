@@ -60,7 +60,7 @@ class Bounded:
 
 
 def handler_of(code: int) -> Handler:
-    """What reads one opcode, once it may be there."""
+    """Return what reads one opcode, once it may be there."""
     name = CODES.get(code)
     theirs: Handler | None = pickle._Unpickler.dispatch.get(code)  # type: ignore[assignment]
 

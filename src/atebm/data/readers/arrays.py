@@ -22,13 +22,14 @@ from ...archives.members import (
     unpacked_member,
     zip_members,
 )
+from ...config.sets import FASHION
 from ...utils.errors import DataError
 from ...utils.npy import header_of
 from .mats import checked
 
 
 def svhn_mat(path: Path, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
-    """Images (count, 32, 32, 3), labels (count,) and their names of SVHN's {train,test}_32x32.mat.
+    """Return images (count, 32, 32, 3), labels (count,) and their names of SVHN's {train,test}_32x32.mat.
 
     Raises DataError where it is damaged or has another count.
     """
@@ -56,7 +57,7 @@ MAX_NPY_HEADER = 2**14  # bytes, of which numpy believes 10,000
 
 
 def npy_images(path: Path, count: int) -> NDArray[np.uint8]:
-    """Images (count, 32, 32, 3) of a .npy (300K Random Images), mapped rather than read.
+    """Return images (count, 32, 32, 3) of a .npy (300K Random Images), mapped rather than read.
 
     Raises DataError where it is truncated, of another shape or dtype, or would have to be unpickled.
     """
@@ -70,7 +71,10 @@ def npy_images(path: Path, count: int) -> NDArray[np.uint8]:
 
 
 def npz_arrays(path: Path, shapes: dict[str, tuple[int, ...]]) -> list[NDArray[np.float64]]:
-    """Arrays of numbers of an .npz, by their names. Raises DataError where it is damaged, or one has another shape."""
+    """Return arrays of numbers of an .npz, by their names.
+
+    Raises DataError where it is damaged, or one has another shape.
+    """
     with open_zip(path) as file:
         members = {member.filename: member for member in zip_members(file, path)}
         with reading(path, " or ".join(shapes)):
@@ -87,7 +91,7 @@ def _npz_array(file: ZipFile, member: ZipInfo, wanted: tuple[int, ...]) -> NDArr
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """A gzipped IDX file of unsigned bytes (the format of MNIST). Raises DataError where it is damaged."""
+    """Return a gzipped IDX file of unsigned bytes (the format of MNIST). Raises DataError where it is damaged."""
     content = gunzipped(path)
     with reading(path, "its array"):
         zeros, kind, rank = content[:2], content[2], content[3]
@@ -97,7 +101,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * rank).reshape(shape.tolist())
 
 
-FASHION_CLASSES = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
+FASHION_CLASSES = list(FASHION)
 
 
 # --- 80 Million Tiny Images, for those who hold them: withdrawn in 2020, and never downloaded ---------------------
@@ -108,7 +112,7 @@ RECORD = 3 * 32 * 32  # bytes
 def tiny_images_bin(
     path: Path, indices: NDArray[np.int64], excluded: NDArray[np.int64], seed: int, count: int
 ) -> NDArray[np.uint8]:
-    """Images (n, 32, 32, 3) number `indices` (n,), from 0, of tiny_images.bin, which holds `count` images.
+    """Return images (n, 32, 32, 3) number `indices` (n,), from 0, of tiny_images.bin, which holds `count` images.
 
     In place of an image in `excluded`, ascending, comes a uniform random one that isn't, a pure function of the seed
     and its index. So sets read in parts are those read at once. Source: the authors' generation script.
@@ -134,7 +138,7 @@ BLOCK = 1 << 20  # bytes of a list that are read at once
 
 
 def excluded_ids(lists: dict[Path, int], count: int) -> NDArray[np.int64]:
-    """Sorted indices from 0 of lists of one index a line; `lists` says what each list's first image is numbered.
+    """Return sorted indices from 0 of lists of one index a line; `lists` says what each list's first image is numbered.
 
     A list is a text file, or a tar of such files, as is CEDA's. Hendrycks' list counts from 1, CEDA's and RATIO's from
     0. Raises DataError for other lines and indices, and where most of the images are in the lists.
@@ -156,7 +160,7 @@ def excluded_ids(lists: dict[Path, int], count: int) -> NDArray[np.int64]:
 
 
 def _words(file: BinaryIO, path: Path) -> Iterator[list[bytes]]:
-    """All words of a text file, or of the files in a tar, some of them at a time."""
+    """Yield all words of a text file, or of the files in a tar, some of them at a time."""
     places = [(0, path.stat().st_size)]
     if path.suffix == ".tar":
         members = tar_members(file, path, 0, path.stat().st_size)
@@ -175,6 +179,6 @@ def _words(file: BinaryIO, path: Path) -> Iterator[list[bytes]]:
 
 
 def _contains(ascending: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which values occur in the ascending array; much faster than np.isin where they are few."""
+    """Return which values occur in the ascending array; much faster than np.isin where they are few."""
     places = np.searchsorted(ascending, values)
     return np.append(ascending, -1)[places] == values

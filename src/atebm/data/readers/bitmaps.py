@@ -36,7 +36,7 @@ MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # of JPEG: neither a byte of 
 
 @contextmanager
 def open_bitmap(file: Path | BinaryIO, formats: tuple[str, ...] = tuple(FORMATS)) -> Iterator[Image.Image]:
-    """An image file for the block, not decoded yet.
+    """Give an image file for the block, not decoded yet.
 
     Raises ValueError for more pixels than its format may have, and what Pillow raises for what is none of `formats`.
     """
@@ -82,6 +82,6 @@ def check_scans(picture: Image.Image) -> None:
 
 
 def in_mode(picture: Image.Image, mode: str) -> Image.Image:
-    """The decoded image in a mode of Pillow; itself where it has that mode, since `convert` would copy it."""
+    """Return the decoded image in a mode of Pillow; itself where it has that mode, since `convert` would copy it."""
     picture.load()
     return picture if picture.mode == mode else picture.convert(mode)

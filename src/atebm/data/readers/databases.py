@@ -20,7 +20,7 @@ from .images import Entries, Pictures, entries_of, read_bytes
 
 @contextmanager
 def lmdb_pictures(archive: Path, count: int, scratch: Path) -> Iterator[Pictures]:
-    """The images of the one database in a zip, in its keys' order, for the block; `scratch` holds two copies meanwhile.
+    """Give the images of the one database in a zip, in its keys' order; `scratch` holds two copies during the block.
 
     lmdb maps its file, and a damaged one can crash the process: another one copies the values to a plain file.
     Raises DataError for a damaged or unsafe archive or database, for another count, and for a full disk.
@@ -51,7 +51,7 @@ def end_after(seconds: int) -> None:
 
 
 def unpack(archive: Path, database: Path) -> None:
-    """The one data.mdb of a zip, as a file."""
+    """Return the one data.mdb of a zip, as a file."""
     with open_zip(archive) as file:
         found = [member for member in zip_members(file, archive) if PurePosixPath(member.filename).name == "data.mdb"]
         if len(found) != 1:

@@ -58,7 +58,7 @@ class Pictures(NamedTuple):
 
 
 def decode(data: bytes, archive: Path, name: str) -> Image.Image:
-    """An image file's RGB pixels. Raises DataError where they are damaged as far as Pillow can see.
+    """Return an image file's RGB pixels. Raises DataError where they are damaged as far as Pillow can see.
 
     Of JPEGs whose middle alone is damaged libjpeg makes some picture; only the archive's checksum tells.
     """
@@ -67,7 +67,7 @@ def decode(data: bytes, archive: Path, name: str) -> Image.Image:
 
 
 def read_entry(entry: Entry) -> Image.Image:
-    """The image of an entry, as RGB. Raises DataError as `decode`."""
+    """Return the image of an entry, as RGB. Raises DataError as `decode`."""
     with reading(entry.file, f"member {entry.name!r}"), entry.file.open("rb") as file:
         file.seek(entry.offset)
         data = file.read(entry.size)
@@ -75,7 +75,7 @@ def read_entry(entry: Entry) -> Image.Image:
 
 
 def folder_labels(entries: Entries) -> tuple[NDArray[np.int64], list[str]]:
-    """Labels (N,) and their names: sorted folders of the images, as in torchvision's ImageFolder."""
+    """Return labels (N,) and their names: sorted folders of the images, as in torchvision's ImageFolder."""
     found: dict[str, int] = {}  # in the order of their first images
     labels = np.fromiter(
         (found.setdefault(name.rpartition("/")[0] or ".", len(found)) for name in names_of(entries)), np.int64
@@ -96,7 +96,7 @@ def names_of(entries: Entries) -> Iterator[str]:
 
 
 def entries_of(found: Iterable[tuple[str, int, int]]) -> Entries:
-    """Entries of name, offset and size, in the order in which they come."""
+    """Return entries of name, offset and size, in the order in which they come."""
     rest, blocks = iter(found), [_block(())]
     while block := list(islice(rest, BLOCK)):
         blocks.append(_block(block))
@@ -110,7 +110,7 @@ def _block(found: Collection[tuple[str, int, int]]) -> Entries:
 
 
 def by_name(entries: Entries) -> Entries:
-    """The entries sorted folder by folder, as torchvision's ImageFolder; of those that share a name, the last.
+    """Return the entries sorted folder by folder, as torchvision's ImageFolder; of those that share a name, the last.
 
     Plain bytes would put "a-b/x" before "a/x".
     """
@@ -127,7 +127,7 @@ def by_name(entries: Entries) -> Entries:
 
 
 def zip_pictures(archive: Path, pattern: str, count: int) -> Pictures:
-    """The members that match, sorted by name.
+    """Return the members that match, sorted by name.
 
     Raises DataError for a damaged or unsafe archive, and for another count.
     """
@@ -138,7 +138,7 @@ def zip_pictures(archive: Path, pattern: str, count: int) -> Pictures:
 
 
 def read_zip(archive: Path, entries: Entries) -> Iterator[Image.Image]:
-    """Images of a zip's members."""
+    """Yield images of a zip's members."""
     with open_zip(archive) as file:
         for name, size in zip(names_of(entries), entries["size"].tolist(), strict=True):
             with reading(archive, f"member {name!r}"):
@@ -150,7 +150,7 @@ def read_zip(archive: Path, entries: Entries) -> Iterator[Image.Image]:
 
 
 def tar_pictures(archive: Path, pattern: str, count: int) -> Pictures:
-    """An uncompressed tar's members that match, sorted by name; reads the headers alone.
+    """Return an uncompressed tar's members that match, sorted by name; reads the headers alone.
 
     Raises DataError as `zip_pictures`.
     """
@@ -165,14 +165,17 @@ def tar_pictures(archive: Path, pattern: str, count: int) -> Pictures:
 
 
 def folder_pictures(folder: Path, pattern: str, count: int) -> Pictures:
-    """The files of a folder that match a pattern of Path.glob, sorted by name. Raises DataError for another count."""
+    """Return the files of a folder that match a pattern of Path.glob, sorted by name.
+
+    Raises DataError for another count.
+    """
     files = (path for path in folder.glob(pattern) if is_image(path.name))
     entries = entries_of((path.relative_to(folder).as_posix(), 0, path.stat().st_size) for path in files)
     return Pictures(folder, _counted(folder, entries, count), read_bytes)
 
 
 def read_bytes(archive: Path, entries: Entries) -> Iterator[Image.Image]:
-    """Images that lie as they are in a file, such as a tar, which is opened once; or are files of a folder."""
+    """Yield images that lie as they are in a file, such as a tar, which is opened once, or are files of a folder."""
     if archive.is_dir():
         for name, size in zip(names_of(entries), entries["size"].tolist(), strict=True):
             yield read_entry(Entry(name, archive / name, 0, size))
@@ -192,7 +195,7 @@ def read_bytes(archive: Path, entries: Entries) -> Iterator[Image.Image]:
 
 
 def imagenet_train(path: Path, count: int) -> Pictures:
-    """ImageNet's training set, wnid/file, sorted by name: of the tar of a tar per wnid, or of a folder per wnid.
+    """Return ImageNet's training set, wnid/file, sorted by name: of the tar of a tar per wnid, or of a folder per wnid.
 
     Labels are those of `folder_labels`, as torchvision's: a wnid's place among the sorted ones.
     Raises DataError for a damaged or unsafe archive and for another count.
@@ -215,7 +218,7 @@ def _tars_in_a_tar(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, int]]
 
 
 def imagenet_val(path: Path, count: int) -> Pictures:
-    """ImageNet's validation set, sorted by the images' own names, as `imagenet_devkit` labels them.
+    """Return ImageNet's validation set, sorted by the images' own names, as `imagenet_devkit` labels them.
 
     path: its tar, or a folder of its files, which may lie in a folder per class there.
     Raises DataError as `imagenet_train`.
@@ -231,7 +234,7 @@ MAX_META = 2**24  # bytes that the devkit's meta.mat may unpack to; the true one
 
 
 def imagenet_devkit(archive: Path, count: int) -> tuple[NDArray[np.int64], list[str]]:
-    """Labels (count,) of ImageNet's validation images, sorted by name, and the wnids that they number, sorted.
+    """Return labels (count,) of ImageNet's validation images, sorted by name, and the wnids that they number, sorted.
 
     archive: ILSVRC2012_devkit_t12.tar.gz, whose own numbers of classes go by another order.
     Raises DataError where it is damaged, unsafe, or has another count of labels.
@@ -263,7 +266,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _counted(archive: Path, entries: Entries, count: int) -> Entries:
-    """The entries sorted by name. Raises DataError for another count."""
+    """Return the entries sorted by name. Raises DataError for another count."""
     entries = by_name(entries)
     check_count(archive, len(entries), count)
     return entries

@@ -31,7 +31,7 @@ class Element(NamedTuple):
 
 
 def checked(content: bytes, most: int) -> io.BytesIO:
-    """A MATLAB file for scipy.io, with its compressed variables unpacked.
+    """Return a MATLAB file for scipy.io, with its compressed variables unpacked.
 
     Raises ValueError for a file of another version, one that unpacks to more than `most` bytes, and one that states
     other shapes than it has contents for.
@@ -45,7 +45,7 @@ def checked(content: bytes, most: int) -> io.BytesIO:
 
 
 def unpacked(content: bytes, most: int) -> bytes:
-    """The file with its compressed elements unpacked. Raises ValueError as `checked`."""
+    """Return the file with its compressed elements unpacked. Raises ValueError as `checked`."""
     target = io.BytesIO()
     target.write(content[:HEADER])
     for element in elements(content, HEADER, len(content)):
@@ -67,7 +67,7 @@ def unpacked(content: bytes, most: int) -> bytes:
 
 
 def elements(content: bytes, start: int, end: int) -> Iterator[Element]:
-    """The elements in bytes [start, end). Raises ValueError for one that goes beyond."""
+    """Yield the elements in bytes [start, end). Raises ValueError for one that goes beyond."""
     place = start
     while place < end:
         if place + TAG > end:

@@ -30,7 +30,7 @@ FOLDERS: dict[str, dict[str, Any]] = {
 
 
 def cifar_pickles(archive: Path, split: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
-    """Images (count, 32, 32, 3), labels (count,) and the labels' names of CIFAR-10's or CIFAR-100's python .tar.gz.
+    """Return images (count, 32, 32, 3), labels (count,) and their names, of the python .tar.gz of a CIFAR.
 
     split: `train` or `held_out`, its test split. Raises DataError for a damaged or unsafe archive or another count.
     """
@@ -62,7 +62,7 @@ def cifar_pickles(archive: Path, split: str, count: int) -> tuple[NDArray[np.uin
 
 
 def imagenet32_zips(archive: Path, count: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """Images (n, 32, 32, 3) and labels (n,), from 0, of one pickle of Imagenet32_train.zip or _val.zip after another.
+    """Yield images (n, 32, 32, 3) and labels (n,), from 0, of each pickle of Imagenet32_train.zip or _val.zip.
 
     Only one pickle (0.4 GB) is in memory at a time. Raises DataError for a damaged or unsafe archive, and, after the
     last pickle, for another count.
@@ -85,7 +85,7 @@ def imagenet32_zips(archive: Path, count: int) -> Iterator[tuple[NDArray[np.uint
 def _batch(
     contents: dict[str, Any], key: str, archive: Path, name: str, side: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images (n, side, side, 3) and labels (n,) of a pickled batch, whose rows are red, green and blue planes."""
+    """Return images (n, side, side, 3) and labels (n,) of a batch, whose rows are red, green and blue planes."""
     with reading(archive, f"member {name!r}"):
         data = _array(contents["data"], "data")
         labels = _labels(contents[key])
@@ -95,7 +95,7 @@ def _batch(
 
 
 def _labels(value: Any) -> NDArray[np.int64]:
-    """Labels (n,) of a list of whole numbers, or of an array of them. Raises ValueError for whatever else."""
+    """Return labels (n,) of a list of whole numbers, or of an array of them. Raises ValueError for whatever else."""
     if isinstance(value, _Array):
         labels = _array(value, "labels")
         if labels.ndim != 1 or labels.dtype.kind not in "iu":
@@ -111,7 +111,7 @@ def _labels(value: Any) -> NDArray[np.int64]:
 
 
 def restricted_load(file: IO[bytes], size: int) -> dict[str, Any]:
-    """The dict of a pickle of `size` bytes, by Python 2 or 3, of numbers, strings, lists, dicts and arrays of numbers.
+    """Return the dict of a pickle of `size` bytes, by Python 2 or 3, of numbers, strings, lists, dicts and arrays.
 
     Keys are str: Python 2's strings are read as Latin-1. Raises UnpicklingError for whatever else the pickle would
     have imported, and whatever `pickle` raises for damaged ones.
@@ -153,7 +153,7 @@ class _Array:
 
 
 def _array(value: Any, name: str) -> NDArray[Any]:
-    """The array that an unpickled value stands for. Raises ValueError for whatever else."""
+    """Return the array that an unpickled value stands for. Raises ValueError for whatever else."""
     if not isinstance(value, _Array) or len(value.state) != 5:
         raise ValueError(f"{name} is no array")
     _, shape, kind, fortran, raw = value.state
@@ -164,7 +164,7 @@ def _array(value: Any, name: str) -> NDArray[Any]:
 
 
 def _encoded(text: Any, encoding: Any) -> bytes:
-    """What `_codecs.encode` is in a pickle: so Python 3 writes bytes where it has to write as Python 2 does."""
+    """Stand for `_codecs.encode` of a pickle: so Python 3 writes bytes where it writes as Python 2 does."""
     if not isinstance(text, str) or encoding != "latin1":
         raise UnpicklingError("bytes that are none")
     return text.encode("latin1")

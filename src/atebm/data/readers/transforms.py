@@ -16,12 +16,18 @@ def lanczos(picture: Image.Image, size: int) -> NDArray[np.uint8]:
 
 
 def lsun(picture: Image.Image, size: int) -> NDArray[np.uint8]:
-    """LSUN church. Source: the authors' script. Pillow's default, which it leaves to it, is bicubic since 7.0."""
+    """Return LSUN church.
+
+    Source: the authors' script. Pillow's default, which it leaves to it, is bicubic since 7.0.
+    """
     return _short_side_and_crop(picture, size, Filter.BICUBIC)
 
 
 def squash(picture: Image.Image, size: int) -> NDArray[np.uint8]:
-    """ImageNet's validation set, stretched to a square. Source: the authors' evaluation, torchvision's Resize."""
+    """Return ImageNet's validation set, stretched to a square.
+
+    Source: the authors' evaluation, torchvision's Resize.
+    """
     return np.array(picture.resize((size, size), Filter.BILINEAR))
 
 
