@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
+from ..utils.hub import REPOSITORY, REVISION, listing_of
 from .augment import Crop
 from .base import Paper, Section, variants, without_nulls
 from .roles import HELD_OUT, IN
@@ -189,6 +190,45 @@ class Archive(OfArchive):
     size: PositiveInt  # pixels a side
 
 
+class Parquet(Counted):
+    """Images of a data set of the Hugging Face Hub, at a revision, out of its parquet shards."""
+
+    paper = Paper("ours: for archives of the paper that cannot be had as its authors had them")
+    makes = "atebm.data.hub_sets:content"
+    words = "{repository}"
+    channels: ClassVar[int] = 3
+    reader: Literal["parquet"]
+    repository: Annotated[str, Field(pattern=REPOSITORY)]
+    revision: Annotated[str, Field(pattern=REVISION)]  # of git; `atebm fetch OWNER/NAME` says which is the newest
+    files: str = "*.parquet"  # the shards that are read, by a pattern that counts from the right: train-*.parquet
+    image: str | None = None  # column; null: the first that can be one
+    label: str | None = None  # column; null: all images have one label
+    kinds: PositiveInt = 1  # different labels of that column, asserted
+    only: tuple[str, ...] = ()  # labels whose images are read, by name; none: all
+    pixels: PositiveInt | None = None  # a side of the images as they are stored, asserted; null: of any size
+    size: PositiveInt  # pixels a side
+    resize: Literal["lanczos", "bicubic", "area", "bilinear"]  # lanczos, bicubic: short side, then a crop of the middle
+
+    @property
+    def listing(self) -> str:
+        """Return the file of data/archives/ that lists the shards."""
+        return listing_of(self.repository, self.revision)
+
+    @property
+    def archives(self) -> tuple[tuple[str, str | None], ...]:
+        return ((self.listing, None),)
+
+    @property
+    def labels(self) -> int:
+        return self.kinds
+
+    @model_validator(mode="after")
+    def _labelled(self) -> "Parquet":
+        if self.label is None and (self.only or self.kinds > 1):
+            raise ValueError("kinds and only are of the labels in a column: name it as label")
+        return self
+
+
 class ImageIndex(OfArchive):
     """Where each image file of a public archive lies: a set that is too large for an array, of images of all sizes."""
 
@@ -289,6 +329,7 @@ ImageSet = Annotated[
     | Folder
     | Digits
     | Archive
+    | Parquet
     | ImageIndex
     | TinyImages
     | Drawn
