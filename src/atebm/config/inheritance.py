@@ -9,7 +9,7 @@ from ..utils.errors import ConfigError
 LIKE = "like"  # an entry's key that names another of its section, which it differs from by its own keys alone
 
 
-FAMILIES = ("tasks", "runs", "samplers", "ascents", "detection")  # the sections that have it
+FAMILIES = ("sets", "tasks", "runs", "samplers", "ascents", "detection")  # the sections that have it
 
 
 # Where the value at a path of keys is written, "config.yaml:12". Asked of mistakes alone: it parses the files again.
