@@ -274,15 +274,20 @@ def folder(tmp_path) -> Path:
 
 @pytest.fixture
 def documented(monkeypatch):
-    """Let the records of data/sources.yaml be those of miniatures: documented(path) gives a file's its md5."""
+    """Let the records of data/sources.yaml be those of miniatures: documented(path) gives a file's its checksum.
+
+    Of one, md5 before sha256; what a miniature need not have, members and images of so many pixels, is left out.
+    """
     from atebm.archives import catalogue
 
     records = {source.file: source for source in catalogue.sources()}
 
     def document(path: Path) -> Path:
-        changes: dict[str, Any] = {"bytes": path.stat().st_size}
-        if records[path.name].md5:  # where none is documented of the archive, none is of its miniature
-            changes["md5"] = hashlib.md5(path.read_bytes()).hexdigest()
+        changes: dict[str, Any] = {"bytes": path.stat().st_size, "members": (), "pixels": None, "sha256": None}
+        known = records[path.name].checksums  # where none is documented of the archive, none is of its miniature
+        if known:
+            algorithm = next(iter(known))
+            changes[algorithm] = hashlib.new(algorithm, path.read_bytes()).hexdigest()
         records[path.name] = records[path.name].model_copy(update=changes)
         return path
 

@@ -26,7 +26,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics
 
 TRUTH = (1, 3, 2) * 2  # of ImageNet's validation images, by the devkit's numbers
 WNIDS = ("n02", "n01", "n03")  # of coloured_shape's classes 0, 1 and 2
-GIVEN = ("celebahq", "imagenet")  # archives that no program may download
+GIVEN = ("celebahq", "imagenet", "lsun_church")  # archives that no program may download
 INCEPTION, STATISTICS = "weights-inception-2015-12-05-6726825d.pth", "fid_stats_cifar10_train.npz"
 
 

@@ -176,8 +176,10 @@ def test_what_an_index_points_into_is_needed_by_all_who_follow_it(tmp_path):
     assert needed(run, tmp_path) == needed(sources, tmp_path) == [TRAIN]
     (tmp_path / "ILSVRC2012_img_train").mkdir()  # unpacked: counts instead
     assert needed(run, tmp_path) == needed(sources, tmp_path) == needed(plan.data("imagenet"), tmp_path) == []
-    (tmp_path / "afhq").mkdir()  # no reader takes this one
-    assert needed(plan.data("afhqcat256"), tmp_path) == ["afhq.zip"]
+    (tmp_path / "afhq").mkdir()  # as any archive of image files
+    assert needed(plan.data("afhqcat256"), tmp_path) == []
+    (tmp_path / "cifar-10-python.tar").mkdir()  # no reader takes this one
+    assert needed(plan.data("cifar10"), tmp_path) == ["cifar-10-python.tar.gz"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from atebm.archives.dvc_pointers import pointer, write_pointers
 from atebm.archives.releases import releases
 from atebm.utils.errors import DataError
 from atebm.utils.files import markers
+from atebm.utils.hub import hub_of
 
 BY_FILE = {source.file: source for source in sources()}
 
@@ -35,7 +36,7 @@ def test_every_file_has_one_name_and_is_not_named_as_an_archive():
 def test_a_source_is_well_formed(source):
     assert source.md5 is None or re.fullmatch("[0-9a-f]{32}", source.md5)
     assert source.sha256 is None or re.fullmatch("[0-9a-f]{64}", source.sha256)
-    assert bool(source.url) == (source.access == "open")
+    assert bool(source.url or hub_of(source.file)) == (source.access == "open")
     assert bool(source.how) == (source.access != "open")
     assert all(url.startswith(("https://", "http://")) for url in (source.url, *source.mirrors) if url)
 

@@ -5,6 +5,7 @@ Apart from fetch.py, so that jobs can verify files: their conda environment has 
 
 import hashlib
 import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..utils.documents import mapping
 from ..utils.errors import DataError
 from ..utils.files import of_checkout, repository, write_between
+from ..utils.hub import hub_of
 from ..utils.markdown import plain
+from .inside import wrong_inside
 from .members import gunzipped
 
 ARCHIVES = Path("data/archives")  # in the checkout that a command runs in
@@ -35,7 +38,7 @@ class Source(BaseModel):
     archive: Annotated[str, Field(pattern=r"^[\w-][\w.-]*$")]  # the name that config.yaml's `sets` use, part of paths
     title: str
     terms: str
-    access: Literal["open", "form", "manual", "withdrawn"]
+    access: Literal["open", "form", "manual", "gone", "withdrawn"]
     how: str | None = None  # how a person gets it, where a program can't
     without: str | None = None  # how to do without it, where that is possible
     note: str  # where the figures come from
@@ -46,15 +49,17 @@ class Source(BaseModel):
     bytes: int | None = None
     md5: Annotated[str, Field(pattern=Hex % 32)] | None = None
     sha256: Annotated[str, Field(pattern=Hex % 64)] | None = None
-    sha256_begins: Annotated[str, Field(pattern=r"^[0-9a-f]{8,}$")] | None = None
     # of what a .gz unpacks to, which serves as well: others compress the same contents to other bytes
     unpacked_sha256: Annotated[str, Field(pattern=Hex % 64)] | None = None
     about: str | None = None  # a rough size, for people
+    members: tuple[str, ...] = ()  # patterns of names, counted from the right: a zip has members of each
+    pixels: int | None = None  # the side of those of them that are images
+    unpacked: bool = False  # whether a folder of its images may lie in its place
 
     @property
     def checksums(self) -> dict[str, str]:
-        """By algorithm of hashlib, how the file's hex digest begins: all of it, where all is known."""
-        known = {"md5": self.md5, "sha256": self.sha256 or self.sha256_begins}
+        """Hex digests by algorithm of hashlib."""
+        known = {"md5": self.md5, "sha256": self.sha256}
         return {algorithm: digits for algorithm, digits in known.items() if digits}
 
     @property
@@ -95,14 +100,26 @@ def records(text: str) -> tuple[Source, ...]:
 
 
 def find(name: str) -> tuple[Source, ...]:
-    """Return the files of the archive of this name, or the one file of this name. Raises DataError for neither."""
+    """Return the files of the archive of this name, or the one file of this name. Raises DataError for neither.
+
+    Any data set of the Hub is an archive, by the name of the list of its shards.
+    """
     found = tuple(source for source in sources() if name in (source.archive, source.file))
+    if not found and (hub := hub_of(name)):
+        return (of_hub(name, *hub),)
     if not found:
         archives = list(dict.fromkeys(source.archive for source in sources()))
         close = get_close_matches(name, archives + [source.file for source in sources()], 1)
         hint = f"did you mean {close[0]}?" if close else f"data/sources.yaml has: {', '.join(archives)}."
         raise DataError(f"there is no archive {name!r}; {hint}")
     return found
+
+
+def of_hub(file: str, repository: str, revision: str) -> Source:
+    """Return a data set of the Hub that data/sources.yaml does not have, at a revision."""
+    title = f"{repository} of the Hugging Face Hub at {revision[:8]}"
+    terms = f"as https://huggingface.co/datasets/{repository} states them"
+    return Source(archive=file, file=file, title=title, terms=terms, access="open", note="named in config.yaml")
 
 
 def files_of(archive: str, split: str | None = None) -> tuple[str, ...]:
@@ -118,9 +135,12 @@ def files_of(archive: str, split: str | None = None) -> tuple[str, ...]:
 
 
 def unpacked_folder(path: Path) -> bool:
-    """Return whether a folder of the archive's name, or a link to one, lies where the archive belongs, such as
+    """Return whether a folder of an image archive's name, or a link to one, lies where the archive belongs, such as
     ILSVRC2012_img_train beside ILSVRC2012_img_train.tar: it counts instead."""
-    return path.with_suffix("").is_dir()
+    return path.with_suffix("").is_dir() and any(source.unpacked for source in find(path.name))
+
+
+UNVERIFIED = "{folder} is a folder, whose images were counted but match no published checksum"  # of an unpacked archive
 
 
 def by_hand(source: Source) -> str:
@@ -143,6 +163,23 @@ def or_without(said: str, source: Source) -> str:
 
 
 def problem(path: Path, source: Source) -> str | None:
+    """Return what shows that the file at `path` is not the source's, and which it may be; None where nothing does."""
+    found = difference(path, source)
+    other = next(others_like(path, source), None) if found else None
+    return f"{found}. It looks like {other.file}, {other.title}: {how_to_take(other)}" if other else found
+
+
+def others_like(path: Path, source: Source) -> Iterator[Source]:
+    """Yield other sources whose members, and pixels, a zip has."""
+    others = (other for other in sources() if other.members and other.file != source.file)
+    return (other for other in others if not wrong_inside(path, other.members, other.pixels))
+
+
+def how_to_take(source: Source) -> str:
+    return f"python -m atebm fetch {source.file} --from FILE"
+
+
+def difference(path: Path, source: Source) -> str | None:
     """Return what shows that the file at `path` is not the source's; None where nothing does."""
     with path.open("rb") as file:
         head = file.read(512)
@@ -155,10 +192,10 @@ def problem(path: Path, source: Source) -> str | None:
     for algorithm, documented in source.checksums.items():
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, algorithm).hexdigest()
-        if not digest.startswith(documented) and not unpacks_as_known(path, source):
+        if digest != documented and not unpacks_as_known(path, source):
             otherwise = "" if source.unpacked_sha256 is None else ", and it does not unpack to the known contents"
             return f"its {algorithm} is {digest}, not {documented}{otherwise}"
-    return None
+    return wrong_inside(path, source.members, source.pixels) if source.members else None
 
 
 def unpacks_as_known(path: Path, source: Source) -> bool:
@@ -176,7 +213,7 @@ def source_table() -> str:
     rows = ["| archive | file | what | terms | access | size | checksum |", "|---|---|---|---|---|---|---|"]
     for source in sources():
         file = f"[{source.file}]({source.url})" if source.url else source.file
-        checks = ", ".join(source.checksums) if not source.sha256_begins else "first digits of sha256"
+        hub = "sha256 of each shard, by the Hub" if hub_of(source.file) else "none documented"
         cells = (
             source.archive,
             file,
@@ -184,7 +221,7 @@ def source_table() -> str:
             source.terms,
             source.access,
             source.size,
-            checks or "none documented",
+            ", ".join(source.checksums) or hub,
         )
         archive, _, *others = map(plain, cells)  # but for the file, which is a link
         rows.append(f"| {' | '.join((archive, file, *others))} |")

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -17,8 +18,10 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 
 from ..utils.errors import DataError
 from ..utils.files import atomic, room
+from ..utils.hub import REPOSITORY, REVISION, hub_of, listing_of
 from ..utils.locks import locked
 from ..utils.progress import progress
+from . import hub
 from .catalogue import ARCHIVES, Source, by_hand, find, how_to, or_without, problem
 from .dvc_pointers import point_to
 from .members import CHUNK, MAX_TOTAL
@@ -38,9 +41,10 @@ def fetch(name: str, given: Path | None = None, url: str | None = None, folder: 
     """Put the files of an archive, or one file, of data/sources.yaml into `folder`, verified; says what it did.
 
     `given` is a file, or the folder of the files, that is taken instead of a download; `url` an address to download
-    from instead of the documented ones. Raises DataError for what can't be had or is not what it should be.
+    from instead of the documented ones; of a data set of the Hub, that of another Hub.
+    Raises DataError for what can't be had or is not what it should be.
     """
-    files = find(name)
+    files = find(named_by_revision(name, url))
     if given and url:
         raise DataError("--from and --url exclude each other: where shall the file come from?")
     if len(files) > 1 and (url or (given and not given.is_dir())):
@@ -48,7 +52,7 @@ def fetch(name: str, given: Path | None = None, url: str | None = None, folder: 
         raise DataError(f"{name} is several files: name one of them ({names}), or --from the folder that has them.")
     for source in files:
         with locked(folder / f".{source.file}.lock"):
-            obtain(source, given, url, folder / source.file)
+            (obtain_shards if hub_of(source.file) else obtain)(source, given, url, folder / source.file)
             point_to(folder / source.file)
 
 
@@ -66,6 +70,62 @@ def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> N
     else:
         download(source, url, path)
     print(f"{path}: {path.stat().st_size:,} bytes, {describe_check(source)}.")
+
+
+def obtain_shards(source: Source, given: Path | None, url: str | None, listing: Path) -> None:
+    """Put the shards of a data set of the Hub into their folder, and then the list of them at `listing`."""
+    address, folder = (url or hub.HUB).rstrip("/"), hub.folder_of(listing)
+    if listing.exists():
+        shards = hub.read_shards(listing)
+    elif given:
+        shards = hub.shards_in(given, listing.name)
+    else:
+        pages = ask_hub(hub.tree_address(address, listing.name))
+        shards = hub.shards_told([answer for page in pages for answer in page], listing.name)
+    for path, shard in shards.shards.items():
+        one, target = hub.as_source(source, listing, path, shard, address), folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        obtain(one, given / path if given else None, one.url if url else None, target)
+    if not listing.exists():
+        hub.write_shards(listing, shards)
+    by = "as the Hub states them" if shards.verified else "which nobody vouches for"
+    print(f"{listing}: {len(shards.shards)} shards, their sha256 {by}.")
+
+
+def ask_hub(address: str) -> list[Any]:
+    """All pages of what the Hub answers. Raises DataError where it does not."""
+    found = []
+    with requests.Session() as session:
+        be_patient(session)
+        while address:
+            try:
+                with session.get(address, timeout=TIMEOUT) as response:
+                    response.raise_for_status()
+                    found.append(response.json())
+                    address = response.links.get("next", {}).get("url", "")
+            except requests.RequestException as error:
+                status = getattr(error.response, "status_code", None)
+                unknown = "the Hub does not have that, or for those alone who log in there"
+                raise DataError(
+                    f"{public(address)} can't be asked: {unknown if status in (401, 403, 404) else cause(error)}. "
+                    "If you have the shards: --from FOLDER; if another Hub has them: --url URL."
+                ) from None
+    return found
+
+
+def named_by_revision(name: str, url: str | None) -> str:
+    """Return the list of shards of OWNER/NAME@REVISION; any other name as it is.
+
+    Raises DataError for OWNER/NAME alone, which says what is its newest revision: what is fetched must not move.
+    """
+    repository, _, revision = name.partition("@")
+    if not re.fullmatch(REPOSITORY, repository) or re.fullmatch(REVISION, revision):
+        return listing_of(repository, revision) if revision else name
+    (answer,) = ask_hub(f"{(url or hub.HUB).rstrip('/')}/api/datasets/{repository}")
+    raise DataError(
+        f"{name} moves: name its revision, of which {answer.get('sha')} is the newest. In config.yaml: "
+        f"reader: parquet, repository: {repository}, revision: {answer.get('sha')}."
+    )
 
 
 def describe_check(source: Source) -> str:
@@ -100,15 +160,7 @@ def download(source: Source, url: str | None, path: Path) -> None:
     documented = (source.url, *source.mirrors) if source.url else source.mirrors
     failures = []
     with requests.Session() as session:
-        patient = Retry(
-            RETRIES,
-            status_forcelist=BUSY,
-            backoff_factor=BACKOFF,
-            raise_on_status=False,
-            respect_retry_after_header=False,
-        )
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=patient))
+        be_patient(session)
         for address in [url] if url else documented:
             try:
                 part = download_part(session, source, address, path, told=bool(url))
@@ -125,6 +177,19 @@ def download(source: Source, url: str | None, path: Path) -> None:
         f"python -m atebm fetch {source.file} --from FILE, or --url URL"
     )
     raise DataError(or_without(said, source))
+
+
+def be_patient(session: requests.Session) -> None:
+    """Have a session ask a busy server again."""
+    patient = Retry(
+        RETRIES,
+        status_forcelist=BUSY,
+        backoff_factor=BACKOFF,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=patient))
 
 
 def download_part(session: requests.Session, source: Source, url: str, path: Path, told: bool) -> Path:

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
+from ..utils.hub import REPOSITORY, REVISION, listing_of
 from .augment import Crop
 from .base import (
     ArchiveName,
@@ -224,6 +225,51 @@ class Archive(OfArchive):
     size: PositiveInt = key("side", unit="pixels")
 
 
+class Parquet(Counted):
+    """Images of a data set of the Hugging Face Hub, at a revision, out of its parquet shards."""
+
+    paper = Paper("ours: for archives of the paper that cannot be had as its authors had them")
+    makes = "atebm.data.hub_sets:content"
+    words = "{repository}"
+    channels: ClassVar[int] = 3
+    reader: Literal["parquet"] = key("which reader")
+    repository: str = key("data set of the Hub: OWNER/NAME", pattern=REPOSITORY)
+    revision: str = key("revision of git; `atebm fetch OWNER/NAME` says which is the newest", pattern=REVISION)
+    files: str = key(
+        "shards that are read, by a pattern that counts from the right: train-*.parquet", default="*.parquet"
+    )
+    image: str | None = key("column of images; null: the first that can be one", default=None)
+    label: str | None = key("column of labels; null: all images have one label", default=None)
+    kinds: PositiveInt = key("different labels of that column, asserted", default=1)
+    only: Unique[str] = key("labels, by name, whose images are read; none: all", default=())
+    pixels: PositiveInt | None = key(
+        "side of the images as they are stored, asserted; null: of any size", unit="pixels", default=None
+    )
+    size: PositiveInt = key("side of the images", unit="pixels")
+    resize: Literal["lanczos", "bicubic", "area", "bilinear"] = key(
+        "filter that brings images to their size; lanczos, bicubic: of the short side, then a crop of the middle"
+    )
+
+    @property
+    def listing(self) -> str:
+        """Return the file of data/archives/ that lists the shards."""
+        return listing_of(self.repository, self.revision)
+
+    @property
+    def archives(self) -> tuple[tuple[str, str | None], ...]:
+        return ((self.listing, None),)
+
+    @property
+    def labels(self) -> int:
+        return self.kinds
+
+    @model_validator(mode="after")
+    def _labelled(self) -> "Parquet":
+        if self.label is None and (self.only or self.kinds > 1):
+            raise mistake(["label"], " is missing: kinds and only are of the labels in a column, so name that")
+        return self
+
+
 class ImageIndex(OfArchive):
     """Where each image file of a public archive lies: a set that is too large for an array, of images of all sizes."""
 
@@ -330,6 +376,7 @@ ImageSet = Annotated[
     | Folder
     | Digits
     | Archive
+    | Parquet
     | ImageIndex
     | TinyImages
     | Drawn

@@ -1,11 +1,13 @@
 """config.yaml's sets from public archives in data/archives/, which `python -m atebm fetch` puts there.
 
 A step's digest names archive, split, size and count, not the archive's bytes. What pins those is the checksum in
-data/sources.yaml, where one is documented; where none is (CelebA-HQ, AFHQ), nothing can, and set.json has the sha256
-of the file that was read. So each record's chain ends at an archive that can be told from any other.
+data/sources.yaml, where one is documented; where none is (LSUN), nothing can, and set.json has the sha256 of the file
+that was read. So each record's chain ends at an archive that can be told from any other; of a folder, which may lie in
+the place of an archive of images, the record says that nothing verified it.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from .content import Content, Images, Labels, Places, unnumbered, whole
 from .parallel import make_in_order
 from .readers.arrays import FASHION_CLASSES, excluded_ids, npy_images, read_idx, svhn_mat, tiny_images_bin
 from .readers.databases import lmdb_pictures
-from .readers.images import Pictures, folder_labels, tar_pictures, zip_pictures
+from .readers.images import check_side, folder_labels, pictures_in
 from .readers.pickles import cifar_pickles, imagenet32_zips
 from .readers.transforms import area, lanczos, lsun, padded
 
@@ -31,11 +33,12 @@ from .readers.transforms import area, lanczos, lsun, padded
 class Wanted:
     """What of an archive becomes a set."""
 
-    files: tuple[Path, ...]  # verified
+    files: tuple[Path, ...]  # verified, or a folder in the place of one
     split: str
     size: int
     count: int
     scratch: Path  # a folder for what has to be on a disk meanwhile
+    pixels: int | None = None  # a side of the archive's images, where it is known
 
 
 def content(spec: sets.Archive, places: Places) -> Content:
@@ -47,9 +50,17 @@ def content(spec: sets.Archive, places: Places) -> Content:
     name, split = spec.archive, spec.split
     if name not in READERS:
         raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(READERS)}.")
-    files = tuple(places.archives / file for file in catalogue.files_of(name, split))
-    checksums = {file.name: verify_file(file) for file in files}
-    return READERS[name](Wanted(files, split, spec.size, spec.count, places.scratch))._replace(archives=checksums)
+    found, checksums, unverified = [], {}, ""
+    for file in (places.archives / file for file in catalogue.files_of(name, split)):
+        if catalogue.unpacked_folder(file):
+            unverified = catalogue.UNVERIFIED.format(folder=file.with_suffix("").name)
+            found.append(file.with_suffix(""))
+        else:
+            checksums[file.name] = verify_file(file)
+            found.append(file)
+    pixels = catalogue.find(name)[0].pixels
+    made = READERS[name](Wanted(tuple(found), split, spec.size, spec.count, places.scratch, pixels))
+    return made._replace(archives=made.archives or checksums, unverified=made.unverified or unverified)
 
 
 # --- one function per archive -----------------------------------------------------------------------------------
@@ -70,26 +81,42 @@ def places365_small(wanted: Wanted) -> Content:
 
     The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
     """
-    return streamed(tar_pictures(wanted.files[0], "*", wanted.count), area, wanted.size)
+    return streamed(wanted, "*", area)
 
 
 def celebahq(wanted: Wanted) -> Content:
-    """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it."""
-    return streamed(zip_pictures(wanted.files[0], "*", wanted.count), lanczos, wanted.size)
+    """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it.
+
+    Or as StarGAN v2 has it, at 256: Lanczos then leaves each pixel as it is.
+    """
+    return streamed(wanted, "*", lanczos)
+
+
+def celebamask_hq(wanted: Wanted) -> Content:
+    """CelebA-HQ at 1024 pixels, resized as the authors' script resizes 512; the archive's masks are left out."""
+    return streamed(wanted, "CelebA-HQ-img/*", lanczos)
 
 
 def afhq_v1_cat(wanted: Wanted) -> Content:
     """Return the cats of AFHQ at 512 pixels, resized as in the authors' script; `held_out` is its validation split."""
     pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[wanted.split]
-    return streamed(zip_pictures(wanted.files[0], pattern, wanted.count), lanczos, wanted.size)
+    return streamed(wanted, pattern, lanczos)
 
 
 def lsun_church(wanted: Wanted) -> Content:
-    """Return LSUN's churches from outside, as the authors' script crops them, in the order of their keys."""
-    size, numbers = wanted.size, np.arange(wanted.count)
+    """Return LSUN's churches from outside, as the authors' script crops them, in the order of their keys.
+
+    Unpacked they are a database too, or image files named by their keys, as LSUN's data.py exports them.
+    """
+    size, numbers, path = wanted.size, np.arange(wanted.count), wanted.files[0]
+    exported = path.is_dir() and not (path / "data.mdb").exists()
 
     def images(start: int, workers: int) -> Iterator[Images]:
-        with lmdb_pictures(wanted.files[0], wanted.count, wanted.scratch) as pictures:
+        with (
+            nullcontext(pictures_in(path, "*", wanted.count))
+            if exported
+            else lmdb_pictures(path, wanted.count, wanted.scratch)
+        ) as pictures:
             yield from make_in_order(pictures, numbers, partial(unnumbered, lsun, size), start, workers)
 
     return Content(len(numbers), (size, size, 3), images, lambda: (np.zeros_like(numbers), ["church_outdoor"]))
@@ -142,6 +169,8 @@ READERS: dict[str, Callable[[Wanted], Content]] = {
     "svhn": svhn,
     "places365_small": places365_small,
     "celebahq": celebahq,
+    "celebahq_stargan": celebahq,
+    "celebamask_hq": celebamask_hq,
     "afhq_v1_cat": afhq_v1_cat,
     "lsun_church": lsun_church,
     "imagenet32": imagenet32,
@@ -178,12 +207,15 @@ def tiny_images(spec: sets.TinyImages, places: Places) -> Content:
 # --- shared -----------------------------------------------------------------------------------------------------
 
 
-def streamed(pictures: Pictures, how: Callable[[Image.Image, int], Images], size: int) -> Content:
-    """Return a set that need not fit in memory: pictures, each of which `how` makes (size, size, 3).
+def streamed(wanted: Wanted, pattern: str, how: Callable[[Image.Image, int], Images]) -> Content:
+    """Return a set that need not fit in memory: pictures that match, each of which `how` makes (size, size, 3).
 
     What does stay in memory is the archive's index: 0.15 GB for Places365's 1.8 million names and offsets.
     Labels are the folders of the archive, as in torchvision's ImageFolder.
     """
+    pictures = pictures_in(wanted.files[0], pattern, wanted.count)
+    if wanted.pixels and pictures.file.is_dir():  # of an archive, `verify_file` has looked
+        check_side(pictures, wanted.pixels)
     numbers = np.arange(len(pictures.entries))
-    images = partial(make_in_order, pictures, numbers, partial(unnumbered, how, size))
-    return Content(len(numbers), (size, size, 3), images, lambda: folder_labels(pictures.entries))
+    images = partial(make_in_order, pictures, numbers, partial(unnumbered, how, wanted.size))
+    return Content(len(numbers), (wanted.size, wanted.size, 3), images, lambda: folder_labels(pictures.entries))

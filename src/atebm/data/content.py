@@ -38,6 +38,7 @@ class Content(NamedTuple):
     images: Callable[[int, int], Iterable[Images]]
     labels: Callable[[], tuple[Labels, list[str]]]  # of all images and their names, once these have passed
     archives: Mapping[str, dict[str, str]] = {}  # {file: {algorithm: checksum}} of what is read of public archives
+    unverified: str = ""  # what of it no published checksum vouches for, in words
 
 
 def content_of(settings: Mapping[str, Any], places: Places) -> Content:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..archives.catalogue import ARCHIVES, files_of, unpacked_folder
+from ..archives.catalogue import ARCHIVES, UNVERIFIED, files_of, unpacked_folder
 from ..archives.verify import verify_file
 from ..pipeline.job import Job, record_of
 from ..utils.errors import DataError
@@ -49,7 +49,7 @@ def imagenet(split: str, count: int, archives: Path) -> tuple[Pictures, Labels, 
     checksums = {}
     if unpacked_folder(path):
         path = path.with_suffix("")
-        origin["unverified"] = f"{path.name} is a folder, whose images were counted but match no published checksum"
+        origin["unverified"] = UNVERIFIED.format(folder=path.name)
     else:
         checksums[path.name] = verify_file(path)
     if split == "train":

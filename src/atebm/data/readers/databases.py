@@ -22,12 +22,12 @@ from .images import Entries, Pictures, entries_of, read_bytes
 def lmdb_pictures(archive: Path, count: int, scratch: Path) -> Iterator[Pictures]:
     """Give the images of the one database in a zip, in its keys' order; `scratch` holds two copies during the block.
 
-    lmdb maps its file, and a damaged one can crash the process: another one copies the values to a plain file.
+    The archive may be a folder in the zip's place, with data.mdb in it, which is not copied first. lmdb maps its file,
+    and a damaged one can crash the process: another one copies the values to a plain file.
     Raises DataError for a damaged or unsafe archive or database, for another count, and for a full disk.
     """
     with passing(scratch / "values") as values:
-        with passing(scratch / "data.mdb") as database:
-            unpack(archive, database)
+        with database_of(archive, scratch) as database:
             seconds = 60 + database.stat().st_size // SLOWEST
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(1, context, initializer=end_after, initargs=(seconds,)) as other:
@@ -40,6 +40,17 @@ def lmdb_pictures(archive: Path, count: int, scratch: Path) -> Iterator[Pictures
             yield pictures
         except DataError as error:  # which names a file that is no more when somebody reads it
             raise DataError(str(error).replace(str(values), str(archive))) from error
+
+
+@contextmanager
+def database_of(archive: Path, scratch: Path) -> Iterator[Path]:
+    """Yield the database of an archive for the block: unpacked to `scratch`, or as it lies in a folder."""
+    if archive.is_dir():
+        yield archive / "data.mdb"
+        return
+    with passing(scratch / "data.mdb") as database:
+        unpack(archive, database)
+        yield database
 
 
 SLOWEST = 10_000_000  # bytes of a database that are copied in a second of a processor, at least

@@ -1,11 +1,15 @@
 """Archives of image files: zips (CelebA-HQ, AFHQ), tars (Places365, ImageNet's validation), ImageNet's tar of tars.
 
-Patterns are those of PurePosixPath.match and count from the right: "train/cat/*" is each file of a folder train/cat,
-whatever folders lie above it. Names sort folder by folder, as in torchvision's ImageFolder. Images are RGB.
+Each may be unpacked, too. Patterns are those of PurePosixPath.match and count from the right: "train/cat/*" is each
+file of a folder train/cat, whatever folders lie above it. Names sort folder by folder, as in torchvision's
+ImageFolder. Images are RGB.
 """
 
 import io
+import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -26,6 +30,7 @@ from ...archives.members import (
     unpacked_member,
     zip_members,
 )
+from ...utils.errors import DataError
 from .bitmaps import in_mode, open_bitmap
 from .mats import checked
 
@@ -139,11 +144,20 @@ def zip_pictures(archive: Path, pattern: str, count: int) -> Pictures:
 
 def read_zip(archive: Path, entries: Entries) -> Iterator[Image.Image]:
     """Yield images of a zip's members."""
-    with open_zip(archive) as file:
-        for name, size in zip(names_of(entries), entries["size"].tolist(), strict=True):
-            with reading(archive, f"member {name!r}"):
-                data = unpacked_member(file, name, size)
-            yield decode(data, archive, name)
+    with reading(archive, "its bytes"):
+        found = archive.stat()
+    _, file = kept_open(archive, found.st_size, found.st_mtime_ns)
+    for name, size in zip(names_of(entries), entries["size"].tolist(), strict=True):
+        with reading(archive, f"member {name!r}"):
+            data = unpacked_member(file, name, size)
+        yield decode(data, archive, name)
+
+
+@lru_cache(maxsize=1)
+def kept_open(archive: Path, size: int, modified: int) -> tuple[ExitStack, zipfile.ZipFile]:
+    """Return a zip that stays open until another one is: reading its directory takes seconds, for 64 images."""
+    stack = ExitStack()
+    return stack, stack.enter_context(open_zip(archive))
 
 
 # --- tars and folders -------------------------------------------------------------------------------------------
@@ -164,12 +178,33 @@ def tar_pictures(archive: Path, pattern: str, count: int) -> Pictures:
     return Pictures(archive, _counted(archive, entries, count), read_bytes)
 
 
-def folder_pictures(folder: Path, pattern: str, count: int) -> Pictures:
-    """Return the files of a folder that match a pattern of Path.glob, sorted by name.
+def pictures_in(path: Path, pattern: str, count: int) -> Pictures:
+    """Return the images of a zip or a tar that match, or of a folder in its place, sorted by name.
+
+    Raises DataError as `zip_pictures`.
+    """
+    if path.is_dir():
+        pictures = folder_pictures(path, "**/*", count, pattern)
+    else:
+        pictures = (zip_pictures if path.suffix == ".zip" else tar_pictures)(path, pattern, count)
+    return pictures
+
+
+def check_side(pictures: Pictures, pixels: int) -> None:
+    """Raise DataError unless the first, the middle and the last picture have so many pixels a side."""
+    some = pictures.entries[[0, len(pictures.entries) // 2, -1]]
+    for name, picture in pictures._replace(entries=some).named():
+        if picture.size != (pixels, pixels):
+            width, height = picture.size
+            raise DataError(f"{pictures.file}: {name} has {width}x{height} pixels where {pixels}x{pixels} belong.")
+
+
+def folder_pictures(folder: Path, pattern: str, count: int, below: str = "*") -> Pictures:
+    """Return the files of a folder that match a pattern of Path.glob, and one from the right, sorted by name.
 
     Raises DataError for another count.
     """
-    files = (path for path in folder.glob(pattern) if is_image(path.name))
+    files = (path for path in folder.glob(pattern) if _matches(path.relative_to(folder).as_posix(), below))
     entries = entries_of((path.relative_to(folder).as_posix(), 0, path.stat().st_size) for path in files)
     return Pictures(folder, _counted(folder, entries, count), read_bytes)
 
