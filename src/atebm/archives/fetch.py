@@ -93,7 +93,7 @@ def obtain_shards(source: Source, given: Path | None, url: str | None, listing: 
 
 
 def ask_hub(address: str) -> list[Any]:
-    """All pages of what the Hub answers. Raises DataError where it does not."""
+    """Return all pages of what the Hub answers. Raises DataError where it does not."""
     found = []
     with requests.Session() as session:
         be_patient(session)

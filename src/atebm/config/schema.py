@@ -9,7 +9,8 @@ from .base import Name, Paper, PhotographName, RivalName, RunName, SamplerName, 
 from .detection import Detection
 from .evaluation import Claims, Extractor, Metrics, Neighbours
 from .sampling import Ascent, Sampler, Timing
-from .sets import Drawn, ImageSet, OfClasses, Part, Task
+from .sets import Drawn, ImageSet, OfClasses, Part
+from .tasks import Task
 from .toy2d import Minimax, Toy
 from .training import Gan, Pretraining, Run
 

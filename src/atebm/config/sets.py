@@ -8,7 +8,6 @@ from ..utils.hub import REPOSITORY, REVISION, listing_of
 from .augment import Crop
 from .base import (
     ArchiveName,
-    ArrayName,
     Paper,
     PhotographName,
     Section,
@@ -19,9 +18,7 @@ from .base import (
     mistake,
     number_of,
     variants,
-    without_nulls,
 )
-from .roles import HELD_OUT, IN
 
 # Labels of the public archives that classify something.
 LABELS = {"cifar10": 10, "svhn": 10, "fashion_mnist": 10, "cifar100": 100, "imagenet": 1000, "imagenet32": 1000}
@@ -385,45 +382,3 @@ ImageSet = Annotated[
     Field(discriminator="reader"),
 ]
 SETS = variants(ImageSet)
-
-
-class Task(Section):
-    """A target distribution and the sets around it; all names point into `sets`."""
-
-    paper = Paper("Sec. 5; supplement 3, datasets")
-    title: str = key(
-        "what the paper calls its data; where p_data has another title, p_data stands in for it", min_length=1
-    )
-    p_data: ArrayName = key("target distribution: the training images")
-    held_out: ArrayName = key("real images that no training sees")
-    p_0: SetName = key("images that training contrasts p_data with")
-    validation_sources: ArrayName = key("source images that select the checkpoint and the sampler's length")
-    sources: ArrayName = key("source images of what is reported")
-    out_of_distribution: Annotated[
-        dict[str, ArrayName],
-        BeforeValidator(without_nulls, json_schema_input_type=dict[str, ArrayName | None] | None),
-    ] = key(
-        "sets that the model should score lower than p_data, by their rows in the tables; null leaves a row out",
-        source="Tables 4 and S8; authors' script",
-        default={},
-        in_digest=True,
-    )
-    also_at: PositiveInt | None = key(
-        "side that images are shrunk to (averages over areas) for a second distance; null: none",
-        unit="pixels",
-        source="Table 3, 64x64; how images are shrunk: ours",
-        default=None,
-        in_digest=True,
-    )
-
-    @model_validator(mode="after")
-    def _rows_are_no_roles(self) -> "Task":
-        """Check that no row takes a name that attacks use, beside its model and what is in distribution."""
-        if taken := {"model", "surrogate", IN, HELD_OUT}.intersection(self.out_of_distribution):
-            raise mistake(["out_of_distribution"], " has a row {}, a name that attacks use: choose another", min(taken))
-        return self
-
-    @property
-    def sets(self) -> list[str]:
-        roles = (self.p_data, self.held_out, self.p_0, self.validation_sources, self.sources)
-        return list(dict.fromkeys((*roles, *self.out_of_distribution.values())))

@@ -14,7 +14,7 @@ CHANNELS = 8  # that tensor cores take at once, in bfloat16
 
 
 def narrow(x: Tensor) -> bool:
-    """Whether images have so few channels that a GPU's convolution in bfloat16 is slow.
+    """Return whether images have so few channels that a GPU's convolution in bfloat16 is slow.
 
     Slowest is the gradient by the image, which every step of the attack asks for (pytorch/pytorch#54404: a kernel for 3
     channels that uses no tensor core). How much padding gains was measured on no GPU of ours.

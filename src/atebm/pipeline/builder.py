@@ -12,7 +12,8 @@ from ..archives.releases import releases
 from ..config.evaluation import METRICS, Inception
 from ..config.roles import HELD_OUT, IN, PUBLISHED
 from ..config.schema import Config
-from ..config.sets import ImageIndex, Part, Task
+from ..config.sets import ImageIndex, Part
+from ..config.tasks import Task
 from ..config.training import Pretraining, Run
 from ..utils.errors import ConfigError, DataError
 from .replication import replicated

@@ -112,7 +112,7 @@ def group_starts(path: Path) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=1)
 def read_group(path: Path, group: int, column: str) -> Any:
-    """One group of a shard's images, kept until another is wanted: rows are read in their order."""
+    """Return one group of a shard's images, kept until another is wanted: rows are read in their order."""
     with pq.ParquetFile(path) as file:
         size = file.metadata.row_group(group).total_byte_size
         if size > MAX_GROUP:
