@@ -348,6 +348,9 @@ def test_names_that_YAML_reads_as_values_are_to_be_quoted(name):
     config["runs"][name] = config["runs"]["cifar10"]
     with pytest.raises(ConfigError, match=r"runs has an entry .*: YAML reads it as a value: put it in quotes"):
         resolve(config)
+    config["runs"][name] = {"like": "cifar11"}
+    with pytest.raises(ConfigError, match=rf"runs.{name}.like names 'cifar11', which runs does not have. Did you mean"):
+        resolve(config)
     with pytest.raises(ConfigError, match=r"config.yaml: the key .*: YAML reads it as a value: put it in quotes"):
         resolve({**configuration("demo"), name: 1})
 

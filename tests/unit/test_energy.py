@@ -257,8 +257,13 @@ def test_its_stem_can_be_that_of_table_S2():
 
 def test_the_stem_is_set_in_the_configuration():
     """As a string too, which is what `--config` passes."""
-    stems = {s: typed("paper", runs={"celebahq256": {"network": {"stem": s}}}).runs["celebahq256"] for s in (1, "1", 3)}
-    assert [run.network.stem for run in stems.values()] == [1, 1, 3]
+    for stem, number in ((1, 1), ("1", 1), (3, 3)):
+        run = typed("paper", runs={"celebahq256": {"network": {"stem": stem}, "init": None}}).runs["celebahq256"]
+        assert run.network.stem == number
+    with pytest.raises(
+        ConfigError, match=r"runs\.celebahq256\.init = 'imagenet', but runs\.celebahq256 has another network"
+    ):
+        typed("paper", runs={"celebahq256": {"network": {"stem": 1}}})
     with pytest.raises(ConfigError, match=r"runs\.celebahq256\.network\.stem = 2: choose 1 or 3"):
         typed("paper", runs={"celebahq256": {"network": {"stem": 2}}})
 

@@ -84,7 +84,7 @@ def test_a_scale_like_another_has_its_keys_and_where_they_stand(root):
     [
         ({"a": "like: b\n", "b": "like: a\n"}, r"workflow/scales/a\.yaml: like = 'b' leads back to this file"),
         ({"a": "like: a\n"}, "leads back to this file"),
-        ({"a": "like: nowhere\n"}, "there is no scale 'nowhere'"),
+        ({"a": "like: nowhere\n"}, "like = 'nowhere', but there is no such scale"),
     ],
 )
 def test_a_scale_that_is_like_none_is_one_sentence(root, files, said):

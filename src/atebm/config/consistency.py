@@ -217,11 +217,9 @@ def check_training(config: Config) -> None:
         if run.batch_size % config.gpus_per_run:
             text = f" = {{}} cannot be shared evenly by gpus_per_run = {config.gpus_per_run}: change one of both"
             raise mistake((*path, "batch_size"), text, run.batch_size)
-        if run.monitor is not None and last is not None:
-            for key in ("every", "start"):
-                if (value := getattr(run.monitor, key)) > last:
-                    text = f" = {{}}, but the run ends after {last} iterations: nothing would be selected"
-                    raise mistake((*path, "monitor", key), f"{text}; lower it, or set monitor to null", value)
+        if run.monitor is not None and last is not None and run.monitor.start > last:
+            text = f" = {{}}, but the run ends after {last} iterations: nothing would be selected"
+            raise mistake((*path, "monitor", "start"), f"{text}; lower it, or set monitor to null", run.monitor.start)
     for name, sampler in config.samplers.items():
         run_name = sampler.run or name
         if sampler.steps == "selected" and config.runs[run_name].monitor is None:

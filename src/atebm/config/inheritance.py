@@ -45,7 +45,7 @@ def _written_out(family: str, entries: dict[str, Any], name: str, place: Place, 
     entry = entries[name]
     if not isinstance(entry, dict) or LIKE not in entry:
         return entry
-    base, path = entry[LIKE], (family, name, LIKE)
+    base, path = entry[LIKE], (family, str(name), LIKE)
     if not isinstance(base, str):
         raise ConfigError(
             f"{place(path)}: {'.'.join(path)} = {written(base)}: the name of an entry of {family} is wanted."
