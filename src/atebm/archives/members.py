@@ -22,7 +22,7 @@ MAX_RATIO = 100  # of unpacked bytes to packed ones: photographs and pixels come
 SMALL = 2**20  # bytes that anything may unpack to: tars of a few small files are nearly all zeros
 MAX_NAME = 255  # characters of a member's name
 MAX_TOLD = 2**14  # bytes of what a tar tells about its next member in a header of its own
-MAX_DIRECTORY = 2**27  # bytes of a zip's directory: CelebAMask-HQ's, a mask for each part of a face, takes some 50 MB
+MAX_DIRECTORY = 2**26  # bytes of a zip's directory: CelebAMask-HQ's, a mask for each part of a face, takes some 50 MB
 CHUNK = 2**20  # bytes that are read or unpacked at once
 MOST_SAID = 400  # characters of what an error quotes from a file
 
