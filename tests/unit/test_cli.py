@@ -66,7 +66,7 @@ def test_the_help_shows_every_group_and_the_exit_codes():
     shown = invoke("--help").stdout
     assert [group for group in GROUPS if f"\n{group}:\n" not in shown] == []
     plumbing = {words[0] for words, command in COMMANDS.items() if command.hidden}
-    listed = set(re.findall(r"^  ([a-z-]+)  ", shown, re.MULTILINE))
+    listed = set(re.findall(r"^  ([a-z][a-z-]*)  ", shown, re.MULTILINE))
     assert {"step", "render", "docs"} <= plumbing and not plumbing & listed
     assert listed == {words[0] for words in COMMANDS} - plumbing
     assert "Exit codes: 0 fine" in shown and "--install-completion" in shown

@@ -154,7 +154,7 @@ def test_a_score_has_a_word_by_the_threshold_at_95_percent_tpr(command, tmp_path
     rows = json.loads(command("score", *pictures, "--run", NAME, "--json").out)
     energies = np.array(atebm.load(NAME, device="cpu").trained.record["in_distribution"]["energies"])
     (threshold,) = {row["threshold"] for row in rows}
-    assert np.mean(energies <= threshold) >= 0.95 > np.mean(energies < threshold)
+    assert np.mean(energies < threshold) <= 0.95 <= np.mean(energies <= threshold)
     assert all((row["word"] == "in") == (row["energy"] <= threshold) for row in rows)
     assert [line.split("\t")[2] for line in table.out.splitlines()[1:]] == [row["word"] for row in rows]
     assert {row["word"] for row in rows} == {"in", "out"}, "a model of chance tells nothing"
