@@ -14,7 +14,7 @@
 | disk full | test_the_disk_is_full_in_the_middle | disk full |
 | wrong image count | | wrong count of a tar.gz, of a zip, of an index |
 | corrupt JPEG in the middle | | corrupt JPEG in a zip, in a tar |
-| missing registration set | test_what_no_program_may_download_is_explained... | missing form set, missing set that is gone |
+| missing registration set | test_what_no_program_may_download_... | missing form set, missing set that is gone |
 
 Readers by themselves, with more forms of damage: tests/unit/test_readers.py. A job of the workflow that fails to
 download: tests/miniature.

@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 from conftest import REPOSITORY, checkout, planned, run, write_specs
 from typer.testing import CliRunner
 
 from atebm.cli.app import app
+from atebm.cli.verbs import GROUPS
+from atebm.config.origins import leaves
 from atebm.pipeline.artifacts import ARTIFACTS
 
 
@@ -61,8 +64,11 @@ def test_every_command_has_help_and_an_example_that_it_understands(words):
 
 def test_the_help_shows_every_group_and_the_exit_codes():
     shown = invoke("--help").stdout
-    groups = ("Look at what is here", "Use a trained run", "Your own images", "Keep the checkout", "Steps of the")
-    assert [group for group in groups if group not in shown] == []
+    assert [group for group in GROUPS if f"\n{group}:\n" not in shown] == []
+    plumbing = {words[0] for words, command in COMMANDS.items() if command.hidden}
+    listed = set(re.findall(r"^  ([a-z][a-z-]*)  ", shown, re.MULTILINE))
+    assert {"step", "render", "docs"} <= plumbing and not plumbing & listed
+    assert listed == {words[0] for words in COMMANDS} - plumbing
     assert "Exit codes: 0 fine" in shown and "--install-completion" in shown
 
 
@@ -71,7 +77,16 @@ def test_the_help_is_there_at_once():
     code = "import sys; from atebm.cli.app import app\ntry: app(['--help'])\nfinally: print(*sys.modules)"
     shown = run(REPOSITORY, sys.executable, "-c", code, PYTHONPATH=f"{REPOSITORY}/src").stdout
     loaded = {module.partition(".")[0] for module in shown.splitlines()[-1].split()}
-    assert "typer" in loaded and not loaded & {"torch", "numpy", "pandas", "PIL", "yaml", "pydantic", "snakemake"}
+    assert "typer" in loaded and not loaded & {
+        "rich",
+        "torch",
+        "numpy",
+        "pandas",
+        "PIL",
+        "yaml",
+        "pydantic",
+        "snakemake",
+    }
 
 
 def test_the_version_is_the_packages():
@@ -97,14 +112,18 @@ def both(folder: Path, monkeypatch, *arguments: str) -> tuple[Any, str]:
 
 def test_status_as_json_and_as_lines(bare, monkeypatch):
     found, text = both(bare, monkeypatch, "status")
+    todo = both(bare, monkeypatch, "status", "--todo")[1]
     ids = {f"{kind}/{id}" for kind, id in planned("smoke").steps}
-    assert {row["step"] for row in found["steps"]} == ids == set(re.findall(r"^to do +(\S+)$", text, re.MULTILINE))
+    assert {row["step"] for row in found["steps"]} == ids == set(re.findall(r"^to do +(\S+)$", todo, re.MULTILINE))
     assert {row["state"] for row in found["steps"]} == {"to do"}
     assert {row["state"] for row in found["about_all"]} == {"to draw"}
     sums = (
         f"scale smoke: 0 of {len(ids)} steps done, 0 of {len(found['artifacts'])} artifacts drawn from the present plan"
     )
-    assert text.splitlines()[-1] == sums
+    assert text.splitlines()[0] == todo.splitlines()[0] == sums
+    assert text.splitlines()[1].startswith("next: `snakemake --cores all` draws ")
+    counts = re.findall(r"^  (\w+) +0 +0 +(\d+)$", text, re.MULTILINE)
+    assert sum(int(number) for _, number in counts) == len(ids) and len(text.splitlines()) < 90
 
 
 def test_lists_as_json_and_as_lines(bare, monkeypatch):
@@ -141,8 +160,8 @@ def test_verify_and_prune_as_json_and_as_lines(bare, monkeypatch):
     found, text = both(bare, monkeypatch, "prune")
     assert found == {"steps": [{"step": "train/gone-0123abcd", "bytes": 5}], "bytes": 5, "removed": False}
     assert text.splitlines() == [
-        "       0.0 MB  train/gone-0123abcd",
-        "1 steps, 0.0 MB, that no plan names; --yes removes them.",
+        "   5 bytes  train/gone-0123abcd",
+        "1 steps, 5 bytes, that no plan names; --yes removes them.",
     ]
     found, text = both(bare, monkeypatch, "verify")
     assert [row["kind"] for row in found["findings"]] == ["missing"] and found["checked"] == 5
@@ -156,13 +175,16 @@ def test_verify_and_prune_as_json_and_as_lines(bare, monkeypatch):
     ("arguments", "code", "said"),
     [
         (["status", "sets", "scales"], 0, ""),
-        (["status", "fonts"], 1, "error: there are no 'fonts' to list: name one of artifacts, runs, sets, scales."),
-        (["explain", "tabel2"], 1, "error: the plan of scale smoke has no 'tabel2'"),
-        (["score", "config.yaml", "--run", "cifar11"], 1, "error: there is no run 'cifar11'"),
+        (["status", "fonts"], 2, "'fonts' is not one of 'artifacts', 'runs', 'sets', 'scales'"),
+        (["explain", "tabel2"], 1, "error: the plan of scale smoke has no 'tabel2'; did you mean table2"),
+        (["score", "config.yaml", "--run", "cifar11"], 1, "error: there is no run 'cifar11'; did you mean cifar10"),
+        (["config", "runs.cifr10"], 1, "error: the configuration has no 'runs.cifr10'; did you mean runs.cifar10"),
+        (["apply", "sample"], 1, "error: name image files, or folders of them; or say --count 64"),
         (["step", "work/specs/train/none.json"], 2, "does not exist"),
-        (["train", "work/specs/train/none.json"], 2, "`train` is no verb any more: `atebm step SPEC` does it"),
+        (["train", "work/specs/train/none.json"], 2, "`train` is no verb: `atebm own` trains on your images"),
+        (["sample", "--count", "3"], 2, "`sample` is no verb: `atebm apply sample` generates images"),
         (["gather", "x", "y"], 2, "`atebm join SPEC SHARDS` does it"),
-        (["trian"], 2, "No such command"),
+        (["scor"], 2, "No such command 'scor'. Did you mean 'score'"),
         (["status", "--jsn"], 2, "No such option"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -171,6 +193,44 @@ def test_exit_codes(bare, arguments, code, said):
     finished = atebm(bare, *arguments)
     assert finished.returncode == code and said in finished.stderr, finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["explain", "tabel2"], 1, "did you mean table2"),
+        (["score", "nowhere.png"], 2, "does not exist"),
+        (["status", "--jsn"], 2, "No such option"),
+    ],
+)
+def test_errors_are_json_where_json_is_asked_for(bare, arguments, code, said):
+    finished = atebm(bare, *arguments, "--json")
+    found = json.loads(finished.stdout)
+    assert finished.returncode == found["exit_code"] == code and said in found["error"] and finished.stderr == ""
+
+
+def test_flags_have_no_metavars_and_every_verb_that_finds_something_has_json():
+    shown = {words: command for words, command in COMMANDS.items() if not command.hidden}
+    wants = {words for words, command in shown.items() if not hasattr(command, "commands")} - {("warm",)}
+    assert {words for words in wants if not any("--json" in one.opts for one in shown[words].params)} == set()
+    said = invoke("status", "-h").stdout
+    assert re.search(r"^  --json +Print JSON", said, re.MULTILINE) and "-h, --help" in said
+
+
+def test_the_composed_configuration_is_yaml_with_origins_and_the_papers_values(bare, monkeypatch):
+    """Every value reads as what the configuration has."""
+    found, text = both(bare, monkeypatch, "config")
+    rows = {row["key"]: row for row in found["values"]}
+    assert dict(leaves(yaml.safe_load(text))) == {tuple(row["path"]): row["value"] for row in found["values"]}
+    step_size = rows["runs.cifar10.step_size"]
+    assert step_size["value"] == 0.5 and step_size["paper"] == 0.1 and step_size["differs"]
+    assert re.fullmatch(r"workflow/scales/smoke.yaml:\d+", step_size["origin"])
+    assert rows["runs.cifar10.eps"]["origin"].startswith("config.yaml:") and not rows["runs.cifar10.eps"]["differs"]
+    only = both(bare, monkeypatch, "config", "runs.cifar10", "--different", "-C", "runs={cifar10: {r1: 7}}")[0]
+    assert {row["key"] for row in only["values"]} >= {"runs.cifar10.step_size", "runs.cifar10.r1"}
+    assert all(row["differs"] and row["key"].startswith("runs.cifar10.") for row in only["values"])
+    (r1,) = (row for row in only["values"] if row["key"] == "runs.cifar10.r1")
+    assert r1["value"] == 7 and r1["origin"] == "--config"
 
 
 @pytest.mark.parametrize(
@@ -210,6 +270,12 @@ def test_names_are_completed(bare, monkeypatch):
             ("atebm explain tableS", "tableS8"),
             ("atebm status -C scale=f", "scale=fashion"),
             ("atebm fetch cifar100", "cifar100"),
+            ("atebm status s", "scales"),
+            ("atebm score --fit c", "crop"),
+            ("atebm own --size 25", "256"),
+            ("atebm apply sample --device c", "cpu"),
+            ("atebm config runs.cifar10_o", "runs.cifar10_ood"),
+            ("atebm import-weights --task c", "celebahq256"),
         ):
             environment = {"_ATEBM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
             shown = CliRunner().invoke(app, [], env=environment, prog_name="atebm").stdout.split()
@@ -233,12 +299,15 @@ def doctor(folder: Path, *arguments: str, path: str = f"{REPOSITORY}/src") -> su
 def test_doctor_on_a_bare_machine_speaks_in_sentences(tmp_path, bare):
     found = doctor(tmp_path)
     assert found.returncode == 0 and found.stderr == ""
-    lines = [line for line in found.stdout.splitlines() if line]
-    assert all(line.endswith(".") for line in lines)
-    said = ("no checkout", "git: not on PATH", "snakemake: not on PATH", "computes on cpu", "Nothing that is needed")
+    checks = [line for line in found.stdout.splitlines() if line][:-1]
+    assert {line.split()[0] for line in checks if line[0] != " "} <= {"ok", "-", "\u2713"}
+    for line, below in zip(checks, [*checks[1:], ""], strict=True):  # a remedy below each dash, and below nothing else
+        assert line.startswith("-") == below.startswith("    "), (line, below)
+    said = ("no checkout", "- git is not", "- snakemake is not", "computes on cpu", "Nothing that is needed")
     assert [words for words in said if words not in found.stdout] == []
     in_checkout = doctor(bare)
-    assert in_checkout.returncode == 0 and "What each scale needs:" in in_checkout.stdout
+    assert in_checkout.returncode == 0 and "public archives are not in data/archives/" in in_checkout.stdout
+    assert len(in_checkout.stdout.splitlines()) <= 24, "a short list"
     assert "Traceback" not in in_checkout.stderr, "Snakemake may say that it finds no shell"
 
 
@@ -246,15 +315,16 @@ def test_doctor_names_what_is_missing(tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.12: cannot open shared object file')")
     found = doctor(tmp_path, path=f"{tmp_path}{os.pathsep}{REPOSITORY}/src")
     assert found.returncode == 1 and "Traceback" not in found.stderr
-    assert "missing: PyTorch cannot be loaded" in found.stdout
-    assert found.stdout.splitlines()[-1] == "Something that is needed is missing."
+    cross, below = found.stdout.splitlines()[:2]
+    assert cross.split()[0] in ("!!", "\u2717") and "PyTorch cannot be loaded" in cross and "install it anew" in below
+    assert found.stdout.splitlines()[-1] == "1 of what is needed is missing."
 
 
 def test_doctor_says_what_each_scale_needs(bare):
     """Beside the plan's own numbers."""
-    found = json.loads(atebm(bare, "doctor", "--json").stdout)
+    found = json.loads(atebm(bare, "doctor", "--scales", "--json").stdout)
     rows = {row["scale"]: row for row in found["scales"]}
-    assert set(rows) == {"board", "demo", "fashion", "miniature", "paper", "smoke"} and found["missing"] == []
+    assert set(rows) == {"board", "demo", "fashion", "paper", "smoke"} and found["missing"] == []
     assert rows["smoke"]["steps"] == len(planned("smoke").steps) and rows["smoke"]["fetch"] == []
     assert "cifar-10-python.tar.gz" in rows["paper"]["fetch"] and rows["paper"]["fetch_gb"] > 100
     expected = json.loads((REPOSITORY / "data/expected/paper_h100.json").read_text())["total"]

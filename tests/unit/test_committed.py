@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 import torch
 from conftest import REPOSITORY, planned
+from conftest import made as made_set
+from PIL import Image
 from users import RUN, SIDE, Finished, called, image, pretend
 
 import atebm
@@ -95,7 +97,7 @@ def test_a_run_that_is_not_trained_is_the_model_of_the_same_step(root, bare):
 
 
 def test_an_unknown_name_is_a_sentence(bare):
-    with pytest.raises(ConfigError, match=f"there is no model 'smoke/cats'; models/ has: {NAME}"):
+    with pytest.raises(ConfigError, match=f"there is no model 'smoke/cats'; there are: {NAME}"):
         atebm.load("smoke/cats", bare)
     with pytest.raises(ConfigError, match="there is no run 'cats'"):
         atebm.load("cats", bare)
@@ -132,17 +134,66 @@ def test_score_and_apply_say_that_they_use_a_model_of_git(command, tmp_path):
     picture = image(tmp_path / "a.png")
     note = f"note: {MODELS}/{NAME} is used, since work/ has no {RUN}: {WORDS}.\n"
     scored = command("score", picture, "--run", RUN)
-    assert scored.code == 0 and scored.err == note and len(scored.out.splitlines()) == 2
+    assert scored.code == 0 and scored.err.startswith(note) and len(scored.out.splitlines()) == 2
     named = command("score", picture, "--run", NAME)
-    assert named.out == scored.out and named.err == f"note: {MODELS}/{NAME} is used: {WORDS}.\n"
+    assert named.out == scored.out and named.err.startswith(f"note: {MODELS}/{NAME} is used: {WORDS}.\n")
     made = command("apply", "sample", picture, "--run", RUN, "-o", tmp_path / "OUT")
     assert made.code == 0 and made.err == note and "after 3 steps" in made.out
-    assert [path.name for path in (tmp_path / "OUT").iterdir()] == ["a.png"]
+    assert {path.name for path in (tmp_path / "OUT").iterdir()} == {"a.png", "contact_sheet.png"}
 
 
 def test_the_command_of_an_unknown_model_is_a_sentence(command, tmp_path):
     refused = command("score", image(tmp_path / "a.png"), "--run", "../cats")
-    assert refused.code == 1 and refused.err.startswith("error: there is no model '../cats'; models/ has: ")
+    assert refused.code == 1 and refused.err.startswith("error: there is no model '../cats'; there are: ")
+
+
+def test_a_score_has_a_word_by_the_threshold_at_95_percent_tpr(command, tmp_path):
+    pictures = [image(tmp_path / f"{number}.png", number) for number in range(40)]
+    table = command("score", *pictures, "--run", NAME)
+    assert "the threshold at 95 % TPR" in table.err
+    rows = json.loads(command("score", *pictures, "--run", NAME, "--json").out)
+    energies = np.array(atebm.load(NAME, device="cpu").trained.record["in_distribution"]["energies"])
+    (threshold,) = {row["threshold"] for row in rows}
+    assert np.mean(energies < threshold) <= 0.95 <= np.mean(energies <= threshold)
+    assert all((row["word"] == "in") == (row["energy"] <= threshold) for row in rows)
+    assert [line.split("\t")[2] for line in table.out.splitlines()[1:]] == [row["word"] for row in rows]
+    assert {row["word"] for row in rows} == {"in", "out"}, "a model of chance tells nothing"
+
+
+def test_samples_without_images_start_from_held_out_sources(command, bare):
+    made = command("apply", "sample", "--run", NAME, "--count", 3, "--json")
+    facts = json.loads(made.out)
+    assert facts["out"] == "work/apply/sample" and facts["written"] == len(facts["images"]) == 3
+    again = command("apply", "sample", "--run", NAME, "--count", 3)
+    assert again.code == 0 and "work/apply/sample_2: 3 files written" in again.out, "nothing is overwritten"
+    model = atebm.load(NAME, bare, device="cpu")
+    sources = model.sources(3)
+    plan = planned("smoke")
+    settings = plan.data(plan.task(RUN).sources).settings
+    assert np.array_equal(sources, made_set(settings)[0][:3]), "the same as the workflow prepares"
+    written = [np.asarray(Image.open(bare / row["file"])) for row in facts["images"]]
+    assert np.array_equal(np.stack(written)[..., None], model.sample(sources))
+    assert [row["energy_before"] for row in facts["images"]] == pytest.approx(model.energy(sources), abs=1e-5)
+    few = command("apply", "sample", "--run", NAME, "--count", 9999)
+    assert few.code == 1 and "name fewer" in few.err
+    both = command("apply", "sample", "README.md", "--run", NAME, "--count", 3)
+    assert both.code == 1 and "name image files, or" in both.err
+
+
+def test_a_picture_shows_each_image_enlarged(bare, images):
+    model = atebm.load(NAME, bare, device="cpu")
+    single, pairs = model.show(images), model.show(images, images[::-1], "words")
+    assert pairs.height > single.height >= 96
+    shown = np.asarray(single)
+    corner = next(
+        (row, column)
+        for row in range(40)
+        for column in (8,)
+        if np.array_equal(shown[row, column : column + 96, 0], np.repeat(images[0, 0, :, 0], 12))
+    )
+    assert np.array_equal(shown[corner[0] : corner[0] + 96, 8:104, 0], np.kron(images[0, ..., 0], np.ones((12, 12))))
+    with pytest.raises(DataError, match="shown in pairs"):
+        model.show(images, images[:2])
 
 
 # --- cards --------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from atebm.data.pictures import FRAMES, TRANSPARENT, TURNED, Notes, open_picture
 from atebm.data.readers.bitmaps import FORMATS, SUFFIXES
 from atebm.data.walk import walk
 from atebm.inference import model as api
-from atebm.inference.outputs import labels
+from atebm.inference.outputs import SHEET, labels
 from atebm.utils.bounds import positive_number, whole_number
 from atebm.utils.errors import DataError, shown
 
@@ -48,8 +48,9 @@ def test_images_of_one_name_in_two_folders_are_all_written(atebm, tmp_path):
         for number in range(2):
             image(tmp_path / folder / f"IMG_{number:04}.jpg", seed=number + ord(folder))
     made = atebm("apply", "sample", tmp_path / "A", tmp_path / "B", "--run", RUN, "--steps", 1, "-o", tmp_path / "OUT")
-    assert made.code == 0 and "4 images written, after 1 steps" in made.out, made
-    assert files_in(tmp_path / "OUT") == [f"{folder}_IMG_000{number}.png" for folder in "AB" for number in range(2)]
+    assert made.code == 0 and "4 files written, after 1 step; mean energy" in made.out, made
+    expected = [f"{folder}_IMG_000{number}.png" for folder in "AB" for number in range(2)]
+    assert files_in(tmp_path / "OUT") == [*expected, SHEET]
 
 
 @pytest.mark.parametrize(
@@ -97,9 +98,9 @@ def test_a_trajectory_is_refused_where_one_of_its_steps_is_there(atebm, tmp_path
 def test_the_count_is_of_what_was_written(atebm, tmp_path):
     options = ("--run", RUN, "--steps", 2, "-o", tmp_path / "OUT")
     made = atebm("apply", "trajectory", image(tmp_path / "a.png"), image(tmp_path / "b.png"), *options)
-    assert made.code == 0 and f"{len(files_in(tmp_path / 'OUT'))} files written" in made.out
+    assert made.code == 0 and f"{len(files_in(tmp_path / 'OUT')) - 1} files written" in made.out
     expected = [name for end in "ab" for name in (f"{end}.gif", *(f"{end}_00{step}.png" for step in range(3)))]
-    assert files_in(tmp_path / "OUT") == expected
+    assert files_in(tmp_path / "OUT") == sorted([*expected, SHEET])
 
 
 @pytest.mark.parametrize("out", ["file", "file/below", "o" * 300, "dangling"])
@@ -128,15 +129,17 @@ def test_strange_names_are_one_line_each_and_made_of_as_they_are(atebm, tmp_path
     paths = [image(tmp_path / os.fsdecode(name), seed) for seed, name in enumerate(STRANGE)]
     table = atebm("score", *paths, "--run", RUN)
     rows = [line.split("\t") for line in table.out.splitlines()]
-    assert table.code == 0 and [len(row) for row in rows] == [3] * (1 + len(STRANGE)), table
-    assert len({row[2] for row in rows}) == 1 + len(STRANGE) and "\x1b" not in table.out
+    assert table.code == 0 and [len(row) for row in rows] == [4] * (1 + len(STRANGE)), table
+    assert len({row[3] for row in rows}) == 1 + len(STRANGE) and "\x1b" not in table.out
     assert (
-        rows[1][2].endswith(r"caf\xe9.png") and rows[2][2].endswith(r"a\tb.png") and rows[4][2].endswith(r"a\\tb.png")
+        rows[1][3].endswith(r"caf\xe9.png") and rows[2][3].endswith(r"a\tb.png") and rows[4][3].endswith(r"a\\tb.png")
     )
     facts = json.loads(atebm("score", *paths, "--run", RUN, "--json").out)
     assert [Path(row["image"]) for row in facts] == paths
     made = atebm("apply", "sample", *paths, "--run", RUN, "--steps", 1, "-o", tmp_path / "OUT")
-    assert made.code == 0 and sorted(os.fsencode(path.name) for path in (tmp_path / "OUT").iterdir()) == sorted(STRANGE)
+    assert made.code == 0 and sorted(os.fsencode(path.name) for path in (tmp_path / "OUT").iterdir()) == sorted(
+        [*STRANGE, SHEET.encode()]
+    )
 
 
 @pytest.mark.parametrize("server", [True, False], ids=["served", "alone"])
@@ -226,6 +229,18 @@ def test_a_score_says_once_what_was_changed_and_keeps_its_table(atebm, tmp_path)
     assert rows[1].split("\t")[:2] == rows[2].split("\t")[:2] and len(rows) == 4
     assert f"note: 2 images {TRANSPARENT}, such as {black}" in found.err
     assert "note: 1 image squashed to 8x8, such as" in found.err and "large.png of 20x10" in found.err
+
+
+@pytest.mark.parametrize("size", [(20, 10), (10, 20)])
+def test_what_is_no_square_is_squashed_or_cropped_and_it_is_said(tmp_path, size):
+    """The middle square of a picture whose ends are black is white throughout."""
+    wide = np.zeros((10, 20), np.uint8)
+    wide[:, 5:15] = 255
+    Image.fromarray(wide if size == (20, 10) else wide.T).save(tmp_path / "a.png")
+    notes = Notes()
+    assert pixels(tmp_path / "a.png", 1, SIDE).min() < 60, "all of it"
+    assert pixels(tmp_path / "a.png", 1, SIDE, notes, "crop").min() == 255, "the middle"
+    assert f"1 image cropped to their middle, at {SIDE}x{SIDE}" in "".join(notes.lines())
 
 
 # --- what a walk leaves out ---------------------------------------------------------------------------------------

@@ -37,12 +37,12 @@ class UnavailableError(DataError):
     """One address does not have the file; another may."""
 
 
-def fetch(name: str, given: Path | None = None, url: str | None = None, folder: Path = ARCHIVES) -> None:
-    """Put the files of an archive, or one file, of data/sources.yaml into `folder`, verified; says what it did.
+def fetch(name: str, given: Path | None = None, url: str | None = None, folder: Path = ARCHIVES) -> list[Path]:
+    """Put the files of an archive, or one file, of data/sources.yaml into `folder`, verified; say what it did.
 
-    `given` is a file, or the folder of the files, that is taken instead of a download; `url` an address to download
-    from instead of the documented ones; of a data set of the Hub, that of another Hub.
-    Raises DataError for what can't be had or is not what it should be.
+    Return where they are. `given` is a file, or the folder of the files, that is taken instead of a download; `url` an
+    address to download from instead of the documented ones; of a data set of the Hub, that of another Hub. Raises
+    DataError for what can't be had or is not what it should be.
     """
     files = find(named_by_revision(name, url))
     if given and url:
@@ -54,6 +54,7 @@ def fetch(name: str, given: Path | None = None, url: str | None = None, folder: 
         with locked(folder / f".{source.file}.lock"):
             (obtain_shards if hub_of(source.file) else obtain)(source, given, url, folder / source.file)
             point_to(folder / source.file)
+    return [folder / source.file for source in files]
 
 
 def obtain(source: Source, given: Path | None, url: str | None, path: Path) -> None:

@@ -41,7 +41,7 @@ def folder_of(listing: Path) -> Path:
 
 
 def tree_address(hub: str, file: str) -> str:
-    """Return where the Hub answers what files a data set has at a revision; in pages, which lead from one to the next."""
+    """Return where the Hub answers what files a data set has at a revision, in pages that lead to the next."""
     repository, revision = known(file)
     return f"{hub}/api/datasets/{repository}/tree/{revision}?recursive=true"
 

@@ -1,97 +1,91 @@
 """What is here, where it comes from, and what the rest would cost."""
 
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .options import (
-    INSPECT,
-    Device,
-    Json,
-    Overrides,
-    artifact_names,
-    named,
-    pick_device,
-    present_plan,
-    show,
-    verb,
-)
+from .options import Device, Json, Overrides, key_names, named, pick_device, present_plan, show
+from .verbs import INSPECT, group, verb
 
-app = typer.Typer()
+app = group()
 command = partial(verb, app, INSPECT)
 
 
+class Lists(StrEnum):
+    """What `status` lists: choices that completion knows."""
+
+    artifacts = "artifacts"
+    runs = "runs"
+    sets = "sets"
+    scales = "scales"
+
+
+@command("atebm status runs")
+def status(
+    lists: Annotated[
+        list[Lists] | None,
+        typer.Argument(help="Lists to show instead; by default a summary, and the steps by kind.", show_default=False),
+    ] = None,
+    config: Overrides = None,
+    todo: Annotated[bool, typer.Option("--todo", help="Name each step that is not done.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what is computed, and what to do next.
+
+    With names of lists: artifacts, runs, sets or scales, and what of them is here.
+    """
+    from ..provenance.status import describe_status, describe_todo, status
+
+    show(status(present_plan(config), Path(), lists or []), describe_todo if todo else describe_status, as_json)
+
+
 @command("atebm doctor")
-def doctor(as_json: Json = False) -> None:
-    """Say what this machine and this folder have, and what each scale would need. Exit code 1: something is missing."""
+def doctor(
+    scales: Annotated[bool, typer.Option("--scales", help="Say what each scale needs, too; it takes seconds.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check this machine and this checkout.
+
+    Exit code 1: something is missing; a line below says what to do.
+    """
     from ..maintenance.doctor import describe_machine, examine
 
-    found = examine(Path())
+    found = examine(Path(), scales)
     show(found, describe_machine, as_json)
     raise typer.Exit(bool(found["missing"]))
 
 
-@command("atebm headline table2")
-def headline(
-    artifacts: Annotated[list[str], typer.Argument(help="such as table2", autocompletion=artifact_names)],
-    config: Overrides = None,
-) -> None:
-    """Say in one line what an artifact found, and what the paper published."""
-    from ..maintenance.docs import headline
-
-    plan = present_plan(config)
-    for name in artifacts:
-        print(headline(name, plan, Path()))
-
-
-@command("atebm status -C scale=paper")
-def status(
-    lists: Annotated[
+@command("atebm config runs.cifar10")
+def config(
+    keys: Annotated[
         list[str] | None,
-        typer.Argument(help="artifacts, runs, sets or scales; by default steps and artifacts", show_default=False),
-    ] = None,
-    config: Overrides = None,
-    as_json: Json = False,
-) -> None:
-    """List steps and artifacts, or runs, sets or scales, and what of them is here: done, drawn, trained, prepared."""
-    from ..provenance.status import describe_status, status
-
-    show(status(present_plan(config), Path(), lists or []), describe_status, as_json)
-
-
-@command("atebm cost -C scale=paper")
-def cost(
-    config: Overrides = None,
-    device: Device = "auto",
-    rates: Annotated[
-        Path | None,
-        typer.Option(
-            help="a file of another device's speeds, such as data/expected/rates_h100.json: nothing is measured here",
-            exists=True,
-            dir_okay=False,
-            show_default=False,
+        typer.Argument(
+            help="Parts to show, such as runs.cifar10; by default all.", show_default=False, autocompletion=key_names
         ),
     ] = None,
+    config: Overrides = None,
+    different: Annotated[bool, typer.Option("--different", help="Show only what differs from the paper's.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what each artifact costs before it is computed: hours on this device, whose speed is measured, and disk."""
-    from ..cost.rates import Rates
-    from ..cost.table import costs, describe_costs
-    from ..cost.throughput import Throughput
+    """Print the composed configuration.
 
-    throughput = Rates(rates) if rates else Throughput(pick_device(device))
-    show(costs(present_plan(config), Path(), throughput), describe_costs, as_json)
+    Each value has the file and line that it comes from and, where it differs, the value of scale paper.
+    """
+    from ..provenance.composed import composed, describe_composed
+
+    show(composed(Path(), config or [], keys or [], different), describe_composed, as_json)
 
 
 @command("atebm explain table2")
 def explain(
-    what: Annotated[str, typer.Argument(help="an artifact (table2), a step or a run (cifar10)", autocompletion=named)],
+    what: Annotated[str, typer.Argument(help="An artifact (table2), a step or a run (cifar10).", autocompletion=named)],
     config: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Trace numbers to files, specs, lines of the configuration, and the paper."""
+    """Trace a number to its file, its settings and the paper."""
     from ..config.load import load
     from ..pipeline.plan import Plan
     from ..provenance.explain import describe_evidence, explain
@@ -100,9 +94,39 @@ def explain(
     show(explain(what, Plan(typed, config or []), origins, Path()), describe_evidence, as_json)
 
 
+@command("atebm cost -C scale=smoke")
+def cost(
+    config: Overrides = None,
+    device: Device = "auto",
+    rates: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of another device's speeds, such as data/expected/rates_h100.json: nothing is measured here.",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Estimate hours and disk before anything is computed.
+
+    The speed of this device is measured first, which takes a minute for scale paper.
+    """
+    from ..cost.rates import Rates
+    from ..cost.table import costs, describe_costs
+    from ..cost.throughput import Throughput
+
+    throughput = Rates(rates) if rates else Throughput(pick_device(device))
+    show(costs(present_plan(config), Path(), throughput), describe_costs, as_json)
+
+
 @command("atebm verify")
 def verify(config: Overrides = None, as_json: Json = False) -> None:
-    """Check files in work/, results/ and models/ by the records: missing, altered, stale. Exit code 1: findings."""
+    """Check every file against the recorded checksums.
+
+    Looks at work/, results/ and models/ for what is missing, altered or stale. Exit code 1: findings.
+    """
     from ..provenance.verify import describe_findings, verify
 
     findings, checked = verify(present_plan(config), Path(), quiet=as_json)

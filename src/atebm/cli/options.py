@@ -1,31 +1,19 @@
-"""What verbs share: their groups, examples, options, and the completion of names."""
+"""What verbs share: options, the completion of names, and how they print."""
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
     import torch
 
+    from ..inference.trained import Trained
     from ..pipeline.plan import Plan
-
-INSPECT = "Look at what is here"
-USE = "Use a trained run"
-OWN = "Your own images"
-MAINTAIN = "Keep the checkout"
-STEPS = "Steps of the workflow, which its rules call"
-
-OTHERS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # of commands whose arguments are another's
-
-
-def verb(app: typer.Typer, group: str, example: str, name: str | None = None, **more: Any) -> Callable[..., Any]:
-    """Return a decorator that makes a command of `app`, shown in a group of the help, with an example."""
-    return app.command(name, rich_help_panel=group, epilog=f"Example: {example}", **more)
-
 
 # --- completion: cheap, and silent where there is no checkout ---------------------------------------------------------
 
@@ -68,6 +56,34 @@ def archive_names(incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(source.archive for source in sources()) if name.startswith(incomplete)]
 
 
+def key_names(incomplete: str) -> list[str]:
+    """Return the sections of a configuration, and the entries of those that have named ones."""
+    from ..utils.documents import mapping
+    from ..utils.errors import ConfigError
+
+    try:
+        found = mapping("config.yaml", Path("config.yaml").read_text(encoding="utf-8"))
+    except (OSError, ConfigError, UnicodeDecodeError):
+        return []
+    known = [*found, *(f"{key}.{name}" for key, below in found.items() if isinstance(below, dict) for name in below)]
+    return [name for name in known if name.startswith(incomplete)]
+
+
+def task_names(incomplete: str) -> list[str]:
+    """Return the tasks of config.yaml."""
+    return [name.removeprefix("tasks.") for name in key_names(f"tasks.{incomplete}")]
+
+
+def devices(incomplete: str) -> list[str]:
+    return [name for name in ("auto", "cpu", "cuda", "mps") if name.startswith(incomplete)]
+
+
+def sizes(incomplete: str) -> list[str]:
+    from ..data.own_images import SIZES
+
+    return [str(size) for size in SIZES if str(size).startswith(incomplete)]
+
+
 def override(incomplete: str) -> list[str]:
     from ..config.load import scales
 
@@ -81,21 +97,37 @@ Overrides = Annotated[
     typer.Option(
         "--config",
         "-C",
-        help='as Snakemake\'s, "scale=paper"; repeat for more',
+        help="Override a key of config.yaml, such as scale=paper; repeat for more.",
         autocompletion=override,
         metavar="KEY=VALUE",
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps", envvar="ATEBM_DEVICE")]
-Json = Annotated[bool, typer.Option("--json", help="all of it as JSON, for programs")]
-RunName = Annotated[
+Device = Annotated[
     str,
     typer.Option(
-        "--run",
-        help="whose model, as `atebm status runs` lists them; or one of models/, demo/cifar10",
-        autocompletion=model_names,
+        help="Where to compute: auto, cpu, cuda or mps.",
+        envvar="ATEBM_DEVICE",
+        metavar="DEVICE",
+        autocompletion=devices,
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs; errors, too.")]
+RunName = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        help="The model: a run, as `atebm status runs` lists them, or one of models/, such as demo/cifar10.",
+        autocompletion=model_names,
+        metavar="RUN",
+        show_default="the run that the paper uses for it, or its model in models/",
+    ),
+]
+Images = Annotated[
+    list[Path], typer.Argument(help="Image files, or folders of them.", exists=True, metavar="IMAGES...")
+]
+Fits = Literal["squash", "crop"]
+FIT = typer.Option(help="How images that are no squares become some: all of each, or its middle.")
+Fit = Annotated[Fits, FIT]
 
 
 def present_plan(overrides: list[str] | None) -> "Plan":
@@ -104,6 +136,20 @@ def present_plan(overrides: list[str] | None) -> "Plan":
     from ..pipeline.plan import Plan
 
     return Plan(load(Path(), overrides or [])[0], overrides or [])
+
+
+def model_of(run: str | None, usual: str, overrides: list[str] | None) -> "Trained":
+    """Return the trained model of a name, or where none is given that of the usual run, in this checkout.
+
+    A model of models/ needs no plan, which takes a second. Raises ConfigError as `find`.
+    """
+    from ..inference.trained import Committed, find_run, find_usual
+    from ..models.committed import find_committed
+
+    if run and (folder := find_committed(run, Path())):
+        return Committed.read(folder)
+    plan = present_plan(overrides)
+    return find_run(plan, run, Path()) if run else find_usual(plan, usual, Path())
 
 
 def above_zero(value: float | None) -> float | None:
@@ -120,13 +166,18 @@ def pick_device(device: str) -> "torch.device":
     return pick_device(device)
 
 
-def show(found: Any, lines: Callable[[Any], Iterable[str] | Iterator[str]], as_json: bool) -> None:
+def show(found: Any, lines: Callable[[Any], Iterable[str]], as_json: bool) -> None:
     """Print what was found: as JSON, or as lines for people."""
     if as_json:
         print(json.dumps(found, indent=1))
         return
     for line in lines(found):
         print(line)
+
+
+def said_beside(as_json: bool) -> AbstractContextManager[Any]:
+    """Return a block in which what is printed goes to standard error where standard output is to be JSON."""
+    return redirect_stdout(sys.stderr) if as_json else nullcontext()
 
 
 def note(said: Iterable[str], kind: str = "note") -> None:

@@ -1,4 +1,6 @@
-"""What the rules of the workflow call: `step` takes any spec, work/specs/<kind>/<id>.json, and leaves a folder.
+"""What rules of the workflow call; the help of `atebm` does not list it.
+
+`step` takes any spec, work/specs/<kind>/<id>.json, and leaves a folder.
 
 A person can call it, too: atebm step work/specs/train/cifar10-1a2b3c4d.json
 """
@@ -21,10 +23,11 @@ from ..pipeline.kinds import KINDS, Kind
 from ..utils.bounds import MOST_PROCESSES
 from ..utils.errors import ConfigError, shown
 from ..utils.files import assure_writable
-from .options import OTHERS, STEPS, Device, pick_device, present_plan, verb
+from .options import Device, pick_device, present_plan
+from .verbs import OTHERS, PLUMBING, group, verb
 
-app = typer.Typer()
-verb_of = partial(verb, app, STEPS)
+app = group()
+verb_of = partial(verb, app, PLUMBING)
 
 
 def parsed(path: Path) -> Any:
@@ -236,7 +239,7 @@ def render(
     render(request, notebook, executed, out)
 
 
-@app.command(hidden=True, context_settings=OTHERS, epilog="Example: atebm kernel -f connection.json")
+@verb_of("atebm kernel -f connection.json", context_settings=OTHERS)
 def kernel(arguments: Annotated[list[str], typer.Argument(help="as for ipykernel_launcher")]) -> None:
     """Execute a notebook's cells for `render`."""
     from ..publish.notebook import serve_cells

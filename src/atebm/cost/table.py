@@ -158,7 +158,11 @@ def bytes_of(file: str) -> float | None:
 # --- for people ---------------------------------------------------------------------------------------------------
 
 
-HEAD = f"{'':34}{'hours':>10}{'at most':>10}{'floor':>10}{'left':>10}{'GB':>10}{'adds: hours':>14}{'GB':>10}"
+HEAD = f"{'':34}{'hours':>12}{'at most':>12}{'floor':>12}{'left':>12}{'GB':>9}{'adds: hours':>14}{'GB':>9}"
+MEANING = (
+    "hours: of this device; at most: where K grows as early as it may; floor: at the speed of a product of matrices; "
+    "left: of steps that are not done; adds: to what stands above, since steps are shared."
+)
 
 
 def describe_costs(found: dict[str, Any]) -> Iterator[str]:
@@ -190,15 +194,17 @@ def describe_costs(found: dict[str, Any]) -> Iterator[str]:
     wanted = found["archives"]
     unknown = f"; of unknown size: {', '.join(wanted['of_unknown_size'])}" if wanted["of_unknown_size"] else ""
     yield f"archives to download: {len(wanted['files'])} files, {wanted['gigabytes']:,.1f} GB{unknown}"
+    yield MEANING
     yield UNCOUNTED
 
 
 def line(row: dict[str, Any]) -> str:
     name = f"{row['artifact']:16}{row['title'].split(':')[0]:18}"
     numbers = [row[key] for key in ("hours", "at_most", "floor", "left", "gigabytes")]
-    text = name + "".join(f"{short(number):>10}" for number in numbers)
+    widths = (12, 12, 12, 12, 9)
+    text = name + "".join(f"{short(number):>{width}}" for number, width in zip(numbers, widths, strict=True))
     if "adds" in row:
-        text += f"{short(row['adds']['hours']):>14}{short(row['adds']['gigabytes']):>10}"
+        text += f"{short(row['adds']['hours']):>14}{short(row['adds']['gigabytes']):>9}"
     return text
 
 

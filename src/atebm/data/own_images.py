@@ -32,7 +32,9 @@ MOST_HELD_OUT = 200
 OURS = "# Written by `atebm own`"  # how such a scale file begins
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 NO_NAMES = ("nan", "inf", "infinity")  # which --config takes for numbers
-SIZES = (8, 16, 32, 64)  # that network `small` takes, and a CPU can train
+SIZES = (8, 16, 32, 64, 128, 256)  # that network `small` takes
+LARGE = 64  # beyond it, fewer images at once and on disk
+BATCHES = {128: 32, 256: 16}  # of training, by size: what 16 GB of memory hold many times over
 
 
 @dataclass(frozen=True)
@@ -232,9 +234,18 @@ def said(own: Own) -> dict[str, Any]:
         "held_out": own.held_out,
         "run": f"atebm warm snakemake --cores all --config scale={own.name}",
         "picture": Plan(own.config).overviews[0].files[0],
+        "cost": f"atebm cost -C scale={own.name}",
+        "time": time_of(own.size),
         "warnings": list(own.warnings),
         "score": f"atebm score --run {own.name} -C scale={own.name} IMAGES...",
     }
+
+
+def time_of(size: int) -> str:
+    """Say roughly how long one core of a CPU takes for a training and what follows: four times as long for twice."""
+    return {64: "about 40 minutes of a CPU", 128: "hours of a CPU", 256: "3 hours of a CPU, or a GPU"}.get(
+        size, "a few minutes on 2 CPU cores"
+    )
 
 
 def describe_scale(found: dict[str, Any]) -> Iterator[str]:
@@ -251,7 +262,7 @@ def describe_scale(found: dict[str, Any]) -> Iterator[str]:
     how = f"{found['size']}x{found['size']} {'grey' if found['channels'] == 1 else 'colour'}"
     yield f"{found['file']}: trained on {found['trained_on']}, {found['held_out']} held out, {how}"
     yield ""
-    yield "Next, to train, sample, score and draw (a few minutes on 2 CPU cores):"
+    yield f"Next, to train, sample, score and draw ({found['time']}; {found['cost']} says more):"
     yield f"  {found['run']}"
     yield f"Then look at {found['picture']}, and score other images:"
     yield f"  {found['score']}"
@@ -275,6 +286,9 @@ def scale_text(name: str, p_data: Folder, p_0: Folder | None, channels: int, siz
         train=p_data.files - held_out,
         held_out=held_out,
         part=p_0.files // 4 if p_0 else 0,
+        batch=BATCHES.get(size, 64),
+        large=size > LARGE,
+        crops=8000 if size <= LARGE else 2000,  # of 256 pixels in colour they take 0.4 GB
         n=min(250, p_0.files // 4) if p_0 else 250,
         attacks={name: attack.few for name, attack in ATTACKS.items() if attack.few},
         ratio=(size / 16) * channels**0.5,  # of lengths of image vectors to those of 16x16 grey images

@@ -26,10 +26,13 @@ EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr",
 GREY = ("1", "L", "LA", "La")
 STRAIGHT = {"La": "LA", "RGBa": "RGBA"}  # of modes whose colours are multiplied by their alpha
 
+SQUASH, CROP = FITS = ("squash", "crop")  # ways to make a square of a picture
+
 # Remarks, as they follow a number of images.
 TRANSPARENT = "with transparent parts, which were laid over white"
 FRAMES = "of several pages or frames, of which the first was taken"
 SQUASHED = "squashed to"
+CROPPED = "cropped to their middle, at"
 TURNED = "turned upright, as the EXIF orientation says"
 
 
@@ -60,7 +63,7 @@ class Notes:
 
     def _remarks(self, usual: bool) -> Iterator[str]:
         for remark, count in self.count.items():
-            if remark.startswith(SQUASHED) == usual:
+            if remark.startswith((SQUASHED, CROPPED)) == usual:
                 yield f"{count} {'image' if count == 1 else 'images'} {remark}, such as {self.first[remark]}"
 
 
@@ -119,18 +122,29 @@ def several(picture: Image.Image) -> bool:
     return bool(getattr(picture, "is_animated", False)) and picture.format != bitmaps.SEVERAL
 
 
-def pixels(path: Path, channels: int, size: int, notes: Notes | None = None) -> NDArray[np.uint8]:
-    """Return an image file as (size, size, C), grey or RGB, by the rule above, stretched to a square, bilinear.
+def pixels(path: Path, channels: int, size: int, notes: Notes | None = None, fit: str = SQUASH) -> NDArray[np.uint8]:
+    """Return an image file as (size, size, C), grey or RGB, by the rule above, bilinear.
 
-    `notes` takes what was changed. Raises DataError as `open_picture`.
+    Where it is no square, `fit` says what happens: "squash" takes all of it, "crop" its middle. `notes` takes what was
+    changed. Raises DataError as `open_picture`.
     """
     picture, changes = open_picture(path, channels)
     if notes:
         for remark in changes:
             notes.add(remark, path)
         if picture.size != (size, size):
-            notes.add(f"{SQUASHED} {size}x{size}", path, f" of {picture.width}x{picture.height}")
+            how = CROPPED if fit == CROP and picture.width != picture.height else SQUASHED
+            notes.add(f"{how} {size}x{size}", path, f" of {picture.width}x{picture.height}")
+    if fit == CROP:
+        picture = middle(picture)
     return squash(picture, size).reshape(size, size, channels)
+
+
+def middle(picture: Image.Image) -> Image.Image:
+    """Return the largest square in the middle of a picture."""
+    side = min(picture.size)
+    left, top = ((length - side) // 2 for length in picture.size)
+    return picture.crop((left, top, left + side, top + side))
 
 
 MOST_NAMED = 5  # files that cannot be read

@@ -1,54 +1,56 @@
 """PGD with trained models on your own images: sampling, translation, restoration, interpolation, composition."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..attacks.pgd import summed
-from ..data.pictures import Notes
+from ..data.pictures import SQUASH
 from ..data.stored import cuts, to_float
 from ..models.folding import frozen_all
 from ..sampling.ascent import BATCH, begin_ascent, climb
 from ..utils.errors import ConfigError, DataError, shown
-from .score import read_image, read_images
-from .trained import Trained, load_detector
+from .score import read_image
+from .trained import Trained, energies, load_detector
 
 AS_THEY_ARE: dict[str, Any] = {"name": "images"}
 HOLE: dict[str, Any] = {"name": "occluded", "side": 0.375, "fill": 0.5}
 
 
+@dataclass(frozen=True)
+class Applied:
+    """What was made."""
+
+    frames: np.ndarray  # uint8 (n, 2, H, W, C), before and after; of every step (n, 1 + steps, H, W, C)
+    energies: np.ndarray  # (n, 2), before and after, by the sum of the models' f
+
+
 def apply_models(
     trained: Sequence[Trained],
-    files: Sequence[Path],
+    given: Tensor,
     device: torch.device,
     steps: int,
     step_size: float,
     *,
     start: dict[str, Any] = AS_THEY_ARE,
     mask: Path | None = None,
+    fit: str = SQUASH,
     every_step: bool = False,
-    notes: Notes | None = None,
-) -> np.ndarray:
-    """Return images from image files by PGD on the (sum of the) models' f.
-
-    uint8 (n, 2, H, W, C), before and after; with `every_step` (n, 1 + steps, H, W, C), which takes that much memory.
+) -> Applied:
+    """Images from others, uint8 (n, C, H, W), by PGD on the (sum of the) models' f.
 
     `start` is as in an ascent's configuration, and not noisy; with `mask`, an image, only pixels where it is white are
-    changed.
-    `notes` takes what is to be said of the files. Raises ConfigError for models of images of different shapes, and
-    DataError for images that cannot be read and for a mask without white.
+    changed; `fit` is how it becomes a square. Raises DataError for a mask that cannot be read or is white nowhere.
     """
-    shapes = {model.name: tuple(model.record["shape"]) for model in trained}
-    if len(set(shapes.values())) > 1:
-        raise ConfigError(f"runs of images of different shapes cannot be composed: {shapes}.")
-    channels, side, _ = shapes[trained[0].name]
-    images = to_float(read_images(files, channels, side, notes).to(device))
+    images, side = to_float(given.to(device)), given.shape[-1]
     starts, free = begin_ascent(images, start, seed=0)
     if mask is not None:
-        free = (read_image(mask, 1, side, notes)[None].to(device) > 127).to(images.dtype)
+        free = (read_image(mask, 1, side, None, fit)[None].to(device) > 127).to(images.dtype)
         if not free.any():
             raise DataError(f"{shown(mask)} is white nowhere, once it has {side}x{side} pixels: nothing is to paint.")
         starts = torch.where(free > 0, HOLE["fill"], images)
@@ -58,4 +60,16 @@ def apply_models(
     which, motion = (1, BATCH) if every_step else (0, 0)
     with frozen_all(models):
         parts = [climb(f, models, starts[rows], free, settings, motion)[which] for rows in cuts(len(starts), BATCH)]
-    return np.concatenate(parts)
+        frames = np.concatenate(parts)
+        ends = [torch.from_numpy(frames[:, end]).permute(0, 3, 1, 2) for end in (0, -1)]
+        found = [energies(f, (end[rows].to(device) for rows in cuts(len(end), BATCH))) for end in ends]
+    return Applied(frames, np.stack(found, axis=1))
+
+
+def shape_of(trained: Sequence[Trained]) -> tuple[int, int, int]:
+    """Return the shape (C, H, W) of the images of models. Raises ConfigError where they are of different shapes."""
+    shapes = {model.name: tuple(model.record["shape"]) for model in trained}
+    if len(set(shapes.values())) > 1:
+        raise ConfigError(f"runs of images of different shapes cannot be composed: {shapes}.")
+    channels, height, width = shapes[trained[0].name]
+    return channels, height, width

@@ -3,8 +3,10 @@
 import atebm
 
 model = atebm.load("demo/cifar10")   # of models/, in git; "cifar10" is the run's that was trained here
-model.energy(["a.png", "b.png"])     # low where an image is like the data
-model.sample(["a.png", "b.png"])     # PGD uphill on f, uint8 (n, H, W, C)
+sources = model.sources(16)          # held-out images to start from, uint8 (n, H, W, C)
+samples = model.sample(sources)      # PGD uphill on f
+model.energy(samples)                # low where an image is like the data
+model.show(sources, samples)         # a picture of both, with their energies
 """
 
 import inspect
@@ -20,13 +22,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL.Image import Image as Picture
 from torch import Tensor
 
 from ..attacks.auto_pgd import auto_pgd_restarted, spheres
 from ..attacks.pgd import pgd
 from ..config.load import load as load_config
 from ..data.own_images import write_scale
-from ..data.pictures import Notes
+from ..data.pictures import FITS, SQUASH, Notes
 from ..data.stored import cuts, to_bytes, to_float
 from ..device.select import pick_device
 from ..models.committed import find_committed
@@ -36,7 +39,9 @@ from ..pipeline.plan import Plan
 from ..sampling.ascent import BATCH
 from ..utils.bounds import MOST_PROCESSES, MOST_RESTARTS, MOST_SEED, MOST_STEPS, positive_number, whole_number
 from ..utils.errors import DataError, ResultError
-from .score import list_images, percentiles, read_images
+from .score import TPR, list_images, percentiles, read_images, threshold_at
+from .sheet import contact_sheet
+from .sources import held_out_sources
 from .trained import SAMPLING, Committed, Trained, energies_of, find_run, load_detector
 
 Images = Sequence[str | Path] | str | Path | NDArray[Any] | Tensor
@@ -48,8 +53,8 @@ class Model:
 
     Images are given as
 
-    - paths of image files, or of folders of them: made grey or RGB as the run's data, and stretched to its size; what
-      was changed or left out is a UserWarning;
+    - paths of image files, or of folders of them: made grey or RGB as the run's data, and squashed to its size or, with
+      load(..., fit="crop"), cropped; what was changed or left out is a UserWarning;
     - uint8 (n, H, W, C), an array or a tensor, as `sample` returns them;
     - floats (n, C, H, W) in [0, 1], likewise. Arrays may be views of others, such as `image[..., ::-1]`.
 
@@ -62,6 +67,7 @@ class Model:
     shape: tuple[int, int, int]  # of an image, (C, H, W)
     device: torch.device
     trained: Trained  # where it lies, and what its run knows
+    fit: str = SQUASH  # how image files that are no squares become some
 
     def __repr__(self) -> str:
         channels, height, width = self.shape
@@ -85,9 +91,37 @@ class Model:
         """
         return percentiles(self._usual, self.energy(images))
 
+    def threshold(self, tpr: float = TPR) -> float:
+        """Return the energy that a share `tpr` of in-distribution images do not exceed; images above it count as out.
+
+        Raises ConfigError as `score`.
+        """
+        if not 0 < positive_number("tpr", tpr) <= 1:
+            raise DataError(f"tpr = {tpr!r}: give a share above 0, up to 1.")
+        return threshold_at(self._usual, tpr)
+
     @cached_property
     def _usual(self) -> NDArray[np.float32]:
         return energies_of(self.trained, self.detector, self.device)
+
+    def sources(self, count: int = 64) -> NDArray[np.uint8]:
+        """Held-out images (n, H, W, C) of p_0, which samples of the run start from: for whoever has none at hand.
+
+        Raises ConfigError where they are of an archive that is not prepared, and DataError where there are fewer.
+        """
+        return held_out_sources(self.trained, count).permute(0, 2, 3, 1).numpy()
+
+    def show(self, images: Images, after: Images | None = None, title: str = "") -> Picture:
+        """Return a picture of images, each with its energy and enlarged; with `after`, of pairs one above the other.
+
+        A notebook shows it where it is the last line of a cell; `.save("sheet.png")` writes it, `.show()` opens it.
+        """
+        given = [self.floats(part) for part in (images, after) if part is not None]
+        if len({len(part) for part in given}) > 1:
+            raise DataError(f"{len(given[0])} images before and {len(given[1])} after: they are shown in pairs.")
+        energies = np.stack([self.energy(part) for part in given], axis=1)
+        shown = [to_bytes(part, "round").permute(0, 2, 3, 1).cpu().numpy() for part in given]
+        return contact_sheet(shown[0], shown[1] if after is not None else None, energies, title)
 
     def sample(self, images: Images, steps: int | None = None, step_size: float | None = None) -> NDArray[np.uint8]:
         """PGD from source images uphill on f (Eq. 8): uint8 (n, H, W, C), as `atebm apply sample` writes them.
@@ -162,7 +196,7 @@ class Model:
                 "joins arrays."
             ) from None
         notes, (channels, side, _) = Notes(), self.shape
-        stored = read_images(list_images(paths, notes), channels, side, notes)
+        stored = read_images(list_images(paths, notes), channels, side, notes, self.fit)
         warn(notes.surprises())
         return to_float(stored.to(self.device))
 
@@ -198,17 +232,20 @@ def load(
     *,
     config: Sequence[str] = (),
     device: str = "auto",
+    fit: str = SQUASH,
 ) -> Model:
     """Return a trained model, by the name of a run, or as "demo/cifar10" of models/, which lies in git.
 
     Of a run it is the selected checkpoint of its first seed in the checkout `root`: that of work/ or, where the run was
     not trained there, the same one of models/. `scale` and `config` are of runs, as Snakemake's `--config scale=...
     ...`; by default those of config.yaml. A model of models/ is looked for in `root`, then in the checkout of this
-    code; the path of its folder will do, too.
+    code; the path of its folder will do, too. `fit`, "squash" or "crop", says how image files become squares.
 
     Raises ConfigError for an unknown name, a run that is not trained yet, and a folder that is no checkout; DataError
     for a model of models/ that is damaged.
     """
+    if fit not in FITS:
+        raise DataError(f"there is no fit {fit!r}; choose {' or '.join(FITS)}.")
     root = Path(root)
     name = str(name.absolute()) if isinstance(name, Path) else name
     folder = find_committed(name, root)
@@ -219,7 +256,7 @@ def load(
         trained = Committed.read(folder)
     where = pick_device(device)
     channels, height, width = trained.record["shape"]
-    return Model(trained.name, load_detector(trained, where), (channels, height, width), where, trained)
+    return Model(trained.name, load_detector(trained, where), (channels, height, width), where, trained, fit)
 
 
 def train(

@@ -12,6 +12,9 @@ from ..utils.files import assure_writable, atomic, beside
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
+
+SHEET = "contact_sheet.png"  # before and after, beside what was made
 
 
 def key(name: str) -> str:
@@ -86,6 +89,14 @@ def check_file(path: Path) -> None:
     check_length(path, beside(path).name)
 
 
+def free_folder(above: Path, name: str) -> Path:
+    """Return a folder that is not there yet: above/name, or name_2, name_3 and so on."""
+    found, number = above / name, 2
+    while os.path.lexists(found):
+        found, number = above / f"{name}_{number}", number + 1
+    return found
+
+
 def existing(path: Path) -> Path:
     """Return the path itself, or the nearest folder above it that is there."""
     return next(place for place in (path.absolute(), *path.absolute().parents) if os.path.lexists(place))
@@ -102,8 +113,8 @@ def check_length(path: Path, name: str) -> None:
         )
 
 
-def write(images: "dict[Path, np.ndarray]") -> int:
-    """Write images by path, (H, W, C) as .png and (frames, H, W, C) as .gif; return how many were written: all.
+def write(images: "dict[Path, np.ndarray | Image.Image]") -> int:
+    """Write images by path, (H, W, C) or pictures as .png, (frames, H, W, C) as .gif; return how many: all.
 
     Where that fails, as on a full disk, none is left: with some of them there, the command could not be repeated.
     """
@@ -114,11 +125,16 @@ def write(images: "dict[Path, np.ndarray]") -> int:
     written: list[Path] = []
     try:
         for path, image in images.items():
-            if image.ndim == 4:
+            if isinstance(image, Image.Image):
+                picture = image
+            elif image.ndim == 4:
                 animate(image[None], path)
+                written.append(path)
+                continue
             else:
-                with atomic(path) as temporary:
-                    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary, format="PNG")
+                picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+            with atomic(path) as temporary:
+                picture.save(temporary, format="PNG")
             written.append(path)
     except OSError:
         for path in written:

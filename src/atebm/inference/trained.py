@@ -1,6 +1,6 @@
 """The trained model that a name means: a run's in work/, or one that lies in git, in models/."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,8 @@ from ..pipeline.job import record_of
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
 from ..utils.errors import ConfigError
+from ..utils.files import repository
+from ..utils.meant import did_you_mean
 
 BATCH = 100  # images a forward pass
 SAMPLING, DENOISING, INPAINTING = WAYS = ("sampling", "denoising", "inpainting")
@@ -172,6 +174,23 @@ def find_run(plan: Plan, run: str, root: Path) -> Trained:
     raise ConfigError(missing(plan, step) + more)
 
 
+def find_usual(plan: Plan, run: str, root: Path) -> Trained:
+    """Return the model that a command uses where nobody names one.
+
+    That is the run on your own images where the scale has one; else that of `run` or, where it is not trained here, the
+    one in models/ that has its name, of whatever scale. Raises ConfigError where there is none.
+    """
+    if plan.config.own:
+        return find_run(plan, plan.config.own, root)
+    try:
+        return find_run(plan, run, root)
+    except ConfigError:
+        for folder in [*committed(root), *committed(repository())]:
+            if folder.name == run:
+                return Committed.read(folder, instead=run)
+        raise
+
+
 def energies_of(trained: Trained, model: Detector, device: torch.device) -> np.ndarray:
     """Return the energies (n,), ascending, of in-distribution images by the model that `load_detector` has loaded."""
     with frozen(model):
@@ -198,7 +217,7 @@ def data_of(config: Config, run: str) -> dict[str, Any]:
 def require_run(plan: Plan, run: str) -> None:
     """Raise ConfigError unless config.yaml has a run of this name."""
     if run not in plan.config.runs:
-        raise ConfigError(f"there is no run {run!r}; config.yaml has: {', '.join(plan.config.runs)}.")
+        raise ConfigError(f"there is no run {run!r}; {did_you_mean(run, plan.config.runs, 'atebm status runs')}")
 
 
 def require_computed(plan: Plan, step: Step, root: Path) -> None:
@@ -212,6 +231,6 @@ def missing(plan: Plan, step: Step) -> str:
 
 
 @torch.inference_mode()
-def energies(model: torch.nn.Module, batches: Iterable[Tensor]) -> np.ndarray:
-    """Return -f (N,) of uint8 images (b, C, H, W) on the model's device."""
+def energies(model: Callable[[Tensor], Tensor], batches: Iterable[Tensor]) -> np.ndarray:
+    """-f (N,) of uint8 images (b, C, H, W) on the model's device."""
     return np.concatenate([-model(to_float(batch)).cpu().numpy() for batch in batches])

@@ -13,18 +13,21 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from ..utils.columns import columns
 from ..utils.errors import UserError
+from ..utils.quantities import duration, rounded, size
 
 SHOWN = ("torch", "torchvision", "numpy", "snakemake", "dvc", "papermill")  # versions
-TOOLS = {  # commands that are not of this package, and what for
-    "snakemake": "runs the workflow; it is in the environment's bin/: activate it",
-    "git": "only to clone, and for the commit in results/manifest.json",
-    "dvc": "only to pull and push what was computed elsewhere",
-    "conda": "only for --use-conda; without it jobs run in the present environment",
-    "nvidia-smi": "only where there is a GPU",
+TOOLS = {  # commands that are not of this package, and what each does
+    "snakemake": "runs the workflow, and lies in the environment's bin/: source .venv/bin/activate",
+    "git": "only clones, and names the commit in results/manifest.json",
+    "dvc": "only pulls and pushes what was computed elsewhere",
+    "conda": "only serves --use-conda; without it jobs run in the present environment",
+    "nvidia-smi": "only serves GPUs of NVIDIA",
 }
 WRITTEN = (".snakemake", "data/archives", "logs", "results", "work")  # folders of a checkout, by the workflow
 MEASURED = "results/scales/{scale}/manifest.json"
+TESTED = ("miniature",)  # scales whose archives tests build
 GPU_HOURS = Path("data/expected/paper_h100.json")
 
 
@@ -33,8 +36,11 @@ def own_version() -> str:
     return metadata.version("atebm")
 
 
-def examine(root: Path) -> dict[str, Any]:
-    """Return all of it, as JSON. `missing` are sentences on what nothing works without."""
+def examine(root: Path, scales: bool = False) -> dict[str, Any]:
+    """All of it, as JSON; what each scale needs only where that is asked for, since it takes seconds.
+
+    `missing` are sentences on what nothing works without.
+    """
     missing, packages = requirements()
     here = devices()
     if not here:
@@ -54,7 +60,7 @@ def examine(root: Path) -> dict[str, Any]:
     }
     if found["checkout"] and not missing:
         found["archives"] = find_archives(root)
-        found["scales"] = needs_of_scales(root)
+        found["scales"] = needs_of_scales(root) if scales else []
     return found
 
 
@@ -166,7 +172,7 @@ def find_archives(root: Path) -> dict[str, Any]:
 def needs_of_scales(root: Path) -> list[dict[str, Any]]:
     from ..config.load import scales
 
-    return [needs(scale, root) for scale in scales(root)]
+    return [needs(scale, root) for scale in scales(root) if scale not in TESTED]
 
 
 def needs(scale: str, root: Path) -> dict[str, Any]:
@@ -224,63 +230,86 @@ def read_json(path: Path) -> dict[str, Any]:
 
 # --- for people -------------------------------------------------------------------------------------------------------
 
+GOOD, BAD, WITHOUT = "ok", "missing", "without"  # without: something works without it
+MARKS = {GOOD: "\u2713", BAD: "\u2717", WITHOUT: "-"}
+PLAIN = {GOOD: "ok", BAD: "!!", WITHOUT: "-"}  # where a terminal has no such letters
+
+Check = tuple[str, str, str]  # state, what was found, and what to do
+
 
 def describe_machine(found: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines that describe what `examine` found."""
-    versions = ", ".join(f"{name} {here or 'missing'}" for name, here in found["packages"].items())
-    yield f"atebm {found['atebm']} on Python {found['python']} ({sys.executable}): {versions}."
-    here = found["machine"]
-    memory = f"{here['memory_gb']:.1f} GB of memory" if here["memory_gb"] else "memory unknown"
-    yield f"{here['system']}: {here['cores']} cores, {memory}, {here['free_disk_gb']:.0f} GB free on this disk."
-    yield from device_lines(found["devices"])
-    for name, path in found["tools"].items():
-        yield f"{name}: {path or 'not on PATH; ' + TOOLS[name]}."
-    yield ""
-    if not found["checkout"]:
-        yield (
-            "This folder is no checkout of the project: scoring, the workflow and all that reads config.yaml want to "
-            "be run in one. Clone the repository and go there."
-        )
-    elif found["archives"] is not None:
-        yield from archive_lines(found["archives"])
+    """Yield a line for each check that `examine` made, with a mark, and below it what to do."""
+    marks = MARKS if can_show("".join(MARKS.values())) else PLAIN
+    for state, what, remedy in checks(found):
+        yield f"{marks[state]:{max(map(len, marks.values()))}} {what}"
+        if remedy:
+            yield f"    {remedy}"
+    if found["scales"]:
         yield ""
-        yield "What each scale needs:"
-        for row in found["scales"]:
-            yield scale_line(row)
-    for said in found["missing"]:
-        yield f"missing: {said}"
-    yield "Something that is needed is missing." if found["missing"] else "Nothing that is needed is missing."
+        yield from columns([SCALE_HEAD, *map(scale_cells, found["scales"])])
+    yield ""
+    broken = len(found["missing"])
+    yield f"{broken} of what is needed is missing." if broken else "Nothing that is needed is missing."
 
 
-def device_lines(devices: list[dict[str, Any]]) -> Iterator[str]:
+def can_show(text: str) -> bool:
+    """Return whether the encoding of standard output has these letters."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def checks(found: dict[str, Any]) -> Iterator[Check]:
+    """Yield what was checked: what nothing works without, then what is there, then what something works without."""
+    yield from ((BAD, *(part.strip() for part in said.partition(":")[::2])) for said in found["missing"])
+    versions = ", ".join(f"{name} {here}" for name, here in found["packages"].items() if here)
+    yield GOOD, f"atebm {found['atebm']}, Python {found['python']}, {versions}", ""
+    machine = found["machine"]
+    memory = f"{rounded(machine['memory_gb'])} GB of memory" if machine["memory_gb"] else "memory unknown"
+    yield GOOD, f"{machine['cores']} cores, {memory}, {rounded(machine['free_disk_gb'])} GB of free disk", ""
+    yield from device_checks(found["devices"])
+    for name, path in found["tools"].items():
+        if name != "nvidia-smi":
+            yield (GOOD, name, "") if path else (WITHOUT, f"{name} is not on PATH", f"It {TOOLS[name]}.")
+    if not found["checkout"]:
+        yield WITHOUT, "this folder is no checkout", "Clone the repository and go there: all but `doctor` wants one."
+    elif found["archives"] is not None:
+        yield from archive_checks(found["archives"])
+
+
+def device_checks(devices: list[dict[str, Any]]) -> Iterator[Check]:
     for device in devices:
-        memory = f", {device['memory_gb']:.0f} GB" if device["memory_gb"] else ""
-        yield f"PyTorch computes on {device['device']}: {device['name']}{memory}."
+        memory = f", {rounded(device['memory_gb'])} GB" if device["memory_gb"] else ""
+        yield GOOD, f"PyTorch computes on {device['device']}: {device['name']}{memory}", ""
     if len(devices) == 1:
-        yield "There is no GPU: scales demo and smoke, and your own small images, want none."
+        yield WITHOUT, "no GPU", "Scale paper wants one; demo, smoke and your own small images do not."
 
 
-def archive_lines(archives: dict[str, Any]) -> Iterator[str]:
-    if not archives["here"]:
-        yield "No public archive is in data/archives/; scale demo wants none."
-    for file, size in archives["here"].items():
-        yield f"data/archives/{file} is here, {size:.2f} GB."
-    if archives["here"] and archives["absent"]:
-        yield f"Not here: {', '.join(archives['absent'])}."
+def archive_checks(archives: dict[str, Any]) -> Iterator[Check]:
+    here, absent = archives["here"], archives["absent"]
+    if here:
+        yield GOOD, f"{len(here):,} files in data/archives/, {rounded(sum(here.values()))} GB", ""
+    if absent:
+        yield (
+            WITHOUT,
+            f"{len(absent)} public archives are not in data/archives/",
+            "Scale paper reads them: data/README.md lists them, and `atebm fetch NAME` gets one.",
+        )
+    yield GOOD, "embedded images and models, for scale demo and `atebm apply`", ""
 
 
-def scale_line(row: dict[str, Any]) -> str:
+SCALE_HEAD = ("scale", "steps done", "work/", "to fetch", "time")
+
+
+def scale_cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a scale."""
     if row["error"]:
-        return f"  {row['scale']}: {row['error']}"
-    parts = [f"{row['done']} of {row['steps']} steps done", f"{row['work_gb']:.3g} GB in work/"]
-    if row["fetch"]:
-        unknown = f", and {len(row['fetch_of_unknown_size'])} of unknown size" if row["fetch_of_unknown_size"] else ""
-        parts.append(f"{len(row['fetch'])} files of {row['fetch_gb']:.3g} GB to fetch{unknown}")
-    else:
-        parts.append("nothing to fetch")
-    parts.append("time not known" if row["hours"] is None else f"about {rounded(row['hours'])} of {row['hours_of']}")
-    return f"  {row['scale']}: {'; '.join(parts)}"
-
-
-def rounded(hours: float) -> str:
-    return f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:,.0f} hours"
+        return row["scale"], row["error"], "", "", ""
+    unknown = len(row["fetch_of_unknown_size"])
+    sized = f"{size(row['fetch_gb'] * 1e9)}" if row["fetch_gb"] else ""
+    more = f"{unknown} of unknown size" if unknown else ""
+    fetch = f"{len(row['fetch'])} files: {' and '.join(part for part in (sized, more) if part)}" if row["fetch"] else ""
+    time = f"{duration(row['hours'])} of {row['hours_of']}" if row["hours"] else "see `atebm cost`"
+    return row["scale"], f"{row['done']:,} of {row['steps']:,}", size(row["work_gb"] * 1e9), fetch or "nothing", time

@@ -12,6 +12,7 @@ from typing import Any
 from ..utils.errors import ConfigError, DataError, shown
 from ..utils.files import repository
 from ..utils.hashing import is_sealed, sha256
+from ..utils.meant import did_you_mean
 
 MODELS = "models"  # the folder in a checkout
 WEIGHTS, CARD, RECORD = "model.safetensors", "card.md", "model.json"
@@ -37,8 +38,8 @@ def find_committed(name: str, root: Path) -> Path | None:
     for folder in (root / MODELS / name, repository() / MODELS / name, Path(name)):
         if (folder / RECORD).is_file():
             return folder
-    known = ", ".join(map(name_of, committed(root))) or "none"
-    raise ConfigError(f"there is no model {shown(name)!r}; models/ has: {known}.")
+    known = [name_of(folder) for folder in committed(root)] or [name_of(folder) for folder in committed(repository())]
+    raise ConfigError(f"there is no model {shown(name)!r}; {did_you_mean(name, known, 'ls models/*')}")
 
 
 def read_committed(folder: Path) -> dict[str, Any]:

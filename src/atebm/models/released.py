@@ -29,8 +29,8 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of BatchN
 LAST = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}  # how our tensors are called in the file
 
 
-def import_weights(file: Path, task: str, settings: dict[str, Any], shape: list[int], out: Path) -> None:
-    """Write out/<task>.safetensors, the weights of an Energy, and out/<task>.json, what they come from.
+def import_weights(file: Path, task: str, settings: dict[str, Any], shape: list[int], out: Path) -> dict[str, Any]:
+    """Write out/<task>.safetensors, the weights of an Energy, and out/<task>.json, what they come from; return that.
 
     `settings` and `shape` (C, H, W) are of the network that the task has at scale paper: Config.network_of. Prints
     whether the file is the one that the authors released. Raises DataError for a file that does not fit the network.
@@ -54,6 +54,7 @@ def import_weights(file: Path, task: str, settings: dict[str, Any], shape: list[
         "parameters": sum(parameter.numel() for parameter in energy.parameters()),
     }
     write_text(out / f"{task}.json", canonical(record))
+    return record
 
 
 def provenance(file: Path, digest: str, task: str) -> tuple[bool, str]:

@@ -15,6 +15,7 @@ from ..pipeline.plan import Plan
 from ..pipeline.staleness import DRAWN, ELSEWHERE, STALE, TO_DRAW, states
 from ..pipeline.step import Step
 from ..utils.errors import ConfigError
+from ..utils.meant import did_you_mean
 
 
 def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, Any]:
@@ -26,9 +27,10 @@ def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, An
         return {"what": what, "artifact": artifact_facts(what, plan, root), "steps": behind(what, plan, origins, root)}
     steps = [step for step in plan.known.values() if what in (step.name, step.id, f"{step.kind}/{step.id}")]
     if not steps:
+        known = [*plan.artifacts, *(step.name for step in plan.known.values())]
         raise ConfigError(
-            f"the plan of scale {plan.config.scale} has no {what!r}: name an artifact ({', '.join(ARTIFACTS)}), a step "
-            "or a run, as `atebm status` lists them."
+            f"the plan of scale {plan.config.scale} has no {what!r}; "
+            f"{did_you_mean(what, known, 'atebm status artifacts runs sets')}"
         )
     return {
         "what": what,

@@ -11,6 +11,7 @@ from ..pipeline.kinds import FILES
 from ..pipeline.plan import Plan
 from ..utils.files import bytes_in
 from ..utils.locks import is_held
+from ..utils.quantities import size
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,6 @@ def summary(found: list[Leftover], removed: bool) -> dict[str, Any]:
 def describe_leftovers(found: dict[str, Any]) -> Iterator[str]:
     """Yield the lines that describe a summary."""
     for row in found["steps"]:
-        yield f"{row['bytes'] / 1e6:10.1f} MB  {row['step']}"
+        yield f"{size(row['bytes']):>10}  {row['step']}"
     what = "removed." if found["removed"] else "that no plan names; --yes removes them."
-    yield f"{len(found['steps'])} steps, {found['bytes'] / 1e6:.1f} MB, {what}"
+    yield f"{len(found['steps']):,} steps, {size(found['bytes'])}, {what}"

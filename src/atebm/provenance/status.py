@@ -8,9 +8,11 @@ from ..config.load import scale_file, scales
 from ..pipeline.artifacts import target
 from ..pipeline.kinds import FILES
 from ..pipeline.plan import Plan
-from ..pipeline.staleness import DRAWN, ELSEWHERE, MANIFEST, PAGE, SITE, provenance, states
+from ..pipeline.staleness import DRAWN, ELSEWHERE, MANIFEST, PAGE, SITE, STALE, TO_DRAW, provenance, states
+from ..utils.columns import columns
 from ..utils.errors import ConfigError
 from ..utils.files import bytes_in
+from ..utils.quantities import size
 
 ABOUT_ALL = {MANIFEST: provenance(MANIFEST), SITE: PAGE}  # in the folder of results
 
@@ -138,40 +140,80 @@ LISTS: dict[str, Callable[[Plan, Path], Rows]] = {
 
 
 def describe_status(found: dict[str, Any]) -> Iterator[str]:
-    """Yield a line per step, by kind, a line per artifact, and the sums; or the lists, each in columns."""
+    """Yield a summary, what is next, and the steps by kind; or the lists, each in columns."""
     if "steps" not in found:
-        yield f"scale {found['scale']}"
-        for name, shown in SHOWN.items():
-            if name in found:
-                yield from ("", f"{name}:")
-                yield from columns([shown(row) for row in found[name]])
+        yield from lists_in_columns(found)
         return
-    steps, artifacts = found["steps"], found["artifacts"]
-    width = max(len(row["step"]) for row in steps)
-    for row in steps:
-        megabytes = f"{row['bytes'] / 1e6:10.1f} MB" if row["state"] != "to do" else ""
-        yield f"{row['state']:17}{row['step']:{width}}{megabytes}".rstrip()
-    for row in artifacts:
-        yield f"{row['state']:17}{found['results']}/{row['artifact']}, drawn from {row['drawn_from']} steps"
-    for row in found["about_all"]:
-        yield f"{row['state']:17}{row['file']}"
-    done = sum(row["state"] == "done" for row in steps)
-    drawn, elsewhere = (sum(row["state"] == state for row in artifacts) for state in (DRAWN, ELSEWHERE))
-    of = f", {drawn + elsewhere} of {len(artifacts)} artifacts drawn from the present plan" if artifacts else ""
-    yield f"scale {found['scale']}: {done} of {len(steps)} steps done{of}"
+    yield from summary(found)
+    kinds: dict[str, Rows] = {}
+    for row in found["steps"]:
+        kinds.setdefault(row["step"].partition("/")[0], []).append(row)
+    yield ""
+    yield from columns([("steps", *STATES, "size"), *(cells_of(kind, rows) for kind, rows in kinds.items())])
+    if others := [row for row in found["artifacts"] if row["state"] in (STALE, TO_DRAW)]:
+        yield ""
+        yield from columns([(row["artifact"], row["state"]) for row in others])
+    yield ""
+    yield "`atebm status --todo` names each step, `atebm status artifacts` each figure and table; or runs, sets, scales"
+
+
+def describe_todo(found: dict[str, Any]) -> Iterator[str]:
+    """Yield a summary, and a line for each step, artifact and file that is not done."""
+    if "steps" not in found:
+        yield from lists_in_columns(found)
+        return
+    yield from summary(found)
+    yield ""
+    named = [(row["step"], row["state"]) for row in found["steps"] if row["state"] != "done"]
+    named += [(f"{found['results']}/{row['artifact']}", row["state"]) for row in found["artifacts"]]
+    named += [(row["file"], row["state"]) for row in found["about_all"]]
+    for name, state in named:
+        if state not in (DRAWN, ELSEWHERE):
+            yield f"{state:12}{name}"
+
+
+def cells_of(kind: str, rows: Rows) -> tuple[str, ...]:
+    """Return the cells of the steps of a kind: how many of each state there are, and their bytes."""
+    used = sum(row["bytes"] for row in rows)
+    return kind, *(f"{count(rows, state):,}" for state in STATES), size(used) if used else ""
+
+
+STATES = ("done", "unfinished", "to do")
+
+
+def count(rows: Rows, state: str) -> int:
+    return sum(row["state"] == state for row in rows)
+
+
+def summary(found: dict[str, Any]) -> Iterator[str]:
+    """Yield how much there is of all steps and artifacts, and what to do next."""
+    steps, artifacts, command = found["steps"], found["artifacts"], found["command"]
+    drawn, elsewhere = count(artifacts, DRAWN), count(artifacts, ELSEWHERE)
+    of = f", {drawn + elsewhere:,} of {len(artifacts):,} artifacts drawn from the present plan" if artifacts else ""
+    yield f"scale {found['scale']}: {count(steps, 'done'):,} of {len(steps):,} steps done{of}"
+    todo = len(artifacts) - drawn - elsewhere
+    about = any(row["state"] in (STALE, TO_DRAW) for row in found["about_all"])
+    if begun := count(steps, "unfinished"):
+        yield f"next: `{command}` goes on where {begun:,} {'step' if begun == 1 else 'steps'} stopped"
+    elif todo or about or not artifacts:
+        yield f"next: `{command}`" + (f" draws {todo:,} artifacts, and computes what these need" if todo else "")
+    else:
+        yield f"next: every artifact is drawn; open {found['results']}/{PAGE}"
     if elsewhere:
         yield (
-            f"{elsewhere} were drawn elsewhere: the steps behind them are not in work/. `{found['command']}` computes "
-            "them here; with `--config numbers=kept` what is drawn again is drawn from "
+            f"{elsewhere:,} artifacts were drawn elsewhere: the steps behind them are not in work/. `{command}` "
+            "computes them here; with `--config numbers=kept` what is drawn again is drawn from "
             f"{found['results']}/numbers/ alone; `dvc pull` brings the steps where a DVC remote of yours has them."
         )
 
 
-def columns(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    """Yield rows of words, each column as wide as its longest word."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  " + "  ".join(f"{word:{width}}" for word, width in zip(row, widths, strict=True)).rstrip()
+def lists_in_columns(found: dict[str, Any]) -> Iterator[str]:
+    """Yield lists of what has a name."""
+    yield f"scale {found['scale']}"
+    for name, shown in SHOWN.items():
+        if name in found:
+            yield from ("", f"{name}:")
+            yield from columns([shown(row) for row in found[name]])
 
 
 SHOWN: dict[str, Callable[[dict[str, Any]], tuple[str, ...]]] = {

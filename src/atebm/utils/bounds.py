@@ -10,6 +10,7 @@ MOST_STEPS = 10_000  # of PGD; the paper's samplers have at most some hundred
 MOST_LENGTH = 1_000.0  # of a step or a radius: two images of 256x256 pixels in colour are at most 443 apart
 MOST_RESTARTS = 1_000
 MOST_BLENDS = 1_000  # images between two others
+MOST_SOURCES = 10_000  # images without images of one's own
 MOST_PROCESSES = 1_024
 MOST_SEED = 2**63 - 1  # NumPy and PyTorch take as many
 

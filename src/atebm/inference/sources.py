@@ -1,0 +1,48 @@
+"""Images to begin with, for whoever has none: the held-out sources that a run's own samples start from."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config.load import load
+from ..data.content import Places, content_of
+from ..data.stored import Stored
+from ..pipeline.plan import Plan
+from ..utils.bounds import MOST_SOURCES, whole_number
+from ..utils.errors import ConfigError, DataError
+from .trained import Committed, Trained, missing
+
+
+def held_out_sources(trained: Trained, count: int) -> Tensor:
+    """Return so many images (n, C, H, W), uint8, of p_0, which the training of a model has not seen.
+
+    They are the first of the set that its task names as `sources`: that of work/ or, where it is not prepared and made
+    of data/embedded/ alone, the same made anew. Raises ConfigError where there is neither, and DataError for a number
+    of images that the set does not have.
+    """
+    whole_number("count", count, 1, MOST_SOURCES)
+    plan, root, run = origin(trained) if isinstance(trained, Committed) else (trained.plan, trained.root, trained.run)
+    step = plan.data(plan.task(run).sources)
+    if (root / step.record).exists():
+        stored = Stored(root / step.folder)
+        images = stored[slice(min(count, len(stored)))]
+    elif step.parents or step.archives or "folder" in step.settings:
+        raise ConfigError(missing(plan, step))
+    else:
+        content = content_of(step.settings, Places(embedded=root / "data/embedded"))
+        made = np.concatenate(list(content.images(0, 1)))[:count]
+        images = torch.from_numpy(made).permute(0, 3, 1, 2)
+    if len(images) < count:
+        raise DataError(f"{count:,} images: the held-out sources of {trained.name} are {len(images):,}; name fewer.")
+    return images
+
+
+def origin(model: Committed) -> tuple[Plan, Path, str]:
+    """Return the plan, the checkout and the run that a model of models/ is of."""
+    root = model.folder.resolve().parents[2]
+    if not (root / "config.yaml").exists():
+        raise ConfigError(f"{model.name} lies in no checkout, whose config.yaml has its sources: name images.")
+    scale = [f"scale={model.record['scale']}"]
+    return Plan(load(root, scale)[0], scale), root, str(model.record["run"])

@@ -1,0 +1,102 @@
+"""The composed configuration: each value with the line that it comes from, and what scale paper has in its place."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..config.load import load
+from ..config.origins import Origins, leaves
+from ..config.schema import Config
+from ..utils.errors import ConfigError
+from ..utils.meant import did_you_mean
+from .explain import above, paper
+
+DEFAULT = "default"
+NOTHING = "-"  # what the paper's scale has where it has no such key
+WIDTH = 44  # columns before the remark
+
+
+def composed(root: Path, overrides: Sequence[str], keys: Sequence[str] = (), different: bool = False) -> dict[str, Any]:
+    """Return, as JSON, the values of a configuration below `keys`, such as "runs.cifar10"; by default all of them.
+
+    Raises ConfigError for a mistake in the configuration, and for a key that it has not.
+    """
+    config, origins = load(root, overrides)
+    theirs = values_of(load(root, ["scale=paper"])[0])
+    ours = values_of(config)
+    for key in keys:
+        require_key(key, ours)
+    return {
+        "scale": config.scale,
+        "values": [
+            row
+            for path, value in ours.items()
+            if not keys or any(is_below(path, key) for key in keys)
+            if (row := row_of(path, value, theirs, origins, config))["differs"] or not different
+        ],
+    }
+
+
+def values_of(config: Config) -> dict[tuple[str, ...], Any]:
+    """Return the values of a configuration by path."""
+    return dict(leaves(config.model_dump(mode="json")))
+
+
+def row_of(
+    path: tuple[str, ...], value: Any, theirs: dict[tuple[str, ...], Any], origins: Origins, config: Config
+) -> dict[str, Any]:
+    """Return what is known of a value."""
+    origin = origins.get(path) or above(path, origins)
+    return {
+        "key": ".".join(path),
+        "value": value,
+        "origin": str(origin) if origin else DEFAULT,
+        "paper": theirs.get(path, NOTHING),
+        "differs": theirs.get(path, NOTHING) != value,
+        "source": paper(config, path),
+        "path": list(path),
+    }
+
+
+def is_below(path: tuple[str, ...], key: str) -> bool:
+    return f"{'.'.join(path)}.".startswith(f"{key}.")
+
+
+def require_key(key: str, values: dict[tuple[str, ...], Any]) -> None:
+    """Raise ConfigError unless a configuration has a value of this key, or below it."""
+    if not any(is_below(path, key) for path in values):
+        known = {".".join(path[:n]) for path in values for n in range(1, len(path) + 1)}
+        raise ConfigError(f"the configuration has no {key!r}; {did_you_mean(key, known, 'atebm config')}")
+
+
+# --- for people -------------------------------------------------------------------------------------------------------
+
+
+def describe_composed(found: dict[str, Any]) -> Iterator[str]:
+    """Yield it as YAML, with remarks: where each value stands, and the paper's where that is another."""
+    yield f"# scale {found['scale']}: each value, the line that it comes from, and the paper's where it differs"
+    shown: tuple[str, ...] = ()
+    for row in found["values"]:
+        path = tuple(row["path"])
+        common = next((n for n, (a, b) in enumerate(zip(shown, path, strict=False)) if a != b), 0)
+        for depth in range(common, len(path) - 1):
+            yield f"{'  ' * depth}{yaml_of(path[depth])}:"
+        line = f"{'  ' * (len(path) - 1)}{yaml_of(path[-1])}: {yaml_of(row['value'])}"
+        beside = f"; paper: {yaml_of(row['paper'])}" if row["differs"] else ""
+        yield f"{line:{WIDTH}}  # {row['origin']}{beside}"
+        shown = path
+    changed = sum(row["differs"] for row in found["values"])
+    yield f"# {len(found['values']):,} values, {changed:,} of which differ from the paper's"
+
+
+def yaml_of(value: Any) -> str:
+    """Return a key or a value on one line, in quotes only where YAML would read it as something else."""
+    import yaml
+
+    if isinstance(value, list):
+        return f"[{', '.join(map(yaml_of, value))}]"
+    if isinstance(value, str) and value and yaml.safe_load(f"[{value}]") == [value]:
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return text if isinstance(value, str) or "." in text else text.replace("e-", ".0e-")  # YAML reads 1e-06 as text
