@@ -14,7 +14,7 @@
 | disk full | test_the_disk_is_full_in_the_middle | disk full |
 | wrong image count | | wrong count of a tar.gz, of a zip, of an index |
 | corrupt JPEG in the middle | | corrupt JPEG in a zip, in a tar |
-| missing registration set | test_what_no_program_may_download_... | missing form set, missing set that is gone |
+| missing registration set | test_what_no_program_may_download_is_explained... | missing form set, missing gone set |
 
 Readers by themselves, with more forms of damage: tests/unit/test_readers.py. A job of the workflow that fails to
 download: tests/miniature.
@@ -165,7 +165,7 @@ FAULTS = {
     "corrupt JPEG in a zip": Fault(CELEBA, corrupt, r"member 'a/1.jpg' cannot be read \(.*\); download it again"),
     "corrupt JPEG in a tar": Fault(PLACES, corrupt, r"member 'a/1.jpg' cannot be read \(.*\); download it again"),
     "missing form set": Fault(IMAGENET, missing, r"is missing: .*Register at https://image-net.org.*fetch .* --from"),
-    "missing set that is gone": Fault(CELEBA, missing, r"is missing: .*was deleted .*python -m atebm fetch .* --from"),
+    "missing gone set": Fault(CELEBA, missing, r"is missing: .*was deleted .*python -m atebm fetch .* --from"),
     "missing open set": Fault(CIFAR, missing, r"is missing: python -m atebm fetch cifar-10-python.tar.gz$"),
 }
 
