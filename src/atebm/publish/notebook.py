@@ -20,6 +20,7 @@ from ..utils.hashing import canonical
 from ..utils.locks import locked
 from .artifact_page import TRY, as_html, facts_of
 
+STARTS = 3  # of a kernel
 INJECTED = "injected-parameters"  # papermill's tag
 KINDS = {"csv": "numbers", "md": "table", "png": "picture", "svg": "drawing", "gif": "animation"}  # of files drawn
 
@@ -57,8 +58,6 @@ def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
     drawn for, and its words. `executed` keeps the notebook as papermill left it, also when a cell fails. Raises
     ResultError when another workflow changes the request meanwhile.
     """
-    import papermill
-
     artifact, results = request.stem, out.parent
     contents = contents_of(request)
     for folder in (results, results / "notebooks", executed.parent):
@@ -68,16 +67,7 @@ def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
             sweep(folder, f"{artifact}.")
         parameters = {"request": str(request), "out": str(out)}
         write_text(executed, nbformat.writes(without_tries(nbformat.read(notebook, as_version=4))))
-        papermill.execute_notebook(
-            executed,
-            executed,
-            parameters,
-            kernel_name="python3",
-            kernel_manager_class=Kernel,
-            cwd=".",
-            progress_bar=False,
-            log_output=True,
-        )
+        execute(executed, parameters)
         title = contents["title"]
         places = {name: os.path.relpath(path, results / "notebooks") for name, path in parameters.items()}
         up = os.path.relpath(notebook.parent.parent, results / "notebooks")
@@ -89,6 +79,31 @@ def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
         if contents_of(request) != contents:
             raise ResultError(f"the request of {artifact} changed while it was drawn: run the same command again.")
         write_text(results / f"provenance/{artifact}.json", canonical({"request": contents, **words}))
+
+
+def execute(notebook: Path, parameters: Mapping[str, str]) -> None:
+    """Execute a notebook in place by papermill.
+
+    A kernel's ports are chosen before it binds them, so another job's kernel may take one: it is then started again.
+    """
+    import papermill
+
+    for start in range(1, STARTS + 1):
+        try:
+            papermill.execute_notebook(
+                notebook,
+                notebook,
+                parameters,
+                kernel_name="python3",
+                kernel_manager_class=Kernel,
+                cwd=".",
+                progress_bar=False,
+                log_output=True,
+            )
+            return
+        except RuntimeError as error:
+            if "died before replying" not in str(error) or start == STARTS:
+                raise
 
 
 def contents_of(request: Path) -> dict[str, Any]:
