@@ -94,7 +94,7 @@ def hyperparameters(run: dict[str, Any]) -> dict[str, str]:
         "R_1 regularization": f"{run['r1']:g}",
         "β_1, β_2 (caption)": ", ".join(map(str, optimizer.get("betas", ()))) or "none",
         "Network": run["network"]["name"],
-        "Initial weights": (run["init"] or "random") if run.get("weights", "trained") == "trained" else "not trained here",
+        "Initial weights": (run["init"] or "random") if "weights" not in run else "not trained here",
         "Attack on p_data": f"{attack['steps']} x {attack['step_size']:g}" if attack else "none",
         "AUC at which K grows early": "none" if schedule["auc_advance"] is None else f"{schedule['auc_advance']:g}",
         "Decay of averaged weights": "none" if run["average"] is None else f"{run['average']:g}",
