@@ -324,7 +324,7 @@ def test_iterations_with_a_replay_buffer_are_written_out(smoke):
 
 def test_a_buffer_wants_a_place_for_each_chain_and_one_process():
     langevin = {"step_size": 2, "buffer": 8}
-    with pytest.raises(ConfigError, match=r"langevin.buffer 8 is less than batch_size 16"):
+    with pytest.raises(ConfigError, match=r"langevin.buffer = 8 is less than batch_size = 16"):
         planned("smoke", runs={"cifar10": {"langevin": langevin}})
     step = planned("smoke", runs={"cifar10": {"langevin": langevin | {"buffer": 16}}}).train("cifar10", 0)
     model, run = Energy(step.settings["network"], (1, 8, 8)), TrainStep(**step.settings)
