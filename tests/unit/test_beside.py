@@ -32,7 +32,7 @@ def plans() -> tuple[Plan, Plan]:
 @pytest.fixture
 def root(tmp_path) -> Path:
     """A checkout with nothing computed."""
-    for name in ("src", "notebooks", "data"):
+    for name in ("src", "notebooks", "data", "workflow", "config.yaml"):
         (tmp_path / name).symlink_to(REPOSITORY / name)
     return tmp_path
 
