@@ -142,7 +142,7 @@ def test_a_pretraining_that_is_no_longer_finite_stops_and_keeps_its_last_good_st
         training.images = images
 
     monkeypatch.setattr(ClassifierTrainer, "step", poisoned)
-    sentence = r"^pretrain imagenet diverged by iteration 20: .* Lower its lr"
+    sentence = r"^pretrain imagenet diverged by iteration 20 \(epoch 1: loss nan, .*\): .* Lower its lr"
     with pytest.raises(ResultError, match=sentence):
         classifier.train_classifier(job, CPU)
     assert saved(job, STATE)["iteration"] == 10 and finite(saved(job, STATE))

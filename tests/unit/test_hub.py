@@ -156,8 +156,8 @@ def test_one_key_chooses_where_celebahq_comes_from(route):
     [
         ({"revision": "main"}, "revision"),
         ({"repository": "faces"}, "repository"),
-        ({"only": ("cat",)}, "name it as label"),
-        ({"kinds": 2}, "name it as label"),
+        ({"only": ("cat",)}, "is missing: kinds and only"),
+        ({"kinds": 2}, "is missing: kinds and only"),
     ],
 )
 def test_settings_that_pin_nothing_or_contradict_are_refused(changes, sentence):

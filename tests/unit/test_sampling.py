@@ -9,6 +9,7 @@ from conftest import planned
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
+from atebm.attacks.pgd import pgd_step
 from atebm.data.stored import to_bytes
 from atebm.sampling.sample import blurred, sampled
 
@@ -35,7 +36,7 @@ def test_samples_become_bytes_as_the_sampler_says():
     sources = torch.full((1, 1, 2, 2), 100, dtype=torch.uint8)
     for quantise, byte in (("truncate", 100), ("round", 101)):
         settings = {"blur": 0, "step_size": 2 * 0.7 / 255, "quantise": quantise}
-        images, _ = sampled(Brightness(), sources, 1, settings, slice(0, 1))
+        images, _ = sampled(Brightness(), sources, 1, settings, pgd_step, slice(0, 1))
         assert images.tolist() == [[[[byte]] * 2] * 2]
     exact = torch.arange(256) / 255
     assert np.array_equal(to_bytes(exact, "round").numpy(), np.arange(256, dtype=np.uint8))

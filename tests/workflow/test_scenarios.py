@@ -10,6 +10,7 @@ import json
 import os
 import random
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,7 +52,7 @@ FROM_TRAINING = FROM_SAMPLES | WATCHED | {"train/cifar10", "render/tableS3"}
 EVERYTHING = "everything"  # that the plan of the row's configuration has
 
 
-KEPT = "afhq.zip"  # the one archive that DVC keeps in these tests
+KEPT, FETCHED = (f"church_outdoor_{part}_lmdb.zip" for part in ("train", "val"))  # DVC keeps the first alone
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ ROWS = {
     "nothing": Row(set()),
     "scale": Row(EVERYTHING, config=("scale=paper",)),
     "training key": Row(FROM_TRAINING, edits={DEMO: ("    r1: 0\n", "    r1: 0.02\n")}),
-    "training key that the scale overrides": Row(set(), edits={"config.yaml": ("r1: 0.01", "r1: 0.02")}),
+    "training key that the scale overrides": Row(
+        renders(FROM_TRAINING), edits={"config.yaml": ("r1: 0.01", "r1: 0.02")}
+    ),
     "training key by --config, over both": Row(FROM_TRAINING, config=('runs={"cifar10":{"r1":0.5}}',)),
     "sampler key": Row(
         FROM_SAMPLES,
@@ -120,8 +123,8 @@ ROWS = {
     "drawing code": Row(
         {"render/table2"} | OF_ALL, edits={"src/atebm/report/generation.py": ('"""Image', '"""The image')}
     ),
-    "code of all tables": Row(
-        {"render/table2", "render/tableS3"} | OF_ALL,
+    "code of all tables, and of pages": Row(
+        RENDERS,
         edits={"src/atebm/utils/markdown.py": ("def plain", "# a comment\ndef plain")},
     ),
     "the sentence of an error": Row(set(), edits={"src/atebm/utils/files.py": ("there is no", "there is really no")}),
@@ -207,8 +210,9 @@ def origin(base, tmp_path_factory) -> Path:
     shell(folder, "git init --quiet --initial-branch main")
     shell(folder, "dvc remote add --default storage ../remote")
     assert "Running stage 'report'" in dvc(folder, "repro")
-    for name in (KEPT, "data512x512.zip"):  # nobody documents a checksum of these
-        (tmp_path_factory.getbasetemp() / name).write_bytes(name.encode() * 1000)
+    for name in (KEPT, FETCHED):  # nobody documents a checksum of these
+        with zipfile.ZipFile(tmp_path_factory.getbasetemp() / name, "w") as archive:
+            archive.writestr(f"{Path(name).stem}/data.mdb", name * 1000)
         fetch(name, given=tmp_path_factory.getbasetemp() / name, folder=folder / ARCHIVES)
     (folder / ARCHIVES / f"{KEPT}.dvc").unlink()  # the recipe of docs/howto/archives.md
     dvc(folder, "add", f"{ARCHIVES}/{KEPT}")
@@ -403,7 +407,7 @@ def test_an_archive_that_dvc_keeps_is_pulled_and_others_stay_away(origin, clone)
     archives = [path.name for path in (clone / ARCHIVES).glob("[!.]*") if path.suffix != ".dvc"]
     assert archives == [KEPT] and (clone / ARCHIVES / KEPT).read_bytes() == (origin / ARCHIVES / KEPT).read_bytes()
     pointers = {path.name for path in (clone / ARCHIVES).glob("*.dvc")}
-    assert {f"{KEPT}.dvc", "data512x512.zip.dvc", "cifar-10-python.tar.gz.dvc"} <= pointers
+    assert {f"{KEPT}.dvc", f"{FETCHED}.dvc", "cifar-10-python.tar.gz.dvc"} <= pointers
     absent = {f"{ARCHIVES}/{name}" for name in pointers - {f"{KEPT}.dvc"}}
     assert json.loads(dvc(clone, "status", "--json")).keys() - {"plan"} == absent, "and plan, which is always changed"
     assert shell(clone, "git status --short -- data") == ""
@@ -411,7 +415,7 @@ def test_an_archive_that_dvc_keeps_is_pulled_and_others_stay_away(origin, clone)
 
 def test_dvc_tells_an_archive_from_another(origin, clone):
     """The pointer that the first fetch wrote serves every clone."""
-    name = f"{ARCHIVES}/data512x512.zip"
+    name = f"{ARCHIVES}/{FETCHED}"
     try:
         shutil.copy(origin / name, clone / name)
         assert "up to date" in dvc(clone, "status", f"{name}.dvc")

@@ -20,6 +20,7 @@ NAMES = re.compile(
 STANDS_IN = re.compile(r"(?:\bfor|stand-in for|stands in for)(?: the)? (?:images of )?$")
 OF_THE_PAPER = re.compile(r"\bpublished\b|\bpaper(?:'s)?\b|\bauthors\b", re.IGNORECASE)
 IDENTIFIERS = ("run", "sampler", "step", "id", "weights")  # columns of names in config.yaml
+PAPER = "paper"  # the column of the paper's own settings
 ROOT = repository()
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -45,7 +46,7 @@ def in_table(head: list[str], rows: list[list[str]]) -> Iterator[str]:
         if measured and not any(row[number] for number in measured):
             continue
         for name, cell in zip(head, row, strict=True):
-            if "published" not in name and name not in IDENTIFIERS:
+            if "published" not in name and name not in (*IDENTIFIERS, PAPER):
                 yield from unnamed(cell)
 
 

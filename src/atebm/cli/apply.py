@@ -235,7 +235,7 @@ def applied_to(
     """Do what the commands above share: check what can be known before the work, climb, write, and report."""
     from ..data.pictures import Notes
     from ..inference.apply import apply_models, shape_of
-    from ..inference.outputs import SHEET, free_folder, refuse, write
+    from ..inference.outputs import free_folder, free_sheet, refuse, write
     from ..inference.sheet import contact_sheet
     from ..inference.trained import said_of
 
@@ -243,19 +243,20 @@ def applied_to(
     models = [model_of(run, USUAL, climb.config) for run in runs]
     shape_of(models)
     out = climb.out or free_folder(Path("work/apply"), verb)
+    sheet = free_sheet(out)
     steps, step_size = climb.usual(models[0], way)
     made, images = named_inputs(models[0], inputs, count, climb.fit, notes)
     if blends := options.get("start", {}).get("count"):
         made = pairs(made, blends)
     ends = [out / f"{name}.{'gif' if every_step else 'png'}" for name in made]
     between = [[out / f"{name}_{step:03}.png" for step in range(steps + 1)] if every_step else [] for name in made]
-    refuse([*ends, *itertools.chain(*between), out / SHEET], out)
+    refuse([*ends, *itertools.chain(*between), sheet], out)
     found = apply_models(models, images(), where, steps, step_size, every_step=every_step, fit=climb.fit, **options)
     files: dict[Path, Any] = dict(zip(ends, found.frames if every_step else found.frames[:, -1], strict=True))
     for paths, way_there in zip(between, found.frames, strict=True):
         files |= dict(zip(paths, way_there, strict=False))
     title = f"Before, and after {steps} steps of length {step_size:g}. E: the energy, low for images like the data."
-    files[out / SHEET] = contact_sheet(found.frames[:, 0], found.frames[:, -1], found.energies, title)
+    files[sheet] = contact_sheet(found.frames[:, 0], found.frames[:, -1], found.energies, title)
     written = write(files) - 1
     note(said_of(models))
     note(notes.lines())
@@ -264,7 +265,7 @@ def applied_to(
         {"file": str(path), "energy_before": float(first), "energy_after": float(last)}
         for path, (first, last) in zip(ends, found.energies, strict=True)
     ]
-    facts = {"out": str(out), "written": written, "sheet": str(out / SHEET), "steps": steps, "step_size": step_size}
+    facts = {"out": str(out), "written": written, "sheet": str(sheet), "steps": steps, "step_size": step_size}
     facts |= {"energy": {"before": float(before), "after": float(after)}, "images": images_made}
     show(facts, describe_applied, climb.as_json)
 

@@ -1,5 +1,6 @@
 """Files that are made of a user's images: their names are known, different, possible and free before the work."""
 
+import itertools
 import os
 import unicodedata
 from collections import defaultdict
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SHEET = "contact_sheet.png"  # before and after, beside what was made
+
+
+def free_sheet(out: Path) -> Path:
+    """Return where a contact sheet of `out` goes: contact_sheet.png, or with a number where others lie already."""
+    names = (f"{Path(SHEET).stem}_{number}.png" for number in itertools.count(2))
+    return next(out / name for name in itertools.chain([SHEET], names) if not (out / name).exists())
 
 
 def key(name: str) -> str:

@@ -136,7 +136,7 @@ def list_images(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]
 
 
 def read_image(path: Path, channels: int, side: int, notes: Notes | None = None, fit: str = SQUASH) -> Tensor:
-    """One image, uint8 (C, side, side). Raises DataError where it cannot be read."""
+    """Return one image, uint8 (C, side, side). Raises DataError where it cannot be read."""
     return torch.from_numpy(pixels(path, channels, side, notes, fit)).permute(2, 0, 1)
 
 
@@ -156,7 +156,7 @@ def read_what_can_be(
 def read_images(
     files: Sequence[Path], channels: int, side: int, notes: Notes | None = None, fit: str = SQUASH
 ) -> Tensor:
-    """All images, uint8 (n, C, side, side). Raises DataError, naming them, where some cannot be read."""
+    """Return all images, uint8 (n, C, side, side). Raises DataError, naming them, where some cannot be read."""
     images, errors = read_what_can_be(files, channels, side, notes, fit)
     if errors:
         raise DataError(unreadable(list(errors.values()), len(images) + len(errors)))

@@ -154,7 +154,7 @@ def in_bfloat16(path: Path) -> list[str]:
     return [
         f"With `precision: bf16` and `compile: true` of all runs and of the pre-training, {hours:,.0f}, of which",
         f"{waited:,.0f} wait for each other; {assumed} of the {len(found['measured'])} speeds behind that are assumed,",
-        "not measured: `atebm cost --rates` names each and its source.",
+        "not measured: `atebm cost --rates data/expected/rates_h100.json` names each and its source.",
     ]
 
 

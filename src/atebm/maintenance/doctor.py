@@ -37,7 +37,7 @@ def own_version() -> str:
 
 
 def examine(root: Path, scales: bool = False) -> dict[str, Any]:
-    """All of it, as JSON; what each scale needs only where that is asked for, since it takes seconds.
+    """Return all of it, as JSON; what each scale needs only where that is asked for, since it takes seconds.
 
     `missing` are sentences on what nothing works without.
     """
