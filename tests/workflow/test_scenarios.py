@@ -102,7 +102,7 @@ ROWS = {
     "scale": Row(EVERYTHING, config=("scale=paper",)),
     "training key": Row(FROM_TRAINING, edits={DEMO: ("    r1: 0\n", "    r1: 0.02\n")}),
     "training key that the scale overrides": Row(
-        renders(FROM_TRAINING), edits={"config.yaml": ("r1: 0.01", "r1: 0.02")}
+        {"render/table2", "render/figS2"} | OF_ALL, edits={"config.yaml": ("r1: 0.01", "r1: 0.02")}
     ),
     "training key by --config, over both": Row(FROM_TRAINING, config=('runs={"cifar10":{"r1":0.5}}',)),
     "sampler key": Row(

@@ -19,7 +19,7 @@ NAMES = re.compile(
 # Where a name of the paper's data may stand at a scale that has other data: behind "for", or in what is the paper's.
 STANDS_IN = re.compile(r"(?:\bfor|stand-in for|stands in for)(?: the)? (?:images of )?$")
 OF_THE_PAPER = re.compile(r"\bpublished\b|\bpaper(?:'s)?\b|\bauthors\b", re.IGNORECASE)
-IDENTIFIERS = ("run", "sampler", "step", "id", "weights")  # columns of names in config.yaml
+IDENTIFIERS = ("run", "role", "sampler", "step", "id", "weights")  # columns of names in config.yaml
 PAPER = "paper"  # the column of the paper's own settings
 ROOT = repository()
 SVG = "{http://www.w3.org/2000/svg}"
