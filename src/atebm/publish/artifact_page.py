@@ -11,7 +11,6 @@ from typing import Any
 
 import nbformat
 from jinja2 import pass_context
-from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
@@ -66,7 +65,7 @@ def as_html(notebook: Path, facts: Facts) -> str:
     contents = prepared(nbformat.read(notebook, as_version=4), facts)
     link_pictures(contents, {address: notebook.parent / address for address, _ in facts.files})
     body, _ = Cells().from_notebook_node(contents)
-    return environment().get_template("artifact.html.j2").render(facts=facts, body=Markup(fitted(body)))
+    return environment().get_template("artifact.html.j2").render(facts=facts, body=fitted(body))
 
 
 class Cells(HTMLExporter):
