@@ -226,6 +226,8 @@ def test_the_composed_configuration_is_yaml_with_origins_and_the_papers_values(b
     assert step_size["value"] == 0.5 and step_size["paper"] == 0.1 and step_size["differs"]
     assert re.fullmatch(r"workflow/scales/smoke.yaml:\d+", step_size["origin"])
     assert rows["runs.cifar10.eps"]["origin"].startswith("config.yaml:") and not rows["runs.cifar10.eps"]["differs"]
+    transfer = rows["detection.cifar10.transfer"]  # no file of this scale says it
+    assert (transfer["value"], transfer["origin"], transfer["paper"]) == (True, "default", False)
     only = both(bare, monkeypatch, "config", "runs.cifar10", "--different", "-C", "runs={cifar10: {r1: 7}}")[0]
     assert {row["key"] for row in only["values"]} >= {"runs.cifar10.step_size", "runs.cifar10.r1"}
     assert all(row["differs"] and row["key"].startswith("runs.cifar10.") for row in only["values"])

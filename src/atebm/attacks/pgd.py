@@ -45,7 +45,12 @@ def pgd_step(f: Logit, x: Tensor, step_size: float, mask: Tensor | None = None) 
     g = gradient(f, x)
     if mask is not None:
         g = g * mask
-    return x.detach() + step_size * g / (norms(g) + TINY)
+    return moved(x.detach(), g, step_size)
+
+
+def moved(x: Tensor, g: Tensor, step_size: float) -> Tensor:
+    """Return x + step_size * g / ||g||_2, (B, ...), each image by itself."""
+    return x + step_size * g / (norms(g) + TINY)
 
 
 def project(x: Tensor, centre: Tensor, eps: float) -> Tensor:
@@ -113,7 +118,7 @@ def pgd_beside(
         going = [number for number, K in enumerate(steps) if done < K]
         gradients = gradient(f, torch.cat([ends[number] for number in going])).split([len(ends[n]) for n in going])
         for number, g in zip(going, gradients, strict=True):
-            x = ends[number] + step_sizes[number] * g / (norms(g) + TINY)
+            x = moved(ends[number], g, step_sizes[number])
             eps = radii[number]
             ends[number] = (x if eps is None else project(x, starts[number], eps)).clamp_(0, 1)
     return ends

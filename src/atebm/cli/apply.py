@@ -235,15 +235,15 @@ def applied_to(
     """Do what the commands above share: check what can be known before the work, climb, write, and report."""
     from ..data.pictures import Notes
     from ..inference.apply import apply_models, shape_of
-    from ..inference.outputs import free_folder, free_sheet, refuse, write
+    from ..inference.outputs import SHEET, free, refuse, write
     from ..inference.sheet import contact_sheet
     from ..inference.trained import said_of
 
     notes, where = Notes(), pick_device(climb.device)
     models = [model_of(run, USUAL, climb.config) for run in runs]
     shape_of(models)
-    out = climb.out or free_folder(Path("work/apply"), verb)
-    sheet = free_sheet(out)
+    out = climb.out or free(Path("work/apply") / verb)
+    sheet = free(out / SHEET)
     steps, step_size = climb.usual(models[0], way)
     made, images = named_inputs(models[0], inputs, count, climb.fit, notes)
     if blends := options.get("start", {}).get("count"):

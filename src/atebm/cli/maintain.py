@@ -86,12 +86,12 @@ def import_weights(
 
     Writes <task>.safetensors and <task>.json; nothing in the file is executed.
     """
-    from ..config.load import load
+    from ..config.load import configured
     from ..inference.outputs import check_folder
     from ..models.released import import_weights
 
     check_folder(out)
-    config, _ = load(Path(), ["scale=paper"])
+    config = configured(Path(), ["scale=paper"])
     with said_beside(as_json):
         record = import_weights(file, task, *config.network_of(task), out)
     show(record, lambda _: [], as_json)

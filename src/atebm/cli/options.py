@@ -132,10 +132,10 @@ Fit = Annotated[Fits, FIT]
 
 def present_plan(overrides: list[str] | None) -> "Plan":
     """Return the plan of the checkout that the command runs in."""
-    from ..config.load import load
+    from ..config.load import configured
     from ..pipeline.plan import Plan
 
-    return Plan(load(Path(), overrides or [])[0], overrides or [])
+    return Plan(configured(Path(), overrides or []), overrides or [])
 
 
 def model_of(run: str | None, usual: str, overrides: list[str] | None) -> "Trained":

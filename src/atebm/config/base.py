@@ -114,11 +114,11 @@ def key(
 
 def mistake(path: Iterable[str], text: str, *values: Any) -> PydanticCustomError:
     """Return an error to raise in a validator; `path` are the keys below what is validated, {} in `text` the values."""
-    said = text.format(*map(written, values))
+    said = text.format(*map(as_yaml, values))
     return PydanticCustomError("mistake", "{said}", {"path": tuple(path), "said": said})
 
 
-def written(value: Any) -> str:
+def as_yaml(value: Any) -> str:
     """Return a value as YAML writes it, in one line and cut where it is long."""
     if isinstance(value, str):
         text = repr(value)
@@ -154,6 +154,15 @@ class Section(BaseModel):
             if field.annotation is not bool and holds_truth(value):
                 raise mistake([name], " = {}: YAML reads yes, no, on and off as true or false: " + NO_TRUTH, value)
         return values
+
+
+def whole(value: Any) -> Any:
+    """Return a section as JSON has it, with the keys at their default, which `model_dump` leaves out for digests."""
+    if isinstance(value, Section):
+        return {name: whole(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        return {name: whole(entry) for name, entry in value.items()}
+    return [whole(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 class Variant(Section):

@@ -5,10 +5,10 @@ from typing import Self
 
 from pydantic import model_validator
 
+from ..utils.meant import suggestion
 from .augment import Augment, AutoAugmentCutout, ResizedCropFlip
 from .base import mistake
 from .evaluation import Classifier, Embedded
-from .inheritance import suggestion
 from .models import Normalised
 from .references import check_names
 from .schema import Config

@@ -1,11 +1,11 @@
 """Entries that are like others of their section."""
 
-from collections.abc import Callable, Collection
-from difflib import get_close_matches
+from collections.abc import Callable
 from typing import Any
 
 from ..utils.errors import ConfigError
-from .base import written
+from ..utils.meant import suggestion
+from .base import as_yaml
 
 LIKE = "like"  # an entry's key that names another of its section, which it differs from by its own keys alone
 
@@ -21,7 +21,7 @@ FAMILIES = (
     "ascents",
     "extractors",
     "detection",
-)  # have it
+)
 TAGS = ("name", "reader", "kind")  # keys that tell variants of a setting from each other
 
 
@@ -48,7 +48,7 @@ def _written_out(family: str, entries: dict[str, Any], name: str, place: Place, 
     base, path = entry[LIKE], (family, str(name), LIKE)
     if not isinstance(base, str):
         raise ConfigError(
-            f"{place(path)}: {'.'.join(path)} = {written(base)}: the name of an entry of {family} is wanted."
+            f"{place(path)}: {'.'.join(path)} = {as_yaml(base)}: the name of an entry of {family} is wanted."
         )
     if base in (name, *derived):
         said = f"{'.'.join(path)} = {base!r}, which is like {name} itself: name an entry that is not."
@@ -59,7 +59,7 @@ def _written_out(family: str, entries: dict[str, Any], name: str, place: Place, 
     own = {key: value for key, value in entry.items() if key != LIKE}
     theirs = _written_out(family, entries, base, place, (name, *derived))
     if not isinstance(theirs, dict):
-        said = f"{family}.{base} = {written(theirs)}, but {name} is like it: keys and their values are wanted."
+        said = f"{family}.{base} = {as_yaml(theirs)}, but {name} is like it: keys and their values are wanted."
         raise ConfigError(f"{place((family, base))}: {said}")
     return _over({key: value for key, value in theirs.items() if key != "weights"}, own)  # of a variant, none exist
 
@@ -71,14 +71,3 @@ def _over(base: Any, own: Any) -> Any:
     if any(own.get(tag, base.get(tag)) != base.get(tag) for tag in TAGS):
         return own
     return base | {key: _over(base.get(key), value) for key, value in own.items()}
-
-
-def suggestion(name: str, known: Collection[str]) -> str:
-    """Return what to write instead of a name: the one that was probably meant, or those that there are."""
-    known = [str(other) for other in known]  # YAML makes numbers of some names
-    if close := get_close_matches(name, known, 1):
-        return f"Did you mean {close[0]}?"
-    first = sorted(known)[:8]
-    if not first:
-        return "It is empty."
-    return f"Choose one of {', '.join(first)}{f' and {len(known) - 8} others' if len(known) > 8 else ''}."

@@ -10,7 +10,8 @@ from typing import Any
 from ..utils.documents import mapping
 from ..utils.errors import ConfigError
 from ..utils.files import of_checkout, text_of
-from .inheritance import LIKE, Place, suggestion
+from ..utils.meant import suggestion
+from .inheritance import LIKE, Place
 from .messages import resolve
 from .origins import BASE, Origins, inherited, origins_of, place
 from .schema import Config
@@ -58,10 +59,25 @@ def layers(scale: Any, root: Path) -> dict[str, dict[str, Any]]:
 
 
 def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
-    """Return the typed configuration in the checkout `root`, under `overrides` such as "seeds=3", and its origins.
+    """Return the typed configuration in the checkout `root`, as `configured`, and the origins of its values."""
+    merged, last = merge(root, overrides)
+    texts = texts_of(merged.get("scale"), root)
+    found = origins_of(texts, last, " ".join(overrides))
+    return resolve(merged, lambda path: place(path, found)), found | inherited(merged, found)
 
-    Raises ConfigError for every mistake, one sentence each.
+
+def configured(root: Path, overrides: Sequence[str] = ()) -> Config:
+    """Return the typed configuration in the checkout `root`, under `overrides` such as "seeds=3".
+
+    Without the origins of its values, which take longer than the rest. Raises ConfigError for every mistake, one
+    sentence each.
     """
+    merged, last = merge(root, overrides)
+    return resolve(merged, written(merged.get("scale"), last, root))
+
+
+def merge(root: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the files of a configuration and `overrides` say together, and what `overrides` say."""
     if not (root / BASE).exists():
         raise ConfigError(f"there is no {BASE} here: run this in the folder of the checkout.")
     from snakemake.cli import parse_config
@@ -76,12 +92,10 @@ def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
     scale = last.get("scale", merged.get("scale"))
     for contents in (*layers(scale, root).values(), last):
         update_config(merged, contents)
-    texts = texts_of(scale, root)
-    found = origins_of(texts, last, " ".join(overrides))
-    return resolve(merged, lambda path: place(path, found)), found | inherited(merged, found)
+    return merged, last
 
 
-def written(scale: str, last: dict[str, Any], root: Path) -> Place:
+def written(scale: Any, last: dict[str, Any], root: Path) -> Place:
     """Return, for resolve(), where the values of a merged configuration stand; `last` is what no file says."""
     return lambda path: place(path, origins_of(texts_of(scale, root), last))  # read again only for a mistake
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from ..utils.errors import ConfigError
-from .base import Section, Variant, written
+from .base import Section, Variant, as_yaml
 from .consistency import Checked
 from .inheritance import FAMILIES, LIKE, TAGS, Place, expanded
 from .schema import Config
@@ -119,17 +119,17 @@ def _parts(mistake: Any, config: dict[str, Any]) -> tuple[tuple[str, ...], str, 
         return path, f"the key {path[-1]}: ", QUOTES
     if named:
         name = mistake["input"]
-        said = f"{'.'.join(path[:-1])} has an entry {written(name)}: "
+        said = f"{'.'.join(path[:-1])} has an entry {as_yaml(name)}: "
         return path, said, NAMES if isinstance(name, str) else QUOTES
     if kind == "extra_forbidden":
         return path, f"unknown key {key}. ", _unknown(path, mistake["loc"])
     if kind == "missing" and mistake["loc"] and isinstance(mistake["loc"][-1], int):
-        return path, f"{key} = {written(mistake['input'])}: ", "more values are wanted"
+        return path, f"{key} = {as_yaml(mistake['input'])}: ", "more values are wanted"
     if kind == "missing":
         return path, "", None
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         return _of_variant(path, mistake)
-    return path, f"{key} = {written(mistake['input'])}: ", _wanted(mistake)
+    return path, f"{key} = {as_yaml(mistake['input'])}: ", _wanted(mistake)
 
 
 def _wanted(mistake: Any) -> str:
@@ -158,7 +158,7 @@ def _of_variant(path: tuple[str, ...], mistake: Any) -> tuple[tuple[str, ...], s
     known = [name.strip("'") for name in context["expected_tags"].split(", ")]
     hint = get_close_matches(str(context["tag"]), known, 1)
     choice = f"Did you mean {hint[0]}?" if hint else f"Choose one of {', '.join(known)}."
-    return (*path, tag), f"{'.'.join(path)}.{tag} = {written(context['tag'])} is unknown. ", choice
+    return (*path, tag), f"{'.'.join(path)}.{tag} = {as_yaml(context['tag'])} is unknown. ", choice
 
 
 def _ended(said: str) -> str:

@@ -8,8 +8,8 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from ..utils.files import repository
+from ..utils.meant import suggestion
 from .base import EXTRACTORS, PHOTOGRAPHS, SOURCES, Ref, Section, mistake
-from .inheritance import suggestion
 from .schema import Config
 from .sets import ImageIndex
 

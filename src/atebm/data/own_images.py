@@ -17,7 +17,7 @@ import yaml
 from PIL import Image
 
 from ..config.detection import ATTACKS
-from ..config.load import load, scales
+from ..config.load import configured, scales
 from ..config.schema import Config
 from ..pipeline.plan import Plan
 from ..utils.errors import ConfigError, DataError, shown
@@ -155,7 +155,7 @@ def write_scale(
     odd = copies(own, images.files - held_out) + (shared(own, other) if other else [])
     channels = max(images.channels, others.channels if others else 1)
     write_text(root / scale_path(name), scale_text(name, images, others, channels, size, held_out))
-    config, _ = load(root, [f"scale={name}"])
+    config = configured(root, [f"scale={name}"])
     notes = (*odd, *own.notes, *(other.notes if other else ()))
     return Own(name, scale_path(name), images, others, channels, size, held_out, config, notes)
 
@@ -204,7 +204,7 @@ def check_scale_name(name: str, root: Path, replace: bool) -> None:
         )
     if name in NO_NAMES or yaml.safe_load(name) != name:
         raise ConfigError(f"--name {name}: YAML and Snakemake read it as a value and not as a name: choose another.")
-    config, _ = load(root)
+    config = configured(root)
     for section in ("sets", "tasks", "runs", "samplers"):
         if name in getattr(config, section):
             raise ConfigError(f"--name {name}: {section} of config.yaml have one of this name: choose another.")

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from ..attacks.auto_pgd import auto_pgd_restarted, spheres
 from ..attacks.pgd import pgd
-from ..config.load import load as load_config
+from ..config.load import configured
 from ..data.own_images import write_scale
 from ..data.pictures import FITS, SQUASH, Notes
 from ..data.stored import cuts, to_bytes, to_float
@@ -251,7 +251,7 @@ def load(
     folder = find_committed(name, root)
     if folder is None:
         overrides = [*config, *([f"scale={scale}"] if scale else [])]
-        trained = find_run(Plan(load_config(root, overrides)[0], overrides), name, root)
+        trained = find_run(Plan(configured(root, overrides), overrides), name, root)
     else:
         trained = Committed.read(folder)
     where = pick_device(device)

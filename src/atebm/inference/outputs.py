@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 SHEET = "contact_sheet.png"  # before and after, beside what was made
 
 
-def free_sheet(out: Path) -> Path:
-    """Return where a contact sheet of `out` goes: contact_sheet.png, or with a number where others lie already."""
-    names = (f"{Path(SHEET).stem}_{number}.png" for number in itertools.count(2))
-    return next(out / name for name in itertools.chain([SHEET], names) if not (out / name).exists())
-
-
 def key(name: str) -> str:
     """Return what names are told by where case and spelling of accents are ignored; two equal ones are one file."""
     return unicodedata.normalize("NFC", name).casefold()
@@ -96,12 +90,10 @@ def check_file(path: Path) -> None:
     check_length(path, beside(path).name)
 
 
-def free_folder(above: Path, name: str) -> Path:
-    """Return a folder that is not there yet: above/name, or name_2, name_3 and so on."""
-    found, number = above / name, 2
-    while os.path.lexists(found):
-        found, number = above / f"{name}_{number}", number + 1
-    return found
+def free(path: Path) -> Path:
+    """Return a path where nothing lies yet: `path` itself, or NAME_2, NAME_3 and so on, with its suffix."""
+    found = (path.with_stem(f"{path.stem}_{number}") for number in itertools.count(2))
+    return next(place for place in itertools.chain([path], found) if not os.path.lexists(place))
 
 
 def existing(path: Path) -> Path:

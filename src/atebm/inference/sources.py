@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config.load import load
+from ..config.load import configured
 from ..data.content import Places, content_of
 from ..data.stored import Stored
 from ..pipeline.plan import Plan
@@ -45,4 +45,4 @@ def origin(model: Committed) -> tuple[Plan, Path, str]:
     if not (root / "config.yaml").exists():
         raise ConfigError(f"{model.name} lies in no checkout, whose config.yaml has its sources: name images.")
     scale = [f"scale={model.record['scale']}"]
-    return Plan(load(root, scale)[0], scale), root, str(model.record["run"])
+    return Plan(configured(root, scale), scale), root, str(model.record["run"])

@@ -177,13 +177,13 @@ def needs_of_scales(root: Path) -> list[dict[str, Any]]:
 
 def needs(scale: str, root: Path) -> dict[str, Any]:
     """Return steps that are done and to do, gigabytes in work/ and to fetch, and hours where they are known."""
-    from ..config.load import load
+    from ..config.load import configured
     from ..cost.disk import size
     from ..cost.table import archives_to_fetch
     from ..pipeline.plan import Plan
 
     try:
-        plan = Plan(load(root, [f"scale={scale}"])[0])
+        plan = Plan(configured(root, [f"scale={scale}"]))
         steps = list(plan.steps.values())
         fetch = archives_to_fetch(plan, root)
         gigabytes = sum(size(plan, step) for step in steps) / 1e9

@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ..config.load import load
+from ..config.load import configured
 from ..utils.files import write_if_changed
 from ..utils.hashing import canonical, is_sealed, sha256
 from .artifacts import ARTIFACTS
@@ -143,7 +143,7 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
     tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
     sets = {name: plan.config.title_of(name) for task in plan.config.tasks.values() for name in task.sets}
     drawing, board = drawing_digests(plan.needs, root), board_in(root)
-    paper = plan.config if plan.config.scale == "paper" else load(root, ["scale=paper"])[0]
+    paper = plan.config if plan.config.scale == "paper" else configured(root, ["scale=paper"])
     artifacts = {
         name: {
             "artifact": name,

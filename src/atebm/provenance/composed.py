@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config.load import load
+from ..config.base import whole
+from ..config.load import configured, load
 from ..config.origins import Origins, leaves
 from ..config.schema import Config
 from ..utils.errors import ConfigError
@@ -23,7 +24,7 @@ def composed(root: Path, overrides: Sequence[str], keys: Sequence[str] = (), dif
     Raises ConfigError for a mistake in the configuration, and for a key that it has not.
     """
     config, origins = load(root, overrides)
-    theirs = values_of(load(root, ["scale=paper"])[0])
+    theirs = values_of(configured(root, ["scale=paper"]))
     ours = values_of(config)
     for key in keys:
         require_key(key, ours)
@@ -40,7 +41,7 @@ def composed(root: Path, overrides: Sequence[str], keys: Sequence[str] = (), dif
 
 def values_of(config: Config) -> dict[tuple[str, ...], Any]:
     """Return the values of a configuration by path."""
-    return dict(leaves(config.model_dump(mode="json")))
+    return dict(leaves(whole(config)))
 
 
 def row_of(
@@ -92,11 +93,19 @@ def describe_composed(found: dict[str, Any]) -> Iterator[str]:
 
 def yaml_of(value: Any) -> str:
     """Return a key or a value on one line, in quotes only where YAML would read it as something else."""
-    import yaml
-
     if isinstance(value, list):
         return f"[{', '.join(map(yaml_of, value))}]"
-    if isinstance(value, str) and value and yaml.safe_load(f"[{value}]") == [value]:
+    if isinstance(value, str) and is_plain(value):
         return value
     text = json.dumps(value, ensure_ascii=False)
     return text if isinstance(value, str) or "." in text else text.replace("e-", ".0e-")  # YAML reads 1e-06 as text
+
+
+def is_plain(text: str) -> bool:
+    """Return whether YAML reads a text as itself, without quotes."""
+    import yaml
+
+    try:
+        return bool(text) and yaml.safe_load(f"[{text}]") == [text]
+    except yaml.YAMLError:  # "*.parquet" begins an alias
+        return False

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..config.load import load
+from ..config.load import configured
 from ..inference.trained import WAYS, OfRun, data_of, energies_of, load_detector, require_run
 from ..models.committed import CARD, MODELS, RECORD, WEIGHTS
 from ..pipeline.plan import Plan
@@ -57,7 +57,7 @@ def publish_models(plan: Plan, runs: Sequence[str], root: Path) -> Iterator[Writ
         command = plan.command(*(step.record for step in absent))
         raise ConfigError(f"{len(absent)} steps behind models and cards are not here yet: {command}")
     models = [trained_here(plan, run, root) for run in runs]
-    paper = load(root, ["scale=paper"])[0]
+    paper = configured(root, ["scale=paper"])
     for model in models:
         yield write_model(model, paper_beside(model, paper))
 

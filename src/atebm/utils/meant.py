@@ -1,6 +1,6 @@
 """Names that were misspelt, and which one was meant."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 MOST = 12  # names in a sentence; of more, a command lists them
@@ -15,3 +15,14 @@ def did_you_mean(name: str, known: Iterable[str], listed: str) -> str:
     if near := get_close_matches(name, names, 3, 0.6):
         return f"did you mean {' or '.join(near)}? `{listed}` lists all."
     return f"there are: {', '.join(names)}." if len(names) <= MOST else f"`{listed}` lists them."
+
+
+def suggestion(name: str, known: Collection[str]) -> str:
+    """Return what to write instead of a name: the one that was probably meant, or those that there are."""
+    known = [str(other) for other in known]  # YAML makes numbers of some names
+    if close := get_close_matches(name, known, 1):
+        return f"Did you mean {close[0]}?"
+    first = sorted(known)[:8]
+    if not first:
+        return "It is empty."
+    return f"Choose one of {', '.join(first)}{f' and {len(known) - 8} others' if len(known) > 8 else ''}."
