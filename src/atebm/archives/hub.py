@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ..utils.errors import DataError
 from ..utils.files import write_text
-from ..utils.hashing import sha256
+from ..utils.hashing import SHA256, sha256
 from ..utils.hub import hub_of
 from .catalogue import Source, find, how_to, problem
 from .members import check_member_name
@@ -26,7 +26,7 @@ class Shard(BaseModel):
     """What is known of one shard."""
 
     bytes: Annotated[int, Field(gt=0)]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Field(pattern=SHA256)]
 
 
 class Shards(BaseModel):

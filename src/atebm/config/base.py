@@ -12,6 +12,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
+from ..utils.hashing import SHA256
+
 # Types ----------------------------------------------------------------------------------------------------------------
 
 # of an entry: it becomes part of the names of files, and those of Snakemake's rules tell it from what follows
@@ -21,7 +23,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]  # of an average
 Channels = Annotated[tuple[Share, ...], Field(min_length=1)]  # one value for each colour channel
 Deviations = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)]  # likewise
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=SHA256)]
 Weights = Annotated[str, Field(pattern="^(trained|released|[0-9a-f]{64})$")]
 
 

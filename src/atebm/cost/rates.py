@@ -12,8 +12,6 @@ from ..utils.files import text_of
 from .passes import Way
 from .throughput import Throughput, Timed
 
-MEASURED = "measured"
-
 
 class Rates(Throughput):
     """Floating point operations a second, of `rates` in a file.

@@ -9,18 +9,16 @@ from typing import Any
 import torch
 
 from ..archives.catalogue import ARCHIVES, find
-from ..device.select import name_hardware
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step, ancestors
 from .disk import size
 from .flops import facts
 from .host import RATES, host_work
 from .passes import Passes, network_of_extractor, passes, products
-from .throughput import Throughput
+from .throughput import MEASURED, Throughput
 
 COSTLIEST = 5  # steps that are named
 SHORTEST = 0.1  # hours of a step that is named among those that wait for each other
-MEASURED = "measured"
 UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 UNCOUNTED = (
     "Counted are networks, images that are read, decoded and augmented, and distances between features: not the start "
@@ -88,13 +86,13 @@ def costs(plan: Plan, root: Path, throughput: Throughput) -> dict[str, Any]:
         rows[artifact] = {"artifact": artifact, "title": plan.title(artifact), **asdict(alone), "adds": asdict(adds)}
         above |= steps.keys()
     critical, chain = critical_path(plan, of_step)
-    device, costliest = throughput.device, sorted(plan.steps, key=lambda key: -of_step[key].hours)[:COSTLIEST]
+    costliest = sorted(plan.steps, key=lambda key: -of_step[key].hours)[:COSTLIEST]
     return {
         "scale": plan.config.scale,
         "seeds": plan.config.seeds,
-        "device": getattr(throughput, "name", None) or name_hardware(device),
+        "device": throughput.name,
         "threads": torch.get_num_threads() if not throughput.gpu else None,
-        "torch": getattr(throughput, "version", None) or torch.__version__,
+        "torch": throughput.version,
         "tflops_of_product": {precision: speed / 1e12 for precision, speed in throughput.floors.items()},
         "networks": speeds(plan, throughput),
         "measured": [

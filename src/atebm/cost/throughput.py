@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..device.cuda_graph import Captured
 from ..device.precision import autocast, set_precision
+from ..device.select import name_hardware
 from ..models.energy import Classifier
 from ..utils.errors import ResultError
 from .flops import WORK, built, constants, facts, looks_only, with_r1_forward
@@ -26,6 +27,7 @@ from .passes import BY_IMAGE, WITH_R1, Network, Way
 # fewer than 17 images of 32 pixels, PyTorch computes 1x1 convolutions otherwise if it has one thread.
 AT_ONCE, AT_ONCE_ON_CPU = 3e12, 90e9
 SIDE, SIDE_ON_CPU = 8192, 2048  # of the matrices that are multiplied
+MEASURED = "measured"  # the source of a speed that is none of another device
 WARM_UP, REPEATS = 2, 5  # calls; at the second one, a CUDA graph is made
 LONG = 0.5  # seconds of a call, of which one warms up and two are timed
 
@@ -45,7 +47,7 @@ class Throughput:
     """Floating point operations a second on a device, each measured when it is first asked for."""
 
     def __init__(self, device: torch.device):
-        self.device = device
+        self.device, self.name, self.version = device, name_hardware(device), torch.__version__
         self.gpu = device.type != "cpu"
         self.models: dict[tuple[Network, bool], nn.Module] = {}
         self.sources: dict[Timed, str] = {}  # of speeds that were not measured here

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+SHA256 = "^[0-9a-f]{64}$"  # a regular expression
+
 
 def canonical(value: Any) -> str:
     """Return JSON with one spelling per value: what digests are taken of. NaN is refused: it is not JSON."""
