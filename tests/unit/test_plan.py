@@ -220,6 +220,15 @@ def test_table_4_has_the_baselines_that_are_asked_for():
         planned("paper", baselines=["cifar10_ood_plian"])
 
 
+def test_table_3_has_the_tasks_that_are_asked_for():
+    """So that it can be drawn without the images of CelebA-HQ, which are the hardest to have."""
+    plan = planned("paper", table3=["afhqcat256"])
+    behind = ancestors(plan.artifacts["table3"]).values()
+    assert {step.name for step in behind if step.kind == "train"} == {"afhqcat256"}
+    with pytest.raises(ConfigError, match="table3"):
+        planned("paper", table3=[])
+
+
 def test_precisions_move_the_digests_of_what_is_computed_in_them_alone():
     """And no digest where they are what they were before they were keys."""
     before, kinds = planned("paper"), {}

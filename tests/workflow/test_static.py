@@ -69,8 +69,9 @@ def test_a_notebooks_cells_stand_where_a_reader_looks_for_them(path):
     names: dict[str, str] = {}
     exec(parameters.source, names)
     assert parameters.metadata.tags == ["parameters"]
-    assert names["request"] == f"../work/specs/artifact/{path.stem}.json"
-    assert names["out"].startswith(f"../results/{path.stem}.")
+    apart, folder = (".board", "scales/board/") if path.stem in BOARDS else ("", "")
+    assert names["request"] == f"../work/specs/artifact{apart}/{path.stem}.json"
+    assert names["out"].startswith(f"../results/{folder}{path.stem}.")
     assert "document = Document(request, out)" in beginning.source
     assert cells["How it is computed"] and cells["Result"][0].source == "document.show()"
     checks = [cell.source for cell in cells["Checks"]]

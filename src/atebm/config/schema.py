@@ -60,6 +60,9 @@ class Config(Section):
         "runs without adversarial training that stand beside ours in Table 4; [] leaves them out",
         default=("cifar10_ood_plain", "cifar10_ood_plain_long"),
     )
+    table3: Annotated[Unique[Literal["celebahq256", "afhqcat256", "church256"]], Field(min_length=1)] = key(
+        "tasks of Table 3, for instance those whose images you have", default=("celebahq256", "afhqcat256", "church256")
+    )
     samplers: dict[Name, Sampler] = key("samplers of the runs")
     ascents: dict[Name, Ascent] = key("ascents from any images")
     extractors: dict[Name, Extractor] = key("extractors of features")

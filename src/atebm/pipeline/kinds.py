@@ -203,6 +203,7 @@ KINDS = {
             revision=2,
             goal=False,
             takes=("device",),
+            priority=10,  # a training's monitor waits for those of p_data
         ),
         Kind(
             "metric",

@@ -145,9 +145,9 @@ def table2(build: StepBuilder) -> Needs:
 
 
 def table3(build: StepBuilder) -> Needs:
-    """Return the distances of each task's samples, sources and held-out images, and those of shrunk ones."""
+    """Return the distances of samples, sources and held-out images, and those of shrunk ones, of the tasks asked for."""
     needs: Needs = {}
-    for run in TASKS_256:
+    for run in build.config.table3:
         task = build.task(run)
         needs |= scored(build, f"{run}/samples", run, "best", ("frechet",))
         real = {"sources": task.sources}

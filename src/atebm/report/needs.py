@@ -123,8 +123,15 @@ class Needs:
 
     @classmethod
     def kept(cls, artifact: str, results: Path) -> "Needs":
-        """Return what an artifact in `results` was drawn from, as it is kept there; work/ is not looked at."""
+        """Return what an artifact in `results` was drawn from, as it is kept there; work/ is not looked at.
+
+        Raises ResultError where no such artifact has been drawn there.
+        """
         path = results.resolve() / f"provenance/{artifact}.json"
+        if not path.exists():
+            raise ResultError(
+                f"{artifact} is not in {results}: draw it with snakemake, or pass its own folder as `out`."
+            )
         contents = json.loads(path.read_text(encoding="utf-8"))["request"]
         return cls.of(contents, results.resolve() / NUMBERS / "none", results.resolve() / NUMBERS)
 
