@@ -145,7 +145,7 @@ def table2(build: StepBuilder) -> Needs:
 
 
 def table3(build: StepBuilder) -> Needs:
-    """Return the distances of samples, sources and held-out images, and those of shrunk ones, of the tasks asked for."""
+    """Return the distances of each asked task's samples, sources and held-out images, and those of shrunk ones."""
     needs: Needs = {}
     for run in build.config.table3:
         task = build.task(run)
