@@ -34,7 +34,7 @@ def write_job(root: Path, name: str, run: Run, **changes: Any) -> Job:
     """A `train` job on four synthetic images a set, in the run's real shape."""
     size, random = SIZES[run.network.name], np.random.default_rng(0)
     parents = {}
-    for role in ("p_data", "p_0"):
+    for role in ("p_data", "p_0", *(["held_out"] if run.objective == "outlier_exposure" else [])):
         folder = root / f"work/data/{role}-00000000"
         folder.mkdir(parents=True)
         np.save(folder / "images.npy", random.integers(256, size=(4, size, size, 3), dtype=np.uint8))

@@ -85,7 +85,7 @@ def test_the_sdist_is_a_checkout_without_results_and_tests(built, unpacked):
         ours = {path for path in (REPOSITORY / part).rglob("*") if path.is_file() and path.suffix != ".pyc"}
         assert {str(path.relative_to(REPOSITORY)) for path in ours if ".ipynb_checkpoints" not in path.parts} <= files
     assert not [file for file in files if file.startswith(("results", "tests", "work/", "benchmarks"))]
-    assert built[0].stat().st_size < 8e6
+    assert built[0].stat().st_size < 12e6  # of which data and models are 10
 
 
 def test_the_metadata_is_valid_and_complete(built):
@@ -133,7 +133,7 @@ def test_what_needs_a_checkout_says_so(installed, tmp_path, arguments):
 
 def test_in_a_checkout_the_wheel_does_what_the_source_does(installed, unpacked):
     """The plan of the sdist's folder, and where its data comes from, by the code in the venv."""
-    command = ("-m", "atebm", "status", "-C", "scale=smoke")
+    command = ("-m", "atebm", "status", "--todo", "-C", "scale=smoke")
     told = call(unpacked, installed / "python", *command)
     ours = call(unpacked, sys.executable, *command, PYTHONPATH=str(REPOSITORY / "src"))
     assert told.returncode == 0, told.stderr
