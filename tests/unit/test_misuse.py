@@ -21,7 +21,10 @@ from atebm.cli.app import app
 QUICK, MANY = 25, 225  # cases: of the quick test, and of both together
 
 # What is not tried with arguments that are sound: it takes minutes, or starts what it is given.
-STARTING = {"warm": ["nowhere-to-be-found", ""]}
+STARTING = {
+    "warm": ("command", ["nowhere-to-be-found", ""]),
+    "extractors": ("names", ["nowhere-to-be-found", "", "../x"]),
+}
 NAMES = ["", RUN, "cifar10", "cifar11", "../x", "no", "\udcff", "a b", "table2", "x" * 300, "-", "{}", "%s"]
 NUMBERS = ["", "0", "-1", "nan", "inf", "-inf", "1e999", "1.5", "2", "x", "0x10", "10" * 30, "1_0"]
 NUMBERED = ("workers", "count", "size")
@@ -136,11 +139,12 @@ def misuse(words: tuple[str, ...], chance: random.Random, paths: list[str]) -> l
     for parameter in COMMANDS[words].params:
         if parameter.name in ("help", "replace", "yes"):
             continue
+        starting, instead = STARTING.get(words[0], ("", []))
         wanted = parameter.required or (words == ("cost",) and parameter.name == "device")
-        if chance.random() > (0.93 if wanted else 0.3):
+        if parameter.name == starting:
+            arguments.append([chance.choice(instead)])
+        elif chance.random() > (0.93 if wanted else 0.3):
             continue
-        if words[0] in STARTING and parameter.name == "command":
-            arguments.append([chance.choice(STARTING[words[0]])])
         elif getattr(parameter, "is_flag", False):
             arguments.append([parameter.opts[0]])
         elif parameter.param_type_name == "option":
