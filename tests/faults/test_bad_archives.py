@@ -148,7 +148,7 @@ class Fault:
 
 
 FAULTS = {
-    "wrong checksum": Fault(PLACES, another, r"is not what it should be: its md5 is .* Remove it, then: python", False),
+    "wrong checksum": Fault(PLACES, another, r"is not the expected file: its md5 is .* Remove it, then: python", False),
     "HTML instead of a zip": Fault(CELEBA, web_page, "it is a web page, such as a log-in, a quota or an error"),
     "truncated .tar.gz": Fault(CIFAR, truncated, r"cannot be read \(.*\); download it again from its official source"),
     "truncated zip": Fault(CELEBA, truncated, r"its directory cannot be read \(.*\); download it again"),

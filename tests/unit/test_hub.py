@@ -79,7 +79,7 @@ def test_shards_are_fetched_verified_and_listed(running, repository, tmp_path, c
         assert there.read_bytes() == (repository / f"{name}.parquet").read_bytes()
     told = json.loads((tmp_path / "archives" / LISTING).read_text())
     assert told["verified"] and {path.removesuffix(".parquet") for path in told["shards"]} == set(SHARDS)
-    assert "3 shards, their sha256 as the Hub states them" in capsys.readouterr().out
+    assert "3 shards; each sha256 as stated by the Hub" in capsys.readouterr().out
     asked = len(running.asked)
     fetch(LISTING, folder=tmp_path / "archives")  # by the name that a rule has
     assert len(running.asked) == asked, "what is here was asked for again"
@@ -99,12 +99,12 @@ def test_a_shard_that_is_not_what_the_hub_states_is_refused(running, tmp_path, m
 
 
 def test_a_name_without_a_revision_is_answered_with_the_newest(running, tmp_path):
-    with pytest.raises(DataError, match=rf"name its revision, of which {REVISION} is the newest. .* reader: parquet"):
+    with pytest.raises(DataError, match=rf"such as the newest one, {REVISION}. .* reader: parquet"):
         fetch(REPOSITORY, url=running.url, folder=tmp_path)
 
 
 def test_a_data_set_that_is_not_there_is_one_sentence(running, tmp_path):
-    with pytest.raises(DataError, match=r"can't be asked: the Hub does not have that, or for those alone who log in"):
+    with pytest.raises(DataError, match=r"can't be read: the Hub does not have it, or only for users who log in"):
         fetch(f"no/body@{REVISION}", url=running.url, folder=tmp_path)
 
 

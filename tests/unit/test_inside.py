@@ -109,7 +109,7 @@ def test_a_zip_and_its_folder_are_the_same_set(forms, tmp_path, archive, file, c
     assert np.array_equal(images(packed), images(unpacked)) and packed.labels()[0].tolist() == [*unpacked.labels()[0]]
     assert not packed.unverified and set(packed.archives) == {file}
     folder = file.removesuffix(".zip")
-    assert unpacked.unverified.startswith(f"{folder} is a folder, whose images were counted") and not unpacked.archives
+    assert unpacked.unverified.startswith(f"{folder} is a folder: its images were counted") and not unpacked.archives
     with pytest.raises(DataError, match=f"it holds {count} images where 30 belong"):
         content(tmp_path, archive, 30)
 

@@ -84,7 +84,7 @@ def test_an_embedded_extractor_is_copied_with_what_numbers_say_of_it(tmp_path):
 
 @pytest.mark.parametrize(
     ("suffix", "sentence"),
-    [(".safetensors", "is missing or damaged"), (".json", "is another record than config.yaml names")],
+    [(".safetensors", "is missing or damaged"), (".json", "is not the record that config.yaml names")],
 )
 def test_an_altered_file_is_one_sentence_and_nothing_is_left(tmp_path, copied, suffix, sentence):
     step = planned("demo").extractor()
