@@ -195,8 +195,8 @@ def test_an_extractor_that_is_no_ruler_is_refused():
 @pytest.mark.parametrize(
     ("metrics", "sentence"),
     [
-        ({"extractor": "efficientnet_lite0"}, "has no Frechet distance or does not know the classes of p_data"),
-        ({"extractor": "digits_and_photographs_0"}, "has no Frechet distance or does not know the classes of p_data"),
+        ({"extractor": "efficientnet_lite0"}, "has no Frechet distance or not the classes of p_data"),
+        ({"extractor": "digits_and_photographs_0"}, "has no Frechet distance or not the classes of p_data"),
         ({"rulers": ["fashion_mnist_0"]}, "has 'fashion_mnist_0', which is metrics.extractor already"),
         ({"rulers": ["fashion_mnist_2"]}, r"metrics.rulers names 'fashion_mnist_2', .* Did you mean fashion_mnist_"),
     ],

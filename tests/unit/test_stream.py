@@ -294,7 +294,7 @@ MISTAKES = {
     "pretrainings.imagenet.augment: probability 0.5, but imagenet is an index": {
         "pretrainings": {"imagenet": {"augment": {"probability": 0.5}}}
     },
-    "pretrainings.imagenet.size is missing, but the images of an index have all sizes": {
+    "pretrainings.imagenet.size is missing, but the images of an index differ in size": {
         "pretrainings": {"imagenet": {"size": None}}
     },
     "tasks.celebahq256.sources = 'imagenet', which is an index of image files: draw a set from it": {

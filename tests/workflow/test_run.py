@@ -315,7 +315,7 @@ def test_the_literal_command_works_without_conda(smoke):
         ),
         (
             'runs={"cifar10":{"step_size":-1}}',
-            "error: --config: runs.cifar10.step_size = '-1': a number greater than 0 is wanted.",
+            "error: --config: runs.cifar10.step_size = '-1': write a number greater than 0.",
         ),
     ],
 )
