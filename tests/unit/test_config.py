@@ -266,7 +266,7 @@ def different(one: dict, other: dict) -> set[str]:
 def test_a_classifier_cannot_start_from_the_pretrained_logit():
     config = configuration("demo")
     config["runs"]["celebahq256"]["objective"] = "outlier_exposure"
-    with pytest.raises(ConfigError, match=r"runs.celebahq256.init = 'imagenet', but the classifier of objective outlier_exposure"):
+    with pytest.raises(ConfigError, match=r"runs.celebahq256.init = 'imagenet', but the classifier of "):
         resolve(config)
 
 

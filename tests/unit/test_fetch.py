@@ -378,7 +378,7 @@ def test_a_gz_that_would_fill_the_memory_is_not_taken(server, source, tmp_path, 
     monkeypatch.setattr(members, "MAX_GZIP", len(BODY) - 1)
     source(unpacked_sha256=hashlib.sha256(BODY).hexdigest(), file="set.gz")
     (tmp_path / "own.gz").write_bytes(gzip.compress(BODY, 1))
-    with pytest.raises(DataError, match=rf"its md5 is \w+, not {MD5}, and its unpacked contents are not the known ones"):
+    with pytest.raises(DataError, match=rf"not {MD5}, and its unpacked contents are not the known ones"):
         fetch("set", given=tmp_path / "own.gz", folder=tmp_path / "archives")
 
 

@@ -47,9 +47,7 @@ def _written_out(family: str, entries: dict[str, Any], name: str, place: Place, 
         return entry
     base, path = entry[LIKE], (family, str(name), LIKE)
     if not isinstance(base, str):
-        raise ConfigError(
-            f"{place(path)}: {'.'.join(path)} = {as_yaml(base)}: write the name of an entry of {family}."
-        )
+        raise ConfigError(f"{place(path)}: {'.'.join(path)} = {as_yaml(base)}: write the name of an entry of {family}.")
     if base in (name, *derived):
         said = f"{'.'.join(path)} = {base!r} leads back to {name}: name another entry."
         raise ConfigError(f"{place(path)}: {said}")

@@ -73,9 +73,7 @@ def check_names(config: Config) -> None:
             text = ".run is not given, and {} is not in runs. " + suggestion(name, config.runs)
             raise mistake(("samplers", name), text, name)
     if config.own is not None and config.own not in config.runs:
-        raise mistake(
-            ("own",), " names {}, which is not in runs. " + suggestion(config.own, config.runs), config.own
-        )
+        raise mistake(("own",), " names {}, which is not in runs. " + suggestion(config.own, config.runs), config.own)
 
 
 def names_in(section: str, config: Config) -> Collection[str]:
