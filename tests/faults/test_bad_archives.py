@@ -149,7 +149,7 @@ class Fault:
 
 FAULTS = {
     "wrong checksum": Fault(PLACES, another, r"is not the expected file: its md5 is .* Remove it, then: python", False),
-    "HTML instead of a zip": Fault(CELEBA, web_page, "it is a web page, such as a log-in, a quota or an error"),
+    "HTML instead of a zip": Fault(CELEBA, web_page, r"it is a web page \(such as a log-in, quota or error page\)"),
     "truncated .tar.gz": Fault(CIFAR, truncated, r"cannot be read \(.*\); download it again from its official source"),
     "truncated zip": Fault(CELEBA, truncated, r"its directory cannot be read \(.*\); download it again"),
     "truncated tar": Fault(PLACES, truncated, "it is truncated or damaged after 'a/[01].jpg'; download it again"),

@@ -61,13 +61,19 @@ def test_another_zip_under_celebahqs_name_is_told_what_it_is(forms, tmp_path, fi
 def test_faces_of_another_size_are_told_by_their_pixels(tmp_path):
     names = [f"data512x512/{i:05}.jpg" for i in range(5)]
     zipped(tmp_path / "own.zip", {name: file_of(scene(RANDOM, 256, 256)) for name in names})
-    with pytest.raises(DataError, match=r"data512x512/00000.jpg in it is no image of 512x512 pixels, but of 256x256"):
+    with pytest.raises(
+        DataError, match=r"data512x512/00000.jpg in it is not an image of 512x512 pixels, but of 256x256"
+    ):
         fetch("data512x512.zip", given=tmp_path / "own.zip", folder=tmp_path / "archives")
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"no zip", "it is no zip"), ({}, "it has no members a/\\*, but nothing"), ({"a/1.jpg": b"?"}, "no image of 8x8")],
+    [
+        (b"no zip", "it is not a zip"),
+        ({}, "it has no members named a/\\*; it has nothing"),
+        ({"a/1.jpg": b"?"}, "not an image of 8x8"),
+    ],
 )
 def test_what_is_no_zip_or_holds_nothing_is_told(tmp_path, content, said):
     path = tmp_path / "a.zip"
@@ -110,7 +116,7 @@ def test_a_zip_and_its_folder_are_the_same_set(forms, tmp_path, archive, file, c
     assert not packed.unverified and set(packed.archives) == {file}
     folder = file.removesuffix(".zip")
     assert unpacked.unverified.startswith(f"{folder} is a folder: its images were counted") and not unpacked.archives
-    with pytest.raises(DataError, match=f"it holds {count} images where 30 belong"):
+    with pytest.raises(DataError, match=f"it holds {count} images instead of 30"):
         content(tmp_path, archive, 30)
 
 

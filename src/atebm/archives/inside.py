@@ -24,7 +24,7 @@ def wrong_inside(path: Path, members: tuple[str, ...], pixels: int | None) -> st
                 names = sorted(name for name in there if PurePosixPath(name).match(pattern))
                 if not names:
                     found = min(filter(is_image, there), default=min(there, default="nothing"))
-                    return f"it has no members named {pattern}, but has {found}"
+                    return f"it has no members named {pattern}; it has {found}"
                 for name in filter(is_image, some(names)) if pixels else ():
                     side = side_of(unpacked_member(file, name, there[name]))
                     if side != (pixels, pixels):
