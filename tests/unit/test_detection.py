@@ -407,7 +407,7 @@ def test_what_cannot_be_scored_is_one_sentence(detector, tmp_path):
     (tmp_path / "empty").mkdir()
     run = find(plan, "cifar10_ood", root)
     (broken,) = score_images(run, [tmp_path / "broken.png"], CPU)
-    assert broken.energy is None and "broken.png is no image" in str(broken.error)
+    assert broken.energy is None and "broken.png cannot be read" in str(broken.error)
     with pytest.raises(DataError, match="holds no image"):
         list(score_images(run, [tmp_path / "empty"], CPU))
     with pytest.raises(ConfigError, match="there is no run 'cifar10_odd'"):

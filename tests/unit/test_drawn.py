@@ -106,7 +106,7 @@ def test_a_removed_or_damaged_archive_is_one_sentence(folder, imagenet):
     with pytest.raises(DataError, match=r"set drawn: .*train.tar: member 'n0.*JPEG' cannot be read"):
         drawn_of(imagenet[0], folder.parent, CROP)
     path.unlink()
-    with pytest.raises(DataError, match=r"set drawn: .*train.tar is missing: the set imagenet is an index of it"):
+    with pytest.raises(DataError, match=r"set drawn: .*train.tar is missing, but the set imagenet is an index of it"):
         drawn_of(imagenet[0], folder.parent, CROP)
     assert not list((folder.parent / "work/data").glob("*/*"))
 

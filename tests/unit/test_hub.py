@@ -122,7 +122,7 @@ def test_paths_that_lead_out_of_the_folder_are_refused():
 def test_shards_of_a_folder_are_taken_and_nobody_vouches_for_them(repository, tmp_path):
     fetch(LISTING, given=repository, folder=tmp_path / "archives")
     found = content(tmp_path / "archives")
-    assert "nobody vouches" in found.unverified and len(images(found)) == 10
+    assert "were not verified" in found.unverified and len(images(found)) == 10
 
 
 # --- names and configuration ------------------------------------------------------------------------------------------
@@ -212,19 +212,19 @@ def test_a_column_of_bytes_alone_is_read_too(tmp_path, pictures):
     pq.write_table(pa.table({"n": [1, 2], "jpg": pa.array(files, pa.large_binary())}), tmp_path / "from/a.parquet")
     fetch(LISTING, given=tmp_path / "from", folder=tmp_path)
     assert len(images(content(tmp_path, count=2))) == 2
-    with pytest.raises(DataError, match=r"it has columns n, jpg, and of images jpg"):
+    with pytest.raises(DataError, match=r"it has columns n, jpg; columns of images: jpg"):
         content(tmp_path, count=2, image="image")
-    with pytest.raises(DataError, match=r"does not say what the values of column 'n' are called"):
+    with pytest.raises(DataError, match=r"does not name the labels of column 'n'"):
         content(tmp_path, count=2, label="n")
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"count": 11}, "it holds 10 images where 11 belong"),
-        ({"files": "test-*.parquet"}, "no shard is called test-.*; there are: data/train-00000-of-00002.parquet"),
-        ({"label": "label", "kinds": 3}, "column label has 2 kinds of labels, not 3"),
-        ({"label": "label", "kinds": 2, "only": ("cat",)}, "no label is called cat; there are: female, male"),
+        ({"count": 11}, "it holds 10 images instead of 11"),
+        ({"files": "test-*.parquet"}, "no shard is named test-.*; there are: data/train-00000-of-00002.parquet"),
+        ({"label": "label", "kinds": 3}, "column label has 2 different labels, not 3"),
+        ({"label": "label", "kinds": 2, "only": ("cat",)}, "there is no label 'cat'; it has: female, male"),
     ],
 )
 def test_what_is_not_as_told_is_one_sentence(fetched, changes, sentence):
@@ -233,7 +233,7 @@ def test_what_is_not_as_told_is_one_sentence(fetched, changes, sentence):
 
 
 def test_an_image_of_another_side_is_refused(fetched):
-    with pytest.raises(DataError, match="an image has 48x48 pixels where 64x64 belong"):
+    with pytest.raises(DataError, match="an image has 48x48 pixels instead of 64x64"):
         images(content(fetched, pixels=64))
 
 

@@ -150,5 +150,5 @@ def test_churches_unpacked_or_exported_are_the_same_set(tmp_path, exported):
 def test_a_folder_of_other_faces_is_refused(forms, tmp_path):
     shutil.unpack_archive(forms / "celeba_hq.zip", tmp_path)
     (tmp_path / "data512x512").symlink_to(tmp_path / "celeba_hq")
-    with pytest.raises(DataError, match=r"data512x512: .* has 256x256 pixels where 512x512 belong"):
+    with pytest.raises(DataError, match=r"data512x512: .* has 256x256 pixels instead of 512x512"):
         content(tmp_path, "celebahq", 4)
