@@ -254,7 +254,7 @@ def manifest(
     results: Annotated[Path, typer.Argument(help="The folder results/.")],
     request: Request,
 ) -> None:
-    """Write the software, settings and data behind the results, and the numbers and curves that DVC compares."""
+    """Write the manifest of the results, with software, settings and data, and the numbers and curves for DVC."""
     from ..provenance.manifest import write_manifest
 
     write_manifest(results, request)
