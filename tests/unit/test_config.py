@@ -174,7 +174,7 @@ def test_what_an_entry_takes_from_another_has_the_others_line():
             "",
             "",
             ["results=results/scales/a/b"],
-            "--config: results = 'results/scales/a/b': results, or",
+            "--config: results = 'results/scales/a/b': write results, or",
         ),
         (
             "config.yaml",

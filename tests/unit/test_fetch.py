@@ -119,7 +119,7 @@ def test_a_file_is_downloaded_verified_and_not_downloaded_again(server, source, 
     fetch("set", folder=tmp_path)
     assert files(tmp_path) == {NAME: BODY}
     said = capsys.readouterr().out
-    assert "set.zip: 3,500,000 bytes, md5 as documented." in said and "set.zip, MB: 4/4 after" in said
+    assert "set.zip: 3,500,000 bytes; md5 as documented." in said and "set.zip, MB: 4/4 after" in said
     fetch("set", folder=tmp_path)
     assert ranges(server) == [None], "the second call asked the server"
     assert "set.zip is here already: md5 as documented." in capsys.readouterr().out

@@ -267,5 +267,5 @@ def test_names_of_files_without_the_files_are_refused(tmp_path):
     rows = pa.array([{"bytes": None, "path": "/a.png"}], kind)
     pq.write_table(pa.table({"image": rows}), tmp_path / "from/a.parquet")
     fetch(LISTING, given=tmp_path / "from", folder=tmp_path)
-    with pytest.raises(DataError, match=r"row 0 cannot be read \(it has the name of an image file, and not the file"):
+    with pytest.raises(DataError, match=r"row 0 cannot be read \(it has only the name of an image file, not its bytes"):
         images(content(tmp_path, count=1))

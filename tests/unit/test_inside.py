@@ -52,7 +52,7 @@ def test_the_true_form_is_taken(forms, tmp_path, file):
 
 @pytest.mark.parametrize("file", ["celeba_hq.zip", "CelebAMask-HQ.zip", "afhq.zip"])
 def test_another_zip_under_celebahqs_name_is_told_what_it_is(forms, tmp_path, file):
-    advice = rf"it has no members data512x512/\*, but .*It looks like {file}, .*atebm fetch {file} --from FILE"
+    advice = rf"it has no members named data512x512/\*; it has .*It looks like {file}, .*atebm fetch {file} --from FILE"
     with pytest.raises(DataError, match=advice):
         fetch("data512x512.zip", given=forms / file, folder=tmp_path)
     assert not (tmp_path / "data512x512.zip").exists()

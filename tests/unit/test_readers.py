@@ -439,7 +439,7 @@ def test_exclusion_lists_unite_from_their_own_first_numbers(tmp_path):
     from_one.write_text("1\n8\n40\n")
     from_zero.write_text("7\n3\n")
     assert arrays.excluded_ids({from_one: 1, from_zero: 0}, 40).tolist() == [0, 3, 7, 39]
-    for line, why in (("0", "indices -1 to -1 of 40"), ("41", "indices 40 to 40"), ("cat", "cat")):
+    for line, why in (("0", "indices -1 to -1, but there are 40"), ("41", "indices 40 to 40"), ("cat", "cat")):
         from_one.write_text(line)
         with pytest.raises(DataError, match=f"80mn_cifar_idxs.txt: its lines cannot be read .*{why}"):
             arrays.excluded_ids({from_one: 1}, 40)
