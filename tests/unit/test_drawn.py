@@ -173,7 +173,7 @@ def test_the_rows_of_the_tables_have_sets():
     [
         (
             {"of": "cifar_10"},
-            r"sets.places365_32_sources.of names 'cifar_10', which sets does not have",
+            r"sets.places365_32_sources.of names 'cifar_10', which is not in sets",
         ),
         ({"n": 2_000_000}, r"sets.places365_32_sources.skip \+ n = 2000000, but set places365_32 has 1803460 images"),
         ({"skip": 1_800_000}, r"skip \+ n = 1850000, but set places365_32 has 1803460 images"),
