@@ -1,6 +1,6 @@
 """Learning energy-based models with adversarial training: the method, its samplers, metrics, figures and tables.
 
-`load`, `train` and `Model` are the Python API; they are imported when they are first named, since torch takes seconds.
+`load`, `train` and `Model` are the Python API. They are imported on first use, since importing torch takes seconds.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -148,8 +148,8 @@ class Fault:
 
 
 FAULTS = {
-    "wrong checksum": Fault(PLACES, another, r"is not what it should be: its md5 is .* Remove it, then: python", False),
-    "HTML instead of a zip": Fault(CELEBA, web_page, "it is a web page, such as a log-in, a quota or an error"),
+    "wrong checksum": Fault(PLACES, another, r"is not the expected file: its md5 is .* Remove it, then: python", False),
+    "HTML instead of a zip": Fault(CELEBA, web_page, r"it is a web page \(such as a log-in, quota or error page\)"),
     "truncated .tar.gz": Fault(CIFAR, truncated, r"cannot be read \(.*\); download it again from its official source"),
     "truncated zip": Fault(CELEBA, truncated, r"its directory cannot be read \(.*\); download it again"),
     "truncated tar": Fault(PLACES, truncated, "it is truncated or damaged after 'a/[01].jpg'; download it again"),
@@ -159,9 +159,9 @@ FAULTS = {
     "link in a zip": Fault(CELEBA, linking, "member 'a/link.jpg' is a link or a device; download"),
     "link in a tar": Fault(PLACES, linking, "member 'a/link.jpg' is a link, a device or sparse; download"),
     "payload in a pickle": Fault(CIFAR, with_payload, r"member .*test_batch cannot be read \(.*run posix.mkdir"),
-    "wrong count of a .tar.gz": Fault(CIFAR, without_one, "it holds 2 images where 3 belong; download it again"),
-    "wrong count of a zip": Fault(CELEBA, without_one, "it holds 2 images where 3 belong; download it again"),
-    "wrong count of an index": Fault(IMAGENET, without_one, "it holds 6 images where 9 belong; download it again"),
+    "wrong count of a .tar.gz": Fault(CIFAR, without_one, "it holds 2 images instead of 3; download it again"),
+    "wrong count of a zip": Fault(CELEBA, without_one, "it holds 2 images instead of 3; download it again"),
+    "wrong count of an index": Fault(IMAGENET, without_one, "it holds 6 images instead of 9; download it again"),
     "corrupt JPEG in a zip": Fault(CELEBA, corrupt, r"member 'a/1.jpg' cannot be read \(.*\); download it again"),
     "corrupt JPEG in a tar": Fault(PLACES, corrupt, r"member 'a/1.jpg' cannot be read \(.*\); download it again"),
     "missing form set": Fault(IMAGENET, missing, r"is missing: .*Register at https://image-net.org.*fetch .* --from"),

@@ -161,7 +161,9 @@ def test_features_that_are_not_finite_are_refused(smoke, monkeypatch):
         return features.Extractor(lambda images: tuple(part * torch.tensor(INFINITY) for part in see(images)), 50)
 
     monkeypatch.setattr(features, "load_extractor", broken)
-    with pytest.raises(ResultError, match=r"^features of fashion.*: those of images 0 to 49 are not finite\. .*verify"):
+    with pytest.raises(
+        ResultError, match=r"^features of fashion.*: images 0 to 49 have features that are not finite\. .*verify"
+    ):
         features.write_features(job, CPU)
     assert {path.name: path.read_bytes() for path in job.folder.iterdir()} == before, "partial files"
 

@@ -208,7 +208,7 @@ def test_the_published_statistics_agree_with_ours(made):
     record = made.record(agreement)
     assert 0 <= record["value"] < 1e-3 and record["within"]
     assert record["archive"][STATISTICS] == {"md5": made.md5(STATISTICS)}
-    assert "less than 0.1: images are" in (made.folder / f"logs/metric/{agreement.id}.log").read_text()
+    assert "below 0.1: images and features are" in (made.folder / f"logs/metric/{agreement.id}.log").read_text()
 
 
 def test_every_set_of_the_paper_is_prepared(prepared):

@@ -236,10 +236,10 @@ def assert_refused(job: Job, folder: Path, match: str) -> None:
 
 def test_another_count_is_one_sentence(folder, documented):
     path = documented(cifar(folder / "cifar-10-python.tar.gz", 10))
-    sentence = rf"^set mine: {path}: it holds 3 images where 10000 belong; .*\.$"
+    sentence = rf"^set mine: {path}: it holds 3 images instead of 10000; .*\.$"
     assert_refused(job_of(folder, "cifar10", "held_out", 32, 10000), folder, sentence)
     documented(zipped(folder / "afhq.zip", {f"afhq/train/cat/{i}.jpg": encoded() for i in range(3)}))
-    sentence = r"^set mine: .*afhq.zip: it holds 3 images where 5153 belong"
+    sentence = r"^set mine: .*afhq.zip: it holds 3 images instead of 5153"
     assert_refused(job_of(folder, "afhq_v1_cat", "train", 256, 5153), folder, sentence)
 
 
@@ -250,7 +250,7 @@ def test_a_reader_that_yields_another_count_leaves_nothing(folder, documented, m
     labels = np.zeros(3, np.int64), ["a"]
     wrong = archive_sets.Content(3, (32, 32, 3), lambda *_: [pixels(3 + extra, 32, 32, 3)], lambda: labels)
     monkeypatch.setattr(prepare, "content_of", lambda *_: wrong)
-    sentence = f"^set mine: {3 + extra} images were found where 3 belong"
+    sentence = f"^set mine: {3 + extra} images were found instead of 3"
     assert_refused(job_of(folder, "cifar10", "held_out", 32, 3), folder, sentence)
 
 
@@ -300,7 +300,7 @@ def test_a_full_disk_is_one_sentence(folder, documented, monkeypatch):
 def test_labels_that_are_not_those_of_the_images_are_refused(folder, documented):
     documented(idx(folder / "train-images-idx3-ubyte.gz", pixels(3, 28, 28)))
     documented(idx(folder / "train-labels-idx1-ubyte.gz", np.zeros(2, np.uint8)))
-    sentence = r"^set mine: .*train-labels-idx1-ubyte.gz: its labels, of shape \(2,\), are not those of the images"
+    sentence = r"^set mine: .*train-labels-idx1-ubyte.gz: its labels, of shape \(2,\), do not fit the images"
     assert_refused(job_of(folder, "fashion_mnist", "train", 32, 3), folder, sentence)
 
 
@@ -316,7 +316,7 @@ def test_every_archive_of_the_paper_is_prepared(folder):
 
 
 def test_an_archive_or_split_that_makes_no_set_is_one_sentence(folder):
-    sentence = "^set mine: archive cifar makes no set; config.yaml's sets can name: cifar10, cifar100, svhn"
+    sentence = "^set mine: archive cifar cannot be read as a set; choose one of cifar10, cifar100, svhn"
     assert_refused(job_of(folder, "cifar", "train", 32, 3), folder, sentence)
     sentence = "^set mine: archive celebahq has no split held_out; it has: train"
     assert_refused(job_of(folder, "celebahq", "held_out", 256, 3), folder, sentence)
@@ -336,7 +336,7 @@ def churches(folder, documented) -> Path:
 
 
 def test_another_count_of_churches_is_one_sentence(folder, churches):
-    sentence = r"set mine: .*church_outdoor_val_lmdb.zip: it holds 40 images where 300 belong"
+    sentence = r"set mine: .*church_outdoor_val_lmdb.zip: it holds 40 images instead of 300"
     assert_refused(church(folder, 300), folder, sentence)
     assert not [path for path in church(folder).work.rglob("*") if path.stat().st_size > 10**4]
 
@@ -381,7 +381,7 @@ def test_a_zip_without_a_database_or_with_a_flipped_bit_is_one_sentence(folder, 
     documented(churches)
     assert_refused(church(folder), folder, r"set mine: .*lmdb.zip: member 'church_outdoor_val_lmdb/data.mdb' cannot")
     documented(zipped(churches, {"church_outdoor_val_lmdb/lock.mdb": b""}))
-    assert_refused(church(folder), folder, r"set mine: .*lmdb.zip: it has 0 members data.mdb where one belongs")
+    assert_refused(church(folder), folder, r"set mine: .*lmdb.zip: it has 0 members named data.mdb instead of one")
 
 
 def test_a_disk_that_is_too_full_for_the_database_is_one_sentence(folder, churches, monkeypatch):

@@ -152,7 +152,7 @@ def test_starts():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"steps": [4, 2]}, "ascents.celebahq256_trajectory.steps = [4, 2] does not ascend from 0"),
+        ({"steps": [4, 2]}, "celebahq256_trajectory.steps = [4, 2]: write at least two numbers that ascend from 0"),
         ({"start": {"name": "blends", "count": 3}, "n": 3, "distances": None}, "n = 3 is odd"),
         ({"start": {"name": "noisy", "sigma": 0.1}}, "distances = 60, but start.name is noisy"),
         ({"distances": 101}, "ascents.celebahq256_trajectory.distances = 101, but set photographs_test has 100 images"),

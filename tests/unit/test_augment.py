@@ -243,9 +243,9 @@ def test_cifars_hole_has_16_pixels_a_side():
 
 def test_what_cannot_be_augmented_is_refused():
     images = noise(4, 1, 8, 8)
-    with pytest.raises(ValueError, match="no augmentation is named 'mixup'"):
+    with pytest.raises(ValueError, match="there is no augmentation 'mixup'"):
         whole(images, {"name": "mixup"})
-    with pytest.raises(ValueError, match="4 images cannot stand at 3 positions"):
+    with pytest.raises(ValueError, match="4 images do not fit 3 positions"):
         augment(images, CROP_FLIP, KEY, range(3), 4)
     with pytest.raises(ValueError, match="fill has 3 values for images of 1 channels"):
         whole(images, AUTO)

@@ -69,7 +69,7 @@ def test_the_help_shows_every_group_and_the_exit_codes():
     listed = set(re.findall(r"^  ([a-z][a-z-]*)  ", shown, re.MULTILINE))
     assert {"step", "render", "docs"} <= plumbing and not plumbing & listed
     assert listed == {words[0] for words in COMMANDS} - plumbing
-    assert "Exit codes: 0 fine" in shown and "--install-completion" in shown
+    assert "Exit codes: 0 success" in shown and "--install-completion" in shown
 
 
 def test_the_help_is_there_at_once():
@@ -179,11 +179,15 @@ def test_verify_and_prune_as_json_and_as_lines(bare, monkeypatch):
         (["explain", "tabel2"], 1, "error: the plan of scale smoke has no 'tabel2'; did you mean table2"),
         (["score", "config.yaml", "--run", "cifar11"], 1, "error: there is no run 'cifar11'; did you mean cifar10"),
         (["config", "runs.cifr10"], 1, "error: the configuration has no 'runs.cifr10'; did you mean runs.cifar10"),
-        (["apply", "sample"], 1, "error: name image files, or folders of them; or say --count 64"),
+        (["apply", "sample"], 1, "error: name image files or folders, or use --count 64"),
         (["step", "work/specs/train/none.json"], 2, "does not exist"),
-        (["train", "work/specs/train/none.json"], 2, "`train` is no verb: `atebm own` trains on your images"),
-        (["sample", "--count", "3"], 2, "`sample` is no verb: `atebm apply sample` generates images"),
-        (["gather", "x", "y"], 2, "`atebm join SPEC SHARDS` does it"),
+        (
+            ["train", "work/specs/train/none.json"],
+            2,
+            "there is no command `train`: to train on your images, use `atebm own`",
+        ),
+        (["sample", "--count", "3"], 2, "there is no command `sample`: to generate images, use `atebm apply sample`"),
+        (["gather", "x", "y"], 2, "use `atebm join SPEC SHARDS`"),
         (["scor"], 2, "No such command 'scor'. Did you mean 'score'"),
         (["status", "--jsn"], 2, "No such option"),
     ],
@@ -238,12 +242,12 @@ def test_the_composed_configuration_is_yaml_with_origins_and_the_papers_values(b
 @pytest.mark.parametrize(
     ("kind", "arguments", "said"),
     [
-        ("toy", ["--workers=2"], "a step of kind toy takes no --workers: its options are none."),
-        ("data", ["--device=cpu"], "a step of kind data takes no --device: its options are --workers."),
-        ("pretrain", ["--tensorboard=here"], "takes no --tensorboard: its options are --device, --micro-batch."),
-        ("train", ["--shard=0-of-1"], "takes no --shard: its options are --device, --tensorboard, --micro-batch."),
-        ("sample", ["--shard=0-of-1"], "is computed in shards: say which and where it goes"),
-        ("attack", ["--shard=1-of-1", "--out=shard.npz"], "'1-of-1' is no shard"),
+        ("toy", ["--workers=2"], "a step of kind toy does not take --workers. Its options: none."),
+        ("data", ["--device=cpu"], "a step of kind data does not take --device. Its options: --workers."),
+        ("pretrain", ["--tensorboard=here"], "does not take --tensorboard. Its options: --device, --micro-batch."),
+        ("train", ["--shard=0-of-1"], "does not take --shard. Its options: --device, --tensorboard, --micro-batch."),
+        ("sample", ["--shard=0-of-1"], "is computed in shards: name the shard and its file"),
+        ("attack", ["--shard=1-of-1", "--out=shard.npz"], "'1-of-1' is not a shard"),
     ],
 )
 def test_a_step_takes_the_options_of_its_kind(tmp_path, kind, arguments, said):

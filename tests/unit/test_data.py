@@ -91,7 +91,7 @@ def test_a_set_of_classes_is_those_images_of_the_other_set(footwear, torchvision
 
 
 def test_a_set_of_classes_states_how_many_and_which(footwear):
-    with pytest.raises(DataError, match=r"set footwear: 212 images were found where 213 belong\."):
+    with pytest.raises(DataError, match=r"set footwear: 212 images were found instead of 213\."):
         prepare.write_set(footwear(count=213))
     with pytest.raises(ConfigError, match=r"sets.footwear.classes has 'boots', which set fashion does not have\."):
         prepare.write_set(footwear(classes=["sandal", "boots"]))
@@ -169,7 +169,7 @@ def test_another_version_of_a_photograph_is_one_sentence(embedded):
 def test_an_unknown_or_flat_photograph_is_one_sentence():
     with pytest.raises(DataError, match="no photograph 'mona_lisa'"):
         made({**CROPS, "photographs": ("mona_lisa",)})
-    with pytest.raises(DataError, match="has no crop of min_std 200"):
+    with pytest.raises(DataError, match="has no crop with min_std = 200"):
         made({**CROPS, "min_std": 200})
 
 

@@ -169,10 +169,10 @@ def test_a_transferred_attack_climbs_another_model(detector):
 def test_an_attack_that_leaves_its_ball_is_no_result():
     x = torch.full((2, 1, 4, 4), 0.5)
     guard({"fine": x + 0.25}, x, 1.0)
-    with pytest.raises(ResultError, match="attack far went 2"):
+    with pytest.raises(ResultError, match="attack far moved an image by 2"):
         guard({"far": x + 0.5}, x, 1.0)
     bright = torch.tensor([[0.5, 1.1]])
-    with pytest.raises(ResultError, match=r"pixels \[0\.5, 1\.1\]"):
+    with pytest.raises(ResultError, match=r"pixels in \[0\.5, 1\.1\]"):
         guard({"bright": bright}, bright, 1.0)
 
 
@@ -407,7 +407,7 @@ def test_what_cannot_be_scored_is_one_sentence(detector, tmp_path):
     (tmp_path / "empty").mkdir()
     run = find(plan, "cifar10_ood", root)
     (broken,) = score_images(run, [tmp_path / "broken.png"], CPU)
-    assert broken.energy is None and "broken.png is no image" in str(broken.error)
+    assert broken.energy is None and "broken.png cannot be read" in str(broken.error)
     with pytest.raises(DataError, match="holds no image"):
         list(score_images(run, [tmp_path / "empty"], CPU))
     with pytest.raises(ConfigError, match="there is no run 'cifar10_odd'"):

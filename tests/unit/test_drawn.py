@@ -106,7 +106,7 @@ def test_a_removed_or_damaged_archive_is_one_sentence(folder, imagenet):
     with pytest.raises(DataError, match=r"set drawn: .*train.tar: member 'n0.*JPEG' cannot be read"):
         drawn_of(imagenet[0], folder.parent, CROP)
     path.unlink()
-    with pytest.raises(DataError, match=r"set drawn: .*train.tar is missing: the set imagenet is an index of it"):
+    with pytest.raises(DataError, match=r"set drawn: .*train.tar is missing, but the set imagenet is an index of it"):
         drawn_of(imagenet[0], folder.parent, CROP)
     assert not list((folder.parent / "work/data").glob("*/*"))
 
@@ -173,14 +173,14 @@ def test_the_rows_of_the_tables_have_sets():
     [
         (
             {"of": "cifar_10"},
-            r"sets.places365_32_sources.of names 'cifar_10', which sets does not have",
+            r"sets.places365_32_sources.of names 'cifar_10', which is not in sets",
         ),
         ({"n": 2_000_000}, r"sets.places365_32_sources.skip \+ n = 2000000, but set places365_32 has 1803460 images"),
         ({"skip": 1_800_000}, r"skip \+ n = 1850000, but set places365_32 has 1803460 images"),
         ({"size": 64}, r"sets.places365_32_sources.size = 64, but set places365_32 has images of 32 pixels"),
-        ({"of": "imagenet"}, r"sets.places365_32_sources.crop is null, but the images of an index have all sizes"),
+        ({"of": "imagenet"}, r"sets.places365_32_sources.crop is null, but the images of an index differ in size"),
         ({"crop": {"name": "squash"}}, r"sets.places365_32_sources.crop is given, but the images of an array"),
-        ({"of": "places365_32_val_sources"}, r"places365_32_sources.of = .*, which is drawn itself"),
+        ({"of": "places365_32_val_sources"}, r"places365_32_sources.of = .*, which is itself drawn"),
         ({"crop": {"name": "squish"}}, r"sets.places365_32_sources.crop"),
     ],
 )

@@ -119,15 +119,15 @@ def test_a_file_is_downloaded_verified_and_not_downloaded_again(server, source, 
     fetch("set", folder=tmp_path)
     assert files(tmp_path) == {NAME: BODY}
     said = capsys.readouterr().out
-    assert "set.zip: 3,500,000 bytes, md5 as documented." in said and "set.zip, MB: 4/4 after" in said
+    assert "set.zip: 3,500,000 bytes; md5 as documented." in said and "set.zip, MB: 4/4 after" in said
     fetch("set", folder=tmp_path)
     assert ranges(server) == [None], "the second call asked the server"
-    assert "set.zip is here already, md5 as documented." in capsys.readouterr().out
+    assert "set.zip is here already: md5 as documented." in capsys.readouterr().out
 
 
 def test_a_file_that_was_altered_here_is_not_taken_for_the_set(server, source, tmp_path):
     (tmp_path / NAME).write_bytes(b"PK" + BODY[2:])
-    with pytest.raises(DataError, match=rf"set.zip is not what it should be: its md5 is \w{{32}}, not {MD5}. Remove"):
+    with pytest.raises(DataError, match=rf"set.zip is not the expected file: its md5 is \w{{32}}, not {MD5}. Remove"):
         fetch("set", folder=tmp_path)
     assert server.requests == []
 
@@ -238,7 +238,7 @@ def test_a_wrong_size_leaves_nothing(server, source, tmp_path):
 def test_a_web_page_is_no_archive(server, source, tmp_path, body, type):
     source(md5=None)
     server.body, server.type = body, type
-    with pytest.raises(DataError, match="it is a web page, such as a log-in, a quota or an error, not the file"):
+    with pytest.raises(DataError, match=r"it is a web page \(such as a log-in, quota or error page\), not the file"):
         fetch("set", url=server.url(), folder=tmp_path)
     assert files(tmp_path) == {}
 
@@ -260,7 +260,7 @@ def test_when_all_mirrors_fail_each_reason_is_told(server, source, tmp_path):
 
 def test_http_is_refused_where_no_checksum_is_known_unless_told(server, source, tmp_path):
     source(md5=None)
-    with pytest.raises(DataError, match=r"it is not https, and no checksum .*; --url with this address"):
+    with pytest.raises(DataError, match=r"it is not https, and no checksum .* give this address by --url"):
         fetch("set", folder=tmp_path)
     assert server.requests == [] and files(tmp_path) == {}
     fetch("set", url=server.url(), folder=tmp_path)
@@ -346,7 +346,7 @@ def test_a_withdrawn_set_is_not_downloaded_from_anywhere(server, source, tmp_pat
         (PAGE, "own.zip is not set.zip: it is a web page"),
         (BODY[:-1], "own.zip is not set.zip: its md5 is"),
         (b"", "own.zip is not set.zip: it is empty"),
-        (None, "own.zip is missing: --from wants set.zip, or the folder that it is in"),
+        (None, "own.zip is missing: --from needs set.zip, or the folder that it is in"),
     ],
 )
 def test_a_wrong_file_is_not_taken(server, source, tmp_path, content, sentence):
@@ -378,7 +378,7 @@ def test_a_gz_that_would_fill_the_memory_is_not_taken(server, source, tmp_path, 
     monkeypatch.setattr(members, "MAX_GZIP", len(BODY) - 1)
     source(unpacked_sha256=hashlib.sha256(BODY).hexdigest(), file="set.gz")
     (tmp_path / "own.gz").write_bytes(gzip.compress(BODY, 1))
-    with pytest.raises(DataError, match=rf"its md5 is \w+, not {MD5}, and it does not unpack to the known contents"):
+    with pytest.raises(DataError, match=rf"not {MD5}, and its unpacked contents are not the known ones"):
         fetch("set", given=tmp_path / "own.gz", folder=tmp_path / "archives")
 
 
@@ -436,7 +436,7 @@ def test_several_files_want_a_folder_or_the_name_of_one(tmp_path):
     (tmp_path / "own.mat").write_bytes(BODY)
     for given, url in ((tmp_path / "own.mat", None), (None, "http://127.0.0.1/")):
         with pytest.raises(
-            DataError, match=r"svhn is several files: name one of them \(train_32x32.mat, test_32x32.mat"
+            DataError, match=r"svhn has several files: name one of them \(train_32x32.mat, test_32x32.mat"
         ):
             fetch("svhn", given, url, tmp_path)
     with pytest.raises(DataError, match="exclude each other"):

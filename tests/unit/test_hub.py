@@ -79,7 +79,7 @@ def test_shards_are_fetched_verified_and_listed(running, repository, tmp_path, c
         assert there.read_bytes() == (repository / f"{name}.parquet").read_bytes()
     told = json.loads((tmp_path / "archives" / LISTING).read_text())
     assert told["verified"] and {path.removesuffix(".parquet") for path in told["shards"]} == set(SHARDS)
-    assert "3 shards, their sha256 as the Hub states them" in capsys.readouterr().out
+    assert "3 shards; each sha256 as stated by the Hub" in capsys.readouterr().out
     asked = len(running.asked)
     fetch(LISTING, folder=tmp_path / "archives")  # by the name that a rule has
     assert len(running.asked) == asked, "what is here was asked for again"
@@ -99,12 +99,12 @@ def test_a_shard_that_is_not_what_the_hub_states_is_refused(running, tmp_path, m
 
 
 def test_a_name_without_a_revision_is_answered_with_the_newest(running, tmp_path):
-    with pytest.raises(DataError, match=rf"name its revision, of which {REVISION} is the newest. .* reader: parquet"):
+    with pytest.raises(DataError, match=rf"such as the newest one, {REVISION}. .* reader: parquet"):
         fetch(REPOSITORY, url=running.url, folder=tmp_path)
 
 
 def test_a_data_set_that_is_not_there_is_one_sentence(running, tmp_path):
-    with pytest.raises(DataError, match=r"can't be asked: the Hub does not have that, or for those alone who log in"):
+    with pytest.raises(DataError, match=r"can't be read: the Hub does not have it, or only for users who log in"):
         fetch(f"no/body@{REVISION}", url=running.url, folder=tmp_path)
 
 
@@ -115,14 +115,14 @@ def test_paths_that_lead_out_of_the_folder_are_refused():
     for answer in ([], [{"type": "file", "path": "README.md", "size": 1}]):
         with pytest.raises(DataError, match=r"there are no \.parquet files"):
             hub.shards_told(answer, LISTING)
-    with pytest.raises(DataError, match="is not understood"):  # small files have no sha256 there
+    with pytest.raises(DataError, match="cannot be understood"):  # small files have no sha256 there
         hub.shards_told([{"type": "file", "path": "x.parquet", "size": 1}], LISTING)
 
 
 def test_shards_of_a_folder_are_taken_and_nobody_vouches_for_them(repository, tmp_path):
     fetch(LISTING, given=repository, folder=tmp_path / "archives")
     found = content(tmp_path / "archives")
-    assert "nobody vouches" in found.unverified and len(images(found)) == 10
+    assert "were not verified" in found.unverified and len(images(found)) == 10
 
 
 # --- names and configuration ------------------------------------------------------------------------------------------
@@ -212,19 +212,19 @@ def test_a_column_of_bytes_alone_is_read_too(tmp_path, pictures):
     pq.write_table(pa.table({"n": [1, 2], "jpg": pa.array(files, pa.large_binary())}), tmp_path / "from/a.parquet")
     fetch(LISTING, given=tmp_path / "from", folder=tmp_path)
     assert len(images(content(tmp_path, count=2))) == 2
-    with pytest.raises(DataError, match=r"it has columns n, jpg, and of images jpg"):
+    with pytest.raises(DataError, match=r"it has columns n, jpg; columns of images: jpg"):
         content(tmp_path, count=2, image="image")
-    with pytest.raises(DataError, match=r"does not say what the values of column 'n' are called"):
+    with pytest.raises(DataError, match=r"does not name the labels of column 'n'"):
         content(tmp_path, count=2, label="n")
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"count": 11}, "it holds 10 images where 11 belong"),
-        ({"files": "test-*.parquet"}, "no shard is called test-.*; there are: data/train-00000-of-00002.parquet"),
-        ({"label": "label", "kinds": 3}, "column label has 2 kinds of labels, not 3"),
-        ({"label": "label", "kinds": 2, "only": ("cat",)}, "no label is called cat; there are: female, male"),
+        ({"count": 11}, "it holds 10 images instead of 11"),
+        ({"files": "test-*.parquet"}, "no shard is named test-.*; there are: data/train-00000-of-00002.parquet"),
+        ({"label": "label", "kinds": 3}, "column label has 2 different labels, not 3"),
+        ({"label": "label", "kinds": 2, "only": ("cat",)}, "there is no label 'cat'; it has: female, male"),
     ],
 )
 def test_what_is_not_as_told_is_one_sentence(fetched, changes, sentence):
@@ -233,7 +233,7 @@ def test_what_is_not_as_told_is_one_sentence(fetched, changes, sentence):
 
 
 def test_an_image_of_another_side_is_refused(fetched):
-    with pytest.raises(DataError, match="an image has 48x48 pixels where 64x64 belong"):
+    with pytest.raises(DataError, match="an image has 48x48 pixels instead of 64x64"):
         images(content(fetched, pixels=64))
 
 
@@ -254,7 +254,9 @@ def test_damage_is_one_sentence(fetched, damage):
         with pytest.raises(DataError, match=r"a\.parquet: its footer cannot be read"):
             content(fetched / "again")
         return
-    sentence = {"missing": "is missing. Remove", "altered": "its sha256 is", "no list": "is no list of shards"}[damage]
+    sentence = {"missing": "is missing. Remove", "altered": "its sha256 is", "no list": "is not a list of shards"}[
+        damage
+    ]
     with pytest.raises(DataError, match=sentence):
         content(fetched)
 
@@ -265,5 +267,5 @@ def test_names_of_files_without_the_files_are_refused(tmp_path):
     rows = pa.array([{"bytes": None, "path": "/a.png"}], kind)
     pq.write_table(pa.table({"image": rows}), tmp_path / "from/a.parquet")
     fetch(LISTING, given=tmp_path / "from", folder=tmp_path)
-    with pytest.raises(DataError, match=r"row 0 cannot be read \(it has the name of an image file, and not the file"):
+    with pytest.raises(DataError, match=r"row 0 cannot be read \(it has only the name of an image file, not its bytes"):
         images(content(tmp_path, count=1))

@@ -52,7 +52,7 @@ def test_the_true_form_is_taken(forms, tmp_path, file):
 
 @pytest.mark.parametrize("file", ["celeba_hq.zip", "CelebAMask-HQ.zip", "afhq.zip"])
 def test_another_zip_under_celebahqs_name_is_told_what_it_is(forms, tmp_path, file):
-    advice = rf"it has no members data512x512/\*, but .*It looks like {file}, .*atebm fetch {file} --from FILE"
+    advice = rf"it has no members named data512x512/\*; it has .*It looks like {file}, .*atebm fetch {file} --from FILE"
     with pytest.raises(DataError, match=advice):
         fetch("data512x512.zip", given=forms / file, folder=tmp_path)
     assert not (tmp_path / "data512x512.zip").exists()
@@ -61,13 +61,19 @@ def test_another_zip_under_celebahqs_name_is_told_what_it_is(forms, tmp_path, fi
 def test_faces_of_another_size_are_told_by_their_pixels(tmp_path):
     names = [f"data512x512/{i:05}.jpg" for i in range(5)]
     zipped(tmp_path / "own.zip", {name: file_of(scene(RANDOM, 256, 256)) for name in names})
-    with pytest.raises(DataError, match=r"data512x512/00000.jpg in it is no image of 512x512 pixels, but of 256x256"):
+    with pytest.raises(
+        DataError, match=r"data512x512/00000.jpg in it is not an image of 512x512 pixels, but of 256x256"
+    ):
         fetch("data512x512.zip", given=tmp_path / "own.zip", folder=tmp_path / "archives")
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"no zip", "it is no zip"), ({}, "it has no members a/\\*, but nothing"), ({"a/1.jpg": b"?"}, "no image of 8x8")],
+    [
+        (b"no zip", "it is not a zip"),
+        ({}, "it has no members named a/\\*; it has nothing"),
+        ({"a/1.jpg": b"?"}, "not an image of 8x8"),
+    ],
 )
 def test_what_is_no_zip_or_holds_nothing_is_told(tmp_path, content, said):
     path = tmp_path / "a.zip"
@@ -109,8 +115,8 @@ def test_a_zip_and_its_folder_are_the_same_set(forms, tmp_path, archive, file, c
     assert np.array_equal(images(packed), images(unpacked)) and packed.labels()[0].tolist() == [*unpacked.labels()[0]]
     assert not packed.unverified and set(packed.archives) == {file}
     folder = file.removesuffix(".zip")
-    assert unpacked.unverified.startswith(f"{folder} is a folder, whose images were counted") and not unpacked.archives
-    with pytest.raises(DataError, match=f"it holds {count} images where 30 belong"):
+    assert unpacked.unverified.startswith(f"{folder} is a folder: its images were counted") and not unpacked.archives
+    with pytest.raises(DataError, match=f"it holds {count} images instead of 30"):
         content(tmp_path, archive, 30)
 
 
@@ -144,5 +150,5 @@ def test_churches_unpacked_or_exported_are_the_same_set(tmp_path, exported):
 def test_a_folder_of_other_faces_is_refused(forms, tmp_path):
     shutil.unpack_archive(forms / "celeba_hq.zip", tmp_path)
     (tmp_path / "data512x512").symlink_to(tmp_path / "celeba_hq")
-    with pytest.raises(DataError, match=r"data512x512: .* has 256x256 pixels where 512x512 belong"):
+    with pytest.raises(DataError, match=r"data512x512: .* has 256x256 pixels instead of 512x512"):
         content(tmp_path, "celebahq", 4)

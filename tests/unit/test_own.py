@@ -60,7 +60,7 @@ def test_a_missing_folder_and_too_few_images_are_sentences(root, tmp_path):
     pictures(tmp_path / "few", 99)
     (tmp_path / "few/.hidden.png").write_bytes(b"of another program")
     (tmp_path / "few/notes.txt").write_text("no image")
-    with pytest.raises(DataError, match="few has 99 image files: at least 100 are wanted"):
+    with pytest.raises(DataError, match="few has 99 image files, but at least 100 are needed"):
         looked_at(tmp_path / "few", root)
 
 
@@ -80,10 +80,10 @@ def test_files_that_cannot_be_read_are_named_and_nothing_is_written(root, tmp_pa
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("My cats", "a name is of small letters"),
-        ("../cats", "a name is of small letters"),
-        ("cifar10", "sets of config.yaml have one of this name"),
-        ("demo", "there is a scale of this name that `atebm own` did not write"),
+        ("My cats", "use at most 40 lower-case letters"),
+        ("../cats", "use at most 40 lower-case letters"),
+        ("cifar10", "config.yaml has this name in sets"),
+        ("demo", "there is a scale with this name that `atebm own` did not write"),
     ],
 )
 def test_names_that_cannot_be_or_are_taken(root, photos, name, sentence):
@@ -96,7 +96,9 @@ def test_names_that_cannot_be_or_are_taken(root, photos, name, sentence):
 def test_a_scale_is_replaced_only_when_asked_to(root, photos, tmp_path):
     write_scale(photos, "twice", root, size=8)
     before = (root / "workflow/scales/twice.yaml").read_text()
-    with pytest.raises(ConfigError, match=r"twice.yaml is there already: choose another name, or let --replace"):
+    with pytest.raises(
+        ConfigError, match=r"twice.yaml exists already: choose another name, or overwrite it with --replace"
+    ):
         write_scale(pictures(tmp_path / "others", 130), "twice", root)
     assert (root / "workflow/scales/twice.yaml").read_text() == before
     write_scale(tmp_path / "others", "twice", root, replace=True)
@@ -104,7 +106,7 @@ def test_a_scale_is_replaced_only_when_asked_to(root, photos, tmp_path):
 
 
 def test_sizes_that_the_network_does_not_take(root, photos):
-    with pytest.raises(ConfigError, match="--size 20: images can have 8, 16, 32, 64"):
+    with pytest.raises(ConfigError, match="--size 20: choose one of 8, 16, 32, 64"):
         write_scale(photos, "odd", root, size=20)
 
 
@@ -134,7 +136,7 @@ def test_copies_and_shared_images_are_said(root, photos, tmp_path):
     assert "has 5 different images in 110 files" in said and "11 of 11 held-out images are copies" in said
     others = pictures(tmp_path / "others", 130)
     shutil.copy(photos / "001.png", others / "mine.png")
-    assert "1 images are in p_0, too" in "\n".join(write_scale(photos, "overlap", root, p_0=others).warnings)
+    assert "1 images are also in p_0" in "\n".join(write_scale(photos, "overlap", root, p_0=others).warnings)
     assert write_scale(photos, "clean", root).warnings == ()
 
 
@@ -258,11 +260,11 @@ def test_a_changed_folder_is_a_sentence(root, tmp_path, how):
         content = bytearray((folder / "001.png").read_bytes())
         content[-20] ^= 1
         (folder / "001.png").write_bytes(content)
-    with pytest.raises(DataError, match="`atebm own` looked at"):
+    with pytest.raises(DataError, match="`atebm own` registered"):
         content_of(settings, Places())
     if how != "other bytes":  # which a plan, that reads no image, cannot see
         (sentence,) = changed(config, root)
-        assert f"{found_in(folder).files} images" in sentence and "and had 120" in sentence and "--replace" in sentence
+        assert f"{found_in(folder).files} images" in sentence and "but had 120" in sentence and "--replace" in sentence
 
 
 def test_a_folder_that_is_gone_stops_only_who_reads_it(root, tmp_path):
@@ -304,5 +306,5 @@ def test_a_name_that_YAML_or_Snakemake_reads_as_a_value_is_refused(tmp_path, nam
 
 @pytest.mark.parametrize("name", ["1e3", "x" * 41, "../evil", "a-b"])
 def test_a_name_is_of_letters_digits_and_underscores(tmp_path, name):
-    with pytest.raises(ConfigError, match=r"a name is of small letters, digits and _, at most 40"):
+    with pytest.raises(ConfigError, match=r"use at most 40 lower-case letters, digits and _"):
         write_scale(tmp_path, name, REPOSITORY)

@@ -60,7 +60,7 @@ def die(picture, number):
 
 def test_a_worker_that_the_system_ends_is_one_sentence(tmp_path, contents):
     pictures = images.tar_pictures(tar(tmp_path / "set", contents), "*", N)
-    with pytest.raises(DataError, match="ended from outside, most often for want of memory"):
+    with pytest.raises(DataError, match="was killed, most often because memory ran out"):
         list(make_in_order(pictures, np.arange(N), die, 0, 2))
 
 

@@ -202,7 +202,7 @@ def test_a_step_that_no_artifact_needs_is_known_by_its_name(tmp_path):
 
 def test_weights_of_one_file_are_no_several_seeds():
     """Nor does OOD masking climb a model's own gradients and call them another's."""
-    with pytest.raises(ConfigError, match=r"runs\.cifar10\.weights = 'released': .* seeds = 3 equal models"):
+    with pytest.raises(ConfigError, match=r"runs\.cifar10\.weights = 'released': .* seeds = 3 gives equal models"):
         planned("paper", seeds=3, runs={"cifar10": {"weights": "released"}})
     transfer = {"detection": {"cifar10": {"transfer": True}}}
     for weights, expected in (("trained", True), ("0" * 64, False)):
@@ -216,7 +216,7 @@ def test_table_4_has_the_baselines_that_are_asked_for():
     trained = {step.name for step in ancestors(plan.artifacts["table4"]).values() if step.kind == "train"}
     assert trained == runs
     assert "transfer" not in planned("paper").needs["ood_masking"], "it is beyond the paper, and costs a training"
-    with pytest.raises(ConfigError, match="baselines names 'cifar10_ood_plian', which runs does not have"):
+    with pytest.raises(ConfigError, match="baselines names 'cifar10_ood_plian', which is not in runs"):
         planned("paper", baselines=["cifar10_ood_plian"])
 
 

@@ -84,7 +84,7 @@ def test_an_embedded_extractor_is_copied_with_what_numbers_say_of_it(tmp_path):
 
 @pytest.mark.parametrize(
     ("suffix", "sentence"),
-    [(".safetensors", "is missing or damaged"), (".json", "is another record than config.yaml names")],
+    [(".safetensors", "is missing or damaged"), (".json", "is not the record that config.yaml names")],
 )
 def test_an_altered_file_is_one_sentence_and_nothing_is_left(tmp_path, copied, suffix, sentence):
     step = planned("demo").extractor()
@@ -195,8 +195,8 @@ def test_an_extractor_that_is_no_ruler_is_refused():
 @pytest.mark.parametrize(
     ("metrics", "sentence"),
     [
-        ({"extractor": "efficientnet_lite0"}, "has no Frechet distance or does not know the classes of p_data"),
-        ({"extractor": "digits_and_photographs_0"}, "has no Frechet distance or does not know the classes of p_data"),
+        ({"extractor": "efficientnet_lite0"}, "has no Frechet distance or not the classes of p_data"),
+        ({"extractor": "digits_and_photographs_0"}, "has no Frechet distance or not the classes of p_data"),
         ({"rulers": ["fashion_mnist_0"]}, "has 'fashion_mnist_0', which is metrics.extractor already"),
         ({"rulers": ["fashion_mnist_2"]}, r"metrics.rulers names 'fashion_mnist_2', .* Did you mean fashion_mnist_"),
     ],

@@ -240,7 +240,7 @@ def test_what_is_no_square_is_squashed_or_cropped_and_it_is_said(tmp_path, size)
     notes = Notes()
     assert pixels(tmp_path / "a.png", 1, SIDE).min() < 60, "all of it"
     assert pixels(tmp_path / "a.png", 1, SIDE, notes, "crop").min() == 255, "the middle"
-    assert f"1 image cropped to their middle, at {SIDE}x{SIDE}" in "".join(notes.lines())
+    assert f"1 image cropped to the middle, at {SIDE}x{SIDE}" in "".join(notes.lines())
 
 
 # --- what a walk leaves out ---------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def test_a_walk_says_what_it_took_and_what_it_left_out(tmp_path):
     text = "\n".join(found.lines())
     assert "3 image files taken" in found.taken
     assert "left out 7 files of other kinds (2 .heic, " in text and "1 .pdf" in text and "1 more" in text
-    assert "left out 2 linked folders" in text and "left out 2 hidden" in text and "left out 1 links that lead" in text
+    assert "left out 2 linked folders" in text and "left out 2 hidden" in text and "left out 1 broken links" in text
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
@@ -285,7 +285,7 @@ def test_documents_films_and_drawings_are_no_images(tmp_path):
     assert not SUFFIXES & {".pdf", ".mpg", ".mpeg", ".eps", ".ps", ".wmf", ".emf", ".h5", ".fits", ".txt"}
     assert {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"} <= SUFFIXES and "EPS" not in FORMATS
     (tmp_path / "drawing.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n")
-    with pytest.raises(DataError, match=r"drawing.png is no image that can be read"):
+    with pytest.raises(DataError, match=r"drawing.png cannot be read as an image"):
         pixels(tmp_path / "drawing.png", 3, SIDE)
 
 
@@ -298,7 +298,7 @@ def test_one_bad_file_does_not_lose_the_scores_of_others(atebm, tmp_path):
     (folder / "x.heic").write_text("picture of a phone")
     found = atebm("score", folder, "--run", RUN)
     assert found.code == 1 and len(found.out.splitlines()) == 1 + 119 and "007.png" not in found.out
-    assert "error: " in found.err and "007.png is no image" in found.err and "1 .heic" in found.err
+    assert "error: " in found.err and "007.png cannot be read" in found.err and "1 .heic" in found.err
     found = atebm("score", folder, "--run", RUN, "--json")
     rows = json.loads(found.out)
     assert found.code == 1 and len(rows) == 120

@@ -113,7 +113,7 @@ def test_a_job_that_fails_says_so(command, how, status, says):
 def test_a_killed_job_ends_its_caller_and_no_other(command):
     assert ended(command, "kill").returncode == 128 + signal.SIGKILL
     with_group = ended(command, "kill group")
-    assert with_group.returncode == 1 and "lost the job" in with_group.stderr
+    assert with_group.returncode == 1 and "lost this job" in with_group.stderr
     assert json.loads(ended(command, "0").stdout)["served"], "the server is gone"
 
 
@@ -181,7 +181,7 @@ def test_the_served_command_decides_the_status_and_leaves_nothing(tmp_path):
 def test_no_server_starts_for_a_command_that_is_not_there(capsys, monkeypatch):
     monkeypatch.setattr(fork_server, "serving", None)
     finished = called(capsys, monkeypatch, "warm", "snakmake", "--cores", "all")
-    assert finished.code == 1 and finished.err == "error: snakmake: there is no such command.\n"
+    assert finished.code == 1 and finished.err == "error: there is no command snakmake.\n"
 
 
 def served_from(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -203,4 +203,4 @@ def test_without_a_socket_the_command_runs_without_a_server(tmp_path, monkeypatc
     with fork_server.serving() as environment:
         assert environment == {}
     (said,) = capsys.readouterr().out.splitlines()
-    assert said.startswith("warning: no server (") and said.endswith("imports the libraries itself, and takes longer.")
+    assert said.startswith("warning: no server (") and said.endswith("imports the libraries itself.")

@@ -332,5 +332,5 @@ def test_the_reference_has_every_key(site):
         assert part, model
         keys = re.findall(r"<tr>\s*<td><code>(\w+)</code></td>", part[0])
         assert keys == list(model.model_fields)
-    assert "classifier, of pretrainings, whose weights and logit 0 training starts from" in text
+    assert "entry of pretrainings whose weights, with its logit 0 as f, the training starts from" in text
     assert "number ≥ 0" in text and "<code>binary_at</code> or <code>max_likelihood</code>" in text

@@ -181,7 +181,7 @@ def test_training_from_python_is_what_the_commands_do(trained, photos, model):
     config = [f"{section}={json.dumps(value)}" for section, value in short("bags_again").items()]
     again = atebm.train(photos, "bags_again", trained, size=16, config=config, cores=2, device="cpu")
     assert again.name == "bags_again" and np.array_equal(again.energy(photos), model.energy(photos))
-    with pytest.raises(ConfigError, match=r"bags_again\.yaml is there already"):
+    with pytest.raises(ConfigError, match=r"bags_again\.yaml exists already"):
         atebm.train(photos, "bags_again", trained)
 
 

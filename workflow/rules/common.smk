@@ -1,4 +1,4 @@
-# All the Python of the workflow; the other files hold rules only.
+# All Python code of the workflow; the other files have only rules.
 import shlex
 import shutil
 import sys
@@ -24,7 +24,7 @@ from atebm.pipeline.plan import Plan
 
 
 def of_ours(ask, *about):
-    """What a function of ours answers; where it raises what a user can mend, the workflow ends with its sentence."""
+    """Return ask(*about); if it raises an error that a user can fix, end the workflow with the error's message."""
     try:
         return ask(*about)
     except (UserError, OSError) as error:
@@ -38,7 +38,7 @@ for said in filter(None, map(unfit, (SRC.parent, Path.cwd()))):
 of_ours(base, Path())
 
 
-# config.yaml states the experiments, the scale file shrinks them, --config has the last word.
+# config.yaml states the experiments, the scale file reduces them, and --config overrides both.
 configfile: BASE
 
 
@@ -47,39 +47,40 @@ for file in of_ours(layers, config.get("scale"), Path()):
     configfile: file
 
 
-config.pop(LIKE, None)  # a scale's, which the loop has followed
-# The first is Snakemake's merged configuration, the second what --config says in it, and --configfile.
+config.pop(LIKE, None)  # `like` of a scale was followed by the loop
+# `config` is Snakemake's merged configuration; `overwrite_config` has what --config and --configfile set in it.
 PLACE = written(config["scale"], workflow.config_settings.overwrite_config, Path())
 PLAN = of_ours(Plan, of_ours(resolve, config, PLACE))
-for said in changed(PLAN.config, Path()):  # images of one's own that are not those that the scale was made for
+for said in changed(PLAN.config, Path()):  # user images that have changed since the scale was written
     sys.exit(f"error: {said}")
 of_ours(PLAN.write, Path())
-STALE = of_ours(request, PLAN, Path())  # renderings that show something else than this plan
-RESULTS, DRAWING = PLAN.results, f"logs/render{PLAN.apart}"  # where renderings go, and their logs
-WORKERS = 16 if config["scale"] == "paper" else 1  # processes that prepare a set, as far as there are cores
-# One process per GPU of a run; torchrun ends them all when one fails.
+STALE = of_ours(request, PLAN, Path())  # renderings that do not show this plan
+RESULTS, DRAWING = PLAN.results, f"logs/render{PLAN.apart}"  # the folders of renderings and of their logs
+WORKERS = 16 if config["scale"] == "paper" else 1  # processes that prepare a set, if there are enough cores
+# One process per GPU of a run; torchrun ends all processes if one fails.
 GPUS = config["gpus_per_run"]
 LAUNCH = "python" if GPUS == 1 else f"python -m torch.distributed.run --standalone --nproc-per-node {GPUS}"
-# Conda jobs start without PYTHONPATH. The others change no digest: where a step runs and is watched, not what it computes.
+# Conda jobs start without PYTHONPATH. The other variables change no digest: they say where a step runs and how it is
+# monitored, not what it computes.
 ENVIRONMENT = {"PYTHONPATH": SRC, "ATEBM_DEVICE": config["device"]}
 if config["tensorboard"]:
     ENVIRONMENT["ATEBM_TENSORBOARD"] = "work/tensorboard"
 if config.get("micro_batch"):
     ENVIRONMENT["ATEBM_MICRO_BATCH"] = config["micro_batch"]
 EXPORTS = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in ENVIRONMENT.items())
-shell.prefix(f"set -euo pipefail; export {EXPORTS}; ".replace("{", "{{").replace("}", "}}"))  # which it formats
+shell.prefix(f"set -euo pipefail; export {EXPORTS}; ".replace("{", "{{").replace("}", "}}"))  # the prefix is formatted
 
-# As many jobs that want a GPU as there are GPUs, unless --resources or a profile says another number: without a limit all would
-# start at once. On a cluster the profile says it.
+# Run as many GPU jobs at once as there are GPUs, unless --resources or a profile sets another number; without a limit, all
+# would start at once. On a cluster, the profile sets it.
 if "gpu" not in workflow.global_resources and workflow.local_exec:
     workflow.global_resources["gpu"] = max(1, len(gpus()))
 
 
-# Lets the literal command `snakemake --use-conda ...` run on a machine without conda, where every job would stop with
-# "Error running conda info". With conda present nothing changes.
+# Let the literal command `snakemake --use-conda ...` run on a machine without conda, where every job would fail with
+# "Error running conda info". If conda is present, nothing changes.
 deployment = workflow.deployment_settings
 if DeploymentMethod.CONDA in deployment.deployment_method and not shutil.which("conda"):
-    logger.warning("--use-conda: no conda on this machine, so jobs run in the current Python environment.")
+    logger.warning("--use-conda: this machine has no conda, so jobs run in the current Python environment.")
     object.__setattr__(deployment, "deployment_method", deployment.deployment_method - {DeploymentMethod.CONDA})
 
 
@@ -93,14 +94,14 @@ wildcard_constraints:
 
 
 async def as_it_is(dag, job, files):
-    """Instead of Snakemake's check that what a job made is younger than its inputs."""
+    """Replace Snakemake's check that a job's outputs are younger than its inputs."""
 
 
 def inputs(kind):
-    """The input function of a step: its spec, what its parents left, and the archives that are still to be fetched.
+    """Return the input function of a step: its spec, its parents' files, and the archives that are still to be fetched.
 
-    A path that carries its digest can never be out of date, so these are ancient():
-    clones, `dvc pull` and `git checkout` scramble mtimes without retraining anything.
+    A path that has its digest can never be out of date, so these inputs are ancient(): clones, `dvc pull` and
+    `git checkout` change mtimes, but nothing is trained again.
     """
 
     def files(wildcards):
@@ -118,32 +119,32 @@ def inputs(kind):
 
 
 def to_fetch(step):
-    """Archives that a step still needs.
+    """Return the archives that a step still needs.
 
-    Those that are here are no inputs: Snakemake deletes what its jobs made before it makes it again, as `--forceall`
-    asks for, and nobody wants to register for ImageNet twice. Nor are those of a step that is complete: once another
-    one's are fetched, Snakemake would run this one too, since ancient() counts for nothing where the file is missing.
+    Archives that are here are not inputs: with `--forceall`, Snakemake would delete and fetch them again, and nobody
+    wants to register for ImageNet twice. The archives of a complete step are not inputs either: when another step's
+    archives are fetched, Snakemake would run this step too, since ancient() has no effect if the file is missing.
     """
     return [] if all(Path(file).exists() for file in step.files) else step.missing_archives()
 
 
 def outputs(kind):
-    """All files of a step of this kind, as patterns."""
+    """Return all files of a step of this kind, as patterns."""
     return [f"work/{kind}/{{id}}/{file}" for file in FILES[kind]]
 
 
 def part(kind):
-    """What a job of this kind computes, as a pattern: a step or, where it comes in shards, one of these."""
+    """Return the pattern of what a job of this kind computes: a step, or one of its shards."""
     return "{id}.{shard}" if kind.joins else "{id}"
 
 
 def parts(kind):
-    """What a job of this kind leaves."""
+    """Return the files that a job of this kind writes."""
     return temp(f"work/{kind.name}/{{id}}/{{shard}}.npz") if kind.joins else outputs(kind.name)
 
 
 def options_of(kind):
-    """The parameter function of the options that a job of this kind is called with."""
+    """Return the parameter function for the options of a job of this kind."""
 
     def options(wildcards, output, threads):
         workers = f"--workers {threads}" if "workers" in kind.takes else ""
@@ -153,30 +154,30 @@ def options_of(kind):
 
 
 def threads_of(kind):
-    """One thread: on CPU two jobs of one thread beat one of two, and the bytes do not depend on --cores.
+    """Return one thread: two jobs with one thread are faster than one with two, and --cores must not change the bytes.
 
-    What must be alone takes all cores, so that no other job of this workflow runs meanwhile, and uses one.
+    A job that must run alone reserves all cores, so that no other job of this workflow runs meanwhile, but uses one.
     """
     return every_core if kind.alone else WORKERS if "workers" in kind.takes else 1
 
 
 def gpus_of(kind):
-    """The resource function of the GPUs that a job asks for.
+    """Return the resource function for the GPUs that a job needs.
 
-    One or more where there may be some: here, or on other machines, which may have what this one lacks. A profile or
-    `--resources gpu=N` says how many are in use at once.
+    A job requests GPUs if there may be some: on this machine, or on other machines of a cluster. A profile or
+    `--resources gpu=N` limits how many are in use at once.
     """
-    wanted = {"none": 0, "one": 1, "run": GPUS}[kind.gpus]
+    needed = {"none": 0, "one": 1, "run": GPUS}[kind.gpus]
 
     def gpus(wildcards):
         present = shutil.which("nvidia-smi") is not None or not workflow.local_exec
-        return wanted * int(config["device"] == "cuda" or config["device"] == "auto" and present)
+        return needed * int(config["device"] == "cuda" or config["device"] == "auto" and present)
 
     return gpus
 
 
 def every_core(wildcards):
-    """All cores that were given with --cores; one where none were, as on a cluster."""
+    """Return the number of --cores, or one if it was not given, as on a cluster."""
     try:
         return workflow.cores
     except WorkflowError:
@@ -184,17 +185,17 @@ def every_core(wildcards):
 
 
 def every_set(wildcards):
-    """The input function of `prepared`: sets, whether or not an artifact needs them."""
+    """Return the inputs of `prepared`: all sets, whether or not an artifact needs them."""
     return [file for step in PLAN.sets.values() for file in step.files]
 
 
 def unless_stale(artifact, file):
-    """An input whose age counts only where the rendering shows something else than the plan."""
+    """Return the file as an input whose age counts only if the rendering does not show the plan."""
     return file if artifact in STALE else ancient(file)
 
 
 def drawn(wildcard):
-    """The input function of a rendering: the files of its steps, the request, and the notebook that draws it."""
+    """Return the input function of a rendering: the files of its steps, its request, and its notebook."""
 
     def files(wildcards):
         artifact = wildcards[wildcard]
@@ -208,7 +209,7 @@ def drawn(wildcard):
 
 
 def everything():
-    """What a scale is for: all renderings, or what was made of images of one's own."""
+    """Return the targets of a scale: all renderings, or the pictures of a run on user images."""
     if PLAN.overviews:
         return [file for step in PLAN.overviews for file in step.files]
     renderings = [file for artifact in PLAN.usual for file in rendered(artifact)]
@@ -216,7 +217,7 @@ def everything():
 
 
 def shown_on_the_page(wildcards):
-    """The input function of the overview: the manifest, which comes after all that it shows."""
+    """Return the inputs of the overview: its request, and the manifest, which is written after all renderings."""
     return {
         "manifest": unless_stale(SITE, f"{RESULTS}/{provenance(MANIFEST)}"),
         "request": unless_stale(SITE, request_file(PLAN, SITE)),
@@ -224,17 +225,17 @@ def shown_on_the_page(wildcards):
 
 
 def rendered(artifact):
-    """What a reader gets of an artifact."""
+    """Return the files that readers of an artifact get."""
     notebooks = [f"{RESULTS}/notebooks/{artifact}.{suffix}" for suffix in ("ipynb", "html")]
     return [f"{RESULTS}/{artifact}.{suffix}" for suffix in ARTIFACTS[artifact].suffixes] + notebooks
 
 
 def title(wildcards):
-    """What the paper calls an artifact, for captions of `snakemake --report`."""
+    """Return the paper's name for an artifact, for captions in `snakemake --report`."""
     (artifact,) = wildcards
     return PLAN.title(artifact)
 
 
 def shown(what):
-    """The columns of an artifact's line in `snakemake --report`."""
+    """Return the function for the columns of an artifact's row in `snakemake --report`."""
     return lambda wildcards: {"artifact": title(wildcards), "shown": what}

@@ -1,11 +1,11 @@
-# Only what no one has put there by hand; what a form or a browser is needed for fails here, with what to do.
+# Fetches only archives that are not there yet. If an archive needs a form or a browser, the job fails and says what to do.
 rule fetch:
     output:
         "data/archives/{file}",
     log:
         "logs/fetch/{file}.log",
-    retries: 2  # goes on where the connection was lost
-    localrule: True  # the nodes of a cluster have no way to the internet
+    retries: 2  # a retry resumes where the connection was lost
+    localrule: True  # nodes of a cluster may have no internet access
     conda:
         "../envs/fetch.yaml"
     message:

@@ -18,7 +18,7 @@ rule render_table:
         ),
         provenance=f"{RESULTS}/provenance/{{table}}.json",
     log:
-        notebook=f"{DRAWING}/{{table}}.ipynb",  # a log survives a failing cell, an output would not
+        notebook=f"{DRAWING}/{{table}}.ipynb",  # a log is kept if a cell fails, an output is not
         text=f"{DRAWING}/{{table}}.log",
     conda:
         "../envs/report.yaml"

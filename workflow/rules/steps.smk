@@ -1,4 +1,4 @@
-# A rule for each kind of step, named as the kind is; those in shards have a second one, which joins these.
+# One rule for each kind of step, with the name of the kind; kinds in shards have a second rule, which joins the shards.
 for kind in KINDS.values():
 
     rule:
@@ -18,7 +18,7 @@ for kind in KINDS.values():
         threads: threads_of(kind)
         resources:
             gpu=gpus_of(kind),
-        # What depends on the kind is a parameter: Snakemake evaluates `shell` when the job runs, after the loop.
+        # Values that depend on the kind must be parameters: Snakemake evaluates `shell` when the job runs, after the loop.
         params:
             launch=LAUNCH if kind.gpus == "run" else "python",
             options=options_of(kind),

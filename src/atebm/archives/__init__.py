@@ -1,1 +1,1 @@
-"""Public archives: where their files come from, fetching, verifying and reading members."""
+"""Public archives: where their files come from, and how they are fetched, verified and read."""

@@ -1,7 +1,7 @@
-"""DVC pointers of public archives, data/archives/<file>.dvc: in git, so that any clone can tell its file from another.
+"""DVC pointers to public archives, data/archives/<file>.dvc: kept in git, so that any clone can check its own file.
 
-They say `cache: false`: DVC compares the file and neither keeps it nor asks a remote for it. Without that, one archive
-that is in no remote makes a bare `dvc pull` fail. docs/howto/archives.md says how DVC keeps one all the same.
+The pointers have `cache: false`: DVC compares the file, but neither stores it nor requests it from a remote. Otherwise
+a bare `dvc pull` would fail if one archive is in no remote. docs/howto/archives.md shows how DVC can store an archive.
 """
 
 import hashlib
@@ -18,13 +18,13 @@ def pointer_of(path: Path) -> Path:
 
 
 def pointer(file: str, md5: str, size: int | None) -> str:
-    """Return what stands in a pointer. Quoted: DVC reads an md5 of digits alone as a number."""
+    """Return the text of a pointer. The md5 is quoted, since DVC reads one that has only digits as a number."""
     known_size = f"    size: {size}\n" if size else ""
     return f'outs:\n  - md5: "{md5}"\n{known_size}    hash: md5\n    path: {file}\n    {NOT_KEPT}\n'
 
 
 def point_to(path: Path) -> None:
-    """Write the pointer of an archive that was fetched, unless it has one."""
+    """Write the pointer to a fetched archive, unless there is one."""
     if not pointer_of(path).exists():
         with path.open("rb") as file:
             md5 = hashlib.file_digest(file, "md5").hexdigest()
@@ -32,7 +32,7 @@ def point_to(path: Path) -> None:
 
 
 def write_pointers(folder: Path = ARCHIVES) -> None:
-    """Bring the pointers of all files whose md5 is documented up to date, but for those of files that DVC keeps."""
+    """Update the pointers to all files with a documented md5, except to files that DVC stores."""
     for source in sources():
         path = pointer_of(folder / source.file)
         if source.md5 and (not path.exists() or NOT_KEPT in path.read_text(encoding="utf-8")):

@@ -1,4 +1,4 @@
-"""The records of embedded extractors. Apart from what trains them and needs torch: plans ask too."""
+"""The records of embedded extractors. This module is separate from their training: plans need it, but not torch."""
 
 import json
 from pathlib import Path
@@ -12,9 +12,9 @@ EXTRACTORS = repository() / "data/embedded/extractors"
 
 
 def read_embedded(file: str, digest: str, folder: Path = EXTRACTORS) -> tuple[dict[str, Any], Path]:
-    """Return the record of an embedded extractor, and the file of its weights, which is not looked at.
+    """Return the record of an embedded extractor, and the path of its weights, which are not read here.
 
-    `digest` is the record's sha256. Raises DataError where there is no such file, or another one.
+    `digest` is the record's sha256. Raises DataError if the file is missing or has another sha256.
     """
     path = folder / file
     if not path.exists():
@@ -22,7 +22,7 @@ def read_embedded(file: str, digest: str, folder: Path = EXTRACTORS) -> tuple[di
         raise DataError(f"there is no embedded extractor {file!r}; data/embedded/extractors/ has: {known}.")
     if sha256(path) != digest:
         raise DataError(
-            f"{path} is another record than config.yaml names (its sha256 is not {digest[:12]}...): restore it with "
+            f"{path} is not the record that config.yaml names (its sha256 is not {digest[:12]}...): restore it with "
             f"'git checkout -- {file}' in data/embedded/extractors."
         )
     return json.loads(path.read_text(encoding="utf-8")), path.with_suffix(".safetensors")

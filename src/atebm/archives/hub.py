@@ -1,7 +1,7 @@
-"""Data sets of the Hugging Face Hub, as parquet shards below data/archives/.
+"""Data sets on the Hugging Face Hub, stored as parquet shards below data/archives/.
 
-The Hub states the sha256 of each shard at a revision, and the revision is a commit of git, which pins what it states.
-`OWNER--NAME--REVISION.json` lists the shards; they lie in the folder of that name. The list is written last.
+The Hub states the sha256 of each shard at a revision, and the revision is a git commit, which pins these checksums.
+`OWNER--NAME--REVISION.json` lists the shards; they are in the folder of that name. The list is written last.
 """
 
 import json
@@ -23,7 +23,7 @@ SUFFIX = ".parquet"
 
 
 class Shard(BaseModel):
-    """What is known of one shard."""
+    """The size and checksum of one shard."""
 
     bytes: Annotated[int, Field(gt=0)]
     sha256: Annotated[str, Field(pattern=SHA256)]
@@ -32,7 +32,7 @@ class Shard(BaseModel):
 class Shards(BaseModel):
     """The shards of a data set at a revision, by their paths."""
 
-    verified: bool  # whether the Hub itself stated what is known of them
+    verified: bool  # whether the sizes and checksums come from the Hub itself
     shards: dict[str, Shard]
 
 
@@ -41,7 +41,7 @@ def folder_of(listing: Path) -> Path:
 
 
 def tree_address(hub: str, file: str) -> str:
-    """Return where the Hub answers what files a data set has at a revision, in pages that lead to the next."""
+    """Return the address at which the Hub lists a data set's files at a revision, in linked pages."""
     repository, revision = known(file)
     return f"{hub}/api/datasets/{repository}/tree/{revision}?recursive=true"
 
@@ -54,22 +54,22 @@ def shard_address(hub: str, file: str, path: str) -> str:
 def known(file: str) -> tuple[str, str]:
     found = hub_of(file)
     if found is None:
-        raise DataError(f"{file} names no data set of the Hub: OWNER--NAME--REVISION.json does.")
+        raise DataError(f"{file} does not name a data set on the Hub: write OWNER--NAME--REVISION.json.")
     return found
 
 
 def shards_told(answers: list[dict[str, Any]], file: str) -> Shards:
-    """Return the shards among the files that the Hub lists. Raises DataError for none, and without a sha256."""
+    """Return the shards among the files that the Hub lists. Raises DataError if there is none, or one has no sha256."""
     try:
         told = [answer for answer in answers if answer["type"] == "file" and answer["path"].endswith(SUFFIX)]
         found = {answer["path"]: Shard(bytes=answer["size"], sha256=answer["lfs"]["oid"]) for answer in told}
     except (ValidationError, LookupError, TypeError) as error:
-        raise DataError(f"what the Hub tells of {file} is not understood: {' '.join(str(error).split())}") from error
+        raise DataError(f"the Hub's list of {file} cannot be understood: {' '.join(str(error).split())}") from error
     return of_safe_names(file, Shards(verified=True, shards=found))
 
 
 def shards_in(folder: Path, file: str) -> Shards:
-    """Return the shards in a folder, wherever they come from. Raises DataError where there are none."""
+    """Return the shards in a local folder. Raises DataError if there are none."""
     paths = sorted(folder.rglob(f"*{SUFFIX}"))
     found = {
         path.relative_to(folder).as_posix(): Shard(bytes=path.stat().st_size, sha256=sha256(path)) for path in paths
@@ -86,7 +86,7 @@ def of_safe_names(file: str, shards: Shards) -> Shards:
 
 
 def as_source(source: Source, listing: Path, path: str, shard: Shard, hub: str) -> Source:
-    """Return a shard as a file that can be fetched and verified as any other; what is said of it names the list."""
+    """Return a shard as a source that is fetched and verified like any other file; messages about it name the list."""
     address = shard_address(hub, listing.name, path)
     return source.model_copy(update={"url": address, "bytes": shard.bytes, "sha256": shard.sha256})
 
@@ -96,7 +96,7 @@ def write_shards(listing: Path, shards: Shards) -> None:
 
 
 def read_shards(listing: Path) -> Shards:
-    """Return the list of a data set's shards. Raises DataError where it is missing or damaged."""
+    """Return the list of a data set's shards. Raises DataError if the list is missing or damaged."""
     (source,) = find(listing.name)
     if not listing.is_file():
         raise DataError(f"{listing} is missing: {how_to(source)}")
@@ -104,13 +104,13 @@ def read_shards(listing: Path) -> Shards:
         shards = Shards.model_validate_json(listing.read_text(encoding="utf-8"))
     except (ValidationError, ValueError) as error:
         raise DataError(
-            f"{listing} is no list of shards ({' '.join(str(error).split())}). Remove it, then: {how_to(source)}"
+            f"{listing} is not a list of shards ({' '.join(str(error).split())}). Remove it, then: {how_to(source)}"
         ) from error
     return of_safe_names(listing.name, shards)
 
 
 def verify_shards(listing: Path, shards: Mapping[str, Shard]) -> None:
-    """Raise DataError unless each of some shards is here and what the list says."""
+    """Raise DataError unless each of the shards is here and matches the list."""
     (source,) = find(listing.name)
     for path, shard in shards.items():
         file = folder_of(listing) / path
@@ -119,4 +119,4 @@ def verify_shards(listing: Path, shards: Mapping[str, Shard]) -> None:
         print(f"{file}: verifying {shard.bytes:,} bytes.", flush=True)
         if found := problem(file, as_source(source, listing, path, shard, HUB)):
             remedy = f"Remove it and {listing}, then: {how_to(source)}"
-            raise DataError(f"{file} is not what it should be: {found}. {remedy}")
+            raise DataError(f"{file} is not the expected file: {found}. {remedy}")

@@ -1,4 +1,4 @@
-"""Whether a zip has the members and images that belong into it: all that tells where no checksum is documented."""
+"""Checking a zip by its members and images: the only check if no checksum is documented."""
 
 import io
 import zipfile
@@ -11,12 +11,12 @@ Side = tuple[int, int]  # width and height
 
 
 def wrong_inside(path: Path, members: tuple[str, ...], pixels: int | None) -> str | None:
-    """Return what shows that the file at `path` is no zip with `members` of `pixels` a side; None: nothing.
+    """Return why the file at `path` is not a zip with `members` of `pixels` x `pixels`; None if nothing is wrong.
 
-    Of each pattern's images the first, the middle and the last are looked at, by their headers.
+    For each pattern, the headers of the first, the middle and the last image are read.
     """
     if not zipfile.is_zipfile(path):
-        return "it is no zip, or a truncated one"
+        return "it is not a zip, or is truncated"
     try:
         with open_zip(path) as file:
             there = {member.filename: member.file_size for member in zip_members(file, path)}
@@ -24,18 +24,18 @@ def wrong_inside(path: Path, members: tuple[str, ...], pixels: int | None) -> st
                 names = sorted(name for name in there if PurePosixPath(name).match(pattern))
                 if not names:
                     found = min(filter(is_image, there), default=min(there, default="nothing"))
-                    return f"it has no members {pattern}, but {found}"
+                    return f"it has no members named {pattern}; it has {found}"
                 for name in filter(is_image, some(names)) if pixels else ():
                     side = side_of(unpacked_member(file, name, there[name]))
                     if side != (pixels, pixels):
-                        return f"{name} in it is no image of {pixels}x{pixels} pixels{but(side)}"
+                        return f"{name} in it is not an image of {pixels}x{pixels} pixels{but(side)}"
     except DataError as error:
         return str(error).rstrip(".")
     return None
 
 
 def some(names: list[str]) -> list[str]:
-    """Return the first, the middle and the last."""
+    """Return the first, the middle and the last name."""
     return [names[0], names[len(names) // 2], names[-1]]
 
 
@@ -44,8 +44,8 @@ def but(side: Side | None) -> str:
 
 
 def side_of(image: bytes) -> Side | None:
-    """Width and height of an image file, by its header; None where it is none."""
-    from PIL import Image  # of all that plan and fetch, this alone wants it
+    """Return the width and height in an image file's header; None if it is not an image."""
+    from PIL import Image  # imported here: nothing else in planning and fetching needs it
 
     try:
         with Image.open(io.BytesIO(image), formats=("JPEG", "PNG", "WEBP")) as picture:

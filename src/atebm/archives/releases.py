@@ -1,4 +1,7 @@
-"""The authors' released checkpoints. Apart from models/released.py, which reads them and needs torch: plans ask too."""
+"""The list of the authors' released checkpoints.
+
+This module is separate from models/released.py, which reads the checkpoints and needs torch: plans need only the list.
+"""
 
 import csv
 from functools import cache
@@ -10,6 +13,6 @@ TABLE = repository() / "data/published/released_weights.csv"
 
 @cache
 def releases() -> dict[str, dict[str, str]]:
-    """By run or pre-training of config.yaml: file, bytes, sha256 and source of its released checkpoint."""
+    """Return file, bytes, sha256 and source of each released checkpoint, by run or pre-training of config.yaml."""
     table = of_checkout(TABLE).splitlines()
     return {row["task"]: row for row in csv.DictReader(table)}

@@ -1,7 +1,7 @@
-"""Files of tensors that PyTorch or safetensors wrote, looked through before their libraries read them.
+"""Reading tensor files written by PyTorch or safetensors, which are checked before these libraries load them.
 
-PyTorch's own reader with weights_only runs no code, but believes what a file says: of a tensor's size, of the length of
-what is packed, of how many numbers a storage has. Nothing here is executed, and nothing becomes larger than the file.
+PyTorch's own reader with weights_only runs no code, but trusts the sizes that a file states for its tensors, packed
+members and storages. Here nothing in a file is executed, and nothing grows larger than the file.
 """
 
 import io
@@ -19,10 +19,10 @@ from ..utils.errors import DataError
 from ..utils.unpickling import Data
 from .members import check_apart, open_zip
 
-ZIP = b"PK\x03\x04"  # what a file of torch.save begins with; that of PyTorch before 1.6 is several pickles and bytes
-PICKLES = 5  # of that one: a magic number, its version, the machine's sizes, the contents, and the storages' names
-MOST_HEADER = 2**24  # bytes that say which tensors a .safetensors has; of our networks they take 0.03 MB
-BYTES = {  # of a number
+ZIP = b"PK\x03\x04"  # the start of a torch.save file; before PyTorch 1.6, it was several pickles and then raw bytes
+PICKLES = 5  # of that old format: a magic number, its version, the machine's sizes, the contents, the storages' names
+MOST_HEADER = 2**24  # bytes of a .safetensors header, which lists the tensors; our networks' headers take 0.03 MB
+BYTES = {  # bytes per number
     "ByteStorage": 1,
     "CharStorage": 1,
     "BoolStorage": 1,
@@ -45,21 +45,19 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, MemoryError):
         raise
-    except Exception as error:  # safetensors has an error of its own
-        raise DataError(f"{path} holds no tensors that can be read ({' '.join(str(error).split())}).") from None
+    except Exception as error:  # safetensors has its own class of errors
+        raise DataError(f"{path} cannot be read as tensors ({' '.join(str(error).split())}).") from None
 
 
 def load_pickled(file: IO[bytes], path: Path, device: torch.device) -> Any:
-    """Return what torch.save wrote to a file that lies at `path`: tensors in plain containers.
+    """Return the contents of a torch.save file at `path`: tensors in plain containers. Nothing in it is executed.
 
-    Nothing in it is executed.
-
-    Raises whatever a damaged file makes torch and pickle raise, and UnpicklingError for more than that.
+    Raises UnpicklingError if it holds anything else, and the errors of torch and pickle if it is damaged.
     """
     if file.read(len(ZIP)) == ZIP:
         check_zip(file, path)
     else:
-        # from memory: of a file on the disk torch asks tarfile first whether it is a tar, and that may never answer
+        # read from memory: torch would first let tarfile test a file on disk, and that may never return
         file = file if isinstance(file, io.BytesIO) else io.BytesIO(path.read_bytes())
         check_pickles(file)
     file.seek(0)
@@ -67,7 +65,7 @@ def load_pickled(file: IO[bytes], path: Path, device: torch.device) -> Any:
 
 
 def check_zip(file: IO[bytes], path: Path) -> None:
-    """Raise an error unless all in a zip of torch.save is as long as it says."""
+    """Raise an error unless every member of a torch.save zip is as long as it states."""
     with open_zip(path, file) as archive:
         members = {member.filename: member for member in archive.infolist()}
         for member in archive.infolist():
@@ -77,14 +75,14 @@ def check_zip(file: IO[bytes], path: Path) -> None:
         (contents,) = [name for name in members if name.endswith("/data.pkl")]
         folder = contents.removesuffix("data.pkl") + "data/"
         if len(members) < len(archive.infolist()):
-            raise UnpicklingError("two members of one name")
+            raise UnpicklingError("two members have one name")
         sizes = {name.removeprefix(folder): member.file_size for name, member in members.items()}
         with archive.open(contents) as stream:
             Checkpoint(stream, members[contents].file_size, sizes).load()
 
 
 def check_pickles(file: IO[bytes]) -> None:
-    """Raise an error unless the pickles of an old file of torch.save name no more numbers than it has bytes for."""
+    """Raise an error if the pickles of an old torch.save file state more numbers than the file has bytes for."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     for _ in range(PICKLES):
@@ -92,14 +90,14 @@ def check_pickles(file: IO[bytes]) -> None:
 
 
 class Part:
-    """What stands for an object that a checkpoint names: it is checked, and then forgotten."""
+    """A placeholder for an object in a checkpoint: it is checked, and then discarded."""
 
     def __setstate__(self, state: Any) -> None:
         raise UnpicklingError(f"a state of {type(self).__name__} does not belong there")
 
 
 class Kind(Part):
-    """A type of storages, by the bytes of its numbers."""
+    """A type of storage, known by the bytes per number."""
 
     def __init__(self, width: int):
         self.width = width
@@ -111,37 +109,37 @@ class Storage(Part):
 
 
 class Stated(Part):
-    """A tensor. It may not state more numbers than its storage has: with a stride of 0 they would cost nothing yet."""
+    """A tensor. It may not state more numbers than its storage has, which a stride of 0 would allow."""
 
     def __init__(self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any):
         numbers = [offset, *size, *stride]
         if not isinstance(storage, Storage) or not all(type(number) is int and number >= 0 for number in numbers):
-            raise UnpicklingError("a tensor without a storage or a size")
+            raise UnpicklingError("a tensor has no storage or no size")
         if math.prod(size) > storage.numbers:
-            raise UnpicklingError(f"a tensor of {math.prod(size)} numbers in a storage of {storage.numbers}")
+            raise UnpicklingError(f"a tensor of {math.prod(size)} numbers is in a storage of {storage.numbers}")
 
 
 class Parameter(Part):
     def __init__(self, tensor: Any, *_: Any):
         if not isinstance(tensor, Stated):
-            raise UnpicklingError("a parameter without a tensor")
+            raise UnpicklingError("a parameter has no tensor")
 
 
 class Size(Part):
     def __init__(self, sides: Any):
         if not all(type(side) is int for side in sides):
-            raise UnpicklingError("a size of more than whole numbers")
+            raise UnpicklingError("a size has numbers that are not integers")
 
 
 class Ordered(dict[Any, Any]):
-    """An OrderedDict that gets what is in it one by one, so that its keys are looked at."""
+    """An OrderedDict that is filled item by item, so that each key is checked."""
 
     def __init__(self) -> None:
         super().__init__()
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, dict):
-            raise UnpicklingError("a state of OrderedDict that is no dict")
+            raise UnpicklingError("the state of an OrderedDict is not a dict")
 
 
 PARTS = {
@@ -154,7 +152,7 @@ PARTS = {
 
 
 class Checkpoint(Data):
-    """Reads a pickle of torch.save; `sizes` are the bytes of its storages by name, None where they follow it."""
+    """A reader of torch.save pickles; `sizes` has the bytes of the storages by name, None if they follow the pickle."""
 
     def __init__(self, file: IO[bytes], size: int, sizes: dict[str, int] | None):
         super().__init__(file, size, PARTS)
@@ -172,7 +170,7 @@ class Checkpoint(Data):
                     self.left -= width * numbers
                 known = self.stated[key] == width * numbers >= 0 and self.left >= 0
             case _:
-                raise UnpicklingError("an object that lies elsewhere")
+                raise UnpicklingError("an object is stored elsewhere")
         if not known:
-            raise UnpicklingError(f"storage {key[:20]!r} has not the {numbers} numbers that it states")
+            raise UnpicklingError(f"storage {key[:20]!r} does not have the {numbers} numbers that it states")
         return Storage(numbers)

@@ -1,1 +1,1 @@
-"""Attacks on a logit. Those of detection are declared in config/detection.py, which names their function here."""
+"""Attacks on a logit. config/detection.py declares those for detection, and names their functions here."""

@@ -1,4 +1,4 @@
-"""Auto-PGD on a raw logit (Croce and Hein 2020), the worst case of out-of-distribution detection (Tables 4 and S8)."""
+"""Auto-PGD on a raw logit (Croce and Hein 2020), for worst-case out-of-distribution detection (Tables 4 and S8)."""
 
 import torch
 from torch import Tensor
@@ -6,27 +6,28 @@ from torch import Tensor
 from ..utils.random import generator
 from .pgd import TINY, Logit, norms, project, value_and_gradient
 
-MOMENTUM = 0.75  # share of the new step; the rest is of the one before
-RISING = 0.75  # of the iterations of a period: where f rose in no more of them, the step is halved
+MOMENTUM = 0.75  # share of the new step in a move; the previous move has the rest
+RISING = 0.75  # share of a period's iterations: if f rose in no more of them, the step is halved
 
 
 def periods(steps: int) -> tuple[int, int, int]:
-    """Return the iterations until the first check of the step size, how much shorter each period is, and the shortest.
+    """Return the length of the first period, by how much each later period is shorter, and the shortest length.
 
-    22, 3 and 6 of 100, as published.
+    The step size is checked after each period. For 100 steps, the numbers are 22, 3 and 6, as published.
     """
     first, shorter, least = (max(int(share * steps), 1) for share in (0.22, 0.03, 0.06))
     return first, shorter, least
 
 
 def auto_pgd(f: Logit, x: Tensor, start: Tensor, eps: float, steps: int) -> tuple[Tensor, Tensor]:
-    """Return the images of the highest f that one restart finds, (B, ...), and their f, (B,).
+    """Return the images with the highest f that one restart finds, (B, ...), and their f, (B,).
 
-    They lie in the L2 balls of radius eps around the images x, (B, ...) in [0, 1], and in [0, 1]; the ascent begins at
-    `start`, which is one of the candidates, as x itself is not. Its first step is 2 eps; where f rose too rarely in a
-    period, or not above its best in a period after one without halving, the step is halved, and the ascent goes on from
-    the best image. Source: the published schedule, on f instead of a classifier's loss. Public code compares the first
-    iteration with a row that is not written yet, ours with the start. Nothing waits for the device.
+    The images stay in [0, 1] and in the L2 balls of radius eps around the images x, (B, ...) in [0, 1]. The ascent
+    begins at `start`, which is a candidate itself; x is not. The first step is 2 eps long. After a period in which f
+    rose too rarely, or in which the best f did not improve although the period before did not halve the step, the step
+    is halved and the ascent continues from the best image. Source: the published schedule, on f instead of a
+    classifier's loss. The public code compares the first iteration with a row that is not written yet; ours compares
+    it with the start. No call waits for the device.
     """
     now, before = start.clamp(0, 1), start.clamp(0, 1)
     value, slope = value_and_gradient(f, now)
@@ -40,7 +41,7 @@ def auto_pgd(f: Logit, x: Tensor, start: Tensor, eps: float, steps: int) -> tupl
         ahead = project(now + step * slope / (norms(slope) + TINY), x, eps).clamp_(0, 1)
         share = MOMENTUM if iteration else 1.0
         before, now = now, project(now + share * (ahead - now) + (1 - share) * carried, x, eps).clamp_(0, 1)
-        if iteration == steps - 1:  # no step follows that would need a gradient
+        if iteration == steps - 1:  # the last step needs no gradient
             value = f(now).detach()
         else:
             value, slope = value_and_gradient(f, now)
@@ -59,9 +60,9 @@ def auto_pgd(f: Logit, x: Tensor, start: Tensor, eps: float, steps: int) -> tupl
 
 
 def auto_pgd_restarted(f: Logit, x: Tensor, starts: Tensor, eps: float, steps: int) -> Tensor:
-    """Return the images of the highest f over all restarts, (B, ...); they run side by side.
+    """Return the images with the highest f over all restarts, (B, ...); the restarts run in one batch.
 
-    starts: (B, restarts, ...), as `spheres` gives them.
+    starts: (B, restarts, ...), as returned by `spheres`.
     """
     restarts = starts.shape[1]
     found, values = auto_pgd(f, x.repeat_interleave(restarts, 0), starts.flatten(0, 1), eps, steps)
@@ -70,15 +71,15 @@ def auto_pgd_restarted(f: Logit, x: Tensor, starts: Tensor, eps: float, steps: i
 
 
 def attack(f: Logit, x: Tensor, eps: float, seed: int, numbers: list[int], *, steps: int, restarts: int) -> Tensor:
-    """Return the images of the highest f over all restarts from `spheres`, (B, ...)."""
+    """Return the images with the highest f over all restarts from `spheres`, (B, ...)."""
     return auto_pgd_restarted(f, x, spheres(x, eps, restarts, seed, numbers), eps, steps)
 
 
 def spheres(x: Tensor, eps: float, restarts: int, seed: int, numbers: list[int]) -> Tensor:
-    """Points in random directions at the distance eps from each image of x, (B, ...): (B, restarts, ...), not clamped.
+    """Return points at distance eps in random directions from each image of x, (B, ...): (B, restarts, ...), unclamped.
 
-    Those of an image depend on the seed, on its number in its set and on the restart alone: whatever it is computed
-    beside, and however many restarts there are.
+    Each point depends only on the seed, the image's number in its set and the number of the restart, not on the other
+    images of the batch, nor on how many restarts there are.
     """
     directions = torch.stack(
         [
@@ -90,10 +91,10 @@ def spheres(x: Tensor, eps: float, restarts: int, seed: int, numbers: list[int])
 
 
 def like(mask: Tensor, x: Tensor) -> Tensor:
-    """Return a mask (B,) that broadcasts to x, (B, ...)."""
+    """Return the mask (B,) in a shape that broadcasts to x, (B, ...)."""
     return mask.view(-1, *[1] * (x.ndim - 1))
 
 
 def chosen(mask: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """Return each image of one or of the other, (B, ...), by the mask (B,)."""
+    """Return images from `yes` where the mask (B,) is true and from `no` elsewhere, (B, ...)."""
     return torch.where(like(mask, yes), yes, no)

@@ -1,4 +1,4 @@
-"""Langevin dynamics: the sampler of usual energy-based models, which PGD is compared with (Eq. 3, Table 1)."""
+"""Langevin dynamics: the usual sampler of energy-based models, for comparison with PGD (Eq. 3, Table 1)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from ..utils.random import generator as generator_of
 from .pgd import Logit, Step, gradient, pgd_step, trajectory
 
-Generators = torch.Generator | Sequence[torch.Generator]  # of a batch, or one of each of its images
+Generators = torch.Generator | Sequence[torch.Generator]  # one for a batch, or one per image
 
 
 def langevin(
@@ -21,11 +21,11 @@ def langevin(
     noise: float | None = None,
     clamp: bool = False,
 ) -> Tensor:
-    """Eq. 3: `steps` of x + step_size / 2 * grad_x f(x) + noise of *variance* step_size, from x, (B, ...).
+    """Take `steps` of Eq. 3 from x, (B, ...): x + step_size / 2 * grad_x f(x) + noise with *variance* step_size.
 
-    As in Eq. 3, the gradient is not normalised and nothing is cut to [0, 1]. With `noise`, that is the noise's standard
-    deviation instead; `clamp` cuts to [0, 1] after each step, as those do who train with a buffer (Du and Mordatch
-    2019). The noise is drawn where the generator is: one on another device than x gives the same noise on every device,
+    As in Eq. 3, the gradient is not normalised and images are not clamped. If `noise` is given, it is the noise's
+    standard deviation. `clamp` clamps to [0, 1] after each step, as is usual in training with a buffer (Du and Mordatch
+    2019). The noise is drawn on the generator's device. A generator on the CPU gives the same noise for every device,
     but makes the device wait in each step.
     """
     ((_, end),) = chain(f, x, [steps], step_size, generator, noise=noise, clamp=clamp)
@@ -53,7 +53,7 @@ def chain(
 
 
 def drawn(x: Tensor, generator: Generators) -> Tensor:
-    """Return normal noise for a batch; with a generator of each image, an image's noise depends on no other one."""
+    """Return normal noise for a batch; with one generator per image, an image's noise is independent of the others."""
     if isinstance(generator, torch.Generator):
         noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=generator.device)
     else:
@@ -70,10 +70,10 @@ def sampler(
     images: range,
     step: Step = pgd_step,
 ) -> Iterator[tuple[int, Tensor]]:
-    """Yield the samples after each of the given numbers of steps from x: PGD's, or with `noise` those of a chain.
+    """Yield the samples after each of the given numbers of steps from x, by PGD, or by a Langevin chain with `noise`.
 
-    x are the images of these numbers, (B, C, H, W): an image's noise is a function of its number alone, so that batches
-    and shards change no sample. `step` does one of PGD's.
+    x are the images with these numbers, (B, C, H, W). An image's noise depends only on its number, so that batches and
+    shards change no sample. `step` takes one PGD step.
     """
     if noise is None:
         return trajectory(f, x, steps, step_size, step=step)

@@ -1,7 +1,7 @@
-"""A gradient-free attack on a logit: random squares, as Square Attack (Andriushchenko et al. 2020) tries them.
+"""A gradient-free attack on a logit with random squares, after Square Attack (Andriushchenko et al. 2020).
 
-It sees values of f alone, so that it is not misled where gradients are masked. Simpler than the published one: a window
-is overwritten, and all of the perturbation scaled back to the ball, instead of moving mass from a second window.
+It uses only values of f, so masked gradients cannot mislead it. It is simpler than the published attack: it overwrites
+a window and rescales the whole perturbation to the ball, instead of moving mass from a second window.
 """
 
 import math
@@ -14,21 +14,21 @@ from ..utils.random import generator
 from .auto_pgd import chosen
 from .pgd import TINY, Logit, norms
 
-SHARE = 0.8  # of the image, that the first windows cover; halved after so many of 10,000 queries, as published
-HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+SHARE = 0.8  # share of the image that the first windows cover, as published
+HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # queries, of 10,000, after which the share is halved
 
 
 @dataclass(frozen=True)
 class Draws:
     """The random numbers behind the attack on B images of C channels."""
 
-    stripes: Tensor  # signs (B, C, 1, W) of the start
-    corners: Tensor  # in [0, 1], (B, queries, 2): where the windows lie
-    signs: Tensor  # (B, queries, C), of the windows
+    stripes: Tensor  # (B, C, 1, W): the signs of the starting stripes
+    corners: Tensor  # (B, queries, 2) in [0, 1]: the places of the windows
+    signs: Tensor  # (B, queries, C): the signs of the windows
 
 
 def draws(x: Tensor, queries: int, seed: int, numbers: list[int]) -> Draws:
-    """Draw for images x (B, C, H, W): what an image gets depends on the seed and on its number in its set alone."""
+    """Draw for images x, (B, C, H, W); an image's numbers depend only on the seed and its number in its set."""
     _, channels, _, width = x.shape
     stripes, corners, signs = [], [], []
     for number in numbers:
@@ -41,12 +41,12 @@ def draws(x: Tensor, queries: int, seed: int, numbers: list[int]) -> Draws:
 
 
 def attack(f: Logit, x: Tensor, eps: float, seed: int, numbers: list[int], *, queries: int) -> Tensor:
-    """Return the images of the highest f after so many queries, (B, C, H, W)."""
+    """Return the images with the highest f after `queries` queries, (B, C, H, W)."""
     return square(f, x, eps, draws(x, queries, seed, numbers))
 
 
 def side(query: int, queries: int, height: int, width: int) -> int:
-    """Return pixels a side of the window of a query."""
+    """Return the side of a query's window in pixels."""
     at = 10_000 * query / queries
     share = SHARE / 2 ** sum(at > halving for halving in HALVINGS)
     return min(max(round(math.sqrt(share * height * width)), 1), height, width)
@@ -54,10 +54,10 @@ def side(query: int, queries: int, height: int, width: int) -> int:
 
 @torch.no_grad()
 def square(f: Logit, x: Tensor, eps: float, draws: Draws) -> Tensor:
-    """Return the images of the highest f found, (B, C, H, W), in the L2 balls of radius eps around x and in [0, 1].
+    """Return the images with the highest f found, (B, C, H, W), in the L2 balls of radius eps around x and in [0, 1].
 
-    Starts from vertical stripes and tries one window a query, each with an equal step on all pixels of a channel; what
-    does not raise f is forgotten.
+    The attack starts from vertical stripes and tries one window per query, with an equal step on all pixels of a
+    channel. A window that does not raise f is discarded.
     """
     (_, channels, height, width), queries = x.shape, draws.corners.shape[1]
     best = scaled(x, draws.stripes.expand_as(x), eps)
@@ -79,5 +79,5 @@ def square(f: Logit, x: Tensor, eps: float, draws: Draws) -> Tensor:
 
 
 def scaled(x: Tensor, delta: Tensor, eps: float) -> Tensor:
-    """Return x moved by eps in the direction of delta, and clamped to [0, 1]."""
+    """Return x moved by eps in the direction of delta, then clamped to [0, 1]."""
     return (x + eps * delta / (norms(delta) + TINY)).clamp(0, 1)

@@ -1,2 +1,4 @@
-"""The verbs of `atebm`, a module for each group that its help shows. Heavy imports belong into the functions: --help
-and completion must start at once."""
+"""The commands of `atebm`, one module per group in its help.
+
+Heavy imports belong inside the functions, so that --help and completion start at once.
+"""

@@ -16,24 +16,24 @@ from ..utils.processes import THREADS
 from . import inspect, maintain, plumbing, steps, use
 from .verbs import Verbs
 
-# Verbs that are gone, and what took their place.
+# Former commands, and what to use instead.
 GONE = {
-    **dict.fromkeys(KINDS, "`atebm step SPEC` does it; see `atebm step --help`"),
-    "sample": "`atebm apply sample` generates images; a step of the workflow is computed by `atebm step SPEC`",
-    "train": "`atebm own` trains on your images by way of the workflow, whose steps `atebm step SPEC` computes",
-    "gather": "`atebm join SPEC SHARDS` does it; see `atebm join --help`",
-    "list": "`atebm status artifacts`, or runs, sets, scales, does it",
-    "plan": "`atebm cost` does it",
+    **dict.fromkeys(KINDS, "use `atebm step SPEC`; see `atebm step --help`"),
+    "sample": "to generate images, use `atebm apply sample`; to compute a step of the workflow, `atebm step SPEC`",
+    "train": "to train on your images, use `atebm own`; to compute a step of the workflow, `atebm step SPEC`",
+    "gather": "use `atebm join SPEC SHARDS`; see `atebm join --help`",
+    "list": "use `atebm status artifacts`, or runs, sets or scales in place of artifacts",
+    "plan": "use `atebm cost`",
 }
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
 class WithGone(Verbs):
-    """The verbs, and a sentence for those that are gone."""
+    """The commands, with a message for former ones."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] in GONE and args[0] not in self.commands:
-            ctx.fail(f"`{args[0]}` is no verb: {GONE[args[0]]}.")
+            ctx.fail(f"there is no command `{args[0]}`: {GONE[args[0]]}.")
         return super().resolve_command(ctx, args)
 
 
@@ -44,7 +44,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings=HELP,
     epilog="Example: atebm apply sample --count 64. "
-    "Each verb has its own: atebm VERB -h. Exit codes: 0 fine; 1 findings, or an error, in a sentence; 2 wrong usage; "
+    "For help on a command: atebm COMMAND -h. Exit codes: 0 success; 1 findings, or an error; 2 wrong usage; "
     "128 + n ended by signal n.",
 )
 for group in (inspect, use, maintain, steps, plumbing):
@@ -70,29 +70,29 @@ def options(
 
 def main() -> None:
     for name, one in THREADS.items():
-        os.environ.setdefault(name, one)  # as in Snakemake's jobs: the last bits must not depend on who calls
-    for stream in (sys.stdout, sys.stderr):  # names of files can hold what a terminal's encoding has no letters for
+        os.environ.setdefault(name, one)  # as in Snakemake's jobs: the last bits must not depend on the caller
+    for stream in (sys.stdout, sys.stderr):  # file names can have characters that the terminal's encoding lacks
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     as_json = "--json" in sys.argv
     try:
-        # however it was called: completion goes by this name. Where JSON is asked for, wrong usage is told below
+        # completion needs this name, however the program was called; with --json, wrong usage is reported below
         ended = app(prog_name="atebm", standalone_mode=not as_json)
     except UserError as error:
         fail(str(error), error.exit_code, as_json)
     except typer.TyperException as error:
         fail(error.format_message(), error.exit_code, as_json)
     except (OSError, RuntimeError, MemoryError) as error:
-        if (said := sentence(error)) is None:
+        if (message := sentence(error)) is None:
             raise
-        fail(said, 1, as_json)
+        fail(message, 1, as_json)
     sys.exit(ended)
 
 
-def fail(said: str, code: int, as_json: bool) -> NoReturn:
-    """Say what is wrong, on standard error; a program that asked for JSON is told as JSON, where it reads."""
+def fail(message: str, code: int, as_json: bool) -> NoReturn:
+    """Print the message to standard error, or as JSON to standard output, and exit."""
     if as_json:
-        print(json.dumps({"error": said, "exit_code": code}, indent=1))
+        print(json.dumps({"error": message, "exit_code": code}, indent=1))
     else:
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr)
     sys.exit(code)

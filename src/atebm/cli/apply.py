@@ -1,4 +1,4 @@
-"""PGD with trained models on images: sampling, translation, restoration, interpolation, composition."""
+"""Commands that apply PGD with trained models: sampling, translation, restoration, interpolation, composition."""
 
 import itertools
 from collections.abc import Callable
@@ -40,7 +40,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
-        help="The folder to write to; nothing in it is overwritten. By default a new one in work/apply/.",
+        help="The folder to write to; existing files are not overwritten. By default a new one in work/apply/.",
         show_default=False,
         metavar="FOLDER",
     ),
@@ -50,31 +50,31 @@ Count = Annotated[
     typer.Option(
         min=1,
         max=MOST_SOURCES,
-        help="Instead of images of your own: so many held-out ones that the run's samples start from.",
+        help="Start from N of the run's source images instead of your own images.",
         show_default=False,
         metavar="N",
     ),
 ]
 Steps = Annotated[
     int | None,
-    typer.Option(min=1, max=MOST_STEPS, help="PGD steps; by default the run's own.", show_default=False, metavar="N"),
+    typer.Option(min=1, max=MOST_STEPS, help="PGD steps; by default the run's.", show_default=False, metavar="N"),
 ]
 StepSize = Annotated[
     float | None,
     typer.Option(
         max=MOST_LENGTH,
         callback=above_zero,
-        help="L2 length of a step, in [0, 1] pixel units; by default the run's own.",
+        help="L2 length of a step, in units of [0, 1] pixels; by default the run's.",
         show_default=False,
         metavar="LENGTH",
     ),
 ]
 PHOTOGRAPHS = "data/embedded/photographs"
-USUAL = "cifar10"  # the run where none is named
+USUAL = "cifar10"  # the default run
 
 
 def offer(name: str, what: str, example: str, **ways: Any) -> None:
-    """Offer a command that wants no more than images."""
+    """Add a command that takes only images and the common options."""
 
     @app.command(name, help=what, epilog=f"Example: atebm apply {name} {example}")
     def command(
@@ -95,24 +95,24 @@ def offer(name: str, what: str, example: str, **ways: Any) -> None:
 
 offer(
     "sample",
-    "Generate images of the run's data.\n\nFrom images of yours, or with --count from held-out ones.",
+    "Generate images like the run's training data.\n\nStarts from your images, or with --count from the run's sources.",
     "--count 64",
 )
 offer(
     "translate",
-    "Turn images into the run's data (Figure 7).\n\nThe same ascent as `sample`, from images of another kind.",
+    "Turn images into the run's kind of data (Figure 7).\n\nThe same ascent as `sample`, from other kinds of images.",
     f"{PHOTOGRAPHS} --run demo/celebahq256",
 )
 offer(
     "denoise",
-    "Take noise from images (Figure S18).\n\nOf the run's kind. The model does not know how much noise there is: "
-    "give more --steps for more of it.",
+    "Remove noise from images (Figure S18).\n\nThe images must be like the run's data. The model does not know the "
+    "noise level: use more --steps for noisier images.",
     f"{PHOTOGRAPHS}/fig.jpg --run demo/celebahq256 --steps 2",
     way="denoising",
 )
 offer(
     "trajectory",
-    "Show the way to each sample (Figure S14).\n\nAn image after every step, and an animation.",
+    "Show how each sample develops (Figure S14).\n\nWrites an image after every step, and an animation.",
     "--count 2 --run demo/celebahq256",
     every_step=True,
 )
@@ -124,7 +124,7 @@ def inpaint(
     mask: Annotated[
         Path | None,
         typer.Option(
-            help="An image, white where to paint; by default the middle.",
+            help="An image that is white where to paint; by default, the middle is painted.",
             exists=True,
             dir_okay=False,
             show_default=False,
@@ -140,9 +140,9 @@ def inpaint(
     config: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Paint a part of images anew (Figure S18).
+    """Fill in a part of each image (Figure S18).
 
-    Of images of the run's kind; all other pixels stay.
+    The images must be like the run's data. All other pixels stay as they are.
     """
     from ..inference.apply import AS_THEY_ARE, HOLE
 
@@ -155,7 +155,7 @@ def inpaint(
 def interpolate(
     inputs: Images,
     count: Annotated[
-        int, typer.Option(min=2, max=MOST_BLENDS, help="Images of each pair, both ends included.", metavar="N")
+        int, typer.Option(min=2, max=MOST_BLENDS, help="Images per pair, both ends included.", metavar="N")
     ] = 9,
     run: RunName = None,
     out: Out = None,
@@ -166,9 +166,9 @@ def interpolate(
     config: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Generate from blends of pairs (Figure S11).
+    """Generate images from blends of pairs (Figure S11).
 
-    Of the first image with the second, of the third with the fourth, and so on.
+    Blends the first image with the second, the third with the fourth, and so on.
     """
     climb = Climb(out, steps, step_size, fit, device, config, as_json)
     applied_to("interpolate", inputs, [run], climb, start={"name": "blends", "count": count})
@@ -178,9 +178,7 @@ def interpolate(
 def compose(
     others: Annotated[
         list[str],
-        typer.Option(
-            "--and", help="A run whose f is added; repeat for more.", autocompletion=model_names, metavar="RUN"
-        ),
+        typer.Option("--and", help="A run whose f is added; repeatable.", autocompletion=model_names, metavar="RUN"),
     ],
     inputs: Inputs = None,
     count: Count = None,
@@ -193,14 +191,14 @@ def compose(
     config: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Generate by the sum of several f (Figure S17)."""
+    """Generate images from the sum of several f (Figure S17)."""
     climb = Climb(out, steps, step_size, fit, device, config, as_json)
     applied_to("compose", inputs or [], [run, *others], climb, count)
 
 
 @dataclass(frozen=True)
 class Climb:
-    """What all commands above are told alike."""
+    """The options that all commands above share."""
 
     out: Path | None
     steps: int | None
@@ -211,7 +209,7 @@ class Climb:
     as_json: bool
 
     def usual(self, model: "Trained", way: str) -> tuple[int, float]:
-        """Return the steps and their size: those of the run for a way of applying it, where none are named."""
+        """Return the number of steps and their size: as given, or else the model's own for this way of applying it."""
         if self.steps is not None and self.step_size is not None:
             return self.steps, self.step_size
         steps, step_size = model.steps(way)
@@ -232,7 +230,7 @@ def applied_to(
     every_step: bool = False,
     **options: Any,
 ) -> None:
-    """Do what the commands above share: check what can be known before the work, climb, write, and report."""
+    """Do the common work of the commands above: check the options, climb, write images, and report."""
     from ..data.pictures import Notes
     from ..inference.apply import apply_models, shape_of
     from ..inference.outputs import SHEET, free, refuse, write
@@ -245,17 +243,17 @@ def applied_to(
     out = climb.out or free(Path("work/apply") / verb)
     sheet = free(out / SHEET)
     steps, step_size = climb.usual(models[0], way)
-    made, images = named_inputs(models[0], inputs, count, climb.fit, notes)
+    names, images = named_inputs(models[0], inputs, count, climb.fit, notes)
     if blends := options.get("start", {}).get("count"):
-        made = pairs(made, blends)
-    ends = [out / f"{name}.{'gif' if every_step else 'png'}" for name in made]
-    between = [[out / f"{name}_{step:03}.png" for step in range(steps + 1)] if every_step else [] for name in made]
+        names = pairs(names, blends)
+    ends = [out / f"{name}.{'gif' if every_step else 'png'}" for name in names]
+    between = [[out / f"{name}_{step:03}.png" for step in range(steps + 1)] if every_step else [] for name in names]
     refuse([*ends, *itertools.chain(*between), sheet], out)
     found = apply_models(models, images(), where, steps, step_size, every_step=every_step, fit=climb.fit, **options)
     files: dict[Path, Any] = dict(zip(ends, found.frames if every_step else found.frames[:, -1], strict=True))
     for paths, way_there in zip(between, found.frames, strict=True):
         files |= dict(zip(paths, way_there, strict=False))
-    title = f"Before, and after {steps} steps of length {step_size:g}. E: the energy, low for images like the data."
+    title = f"Before and after {steps} steps of length {step_size:g}. E is the energy: low for images like the data."
     files[sheet] = contact_sheet(found.frames[:, 0], found.frames[:, -1], found.energies, title)
     written = write(files) - 1
     note(said_of(models))
@@ -271,7 +269,7 @@ def applied_to(
 
 
 def describe_applied(found: dict[str, Any]) -> list[str]:
-    """Say what was made of images."""
+    """Return lines about the written images."""
     from ..utils.quantities import rounded
 
     steps, written = found["steps"], found["written"]
@@ -286,16 +284,16 @@ def describe_applied(found: dict[str, Any]) -> list[str]:
 def named_inputs(
     model: "Trained", inputs: list[Path], count: int | None, fit: str, notes: Any
 ) -> "tuple[list[str], Callable[[], Tensor]]":
-    """Return what is made of each image is called, and what reads the images, uint8 (n, C, H, W), when it is called.
+    """Return the names of the images to make, and a function that reads the starting images, uint8 (n, C, H, W).
 
-    Raises DataError for both images and a count, and for neither.
+    Raises DataError unless there are either images or a count.
     """
     from ..inference.outputs import labels
     from ..inference.score import list_images, read_images
     from ..inference.sources import held_out_sources
 
     if bool(inputs) == (count is not None):
-        raise DataError("name image files, or folders of them; or say --count 64, for held-out images of the run.")
+        raise DataError("name image files or folders, or use --count 64 to start from the run's source images.")
     if count is not None:
         return [f"sample_{number:04}" for number in range(count)], partial(held_out_sources, model, count)
     channels, side, _ = model.record["shape"]
@@ -307,9 +305,9 @@ def named_inputs(
     return labels(files), read
 
 
-def pairs(made: list[str], count: int) -> list[str]:
-    """Return the names of what is made between the first and the second, the third and the fourth, and so on."""
-    if len(made) % 2:
-        raise ConfigError(f"{len(made)} images are no pairs: name as many again as are to be blended.")
-    both = [f"{a}_to_{b}" for a, b in zip(made[::2], made[1::2], strict=True)]
+def pairs(names: list[str], count: int) -> list[str]:
+    """Return the names of `count` blends per pair: of the first and second name, the third and fourth, and so on."""
+    if len(names) % 2:
+        raise ConfigError(f"{len(names)} images cannot be paired: name an even number of images.")
+    both = [f"{a}_to_{b}" for a, b in zip(names[::2], names[1::2], strict=True)]
     return [f"{pair}_{number:02}" for pair in both for number in range(count)]

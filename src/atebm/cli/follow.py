@@ -1,4 +1,4 @@
-"""The progress that jobs write to their logs, shown on the terminal of whoever waits for them."""
+"""Following jobs: their logs' progress lines are shown on the terminal."""
 
 import re
 import sys
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TextIO
 
 POLL = 2.0  # seconds between looks at the logs
-QUICK = 20  # seconds: of jobs that are done sooner, and within as many after a line, nothing is shown
+QUICK = 20  # seconds from a job's start to its first shown line, and between its shown lines
 PROGRESS = re.compile(r"^.+: \d+/\d+ after (\d+) s.*$", re.MULTILINE)  # a line of progress.py in a log
 
 
 @contextmanager
 def following(logs: Path, out: TextIO = sys.stderr) -> Iterator[None]:
-    """Show, while the block lasts, lines of progress of long jobs as they appear in `logs`/**/*.log."""
+    """Show progress lines of long jobs as they appear in `logs`/**/*.log, while the block lasts."""
     ended = threading.Event()
     begun = {path: path.stat().st_size for path in logs.rglob("*.log")}
     thread = threading.Thread(target=follow, args=(logs, begun, ended, out), daemon=True)
@@ -28,7 +28,7 @@ def following(logs: Path, out: TextIO = sys.stderr) -> Iterator[None]:
 
 
 def follow(logs: Path, read: dict[Path, int], ended: threading.Event, out: TextIO) -> None:
-    """Show what the logs grow by until `ended`; `read` says how many bytes of each are known."""
+    """Show new progress lines of the logs until `ended` is set; `read` has the bytes read from each log so far."""
     shown: dict[Path, int] = {}
     while not ended.wait(POLL):
         for path in logs.rglob("*.log"):
@@ -36,7 +36,7 @@ def follow(logs: Path, read: dict[Path, int], ended: threading.Event, out: TextI
             known = read.get(path, 0)
             if size == known:
                 continue
-            if size < known:  # a job that is tried again begins its log anew
+            if size < known:  # a job that is retried starts its log again
                 known = 0
             with path.open("rb") as file:
                 file.seek(known)

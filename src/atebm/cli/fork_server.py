@@ -1,11 +1,12 @@
-"""Jobs that start at once: one process imports the libraries, and each `python -m atebm ...` is a fork of it.
+"""A server for faster jobs: one process imports the libraries, and each `python -m atebm ...` is a fork of it.
 
 python -m atebm warm snakemake --cores all
 
-On CPU, importing torch and drawing libraries takes longer than most of a small scale's jobs. What a job computes is the
-same: the fork takes the caller's arguments, environment, folder, streams and signals, and imports this package anew,
-from where the caller would. Three processes stand behind a job: the caller, which waits; a keeper, which tells it how
-the job ended, and ends the job when the caller vanishes; and the job. The server ends with the command that it serves.
+On a CPU, importing torch and the drawing libraries takes longer than most jobs of a small scale. A job computes the
+same with the server: the fork takes over the caller's arguments, environment, folder, streams and signals, and imports
+this package again from where the caller would. Each job has three processes: the caller, which waits; a keeper, which
+tells the caller how the job ended, and kills the job if the caller vanishes; and the job itself. The server ends with
+the command that it serves.
 """
 
 import atexit
@@ -28,9 +29,9 @@ from typing import IO, Any, TextIO
 
 from ..utils.processes import THREADS, for_sockets
 
-COMMAND = "atebm.cli.app"  # whose jobs are served
-SERVER = "ATEBM_WARM"  # the server's socket, a colon, and the Python environment that it is of
-LIBRARIES = (  # without pandas, which looks where it is when it is imported, and shows tables otherwise in notebooks
+COMMAND = "atebm.cli.app"  # the module whose jobs are served
+SERVER = "ATEBM_WARM"  # an environment variable: the server's socket, a colon, and the server's Python environment
+LIBRARIES = (  # not pandas: on import it detects whether it is in a notebook, which decides how it shows tables
     "torch",
     "torchvision",
     "scipy.optimize",
@@ -51,15 +52,15 @@ LIBRARIES = (  # without pandas, which looks where it is when it is imported, an
 PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
-# --- the command that is served ---------------------------------------------------------------------------------------
+# --- serving a command ------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def serving(module: str = COMMAND, libraries: Iterable[str] = LIBRARIES) -> Iterator[dict[str, str]]:
-    """Serve for as long as the block lasts; gives what the environment of commands needs that shall use the server.
+    """Serve while the block lasts; yields the environment variables that commands need to use the server.
 
-    A job calls `main` of `module`, once the server has imported `libraries`. Where no socket can be made there is no
-    server, which is said: commands then work on their own.
+    A job calls `main` of `module`; the server first imports `libraries`. If no socket can be created, there is no
+    server: a warning says so, and each job imports the libraries itself.
     """
     with ExitStack() as stack:
         try:
@@ -67,7 +68,7 @@ def serving(module: str = COMMAND, libraries: Iterable[str] = LIBRARIES) -> Iter
             listener = stack.enter_context(socket.socket(socket.AF_UNIX))
             listener.bind(path := f"{folder}/socket")
         except OSError as error:
-            print(f"warning: no server ({error}): each job imports the libraries itself, and takes longer.", flush=True)
+            print(f"warning: no server ({error}), so jobs start slower: each imports the libraries itself.", flush=True)
             yield {}
             return
         listener.listen(128)  # callers wait here while the libraries are imported
@@ -76,24 +77,24 @@ def serving(module: str = COMMAND, libraries: Iterable[str] = LIBRARIES) -> Iter
             env=os.environ | THREADS,
             stdin=subprocess.PIPE,
             pass_fds=[listener.fileno()],
-            start_new_session=True,  # Ctrl-C is for the command
+            start_new_session=True,  # Ctrl-C must reach only the command
         )
-        listener.close()  # it is the server's alone now: when the server is gone, callers notice, and work on their own
+        listener.close()  # only the server has it now: if the server ends, callers notice and do the work themselves
         try:
             yield {SERVER: f"{path}:{sys.prefix}"}
         finally:
-            server.communicate()  # its standard input ends, and with that the server
+            server.communicate()  # closes its standard input, which ends the server
 
 
 def warm(command: list[str]) -> int:
     """Run `command` with a server, show the progress of its long jobs, and return its exit status."""
-    from .follow import following  # the server does without
+    from .follow import following  # imported here, since the server does not need it
 
     with serving() as environment, following(Path("logs")):
         process = subprocess.Popen(command, env=os.environ | environment)
         for number in PASSED_ON:
             signal.signal(number, lambda number, _: _send(process.pid, number))
-        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the command as well, which ends in its own time
+        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C also reaches the command, which then ends by itself
         return _as_shells_tell(process.wait())
 
 
@@ -106,11 +107,11 @@ def _send(process: int, number: int) -> None:
         os.kill(process, number)
 
 
-# --- the caller: `python -m atebm` where a server is named ------------------------------------------------------------
+# --- the caller: `python -m atebm` when a server is running -----------------------------------------------------------
 
 
 def served() -> int | None:
-    """Let the server do what this process is for, and return the exit status; None where there is no server."""
+    """Let the server do this process's work, and return the exit status; None if there is no server."""
     path, _, prefix = os.environ.get(SERVER, "").rpartition(":")
     if prefix != sys.prefix or any(os.environ.get(name, one) != one for name, one in THREADS.items()):
         return None
@@ -123,14 +124,17 @@ def served() -> int | None:
             signal.signal(number, lambda number, _: _send(job, number))
         status = answers.readline()
     if not status:
-        print("error: the server of `atebm warm` lost the job: run the same command again.", file=sys.stderr)
+        print("error: the server of `atebm warm` lost this job: run the same command again.", file=sys.stderr)
         return 1
     return _as_shells_tell(int(status))
 
 
 def start(connection: socket.socket, path: str, streams: list[int], caller: dict[str, Any]) -> tuple[int, IO[str]]:
-    """Let the server at `path` start a job with these streams, for such a caller; returns its process, and what a line
-    with its status will be read from. Raises OSError or ValueError where there is no server."""
+    """Let the server at `path` start a job for the caller, with these streams.
+
+    Returns the job's process number, and a file from which its status will be read. Raises OSError or ValueError if
+    there is no server.
+    """
     connection.connect(path)
     socket.send_fds(connection, [b"\n"], streams)
     connection.sendall(json.dumps(caller).encode() + b"\n")
@@ -151,11 +155,11 @@ def _myself() -> dict[str, Any]:
     }
 
 
-# --- the server, and the job that it becomes --------------------------------------------------------------------------
+# --- the server and its forks -----------------------------------------------------------------------------------------
 
 
 def serve(listener: socket.socket) -> dict[str, Any] | None:
-    """Fork for each caller until standard input ends. Returns None then, and in each job what its caller is."""
+    """Fork for each caller until standard input ends. Returns the caller's description in each job, else None."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers leave no zombies
     with listener, selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
@@ -167,11 +171,11 @@ def serve(listener: socket.socket) -> dict[str, Any] | None:
             connection.close()
         else:
             return None
-    os.setsid()  # whoever signals a job's process group means neither the server nor other jobs
+    os.setsid()  # a signal to a job's process group must not reach the server or other jobs
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _, streams, *_ = socket.recv_fds(connection, 1, 3)
     line = connection.makefile("r").readline()
-    if not line:  # gone before it said what it wants
+    if not line:  # the caller vanished before it described its job
         os._exit(0)
     job = os.fork()
     if job:
@@ -188,11 +192,11 @@ def serve(listener: socket.socket) -> dict[str, Any] | None:
 
 
 def keep(job: int, connection: socket.socket) -> None:
-    """Tell the caller the job's number, and how it ends; kill the job when the caller vanishes."""
+    """Tell the caller the job's process number and how it ended; kill the job if the caller vanishes."""
 
     def watch() -> None:
         with suppress(OSError):
-            connection.recv(1)  # callers say no more: it returns when they end
+            connection.recv(1)  # callers send nothing more, so this returns when the caller ends
         _send(job, signal.SIGKILL)
 
     with suppress(OSError):
@@ -204,7 +208,7 @@ def keep(job: int, connection: socket.socket) -> None:
 
 
 def become(caller: dict[str, Any], module: str) -> None:
-    """Be in this process what `python -m` with the module would have been in the caller's."""
+    """Run the module in this process as `python -m` would have run it in the caller's."""
     os.environ.clear()
     os.environ.update(caller["environment"])
     os.chdir(caller["folder"])
@@ -218,7 +222,7 @@ def become(caller: dict[str, Any], module: str) -> None:
 
 
 def opened_anew(stream: TextIO, descriptor: int, unbuffered: bool) -> TextIOWrapper:
-    """Return a stream like this one, which knows what its descriptor leads to now: a terminal, a file or a pipe."""
+    """Return a stream like this one for the descriptor as it is now: a terminal, a file or a pipe."""
     raw = FileIO(descriptor, "w", closefd=False)
     new = TextIOWrapper(BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=raw.isatty())
     new.reconfigure(write_through=unbuffered)
@@ -226,7 +230,7 @@ def opened_anew(stream: TextIO, descriptor: int, unbuffered: bool) -> TextIOWrap
 
 
 def end(statuses: list[int]) -> None:
-    """End a job without Python's taking its libraries apart, which takes longer than many jobs do."""
+    """End a job without Python's cleanup of the libraries, which takes longer than many jobs."""
     for status in statuses:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -235,13 +239,13 @@ def end(statuses: list[int]) -> None:
 
 if __name__ == "__main__":
     statuses: list[int] = []
-    atexit.register(end, statuses)  # before the libraries register anything, so that it comes last
+    atexit.register(end, statuses)  # registered before the libraries register anything, so that it runs last
     _, descriptor, module, *libraries = sys.argv
     for library in libraries:
-        with suppress(ImportError):  # an environment for drawing has no torch
+        with suppress(ImportError):  # the environment for drawing has no torch
             importlib.import_module(library)
     gc.collect()
-    gc.freeze()  # the collector would touch, and so copy, every page that forks share
+    gc.freeze()  # otherwise the collector would write to, and so copy, every memory page that forks share
     if caller := serve(socket.socket(fileno=int(descriptor))):
         try:
             become(caller, module)

@@ -1,4 +1,4 @@
-"""What is here, where it comes from, and what the rest would cost."""
+"""Commands that show what is computed, where it comes from, and what the rest would cost."""
 
 from enum import StrEnum
 from functools import partial
@@ -15,7 +15,7 @@ command = partial(verb, app, INSPECT)
 
 
 class Lists(StrEnum):
-    """What `status` lists: choices that completion knows."""
+    """The lists of `status`, as choices for completion."""
 
     artifacts = "artifacts"
     runs = "runs"
@@ -27,7 +27,7 @@ class Lists(StrEnum):
 def status(
     lists: Annotated[
         list[Lists] | None,
-        typer.Argument(help="Lists to show instead; by default a summary, and the steps by kind.", show_default=False),
+        typer.Argument(help="What to list; by default a summary, with the steps by kind.", show_default=False),
     ] = None,
     config: Overrides = None,
     todo: Annotated[bool, typer.Option("--todo", help="Name each step that is not done.")] = False,
@@ -35,7 +35,7 @@ def status(
 ) -> None:
     """Show what is computed, and what to do next.
 
-    With names of lists: artifacts, runs, sets or scales, and what of them is here.
+    Can list all artifacts, runs, sets or scales, and which of them are here.
     """
     from ..provenance.status import describe_status, describe_todo, status
 
@@ -44,12 +44,14 @@ def status(
 
 @command("atebm doctor")
 def doctor(
-    scales: Annotated[bool, typer.Option("--scales", help="Say what each scale needs, too; it takes seconds.")] = False,
+    scales: Annotated[
+        bool, typer.Option("--scales", help="Also show what each scale needs; takes a few seconds.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check this machine and this checkout.
 
-    Exit code 1: something is missing; a line below says what to do.
+    Exit code 1: something is missing; the output says what to do.
     """
     from ..maintenance.doctor import describe_machine, examine
 
@@ -67,12 +69,14 @@ def config(
         ),
     ] = None,
     config: Overrides = None,
-    different: Annotated[bool, typer.Option("--different", help="Show only what differs from the paper's.")] = False,
+    different: Annotated[
+        bool, typer.Option("--different", help="Show only values that differ from the paper scale.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Print the composed configuration.
 
-    Each value has the file and line that it comes from and, where it differs, the value of scale paper.
+    Shows each value with its file and line, and with the value of the paper scale if that differs.
     """
     from ..provenance.composed import composed, describe_composed
 
@@ -101,7 +105,7 @@ def cost(
     rates: Annotated[
         Path | None,
         typer.Option(
-            help="A file of another device's speeds, such as data/expected/rates_h100.json: nothing is measured here.",
+            help="Use the speeds in this file instead of measuring, such as data/expected/rates_h100.json.",
             exists=True,
             dir_okay=False,
             metavar="FILE",
@@ -109,9 +113,9 @@ def cost(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Estimate hours and disk before anything is computed.
+    """Estimate hours and disk space before anything is computed.
 
-    The speed of this device is measured first, which takes a minute for scale paper.
+    The speed of this device is measured first, which takes a minute for the paper scale.
     """
     from ..cost.rates import Rates
     from ..cost.table import costs, describe_costs
@@ -125,7 +129,7 @@ def cost(
 def verify(config: Overrides = None, as_json: Json = False) -> None:
     """Check every file against the recorded checksums.
 
-    Looks at work/, results/ and models/ for what is missing, altered or stale. Exit code 1: findings.
+    Finds missing, altered and stale files in work/, results/ and models/. Exit code 1: there are findings.
     """
     from ..provenance.verify import describe_findings, verify
 

@@ -1,4 +1,4 @@
-"""Keeping a checkout: data in, leftovers away, and jobs that start faster."""
+"""Commands that maintain a checkout: fetching data, removing leftovers, and starting jobs faster."""
 
 import shutil
 from functools import partial
@@ -19,25 +19,27 @@ command = partial(verb, app, MAINTAIN)
 def fetch(
     name: Annotated[
         str,
-        typer.Argument(help="An archive or a file of data/README.md.", autocompletion=archive_names),
+        typer.Argument(help="An archive or a file listed in data/README.md.", autocompletion=archive_names),
     ],
     given: Annotated[
         Path | None,
-        typer.Option("--from", help="Take the file, or the files in this folder, instead.", metavar="PATH"),
+        typer.Option("--from", help="Take this file, or the files in this folder, instead.", metavar="PATH"),
     ] = None,
-    url: Annotated[str | None, typer.Option(help="Download from there; http is accepted, too.", metavar="URL")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Download from this address; http is accepted too.", metavar="URL")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Get an archive of images, verified.
+    """Download and verify an archive of images.
 
-    It is put into data/archives/. Where no program may download it, the error says how to get it.
+    Puts it into data/archives/. If a program may not download it, the error says how to get it.
     """
     from ..archives.fetch import fetch
 
     with said_beside(as_json):
         files = fetch(name, given, url)
     found = [{"file": str(path), "bytes": path.stat().st_size} for path in files]
-    show(found, lambda _: [], as_json)  # as lines it is said while it is done
+    show(found, lambda _: [], as_json)  # for people, lines were printed on the way
 
 
 @command("atebm prune")
@@ -46,9 +48,9 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; otherwise they are only listed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List, or remove, what no plan needs any more.
+    """List or remove steps that no scale needs any more.
 
-    These are the steps in work/ that no scale names.
+    Looks at the steps in work/.
     """
     from ..config.load import scales
     from ..provenance.prune import describe_leftovers, leftovers, remove, summary
@@ -61,23 +63,23 @@ def prune(
 
 
 @command("atebm warm snakemake --cores all --dry-run", context_settings=OTHERS)
-def warm(command: Annotated[list[str], typer.Argument(help="Such as: snakemake --cores all.")]) -> None:
-    """Run a command whose jobs start faster.
+def warm(command: Annotated[list[str], typer.Argument(help="The command, such as: snakemake --cores all.")]) -> None:
+    """Run a command with jobs that start faster.
 
-    Each `python -m atebm ...` in it is a fork of one process that has the libraries loaded.
+    Each `python -m atebm ...` in it becomes a fork of one process that has the libraries loaded.
     """
     from .fork_server import warm
 
-    if shutil.which(command[0]) is None:  # asked before the libraries are imported
-        raise UserError(f"{shown(command[0])}: there is no such command.")
+    if shutil.which(command[0]) is None:  # checked before the libraries are imported
+        raise UserError(f"there is no command {shown(command[0])}.")
     raise typer.Exit(warm(command))
 
 
 @command("atebm import-weights model.pth --task celebahq256")
 def import_weights(
-    file: Annotated[Path, typer.Argument(help="A .pth that the authors released.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="A .pth file from the authors.", exists=True, dir_okay=False)],
     task: Annotated[
-        str, typer.Option(help="What it was trained for, such as cifar10.", metavar="TASK", autocompletion=task_names)
+        str, typer.Option(help="The task it was trained for: cifar10, ...", metavar="TASK", autocompletion=task_names)
     ],
     out: Annotated[Path, typer.Option(help="The folder to write to.", metavar="FOLDER")] = Path("data/weights"),
     as_json: Json = False,

@@ -1,4 +1,4 @@
-"""What verbs share: options, the completion of names, and how they print."""
+"""Options, completion of names and printing, shared by several commands."""
 
 import json
 import sys
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ..inference.trained import Trained
     from ..pipeline.plan import Plan
 
-# --- completion: cheap, and silent where there is no checkout ---------------------------------------------------------
+# --- completion: cheap, and silent if there is no checkout ------------------------------------------------------------
 
 
 def run_names(incomplete: str) -> list[str]:
-    """Return runs of config.yaml, and of scales that have some of their own."""
+    """Return the runs of config.yaml and of the scales."""
     from ..utils.documents import mapping
     from ..utils.errors import ConfigError
 
@@ -33,7 +33,7 @@ def run_names(incomplete: str) -> list[str]:
 
 
 def model_names(incomplete: str) -> list[str]:
-    """Return runs, and the models of models/."""
+    """Return the runs, and the models in models/."""
     from ..models.committed import committed, name_of
 
     return run_names(incomplete) + [name for name in map(name_of, committed(Path())) if name.startswith(incomplete)]
@@ -46,7 +46,7 @@ def artifact_names(incomplete: str) -> list[str]:
 
 
 def named(incomplete: str) -> list[str]:
-    """Return what `explain` knows by name."""
+    """Return the names that `explain` accepts."""
     return artifact_names(incomplete) + run_names(incomplete)
 
 
@@ -57,7 +57,7 @@ def archive_names(incomplete: str) -> list[str]:
 
 
 def key_names(incomplete: str) -> list[str]:
-    """Return the sections of a configuration, and the entries of those that have named ones."""
+    """Return the sections of config.yaml, and their named entries."""
     from ..utils.documents import mapping
     from ..utils.errors import ConfigError
 
@@ -97,7 +97,7 @@ Overrides = Annotated[
     typer.Option(
         "--config",
         "-C",
-        help="Override a key of config.yaml, such as scale=paper; repeat for more.",
+        help="Override a key of config.yaml, such as scale=paper; repeatable.",
         autocompletion=override,
         metavar="KEY=VALUE",
     ),
@@ -105,33 +105,33 @@ Overrides = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        help="Where to compute: auto, cpu, cuda or mps.",
+        help="The device to compute on: auto, cpu, cuda or mps.",
         envvar="ATEBM_DEVICE",
         metavar="DEVICE",
         autocompletion=devices,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs; errors, too.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, including errors.")]
 RunName = Annotated[
     str | None,
     typer.Option(
         "--run",
-        help="The model: a run, as `atebm status runs` lists them, or one of models/, such as demo/cifar10.",
+        help="The model: a run listed by `atebm status runs`, or a model in models/, such as demo/cifar10.",
         autocompletion=model_names,
         metavar="RUN",
-        show_default="the run that the paper uses for it, or its model in models/",
+        show_default="the paper's run for it, or its model in models/",
     ),
 ]
 Images = Annotated[
     list[Path], typer.Argument(help="Image files, or folders of them.", exists=True, metavar="IMAGES...")
 ]
 Fits = Literal["squash", "crop"]
-FIT = typer.Option(help="How images that are no squares become some: all of each, or its middle.")
+FIT = typer.Option(help="How to make images square: squash the whole image, or crop its middle.")
 Fit = Annotated[Fits, FIT]
 
 
 def present_plan(overrides: list[str] | None) -> "Plan":
-    """Return the plan of the checkout that the command runs in."""
+    """Return the plan of the checkout in which the command runs."""
     from ..config.load import configured
     from ..pipeline.plan import Plan
 
@@ -139,9 +139,9 @@ def present_plan(overrides: list[str] | None) -> "Plan":
 
 
 def model_of(run: str | None, usual: str, overrides: list[str] | None) -> "Trained":
-    """Return the trained model of a name, or where none is given that of the usual run, in this checkout.
+    """Return the trained model of this checkout with a name, or that of the usual run if no name is given.
 
-    A model of models/ needs no plan, which takes a second. Raises ConfigError as `find`.
+    A model in models/ needs no plan, which would take a second. Raises ConfigError if there is no such model.
     """
     from ..inference.trained import Committed, find_run, find_usual
     from ..models.committed import find_committed
@@ -153,21 +153,21 @@ def model_of(run: str | None, usual: str, overrides: list[str] | None) -> "Train
 
 
 def above_zero(value: float | None) -> float | None:
-    """Check that the numbers of an option are finite and above 0: bounds of options hold for neither 0 nor NaN."""
+    """Check that an option's value is finite and above 0: Typer's bounds would accept 0 and NaN."""
     if value is not None and not 0 < value < float("inf"):
-        raise typer.BadParameter(f"{value} is not above 0 and finite")
+        raise typer.BadParameter(f"{value} is not a finite number above 0")
     return value
 
 
 def pick_device(device: str) -> "torch.device":
-    """Return the torch device of this name, and import torch only now."""
+    """Return the torch device of this name; torch is imported only now."""
     from ..device.select import pick_device
 
     return pick_device(device)
 
 
 def show(found: Any, lines: Callable[[Any], Iterable[str]], as_json: bool) -> None:
-    """Print what was found: as JSON, or as lines for people."""
+    """Print the findings as JSON, or as lines for people."""
     if as_json:
         print(json.dumps(found, indent=1))
         return
@@ -176,12 +176,12 @@ def show(found: Any, lines: Callable[[Any], Iterable[str]], as_json: bool) -> No
 
 
 def said_beside(as_json: bool) -> AbstractContextManager[Any]:
-    """Return a block in which what is printed goes to standard error where standard output is to be JSON."""
+    """Return a context that redirects prints to standard error if standard output must be JSON."""
     return redirect_stdout(sys.stderr) if as_json else nullcontext()
 
 
 def note(said: Iterable[str], kind: str = "note") -> None:
-    """Say something beside what a command prints: on standard error, so that the rest stays a table or JSON."""
+    """Print notes to standard error, so that standard output stays a table or JSON."""
     sys.stdout.flush()
     for line in said:
         print(f"{kind}: {line}", file=sys.stderr)

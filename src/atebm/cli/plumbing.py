@@ -1,4 +1,4 @@
-"""What the Makefile and whoever keeps this repository calls; the help of `atebm` does not list it."""
+"""Commands for the Makefile and for maintainers of this repository; the help of `atebm` does not list them."""
 
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,10 @@ command = partial(verb, app, PLUMBING)
 
 @command("atebm headline table2")
 def headline(
-    artifacts: Annotated[list[str], typer.Argument(help="such as table2", autocompletion=artifact_names)],
+    artifacts: Annotated[list[str], typer.Argument(help="Artifacts, such as table2.", autocompletion=artifact_names)],
     config: Overrides = None,
 ) -> None:
-    """Say in one line what an artifact found, and what the paper published."""
+    """Print in one line the result of each artifact, and the published result."""
     from ..maintenance.docs import headline
 
     plan = present_plan(config)
@@ -28,7 +28,7 @@ def headline(
 
 @command("atebm docs")
 def docs() -> None:
-    """Bring what is generated in README.md, docs/ and data/ up to date with results/, rules and data/sources.yaml."""
+    """Update the generated parts of README.md, docs/ and data/ from results/, the rules and data/sources.yaml."""
     from ..archives.catalogue import write_source_table
     from ..archives.dvc_pointers import write_pointers
 
@@ -36,7 +36,7 @@ def docs() -> None:
     write_pointers(Path("data/archives"))
 
     from ..maintenance.docs import (
-        write_docs,  # not before it is known that this is a checkout: it reads data/published/
+        write_docs,  # imported only here, where this is known to be a checkout: it reads data/published/
     )
 
     write_docs(Path())
@@ -44,7 +44,7 @@ def docs() -> None:
 
 @command("atebm crate")
 def crate() -> None:
-    """Describe the results and their run, by results/manifest.json, as a Workflow Run RO-Crate."""
+    """Describe the results in results/manifest.json, and their run, as a Workflow Run RO-Crate."""
     from ..publish.crate import CRATE_FILE, write_crate
 
     write_crate(Path())
@@ -53,12 +53,12 @@ def crate() -> None:
 
 @command("atebm extractors fashion_mnist_0")
 def extractors(
-    names: Annotated[list[str] | None, typer.Argument(help="by default all", show_default=False)] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Extractors; by default all.", show_default=False)] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="keep what was trained in the place of what is embedded")
+        bool, typer.Option("--write", help="Replace the embedded extractors by the newly trained ones.")
     ] = False,
 ) -> None:
-    """Train the embedded extractors again by their recipes, and say how far off each is from what is embedded."""
+    """Train the embedded extractors again by their recipes, and print how much each differs from the embedded one."""
     from ..archives.extractors import EXTRACTORS
     from ..maintenance.extractors import remake
     from ..utils.hashing import sha256
@@ -67,7 +67,7 @@ def extractors(
         typer.echo(made.describe())
         if write:
             path = EXTRACTORS / f"{made.name}.json"
-            typer.echo(f"{path.name} is written: let the configuration name it by sha256: {sha256(path)}")
+            typer.echo(f"{path.name} is written: set its sha256 in the configuration to {sha256(path)}")
 
 
 @command("atebm publish-models cifar10")
@@ -75,12 +75,12 @@ def publish_models(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            help="by default those that notebooks and examples use", show_default=False, autocompletion=run_names
+            help="Runs; by default those used in notebooks and examples.", show_default=False, autocompletion=run_names
         ),
     ] = None,
     config: Overrides = None,
 ) -> None:
-    """Copy trained models from work/ to models/, which lies in git, each with a card of what was measured of it."""
+    """Copy trained models from work/ to models/, which is in git, each with a model card of its measurements."""
     from ..publish.models import publish_models
 
     for written in publish_models(present_plan(config), runs or [], Path()):
@@ -89,7 +89,7 @@ def publish_models(
 
 @command("atebm environments")
 def environments() -> None:
-    """Bring environment.yml and workflow/envs/ up to date with requirements.lock."""
+    """Update environment.yml and workflow/envs/ from requirements.lock."""
     from ..maintenance.environments import write_environments
 
     write_environments(Path())

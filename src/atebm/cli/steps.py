@@ -1,8 +1,8 @@
-"""What rules of the workflow call; the help of `atebm` does not list it.
+"""Commands for the rules of the workflow; the help of `atebm` does not list them.
 
-`step` takes any spec, work/specs/<kind>/<id>.json, and leaves a folder.
+`step` takes any spec, work/specs/<kind>/<id>.json, and computes the step's folder.
 
-A person can call it, too: atebm step work/specs/train/cifar10-1a2b3c4d.json
+You can also call it by hand: atebm step work/specs/train/cifar10-1a2b3c4d.json
 """
 
 import json
@@ -31,7 +31,7 @@ verb_of = partial(verb, app, PLUMBING)
 
 
 def parsed(path: Path) -> Any:
-    """Return the JSON in a file; None where it is something else."""
+    """Return the JSON in a file; None if it is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except (ValueError, RecursionError):
@@ -39,14 +39,14 @@ def parsed(path: Path) -> Any:
 
 
 def spec_of_kind(context: typer.Context, path: Path) -> Path:
-    """Check that the file is a spec of a step; for `join`, of one that comes in shards."""
+    """Check that the file is the spec of a step; for `join`, of one that is computed in shards."""
     kinds = [name for name, kind in KINDS.items() if kind.joins or context.info_name != "join"]
     found = parsed(path)
     sound = isinstance(found, dict) and found.keys() >= {"kind", "name", "settings", "parents"}
     if not (sound and found["kind"] in kinds and path.absolute().match(f"specs/{found['kind']}/*.json")):
         of = " or ".join(kinds) if context.info_name == "join" else "<kind>"
         raise typer.BadParameter(
-            f"{shown(path)} is no spec of a step, work/specs/{of}/<id>.json; the workflow writes them: snakemake -n."
+            f"{shown(path)} is not the spec of a step, work/specs/{of}/<id>.json. `snakemake -n` writes the specs."
         )
     return path if len(path.parents) >= 3 else path.absolute()
 
@@ -56,7 +56,7 @@ def request_of(path: Path) -> Path:
     found = parsed(path)
     if not (isinstance(found, dict) and isinstance(found.get("request"), dict)):
         raise typer.BadParameter(
-            f"{shown(path)} is no request, work/specs/artifact/<id>.json: snakemake -n writes them."
+            f"{shown(path)} is not a request, work/specs/artifact/<id>.json. `snakemake -n` writes the requests."
         )
     return path
 
@@ -65,36 +65,36 @@ def notebook_of(path: Path) -> Path:
     """Check that the file is a notebook."""
     found = parsed(path)
     if not (isinstance(found, dict) and isinstance(found.get("cells"), list)):
-        raise typer.BadParameter(f"{shown(path)} is no notebook.")
+        raise typer.BadParameter(f"{shown(path)} is not a notebook.")
     return path
 
 
 def shard_of(name: str | None) -> str | None:
-    """Check that the text is "i-of-k", i from 0 to k - 1."""
+    """Check that the text is "i-of-k" with i from 0 to k - 1."""
     found = re.fullmatch(r"(\d{1,6})-of-(\d{1,6})", name or "0-of-1", re.ASCII)
     if not (found and int(found[1]) < int(found[2])):
-        raise typer.BadParameter(f"{name!r} is no shard: such as 0-of-4, the first of four.")
+        raise typer.BadParameter(f"{name!r} is not a shard: write 0-of-4 for the first of four.")
     return name
 
 
 def shards_of(paths: list[Path]) -> list[Path]:
-    """Check that the files are archives that `step` wrote of shards."""
+    """Check that the files are shards written by `step`."""
     for path in paths:
         if not zipfile.is_zipfile(path):
-            raise typer.BadParameter(f"{shown(path)} is no shard, an .npz that `atebm step SPEC --shard` wrote.")
+            raise typer.BadParameter(f"{shown(path)} is not a shard: `atebm step SPEC --shard` writes them as .npz.")
     return paths
 
 
 Spec = Annotated[
     Path,
     typer.Argument(
-        help="a step's spec, work/specs/<kind>/<id>.json", exists=True, dir_okay=False, callback=spec_of_kind
+        help="The spec of a step, work/specs/<kind>/<id>.json.", exists=True, dir_okay=False, callback=spec_of_kind
     ),
 ]
 Request = Annotated[
     Path,
     typer.Argument(
-        help="what to show, work/specs/artifact/<id>.json", exists=True, dir_okay=False, callback=request_of
+        help="The request, work/specs/artifact/<id>.json.", exists=True, dir_okay=False, callback=request_of
     ),
 ]
 
@@ -103,7 +103,7 @@ MicroBatch = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="of trainings: images of a batch that are in memory at once; all by default",
+        help="For trainings: images of a batch that are in memory at once; by default all.",
         envvar="ATEBM_MICRO_BATCH",
         show_default=False,
     ),
@@ -117,13 +117,13 @@ def step(
     shard: Annotated[
         str | None,
         typer.Option(
-            help='of samples and attacks: which part to compute, such as "0-of-4"',
+            help='For samples and attacks: the part to compute, such as "0-of-4".',
             callback=shard_of,
             show_default=False,
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="of samples and attacks: the .npz to write", show_default=False)
+        Path | None, typer.Option(help="For samples and attacks: the .npz file to write.", show_default=False)
     ] = None,
     device: Device = "auto",
     workers: Annotated[
@@ -131,20 +131,20 @@ def step(
         typer.Option(
             min=1,
             max=MOST_PROCESSES,
-            help="of data: processes that decode images; all cores by default",
+            help="For data: processes that decode images; by default one per core.",
             show_default=False,
         ),
     ] = None,
     tensorboard: Annotated[
         Path | None,
-        typer.Option(help="of trainings: a folder for TensorBoard", envvar="ATEBM_TENSORBOARD", show_default=False),
+        typer.Option(help="For trainings: a folder for TensorBoard.", envvar="ATEBM_TENSORBOARD", show_default=False),
     ] = None,
     micro_batch: MicroBatch = None,
 ) -> None:
-    """Compute one step of the workflow, going on where a killed command stopped.
+    """Compute one step of the workflow, or resume it if it was killed.
 
-    With torchrun, trainings and pre-trainings run on several GPUs. A sample or attack step comes in shards, which
-    `atebm join` joins.
+    With torchrun, trainings and pre-trainings run on several GPUs. Sample and attack steps are computed in shards,
+    which `atebm join` joins.
     """
     job = Job(spec)
     kind = KINDS[job.spec["kind"]]
@@ -155,14 +155,14 @@ def step(
         return
     done = job.done
     with job.lock(f"{shard}." if shard else ""):
-        if done or not job.done:  # else by a job that was waited for
+        if done or not job.done:  # unless another job computed it while this one waited for the lock
             kind.function()(job, **given)
 
 
 def arguments(
     kind: Kind, shard: str | None, out: Path | None, device: str, workers: int | None, tensorboard: Path | None
 ) -> dict[str, Any]:
-    """Return those arguments that the function of a kind takes. Raises DataError where `out` cannot be written."""
+    """Return the arguments that the function of a kind takes. Raises DataError if `out` cannot be written."""
     given: dict[str, Any] = {}
     if shard and out:
         check_file(out)
@@ -179,33 +179,33 @@ def arguments(
 
 
 def optional(kind: Kind, micro_batch: int | None) -> dict[str, Any]:
-    """Return how large a part of a batch is, for kinds that take that."""
+    """Return the size of a micro-batch, for kinds that take it."""
     return {"micro_batch": micro_batch} if "micro_batch" in kind.takes else {}
 
 
 def compute_in_group(job: Job, function: Callable[..., None], given: dict[str, Any]) -> None:
-    """Compute a step on all processes that torchrun started; only the first one locks, and writes files."""
+    """Compute a step on all processes that torchrun started; only the first one locks the step and writes files."""
     from ..training.distributed import processes
 
     with processes(given["device"]) as (group, own), job.lock() if group.leads else nullcontext():
         if not group.leads and "tensorboard" in given:
             given["tensorboard"] = None
-        if not group.collect(job.done)[0]:  # by a job that was waited for
+        if not group.collect(job.done)[0]:  # unless another job computed it while this one waited for the lock
             function(job, **given | {"device": own, "group": group})
 
 
 def assure_options_fit(context: typer.Context, kind: Kind) -> None:
-    """Raise BadParameter for an option on the command line that a kind does not take, and for a shard left unsaid."""
+    """Raise BadParameter for an option that a kind does not take, and for a missing shard."""
     for parameter in context.command.params:
         name, source = str(parameter.name), context.get_parameter_source(str(parameter.name))
         if name != "spec" and source and source.name == "COMMANDLINE" and name not in kind.options:
             fitting = ", ".join(f"--{option.replace('_', '-')}" for option in kind.options) or "none"
             option = name.replace("_", "-")
-            raise typer.BadParameter(f"a step of kind {kind.name} takes no --{option}: its options are {fitting}.")
+            raise typer.BadParameter(f"a step of kind {kind.name} does not take --{option}. Its options: {fitting}.")
     if kind.joins and not (context.params["shard"] and context.params["out"]):
         raise typer.BadParameter(
-            f"a step of kind {kind.name} is computed in shards: say which and where it goes, such as --shard 0-of-1 "
-            "--out shard.npz, and join them with `atebm join SPEC shard.npz`."
+            f"a step of kind {kind.name} is computed in shards: name the shard and its file, such as --shard 0-of-1 "
+            "--out shard.npz, then join the shards with `atebm join SPEC shard.npz`."
         )
 
 
@@ -213,7 +213,7 @@ def assure_options_fit(context: typer.Context, kind: Kind) -> None:
 def join(
     spec: Spec,
     shards: Annotated[
-        list[Path], typer.Argument(help="the shards, in order", exists=True, dir_okay=False, callback=shards_of)
+        list[Path], typer.Argument(help="The shards, in order.", exists=True, dir_okay=False, callback=shards_of)
     ],
 ) -> None:
     """Join the shards of a sample or attack step."""
@@ -226,12 +226,12 @@ def join(
 def render(
     request: Request,
     notebook: Annotated[
-        Path, typer.Argument(help="notebooks/<id>.ipynb", exists=True, dir_okay=False, callback=notebook_of)
+        Path, typer.Argument(help="The notebook in notebooks/.", exists=True, dir_okay=False, callback=notebook_of)
     ],
-    executed: Annotated[Path, typer.Argument(help="where the notebook goes as papermill leaves it")],
-    out: Annotated[Path, typer.Argument(help="results/<id>.csv or .png")],
+    executed: Annotated[Path, typer.Argument(help="Where papermill writes the executed notebook.")],
+    out: Annotated[Path, typer.Argument(help="The figure or table, results/<id>.csv or .png.")],
 ) -> None:
-    """Execute an artifact's notebook: its figure or table, the notebook and an HTML page of it."""
+    """Execute an artifact's notebook, which writes its figure or table, and an HTML page of it."""
     from ..publish.notebook import render
 
     for folder in (out.parent, out.parent / "notebooks", out.parent / "provenance"):
@@ -240,21 +240,21 @@ def render(
 
 
 @verb_of("atebm kernel -f connection.json", context_settings=OTHERS)
-def kernel(arguments: Annotated[list[str], typer.Argument(help="as for ipykernel_launcher")]) -> None:
+def kernel(arguments: Annotated[list[str], typer.Argument(help="As for ipykernel_launcher.")]) -> None:
     """Execute a notebook's cells for `render`."""
     from ..publish.notebook import serve_cells
 
     if "JPY_PARENT_PID" not in os.environ:
-        raise ConfigError("`atebm kernel` is what `atebm render` starts; by hand it does nothing.")
+        raise ConfigError("`atebm kernel` is started by `atebm render`; it is of no use by hand.")
     serve_cells(arguments)
 
 
 @verb_of("atebm manifest results work/specs/artifact/manifest.json")
 def manifest(
-    results: Annotated[Path, typer.Argument(help="the folder results/")],
+    results: Annotated[Path, typer.Argument(help="The folder results/.")],
     request: Request,
 ) -> None:
-    """Write what the results were made with and from, and the numbers and curves that DVC compares."""
+    """Write the manifest of the results, with software, settings and data, and the numbers and curves for DVC."""
     from ..provenance.manifest import write_manifest
 
     write_manifest(results, request)
@@ -262,10 +262,10 @@ def manifest(
 
 @verb_of("atebm site results work/specs/artifact/site.json")
 def site(
-    results: Annotated[Path, typer.Argument(help="the folder results/")],
+    results: Annotated[Path, typer.Argument(help="The folder results/.")],
     request: Request,
 ) -> None:
-    """Write results/index.html, the overview of all results, and the pages and pictures behind it in results/site/."""
+    """Write results/index.html, the overview of all results, and its pages and pictures in results/site/."""
     from ..publish.page import write_site
 
     write_site(results, request)
@@ -273,7 +273,7 @@ def site(
 
 @verb_of("atebm stages")
 def stages() -> None:
-    """Write what each stage of dvc.yaml depends on, work/plan/<stage>.json."""
+    """Write the dependencies of each stage of dvc.yaml to work/plan/<stage>.json."""
     from ..pipeline.stages import write_stages
 
     write_stages(present_plan(None), Path())

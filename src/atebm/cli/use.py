@@ -1,4 +1,4 @@
-"""Verbs that score your own images, and that train a run on them; those of `apply` are in apply.py."""
+"""Commands that score your own images or train on them; the commands of `apply` are in apply.py."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -20,7 +20,7 @@ app.add_typer(
     apply.app,
     name="apply",
     rich_help_panel=USE,
-    help="Transform images: sample, translate, restore.\n\nClimbs a model's f from images of any size and format.",
+    help="Transform images: sample, translate, restore.\n\nClimbs a model's f from images of any size or format.",
     epilog="Example: atebm apply sample --count 64",
 )
 
@@ -34,10 +34,10 @@ def score(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Say which images are unlike the training data.
+    """Find images that are unlike the training data.
 
-    Prints the energy of each image, the share of in-distribution images that have a higher one, and a word: "in" where
-    the energy is at most that of 95 % of these. Exit code 1: some images cannot be read.
+    Prints each image's energy, the share of in-distribution images with a higher energy, and "in" or "out": "in" if the
+    energy is low enough to accept 95 % of the in-distribution images. Exit code 1: some images cannot be read.
     """
     from ..data.pictures import Notes
     from ..inference.score import describe_scores, describe_threshold, score_images
@@ -62,13 +62,13 @@ def score(
 
 @verb(app, OWN, "atebm own photographs/ --name cats")
 def own(
-    folder: Annotated[Path, typer.Argument(help="Where the images are, there and below; at least 100.")],
+    folder: Annotated[Path, typer.Argument(help="The folder of the images, with its subfolders; at least 100 images.")],
     name: Annotated[str, typer.Option(help="The name of the new scale and run.", metavar="NAME")],
     p_0: Annotated[
         Path | None,
         typer.Option(
             "--p0",
-            help="Images of anything to start from; by default crops of photographs.",
+            help="A folder of any images to start from; by default crops of photographs.",
             show_default=False,
             metavar="FOLDER",
         ),
@@ -76,7 +76,7 @@ def own(
     size: Annotated[
         int,
         typer.Option(
-            help="Pixels a side: 8, 16, 32, 64, 128 or 256. Doubling it quadruples training time.",
+            help="Side of the images in pixels: 8, 16, 32, 64, 128 or 256. Doubling it quadruples training time.",
             autocompletion=sizes,
             metavar="SIZE",
         ),
@@ -86,7 +86,7 @@ def own(
 ) -> None:
     """Prepare to train on a folder of images.
 
-    Looks at every image, writes a scale of the workflow, and says how to train on it.
+    Checks every image, writes a scale of the workflow, and prints the command to train.
     """
     from ..data.own_images import describe_scale, said, write_scale
 

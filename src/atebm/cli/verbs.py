@@ -1,4 +1,4 @@
-"""How the verbs of `atebm` are shown: in groups, a line each, in letters that every terminal has."""
+"""How the help of `atebm` shows the commands: in groups, one line each, with characters that every terminal has."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-INSPECT = "Look at what is here"
+INSPECT = "Inspect the checkout"
 USE = "Use a trained model"
-OWN = "Your own images"
-MAINTAIN = "Keep the checkout"
+OWN = "Train on your own images"
+MAINTAIN = "Maintain the checkout"
 GROUPS = (INSPECT, USE, OWN, MAINTAIN)
-PLUMBING = "Plumbing"  # what rules of the workflow, the Makefile and maintainers call: it has help, and is in no list
+PLUMBING = "Plumbing"  # commands for the workflow, the Makefile and maintainers: they have help, but are not listed
 
-OTHERS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # of commands whose arguments are another's
+OTHERS = {"ignore_unknown_options": True, "allow_interspersed_args": False}  # for commands that pass arguments on
 
 
 class Verbs(TyperGroup):
-    """Verbs whose help shows them by groups, before the options."""
+    """Commands whose help lists them by group, before the options."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)
@@ -36,10 +36,10 @@ class Verbs(TyperGroup):
 
 
 def group(**more: Any) -> typer.Typer:
-    """Return an app without panels and colours: Rich takes longer to import than help to be read, and boxes lines."""
+    """Return an app without Rich's panels and colours: Rich is slow to import, and draws boxes around the help."""
     return typer.Typer(cls=Verbs, rich_markup_mode=None, pretty_exceptions_enable=False, **more)
 
 
 def verb(app: typer.Typer, panel: str, example: str, name: str | None = None, **more: Any) -> Callable[..., Any]:
-    """Return a decorator that makes a command of `app`, shown in a group of the help, with an example."""
+    """Return a decorator that adds a command to `app`, in a group of its help and with an example."""
     return app.command(name, rich_help_panel=panel, hidden=panel == PLUMBING, epilog=f"Example: {example}", **more)

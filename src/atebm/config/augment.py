@@ -1,4 +1,4 @@
-"""Augmentations of training images, and how images of all sizes are cropped to one."""
+"""Augmentations of training images, and crops that bring images of different sizes to one size."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -8,9 +8,9 @@ from .base import Paper, Section, Share, Variant, key, mistake, variants
 
 
 class Augmentation(Variant):
-    """What every augmentation of training images declares, beside its settings."""
+    """The base of all augmentations of training images. Each declares its function beside its settings."""
 
-    # "module:function", called as function(images, how, key, rows, total): data/augment.py says what these are
+    # "module:function", called as function(images, how, key, rows, total): data/augment.py explains the arguments
     applies: ClassVar[str]
 
 
@@ -19,26 +19,26 @@ class NoAugment(Augmentation):
 
     paper = Paper("ours")
     applies = "atebm.data.augment:unchanged"
-    name: Literal["none"] = key("which augmentation")
+    name: Literal["none"] = key("name of the augmentation")
 
 
 class CropFlip(Augmentation):
-    """Random crop after zero padding of 1/8 of the side, and mirroring."""
+    """Random crop after zero padding by 1/8 of the side, then random mirroring."""
 
     paper = Paper("authors' script; the paper names random resized cropping")
     applies = "atebm.data.augment:crop_flip"
-    name: Literal["crop_flip"] = key("which augmentation")
+    name: Literal["crop_flip"] = key("name of the augmentation")
 
 
 class ResizedCropFlip(Augmentation):
-    """With a probability a random window, resized to the whole size; then mirroring."""
+    """Random window, cut with a given probability and resized to the full size; then random mirroring."""
 
     paper = Paper("supplement 3, training; numbers: authors' script")
     applies = "atebm.data.augment:resized_crop_flip"
-    name: Literal["resized_crop_flip"] = key("which augmentation")
-    probability: Share = key("probability with which a window is cut; images of an index need 1")
-    scale: tuple[PositiveFloat, Share] = key("least and greatest share of the image's area")
-    ratio: tuple[PositiveFloat, PositiveFloat] = key("least and greatest width / height")
+    name: Literal["resized_crop_flip"] = key("name of the augmentation")
+    probability: Share = key("probability that a window is cut; images of an index need 1")
+    scale: tuple[PositiveFloat, Share] = key("least and greatest share of the image's area in the window")
+    ratio: tuple[PositiveFloat, PositiveFloat] = key("least and greatest width / height of the window")
 
     @model_validator(mode="after")
     def _ordered(self) -> "ResizedCropFlip":
@@ -49,13 +49,13 @@ class ResizedCropFlip(Augmentation):
 
 
 class AutoAugmentCutout(Augmentation):
-    """Padded random crop, mirroring, AutoAugment's policy for CIFAR-10, and a hole of half the side."""
+    """Padded random crop, random mirroring, AutoAugment's policy for CIFAR-10, and a square hole of half the side."""
 
     paper = Paper("supplement 3, training (AutoAugment); crop, mirroring and Cutout: authors' script")
     applies = "atebm.data.augment:autoaugment_cutout"
-    name: Literal["autoaugment_cutout"] = key("which augmentation")
+    name: Literal["autoaugment_cutout"] = key("name of the augmentation")
     fill: tuple[Share, ...] = key(
-        "value outside the image and in holes, one for each channel",
+        "value outside the image and in holes, one per channel",
         unit="[0, 1]",
         source="authors' script",
         min_length=1,
@@ -67,18 +67,18 @@ AUGMENTS = variants(Augment)
 
 
 class Squash(Variant):
-    """Stretched to a square, bilinear."""
+    """The whole image, stretched to a square with bilinear interpolation."""
 
     paper = Paper("authors' script")
-    name: Literal["squash"] = key("which crop")
+    name: Literal["squash"] = key("name of the crop")
 
 
 Crop = Annotated[Squash | ResizedCropFlip, Field(discriminator="name")]
 
 
 class Augments(Section):
-    """Of the training images and of p_0's."""
+    """The augmentations of the training images and of p_0's images."""
 
     paper = Paper("supplement 3, training; authors' script")
-    p_data: Augment = key("of the training images")
-    p_0: Augment = key("of p_0's images")
+    p_data: Augment = key("augmentation of the training images")
+    p_0: Augment = key("augmentation of p_0's images")

@@ -1,4 +1,4 @@
-"""Whether the parts of a configuration fit together: shapes of images, networks, and numbers of images."""
+"""Checks that the parts of a configuration fit together: image shapes, networks, and numbers of images."""
 
 from collections.abc import Iterator
 from typing import Self
@@ -19,11 +19,11 @@ Path = tuple[str, ...]
 
 
 class Checked(Config):
-    """A configuration whose parts fit together. Raises pydantic's ValidationError for one whose parts do not."""
+    """A configuration whose parts fit together. Validation raises pydantic's ValidationError if they do not."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        """Check the parts in an order in which each check can rely on those before it."""
+        """Check the parts in an order that lets each check rely on the earlier ones."""
         check_names(self)
         check_seeds(self)
         check_extractors(self)
@@ -38,19 +38,19 @@ class Checked(Config):
 
 
 def check_seeds(config: Config) -> None:
-    """Check that no run has the weights of one file where several seeds are asked for."""
+    """Check that no run takes its weights from a file if there are several seeds."""
     imported = [name for name, run in config.runs.items() if run.weights != "trained"]
     if imported and config.seeds > 1:
-        text = f" = {{}}: one file's weights, and seeds = {config.seeds} equal models have no spread. Write seeds: 1"
+        text = f" = {{}}: the weights come from one file, so seeds = {config.seeds} gives equal models. Write seeds: 1"
         raise mistake(("runs", imported[0], "weights"), text, config.runs[imported[0]].weights)
 
 
 def check_extractors(config: Config) -> None:
-    """Check that the first extractor has the Frechet distance and the classes that training and tables go by."""
+    """Check that the main extractor has the Frechet distance and the classes that training and tables rely on."""
     path, named = ("metrics", "extractor"), config.metrics.extractor
     first = config.extractors[named]
     if first.distance != "frechet" or (isinstance(first, Embedded) and first.classes_of != "p_data"):
-        text = " = {}, which has no Frechet distance or does not know the classes of p_data: name it in metrics.rulers"
+        text = " = {}, which has no Frechet distance or not the classes of p_data: name it in metrics.rulers instead"
         raise mistake(path, text, named)
     if named in config.metrics.rulers:
         raise mistake(("metrics", "rulers"), " has {}, which is metrics.extractor already: leave it out", named)
@@ -60,7 +60,7 @@ def check_extractors(config: Config) -> None:
 
 
 def check_parts(config: Config) -> None:
-    """Check that a set is drawn from what can be drawn from, and classes are those that a set has."""
+    """Check that each set is drawn from a suitable set, and that classes exist in the set they are taken from."""
     for name, spec in config.sets.items():
         path = ("sets", name)
         if isinstance(spec, Drawn):
@@ -68,7 +68,7 @@ def check_parts(config: Config) -> None:
         if isinstance(spec, OfClasses):
             of = config.sets[spec.of]
             if isinstance(of, ImageIndex | OfClasses | Drawn) or of.labels == 1:
-                text = " = {}: classes are taken from an array with labels that is no part of another set"
+                text = " = {}: classes can only be taken from an array with labels that is not part of another set"
                 raise mistake((*path, "of"), text, spec.of)
             for label in spec.classes if of.names else ():
                 if label not in of.names:
@@ -77,38 +77,38 @@ def check_parts(config: Config) -> None:
 
 
 def check_drawn(config: Config, path: Path, spec: Drawn, of: ImageSet) -> None:
-    """Raise an error where a set is drawn from one that it cannot be drawn from."""
+    """Raise an error if a set is drawn from an unsuitable set."""
     if isinstance(of, Drawn):
-        raise mistake((*path, "of"), f" = {{}}, which is drawn itself: name {of.of}, which it is drawn from", spec.of)
+        raise mistake((*path, "of"), f" = {{}}, which is itself drawn from {of.of}: name {of.of}", spec.of)
     if isinstance(of, ImageIndex) and spec.crop is None:
-        raise mistake((*path, "crop"), " is null, but the images of an index have all sizes: name a crop")
+        raise mistake((*path, "crop"), " is null, but the images of an index differ in size: choose a crop")
     if not isinstance(of, ImageIndex) and spec.crop is not None:
         raise mistake((*path, "crop"), " is given, but the images of an array have their size already: set it to null")
     if not isinstance(of, ImageIndex) and spec.size != config.size_of(spec.of):
-        text = f" = {{}}, but set {spec.of} has images of {config.size_of(spec.of)} pixels: change one of both"
+        text = f" = {{}}, but set {spec.of} has images of {config.size_of(spec.of)} pixels: make them equal"
         raise mistake((*path, "size"), text, spec.size)
 
 
 def check_augmentations(config: Config) -> None:
-    """Check that images of an index are cropped to one size, and a filling has a value for each channel."""
+    """Check that images of an index are cropped to one size, and that a fill has a value for each channel."""
     for name, spec in config.pretrainings.items():
         path: Path = ("pretrainings", name, "size")
         if isinstance(config.sets[spec.p_data], ImageIndex) and spec.size is None:
-            raise mistake(path, " is missing, but the images of an index have all sizes: give one")
+            raise mistake(path, " is missing, but the images of an index differ in size: write a size")
         if not isinstance(config.sets[spec.p_data], ImageIndex) and spec.size is not None:
             raise mistake(path, " is given, but the images of an array have their size already: set it to null")
     for place, augment, name in augmented(config):
         how = augment.name if not isinstance(augment, ResizedCropFlip) else f"probability {augment.probability:g}"
         if isinstance(config.sets[name], ImageIndex) and how != "probability 1":
-            text = f": {how}, but {name} is an index of image files of all sizes: these need resized_crop_flip with "
+            text = f": {how}, but {name} is an index of image files that differ in size: use resized_crop_flip with "
             raise mistake(place, text + "probability 1")
         if isinstance(augment, AutoAugmentCutout) and len(augment.fill) != config.channels_of(name):
             text = f" has {len(augment.fill)} values, but images of {name} have {counted(config.channels_of(name))}"
-            raise mistake((*place, "fill"), text + ": give one for each")
+            raise mistake((*place, "fill"), text + ": write one per channel")
 
 
 def augmented(config: Config) -> Iterator[tuple[Path, Augment, str]]:
-    """Yield where an augmentation stands, itself, and the set that it is applied to."""
+    """Yield the path of each augmentation, the augmentation, and the set that it is applied to."""
     for name, run in config.runs.items():
         task = config.tasks[run.task]
         yield ("runs", name, "augment", "p_data"), run.augment.p_data, task.p_data
@@ -128,7 +128,7 @@ def classifiers(config: Config) -> Iterator[tuple[Path, ClassifierTraining]]:
 
 
 def check_shapes(config: Config) -> None:
-    """Check that all sets of a task have images of one shape: one network sees them all."""
+    """Check that all sets of a task have images of one shape, since one network takes them all."""
     trained = [run.task for run in config.runs.values()] + [gan.task for gan in config.gans.values()]
     for name in dict.fromkeys(trained):
         task = config.tasks[name]
@@ -138,7 +138,7 @@ def check_shapes(config: Config) -> None:
             same_shape(config, ("tasks", name, *keys), images, task.p_data)
         size = config.size_of(task.p_data)
         if task.also_at is not None and size is not None and task.also_at >= size:
-            text = f" = {{}}, but images of {task.p_data} have {size} pixels a side: choose fewer, or null"
+            text = f" = {{}}, but images of {task.p_data} have {size} pixels a side: lower it, or write null"
             raise mistake(("tasks", name, "also_at"), text, task.also_at)
     for name, ascent in config.ascents.items():
         if ascent.task is not None:
@@ -148,13 +148,13 @@ def check_shapes(config: Config) -> None:
 
 
 def same_shape(config: Config, path: Path, images: str, p_data: str) -> None:
-    """Raise an error where images differ in side or in channels from those of a task's p_data."""
+    """Raise an error if the images of a set differ in side or channels from those of p_data."""
     for what, one, other in (
         ("pixels a side", config.size_of(images), config.size_of(p_data)),
         ("channels", config.channels_of(images), config.channels_of(p_data)),
     ):
-        if one is not None and other is not None and one != other:  # images of an index are brought to the size
-            text = f": set {images} has images of {one} {what}, but {p_data} of {other}: give both the same"
+        if one is not None and other is not None and one != other:  # None: images of an index are resized later
+            text = f": images of {images} have {one} {what}, but those of {p_data} have {other}: make them equal"
             raise mistake(path, text)
 
 
@@ -166,20 +166,20 @@ def counted(channels: int) -> str:
 
 
 def check_networks(config: Config) -> None:
-    """Check that a network takes the images that it is trained on."""
+    """Check that each network accepts the images that it is trained on."""
     for path, network, p_data, size in networks(config):
         channels = config.channels_of(p_data)
         for key in ("mean", "std"):
             if len(values := getattr(network, key)) != channels:
-                text = f" has {len(values)} values, but images of {p_data} have {counted(channels)}: give one for each"
-                raise mistake((*path, key), text)
-        if size is not None and (wanted := network.refuses(size)):
-            text = f" = {{}} takes images of {wanted} pixels a side, but those of {p_data} have {size}"
+                text = f" has {len(values)} values, but images of {p_data} have {counted(channels)}"
+                raise mistake((*path, key), text + ": write one per channel")
+        if size is not None and (accepted := network.refuses(size)):
+            text = f" = {{}} takes images of {accepted} pixels a side, but those of {p_data} have {size}"
             raise mistake((*path, "name"), f"{text}: choose another network", network.name)
 
 
 def networks(config: Config) -> Iterator[tuple[Path, Normalised, str, int | None]]:
-    """Yield where a network stands, itself, the set that it is trained on, and the side of its images."""
+    """Yield the path of each network, the network, the set that it is trained on, and the side of its images."""
     for name, run in config.runs.items():
         p_data = config.tasks[run.task].p_data
         yield ("runs", name, "network"), run.network, p_data, config.size_of(p_data)
@@ -192,17 +192,17 @@ def networks(config: Config) -> Iterator[tuple[Path, Normalised, str, int | None
 
 
 def check_labels(config: Config) -> None:
-    """Check that what learns labels has images with labels, and starts from weights that fit."""
+    """Check that classifiers have images with labels, and that runs start from weights that fit."""
     for name, run in config.runs.items():
         path, p_data = ("runs", name), config.tasks[run.task].p_data
         if run.objective == "outlier_exposure" and run.init is not None:
-            text = " = {}: a classifier of p_data's labels has another last layer: set it to null"
+            text = " = {}, but the classifier of objective outlier_exposure has another last layer: set it to null"
             raise mistake((*path, "init"), text, run.init)
         if run.objective == "outlier_exposure" and config.labels_of(p_data) == 1:
-            text = f" = {{}} learns the labels of p_data, but images of {p_data} have none: choose another"
+            text = f" = {{}} learns the labels of p_data, but images of {p_data} have none: choose another objective"
             raise mistake((*path, "objective"), text, run.objective)
         if run.init is not None and config.pretrainings[run.init].network != run.network:
-            text = f" = {{}}, but runs.{name} has another network: give both the same, or set init to null"
+            text = f" = {{}}, but runs.{name} has another network: use the same for both, or set init to null"
             raise mistake((*path, "init"), text, run.init)
     for place, spec in classifiers(config):
         for key, images in (("p_data", spec.p_data), ("held_out", spec.held_out)):
@@ -211,19 +211,19 @@ def check_labels(config: Config) -> None:
 
 
 def check_training(config: Config) -> None:
-    """Check that a training ends after its monitor begins, and GPUs share its batches evenly."""
+    """Check that each training ends after its monitor starts, and that its batches divide evenly among GPUs."""
     for name, run in config.runs.items():
         path, last = ("runs", name), run.schedule.iterations
         if run.batch_size % config.gpus_per_run:
-            text = f" = {{}} cannot be shared evenly by gpus_per_run = {config.gpus_per_run}: change one of both"
+            text = f" = {{}} cannot be divided evenly by gpus_per_run = {config.gpus_per_run}: change one of them"
             raise mistake((*path, "batch_size"), text, run.batch_size)
         if run.monitor is not None and last is not None and run.monitor.start > last:
-            text = f" = {{}}, but the run ends after {last} iterations: nothing would be selected"
-            raise mistake((*path, "monitor", "start"), f"{text}; lower it, or set monitor to null", run.monitor.start)
+            text = f" = {{}}, but the run ends after {last} iterations, so nothing would be selected"
+            raise mistake((*path, "monitor", "start"), f"{text}: lower it, or set monitor to null", run.monitor.start)
     for name, sampler in config.samplers.items():
         run_name = sampler.run or name
         if sampler.steps == "selected" and config.runs[run_name].monitor is None:
-            text = f" = {{}}, but runs.{run_name} has no monitor that selects them: give a number"
+            text = f" = {{}}, but runs.{run_name} has no monitor to select them: write a number"
             raise mistake(("samplers", name, "steps"), text, sampler.steps)
 
 
@@ -231,15 +231,15 @@ def check_training(config: Config) -> None:
 
 
 def check_counts(config: Config) -> None:
-    """Check that there are as many images as are asked for."""
-    for path, wanted, images in wanted_images(config):
-        if wanted > (have := config.sets[images].images):
-            raise mistake(path, f" = {{}}, but set {images} has {have} images: ask for fewer", wanted)
+    """Check that each set has as many images as are requested from it."""
+    for path, requested, images in requested_images(config):
+        if requested > (have := config.sets[images].images):
+            raise mistake(path, f" = {{}}, but set {images} has {have} images: lower it", requested)
     made = [(("samplers", name, "n"), sampler.n) for name, sampler in config.samplers.items()]
     made += [(("gans", name, "n"), gan.n) for name, gan in config.gans.items()]
     for path, n in made:
         if config.metrics.n > n:
-            text = f" = {{}}, but {'.'.join(path)} = {n} samples: lower it, or make more samples"
+            text = f" = {{}}, but {'.'.join(path)} = {n}: lower the first, or raise the second"
             raise mistake(("metrics", "n"), text, config.metrics.n)
     for name, ascent in config.ascents.items():
         if ascent.motion > ascent.n:
@@ -247,8 +247,8 @@ def check_counts(config: Config) -> None:
             raise mistake(("ascents", name, "motion"), text, ascent.motion)
 
 
-def wanted_images(config: Config) -> Iterator[tuple[Path, int, str]]:
-    """Yield where a number of images is asked for, the number, and the set that must have them."""
+def requested_images(config: Config) -> Iterator[tuple[Path, int, str]]:
+    """Yield the path of each requested number of images, the number, and the set that must have as many."""
     for name, spec in config.sets.items():
         if isinstance(spec, Drawn):
             yield ("sets", name, "skip + n"), spec.skip + spec.n, spec.of

@@ -24,61 +24,61 @@ from .training import ClassifierTraining
 
 
 class PublishedStatistics(Section):
-    """Features' mean and covariance that others computed of a set; Table 2 says how far ours are from them."""
+    """Published mean and covariance of a set's features; Table 2 gives the distance between these and ours."""
 
     paper = Paper("supplement 3, evaluation metrics")
     archive: ArchiveName = key("archive of data/sources.yaml: an .npz with mu and sigma")
-    max_distance: PositiveFloat = key("Frechet distance to our statistics from which on both are said not to agree")
+    max_distance: PositiveFloat = key("Frechet distance from our statistics above which the two do not agree")
 
 
 class Ruler(Section):
-    """What every extractor declares: by which metric its features say how far samples are from p_data."""
+    """The base of all extractors. Each declares the metric by which its features compare samples with p_data."""
 
     distance: ClassVar[str] = "frechet"
 
 
 class Inception(Ruler):
-    """Inception-v3 of 2015-12-05, the network behind FID and IS."""
+    """Inception-v3 of 2015-12-05, the network for FID and IS."""
 
     paper = Paper("supplement 3, evaluation metrics")
-    kind: Literal["inception"] = key("which extractor")
-    weights: Literal["2015-12-05"] = key("date of the weights' file")
+    kind: Literal["inception"] = key("kind of extractor")
+    weights: Literal["2015-12-05"] = key("date of the weight file")
     published: Annotated[
         dict[SetName, PublishedStatistics],
         BeforeValidator(without_nulls, json_schema_input_type=dict[str, PublishedStatistics | None] | None),
-    ] = key("published statistics, by set; null: none, where the archive cannot be had", source="ours: a check")
+    ] = key("published statistics by set; null: none, for an archive that is not available", source="ours: a check")
 
 
 class Classifier(ClassifierTraining, Ruler):
-    """A seeded classifier of the labels of a set: a stand-in extractor, so its distances are not FID."""
+    """A classifier of a set's labels, trained here: a stand-in extractor, so its distances are not FIDs."""
 
     paper = Paper("ours: a stand-in")
-    kind: Literal["classifier"] = key("which extractor")
-    p_data: ArrayName = key("set that it is trained on")
+    kind: Literal["classifier"] = key("kind of extractor")
+    p_data: ArrayName = key("set on which it is trained")
 
 
 class Embedded(Ruler):
-    """A classifier that was trained once: a stand-in extractor whose distances are by one ruler on all machines."""
+    """A classifier that was trained once and ships with the code: a stand-in extractor, the same on all machines."""
 
     paper = Paper("ours: a stand-in")
-    kind: Literal["embedded"] = key("which extractor")
+    kind: Literal["embedded"] = key("kind of extractor")
     file: ExtractorFile = key(
-        "record of its training in data/embedded/extractors/, which states the sha256 of the weights beside it"
+        "record of its training in data/embedded/extractors/; it states the sha256 of the weights beside it"
     )
     sha256: Sha256 = key("sha256 of that record")
     classes_of: Literal["p_data", "others"] = key(
-        "whose labels it tells apart: only those of p_data, which tables show, fit metrics.extractor"
+        "labels that it was trained on; metrics.extractor must be one of p_data's labels, which tables show"
     )
 
 
 class EfficientNetLite0(Ruler):
-    """EfficientNet-Lite0 with ImageNet weights, of a Python package: it saw no image of ours. It is for KID alone."""
+    """EfficientNet-Lite0 with ImageNet weights from a Python package: not trained on our images, only for KID."""
 
     paper = Paper("ours: a stand-in")
     distance: ClassVar[str] = "kid"
-    kind: Literal["efficientnet_lite0"] = key("which extractor")
-    sha256: Sha256 = key("sha256 of the weights' file")
-    size: PositiveInt = key("side that images are brought to", unit="pixels")
+    kind: Literal["efficientnet_lite0"] = key("kind of extractor")
+    sha256: Sha256 = key("sha256 of the weight file")
+    size: PositiveInt = key("side to which images are resized", unit="pixels")
 
 
 Extractor = Annotated[Inception | Classifier | Embedded | EfficientNetLite0, Field(discriminator="kind")]
@@ -86,37 +86,41 @@ Extractor = Annotated[Inception | Classifier | Embedded | EfficientNetLite0, Fie
 
 class Metrics(Section):
     paper = Paper("supplement 3, evaluation metrics")
-    extractor: ExtractorName = key("extractor by which training selects and tables score")
+    extractor: ExtractorName = key("extractor that selects checkpoints in training and scores samples in tables")
     rulers: Unique[ExtractorName] = key(
-        "other extractors that score the same samples: a number depends on its ruler", source="ours", default=()
+        "other extractors that score the same samples, since a distance depends on its extractor",
+        source="ours",
+        default=(),
     )
     splits: int = key(
         "parts of the samples in the Inception Score", source="code of IS's authors; the paper is silent", ge=2
     )
-    blocks: int = key("disjoint blocks of sources behind the interval of a distance", source="ours", ge=5)
-    n: PositiveInt = key("images that a number is computed on; sets with fewer give all they have")
-    precision: Precision = key("arithmetic of features; published distances are by fp32", source="ours", default="fp32")
+    blocks: int = key("disjoint blocks of sources for the interval of a distance", source="ours", ge=5)
+    n: PositiveInt = key("images in a metric; sets with fewer give all they have")
+    precision: Precision = key(
+        "arithmetic of the extractor; published distances use fp32", source="ours", default="fp32"
+    )
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What is known of a metric before it is computed."""
+    """A declared metric."""
 
-    function: str  # "module:function", called as function(job) by a `metric` step: what its record says
-    name: str  # in records; by features of a stand-in, where it is of features
-    # by those of other kinds of extractors; {n} stands for the number of images
+    function: str  # "module:function", called as function(job) by a `metric` step; returns the step's record
+    name: str  # in records, if a stand-in extractor or none is used
+    # the names with other kinds of extractors; {n} is replaced by the number of images
     names: dict[str, str] = field(default_factory=dict)
     takes: tuple[str, ...] = ()  # keys of Metrics that it is computed with
-    compares: bool = False  # with another set
-    extractors: tuple[str, ...] = ()  # kinds of extractors with which it is computed on samples for Table 2
+    compares: bool = False  # whether it compares two sets
+    extractors: tuple[str, ...] = ()  # kinds of extractors with which Table 2 computes it on samples
     looks_at: Literal["features", "images"] = "features"
 
     def named(self, kind: str, n: int) -> str:
-        """Return its name where it is of n images, by a kind of extractor."""
+        """Return its name for n images and a kind of extractor."""
         return self.names.get(kind, self.name).format(n=n)
 
 
-CLASSIFIERS = ("classifier", "embedded")  # they know the classes of p_data, Inception does not
+CLASSIFIERS = ("classifier", "embedded")  # unlike Inception, these know the classes of p_data
 ALL = ("inception", *CLASSIFIERS)
 METRICS = {
     "frechet": Metric(
@@ -150,23 +154,23 @@ METRICS = {
     "saturation": Metric(
         "atebm.evaluation.metrics:saturation", "share of black and white pixels", compares=True, looks_at="images"
     ),
-    # of a set, by StepBuilder.agreement alone
+    # computed on a set, only by StepBuilder.agreement
     "agreement": Metric("atebm.evaluation.metrics:agreement", "distance to published statistics"),
 }
 
 
 def metrics_of_samples(kind: str) -> list[str]:
-    """Return the names of the metrics of samples in Table 2, where the extractor is of this kind."""
+    """Return the names of Table 2's metrics of samples for a kind of extractor."""
     return [name for name, metric in METRICS.items() if kind in metric.extractors]
 
 
 class Neighbours(Section):
-    """The search for each sample's nearest training images, and for its nearest held-out ones."""
+    """The search for each sample's nearest training images and nearest held-out image."""
 
     paper = Paper("supplement 4, nearest neighbor analysis; the numbers are ours")
-    n: PositiveInt = key("samples, from the first on")
-    k: PositiveInt = key("training images of each sample")
-    seed: NonNegativeInt = key("seed of the choice of as many training images as there are held-out ones")
+    n: PositiveInt = key("number of samples, counted from the first")
+    k: PositiveInt = key("training images per sample")
+    seed: NonNegativeInt = key("seed for choosing as many training images as there are held-out ones")
 
 
 class Claims(Section):
@@ -174,9 +178,9 @@ class Claims(Section):
 
     paper = Paper("ours")
     tiers: Unique[Literal["A", "B", "C"]] = key(
-        "claims that are computed. A: with verdicts, of 12 seeds; B: with values, of 4; C: those of Sec. "
-        "5.3, long, of 5",
+        "tiers of claims to compute. A: claims with verdicts, from 12 seeds; B: claims with values only, from 4; C: "
+        "the long runs of Sec. 5.3, from 5",
         default=("A", "B", "C"),
     )
-    level: Fraction = key("level that a p-value, adjusted for the number of claims, must not exceed")
-    margin: Fraction = key("relative difference of two distances that counts as none")
+    level: Fraction = key("significance level for p-values that are adjusted for the number of claims")
+    margin: Fraction = key("relative difference of two distances that counts as no difference")

@@ -1,7 +1,7 @@
-"""The JSON schema of config.yaml and of scale files, by which editors complete keys and mark mistakes.
+"""The JSON schema of config.yaml and of scale files, with which editors complete keys and mark mistakes.
 
-It is of one file, which may hold any part of a configuration: no key is required. Whether what files make together is
-complete and consistent, only `resolve` can say.
+The schema describes one file. A file may hold any part of a configuration, so no key is required. Only `resolve` checks
+that the merged files are complete and consistent.
 """
 
 import json
@@ -14,11 +14,11 @@ from .inheritance import FAMILIES, LIKE
 from .schema import Config
 
 FILE = "workflow/schemas/config.schema.json"  # `python -m atebm docs` writes it
-MODELINE = "# yaml-language-server: $schema="  # before its path, in the first lines of a file
+MODELINE = "# yaml-language-server: $schema="  # precedes the schema's path, in the first lines of a file
 
 
 def schema_text() -> str:
-    """Return the text of the schema's file."""
+    """Return the text of the schema file."""
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -37,25 +37,25 @@ def json_schema() -> dict[str, Any]:
                 forget_others(union, parts, models)
             if key in FAMILIES and part is whole:
                 give_like(key, spec, parts)
-    whole["properties"][LIKE] = {"type": "string", "description": "scale that this scale's file is laid over"}
+    whole["properties"][LIKE] = {"type": "string", "description": "scale whose keys this scale's file overrides"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
 
 
 def described(model: type[Section], part: dict[str, Any]) -> str:
-    """Return what a section is, in a line, and its source."""
+    """Return the description of a section, in one line, with its source."""
     words = " ".join(str(part.get("description", "")).split())
     return f"{words} Source: {model.paper.where}.".lstrip() if hasattr(model, "paper") else words
 
 
 def about(spec: dict[str, Any]) -> str:
-    """Return what a key is, with its unit and its source, which are no words of JSON schema."""
+    """Return the description of a key with its unit and source, for which JSON schema has no keywords."""
     unit, source = spec.pop("unit", ""), spec.pop("source", "")
     words = f"{spec.get('description', '')}{f' ({unit})' if unit else ''}."
     return f"{words} Source: {source}." if source else words
 
 
 def unions(spec: Any) -> Iterator[list[str]]:
-    """Yield the names of the variants of each union, whose tag a file need not repeat: any of them will do."""
+    """Yield the variants' names of each union, and let a file omit the tag, so that any variant may match."""
     if isinstance(spec, dict):
         if "oneOf" in spec:
             spec.pop("discriminator", None)
@@ -69,7 +69,7 @@ def unions(spec: Any) -> Iterator[list[str]]:
 
 
 def forget_others(union: list[str], parts: dict[str, Any], models: dict[str, type[Section]]) -> None:
-    """Let each variant set to null what only others have: a file further down may choose another variant."""
+    """Let each variant set the other variants' keys to null, since a later file may choose another variant."""
     keys = [key for name in union for key in parts[name]["properties"]]
     for name in union:
         if issubclass(models[name], Variant):
@@ -78,8 +78,8 @@ def forget_others(union: list[str], parts: dict[str, Any], models: dict[str, typ
 
 
 def give_like(family: str, spec: dict[str, Any], parts: dict[str, Any]) -> None:
-    """Let the entries of a section be like others, and have no other names than files can have."""
+    """Allow `like` in the entries of a section, and only names that are valid in file names."""
     spec["additionalProperties"] = False
     for name in re.findall(r"#/\$defs/(\w+)", json.dumps(spec)):
-        about = f"entry of {family} that this one differs from by its own keys alone"
+        about = f"entry of {family} whose keys this entry overrides"
         parts[name]["properties"][LIKE] = {"type": "string", "reference": [family], "description": about}

@@ -1,6 +1,6 @@
-"""config.yaml, then the scale's file, then `--config`: merged as Snakemake merges them, and where each value stands.
+"""Merging config.yaml, the scale's file and `--config` as Snakemake does, and finding where each value is written.
 
-For the command line; the workflow has its configuration from Snakemake itself.
+This is for the command line; the workflow gets its configuration from Snakemake itself.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from .schema import Config
 
 
 def scales(root: Path) -> list[str]:
-    """Return the names of all scales. Raises ConfigError where `root` is no checkout."""
+    """Return the names of all scales. Raises ConfigError if `root` is not a checkout."""
     of_checkout(root / BASE)
     return sorted(path.stem for path in (root / "workflow/scales").glob("*.yaml"))
 
@@ -31,17 +31,17 @@ def scale_file(scale: Any, root: Path) -> str:
 
 
 def base(root: Path) -> dict[str, Any]:
-    """Return what config.yaml says. Raises ConfigError where that cannot be meant."""
+    """Return the contents of config.yaml. Raises ConfigError if the file is malformed."""
     return mapping(BASE, of_checkout(root / BASE))
 
 
 def layers(scale: Any, root: Path) -> dict[str, dict[str, Any]]:
-    """Return what the files of a scale say, by file: first that of the scale that it is `like`, if it is like one.
+    """Return the contents of a scale's files by name, beginning with the scale that it is `like`, if there is one.
 
-    Raises ConfigError where that cannot be meant, or for no scale.
+    Raises ConfigError if a file is malformed, or if there is no such scale.
     """
     found: dict[str, dict[str, Any]] = {}
-    while scale is not None or not found:  # a scale that config.yaml leaves out is none, too
+    while scale is not None or not found:  # None, if config.yaml names no scale, is reported as unknown
         file = scale_file(scale, root)
         if file in found:
             raise ConfigError(f"{file}: {LIKE} = {found[file].get(LIKE)!r} leads back to this file: leave it out.")
@@ -59,7 +59,7 @@ def layers(scale: Any, root: Path) -> dict[str, dict[str, Any]]:
 
 
 def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
-    """Return the typed configuration in the checkout `root`, as `configured`, and the origins of its values."""
+    """Return the typed configuration of the checkout `root` under `overrides`, and the origins of its values."""
     merged, last = merge(root, overrides)
     texts = texts_of(merged.get("scale"), root)
     found = origins_of(texts, last, " ".join(overrides))
@@ -67,17 +67,17 @@ def load(root: Path, overrides: Sequence[str] = ()) -> tuple[Config, Origins]:
 
 
 def configured(root: Path, overrides: Sequence[str] = ()) -> Config:
-    """Return the typed configuration in the checkout `root`, under `overrides` such as "seeds=3".
+    """Return the typed configuration of the checkout `root`, under `overrides` such as "seeds=3".
 
-    Without the origins of its values, which take longer than the rest. Raises ConfigError for every mistake, one
-    sentence each.
+    It comes without the origins of its values, which take longer than the rest. Raises ConfigError with one sentence
+    for each mistake.
     """
     merged, last = merge(root, overrides)
     return resolve(merged, written(merged.get("scale"), last, root))
 
 
 def merge(root: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what the files of a configuration and `overrides` say together, and what `overrides` say."""
+    """Return the merged contents of the configuration's files and `overrides`, and the contents of `overrides`."""
     if not (root / BASE).exists():
         raise ConfigError(f"there is no {BASE} here: run this in the folder of the checkout.")
     from snakemake.cli import parse_config
@@ -96,10 +96,10 @@ def merge(root: Path, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[st
 
 
 def written(scale: Any, last: dict[str, Any], root: Path) -> Place:
-    """Return, for resolve(), where the values of a merged configuration stand; `last` is what no file says."""
-    return lambda path: place(path, origins_of(texts_of(scale, root), last))  # read again only for a mistake
+    """Return a function that tells resolve() where a value is written; `last` are the overrides."""
+    return lambda path: place(path, origins_of(texts_of(scale, root), last))  # the files are read only for a mistake
 
 
 def texts_of(scale: Any, root: Path) -> dict[str, str]:
-    """Return what the files of a configuration hold, by name."""
+    """Return the texts of a configuration's files by name."""
     return {BASE: of_checkout(root / BASE)} | {file: text_of(root / file) for file in layers(scale, root)}

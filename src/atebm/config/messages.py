@@ -1,4 +1,4 @@
-"""Mistakes in a configuration as sentences: where, which key, what is wrong with it, and what to write instead."""
+"""Mistakes in a configuration as sentences: where it is, which key, what is wrong, and what to write instead."""
 
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -11,38 +11,38 @@ from .consistency import Checked
 from .inheritance import FAMILIES, LIKE, TAGS, Place, expanded
 from .schema import Config
 
-NAMES = "names have letters, digits, _ and ., at most 64, and do not begin with a dot"
+NAMES = "names have at most 64 letters, digits, _ and ., and do not begin with a dot"
 QUOTES = "YAML reads it as a value: put it in quotes if it is a name"
 BOUNDS = {
-    "greater_than": "a number greater than {gt:g} is wanted",
-    "greater_than_equal": "a number of at least {ge:g} is wanted",
-    "less_than": "a number less than {lt:g} is wanted",
-    "less_than_equal": "a number of at most {le:g} is wanted",
-    "too_short": "more values are wanted, not {actual_length}",
-    "too_long": "fewer values are wanted, {max_length} and not {actual_length}",
-    "string_too_short": "some text is wanted",
+    "greater_than": "write a number greater than {gt:g}",
+    "greater_than_equal": "write a number of at least {ge:g}",
+    "less_than": "write a number less than {lt:g}",
+    "less_than_equal": "write a number of at most {le:g}",
+    "too_short": "write more values, at least {min_length}",
+    "too_long": "write fewer values, at most {max_length}",
+    "string_too_short": "write some text",
 }
-PATTERNS = {  # the beginning of a pattern, and what it asks for
-    "^(trained": "trained, released, or a sha256 of 64 digits 0-9 and a-f is wanted",
-    "^[0-9a-f]{64}": "a sha256 of 64 digits 0-9 and a-f is wanted",
-    "^results": "results, or results/scales/NAME with a NAME of letters, digits, _, . and -, is wanted",
+PATTERNS = {  # the beginning of a pattern, and what to write
+    "^(trained": "write trained, released, or a sha256 of 64 digits 0-9 and a-f",
+    "^[0-9a-f]{64}": "write a sha256 of 64 digits 0-9 and a-f",
+    "^results": "write results, or results/scales/NAME with a NAME of letters, digits, _, . and -",
 }
-KINDS = {  # the beginning of pydantic's name of an error
-    "int": "a whole number is wanted",
-    "float": "a number is wanted",
-    "finite_number": "a finite number is wanted",
-    "string": "text is wanted: put it in quotes",
-    "bool": "true or false is wanted",
-    "tuple": "a list is wanted, such as [a, b]",
-    "dict": "keys and their values are wanted, such as { key: value }",
-    "model": "keys and their values are wanted, such as { key: value }",
+KINDS = {  # the beginning of pydantic's name for an error
+    "int": "write a whole number",
+    "float": "write a number",
+    "finite_number": "write a finite number",
+    "string": "write text: put it in quotes",
+    "bool": "write true or false",
+    "tuple": "write a list, such as [a, b]",
+    "dict": "write keys and their values, such as { key: value }",
+    "model": "write keys and their values, such as { key: value }",
 }
 
 
 def resolve(config: dict[str, Any], place: Place = lambda path: "config.yaml") -> Config:
-    """Return the typed configuration of Snakemake's merged `config` dictionary.
+    """Return the typed configuration for Snakemake's merged `config` dictionary.
 
-    Raises ConfigError with one sentence for each mistake, which says its `place`; unknown keys get a did-you-mean.
+    Raises ConfigError with one sentence for each mistake, which names its `place`; for an unknown key, it suggests one.
     """
     whole = expanded(config, place)
     try:
@@ -56,7 +56,7 @@ def resolve(config: dict[str, Any], place: Place = lambda path: "config.yaml") -
 
 
 def _written_at(path: tuple[str, ...], config: dict[str, Any]) -> tuple[str, ...]:
-    """Return the path of what gives an entry a value: its own, or that of an entry that it is like."""
+    """Return the path at which a value of an entry is written: in the entry itself, or in one that it is like."""
     family, name, *rest = (*path, "", "")[: max(2, len(path))]
     entries = config.get(family) if family in FAMILIES else None
     while isinstance(entries, dict) and isinstance(entry := entries.get(name), dict):
@@ -72,7 +72,7 @@ def _written_at(path: tuple[str, ...], config: dict[str, Any]) -> tuple[str, ...
 
 
 def _is_inherited(mistake: Any, mistakes: list[Any], config: dict[str, Any]) -> bool:
-    """Return whether an entry has a mistake from the entry that it is like, which has a sentence already."""
+    """Return whether a mistake is inherited from the entry that this one is like, where it is reported already."""
     family, name, *rest = (*mistake["loc"], "", "")[: max(2, len(mistake["loc"]))]
     entries = config.get(family) if family in FAMILIES else None
     entry = entries.get(name) if isinstance(entries, dict) else None
@@ -89,16 +89,16 @@ def _is_followed(mistake: Any, mistakes: list[Any]) -> bool:
 
 
 def _sentences(mistakes: list[Any], config: dict[str, Any], place: Place) -> list[str]:
-    """Return a sentence for each key with a mistake; of a key that takes several kinds of value, what each asks for."""
-    wanted: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    """Return a sentence for each key with a mistake; for a key of several types, it says what to write for each."""
+    remedies: dict[tuple[tuple[str, ...], str], list[str]] = {}
     missing: dict[tuple[str, ...], list[str]] = {}
     for mistake in mistakes:
         path, said, what = _parts(mistake, config)
         if what is None:
             missing.setdefault(path[:-1], []).append(path[-1])
         else:
-            wanted.setdefault((path, said), []).append(what)
-    sentences = [f"{place(path)}: {said}{_ended(' or '.join(whats))}" for (path, said), whats in wanted.items()]
+            remedies.setdefault((path, said), []).append(what)
+    sentences = [f"{place(path)}: {said}{_ended(' or '.join(whats))}" for (path, said), whats in remedies.items()]
     for path, keys in missing.items():
         verb = "is missing: write it" if len(keys) == 1 else "are missing: write them"
         first = place((*path, keys[0]))
@@ -107,15 +107,15 @@ def _sentences(mistakes: list[Any], config: dict[str, Any], place: Place) -> lis
 
 
 def _parts(mistake: Any, config: dict[str, Any]) -> tuple[tuple[str, ...], str, str | None]:
-    """Return where a mistake is, the beginning of its sentence, and its end; None of a key that is missing."""
+    """Return the path of a mistake, the beginning of its sentence, and its end, which is None for a missing key."""
     kind, context = mistake["type"], mistake.get("ctx", {})
-    named = mistake["loc"][-1:] == ("[key]",)  # whether it is the name of an entry
+    named = mistake["loc"][-1:] == ("[key]",)  # whether the mistake is in the name of an entry
     path = _path(mistake["loc"][:-1] if named else mistake["loc"], config)
     key = ".".join(path)
     if kind == "mistake":
         path = (*path, *context["path"])
         return path, ".".join(path), context["said"]
-    if kind == "invalid_key":  # at the top
+    if kind == "invalid_key":  # at the top level
         return path, f"the key {path[-1]}: ", QUOTES
     if named:
         name = mistake["input"]
@@ -124,16 +124,16 @@ def _parts(mistake: Any, config: dict[str, Any]) -> tuple[tuple[str, ...], str, 
     if kind == "extra_forbidden":
         return path, f"unknown key {key}. ", _unknown(path, mistake["loc"])
     if kind == "missing" and mistake["loc"] and isinstance(mistake["loc"][-1], int):
-        return path, f"{key} = {as_yaml(mistake['input'])}: ", "more values are wanted"
+        return path, f"{key} = {as_yaml(mistake['input'])}: ", "write more values"
     if kind == "missing":
         return path, "", None
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         return _of_variant(path, mistake)
-    return path, f"{key} = {as_yaml(mistake['input'])}: ", _wanted(mistake)
+    return path, f"{key} = {as_yaml(mistake['input'])}: ", _remedy(mistake)
 
 
-def _wanted(mistake: Any) -> str:
-    """Return what is wanted in place of a value that is of another type, or out of bounds."""
+def _remedy(mistake: Any) -> str:
+    """Return what to write instead of a value of a wrong type, or out of bounds."""
     kind, context, value = mistake["type"], mistake.get("ctx", {}), mistake["input"]
     if kind in ("literal_error", "enum"):
         return f"choose {context['expected']}"
@@ -145,12 +145,12 @@ def _wanted(mistake: Any) -> str:
     if value is None:
         text = text.removesuffix(": put it in quotes")
     if isinstance(value, str) and value.lower() in ("null", "~"):
-        return f"{text}; --config has no null: write it in a scale file"
+        return f"{text}; --config cannot set null: set it in a scale file"
     return text
 
 
 def _of_variant(path: tuple[str, ...], mistake: Any) -> tuple[tuple[str, ...], str, str | None]:
-    """Return the parts of a sentence on a setting whose name, reader or kind is not given, or unknown."""
+    """Return the parts of a sentence about a setting whose name, reader or kind is missing or unknown."""
     context = mistake["ctx"]
     tag = context["discriminator"].strip("'")
     if mistake["type"] == "union_tag_not_found":
@@ -166,7 +166,7 @@ def _ended(said: str) -> str:
 
 
 def _path(loc: tuple[int | str, ...], config: Any) -> tuple[str, ...]:
-    """Return the keys that lead to a mistake, without what pydantic adds: tags of unions, and numbers of items."""
+    """Return the keys that lead to a mistake, without the tags of unions and item numbers that pydantic adds."""
     kept: list[str] = []
     here, tagged = config, False
     for part in loc:
@@ -181,7 +181,7 @@ def _path(loc: tuple[int | str, ...], config: Any) -> tuple[str, ...]:
 
 
 def _sections_at(loc: tuple[int | str, ...]) -> list[type[Section]]:
-    """Return the sections, several where a tag is not given, that may stand where pydantic found a mistake."""
+    """Return the sections that may be meant where pydantic found a mistake; several if a tag is missing."""
     kinds: list[type[Section]] = [Config]
     for part in loc:
         fields = [kind.model_fields[part].annotation for kind in kinds if part in kind.model_fields]
@@ -202,11 +202,11 @@ def _values(section: type[Section], name: str) -> tuple[Any, ...]:
 
 
 def _unknown(path: tuple[str, ...], loc: tuple[int | str, ...]) -> str:
-    """Return what to do about a key that a section does not have."""
+    """Return what to do about an unknown key."""
     kinds = _sections_at(loc[:-1])
     known = {name for kind in kinds for name in kind.model_fields} | ({LIKE} if path[0] in FAMILIES else set())
     if hint := get_close_matches(path[-1], known, 1):
         return f"Did you mean {hint[0]}?"
     if any(issubclass(kind, Variant) for kind in kinds):
-        return "Leave it out, or set it to null where it comes from another file."
+        return "Leave it out, or set it to null if it comes from another file."
     return "Leave it out."

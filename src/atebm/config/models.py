@@ -8,27 +8,27 @@ from .base import Channels, Deviations, Paper, Variant, key, number_of, variants
 
 
 class Normalised(Variant):
-    """What every network states; all other keys but `name` are keywords of the class that it builds."""
+    """The base of all networks. Keys other than these and `name` are passed to the class that it builds."""
 
     paper = Paper("supplement 3; normalisation: authors' script")
     builds: ClassVar[str]  # "module:class", called as class(channels, size, outputs, **keywords)
-    name: str = key("which network")
-    mean: Channels = key("mean of each colour channel, which is subtracted", unit="[0, 1] pixels")
-    std: Deviations = key("standard deviation of each colour channel, which is divided by", unit="[0, 1] pixels")
+    name: str = key("name of the network")
+    mean: Channels = key("mean to subtract, one per colour channel", unit="[0, 1] pixels")
+    std: Deviations = key("standard deviation to divide by, one per colour channel", unit="[0, 1] pixels")
 
     @classmethod
     def refuses(cls, size: int) -> str | None:
-        """Return which sides of images in pixels it takes, in words, if `size` is none of them."""
+        """Return in words the sides of images in pixels that it accepts, if `size` is not one of them."""
         return None
 
 
 class Small(Normalised):
-    """Pre-activation residual network without normalisation layers (our own, for small images)."""
+    """Pre-activation residual network without normalisation layers, our own design for small images."""
 
     paper = Paper("ours")
     builds = "atebm.models.small:SmallNet"
-    name: Literal["small"] = key("which network")
-    width: PositiveInt = key("channels at full size")
+    name: Literal["small"] = key("name of the network")
+    width: PositiveInt = key("channels at full resolution")
 
     @classmethod
     def refuses(cls, size: int) -> str | None:
@@ -40,7 +40,7 @@ class ResNet50(Normalised):
 
     paper = Paper("supplement 3; normalisation: authors' script")
     builds = "atebm.models.resnet50:ResNet50"
-    name: Literal["resnet50"] = key("which network")
+    name: Literal["resnet50"] = key("name of the network")
 
 
 Side = Annotated[Literal[1, 3], BeforeValidator(number_of)]
@@ -51,7 +51,7 @@ class Discriminator256(Normalised):
 
     paper = Paper("Table S2; normalisation: authors' script")
     builds = "atebm.models.discriminator256:Discriminator256"
-    name: Literal["discriminator256"] = key("which network")
+    name: Literal["discriminator256"] = key("name of the network")
     stem: Side = key(
         "side of the first convolution",
         unit="pixels",

@@ -1,4 +1,4 @@
-"""Where each value of a configuration is written: file and line."""
+"""The origins of a configuration's values: the file and line of each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ COMMAND_LINE = "--config"
 
 @dataclass(frozen=True)
 class Origin:
-    """The line that a value comes from."""
+    """The line on which a value is written."""
 
     file: str
-    line: int  # from 1; 0 on the command line
+    line: int  # counted from 1; 0 for the command line
     text: str
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ def origins_of(texts: dict[str, str], last: dict[str, Any], overrides: str = "")
 
 
 def place(path: tuple[str, ...], origins: Origins) -> str:
-    """Return where a value stands, or its section begins, in each file that has a part of it: "config.yaml:12"."""
+    """Return where a value is written, or where its section begins in each file that has a part: "config.yaml:12"."""
     for n in range(len(path), -1, -1):
         first: dict[str, Origin] = {}
         for known, origin in origins.items():
@@ -49,9 +49,9 @@ def place(path: tuple[str, ...], origins: Origins) -> str:
 
 
 def inherited(merged: dict[str, Any], origins: Origins) -> Origins:
-    """Return where the values stand that an entry takes from the one it is `like`.
+    """Return the origins of the values that entries inherit from the entries they are `like`.
 
-    Resolve() has seen that it exists.
+    These entries must exist, which resolve() checks.
     """
     found: Origins = {}
     for family in FAMILIES:
@@ -61,13 +61,13 @@ def inherited(merged: dict[str, Any], origins: Origins) -> Origins:
                 for path, origin in origins.items():
                     own = (family, name, *path[2:])
                     if path[:2] == (family, base) and not any(own[:n] in origins for n in range(3, len(own) + 1)):
-                        found.setdefault(own, origin)  # the nearest one's
+                        found.setdefault(own, origin)  # the nearest entry's origin wins
                 entry = merged[family][base]
     return found
 
 
 def overlay(origins: Origins, new: Iterator[tuple[tuple[str, ...], Origin]]) -> None:
-    """Let each new value take the place of the old one, and of all that stood below or above it."""
+    """Let each new value replace the old one, and all old values above or below it."""
     for path, origin in new:
         for old in [old for old in origins if old[: len(path)] == path or old == path[: len(old)]]:
             del origins[old]
@@ -75,7 +75,7 @@ def overlay(origins: Origins, new: Iterator[tuple[tuple[str, ...], Origin]]) -> 
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield path and value of all that is no mapping, in mappings of mappings."""
+    """Yield path and value of each leaf of nested mappings."""
     if not isinstance(value, dict):
         yield path, value
         return
@@ -84,7 +84,7 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 
 def lines_of_values(file: str, text: str) -> Iterator[tuple[tuple[str, ...], Origin]]:
-    """Yield path and line of every value of a YAML file; a list counts as one value."""
+    """Yield the path and origin of each value in a YAML file; a list counts as one value."""
     loader = LOADER(text)
     rows = text.splitlines()
 

@@ -1,4 +1,4 @@
-"""Names of other entries: one walker finds all that are annotated with a Ref, and asks whether these entries exist."""
+"""Names of other entries: one walker finds all values annotated with a Ref, and checks that these entries exist."""
 
 import csv
 import re
@@ -15,7 +15,7 @@ from .sets import ImageIndex
 
 
 class Reference(NamedTuple):
-    """Where a name stands, and what it names an entry of."""
+    """A name of another entry: its path, the name, and the sections that may have the entry."""
 
     path: tuple[str, ...]
     name: str
@@ -48,7 +48,7 @@ def _within(value: Any, annotation: Any, notes: tuple[Any, ...], path: tuple[str
 
 @cache
 def _bare(annotation: Hashable) -> tuple[Any, tuple[Any, ...]]:
-    """Return a type without its notes, and the notes; of a type or None, the type."""
+    """Return a type without its annotations, and these; for an optional type, the type itself."""
     if get_origin(annotation) is Annotated:
         inner, *notes = get_args(annotation)
         bare, others = _bare(inner)
@@ -60,27 +60,24 @@ def _bare(annotation: Hashable) -> tuple[Any, tuple[Any, ...]]:
 
 
 def check_names(config: Config) -> None:
-    """Raise an error with its path where an entry is named that does not exist, or that is an index of image files."""
+    """Raise an error with its path if a named entry does not exist, or is an index of image files and must not be."""
     for path, name, ref in references(config):
         known = {entry for section in ref.sections for entry in names_in(section, config)}
         if name not in known:
-            where = " and ".join(ref.sections)
-            verb = "does" if len(ref.sections) == 1 else "do"
-            raise mistake(path, f" names {{}}, which {where} {verb} not have. {suggestion(name, known)}", name)
+            where = " or ".join(ref.sections)
+            raise mistake(path, f" names {{}}, which is not in {where}. {suggestion(name, known)}", name)
         if ref.array and isinstance(config.sets[name], ImageIndex):
             raise mistake(path, " = {}, which is an index of image files: draw a set from it", name)
     for name, sampler in config.samplers.items():
         if sampler.run is None and name not in config.runs:
-            text = ".run is not given, and runs does not have {}. " + suggestion(name, config.runs)
+            text = ".run is not given, and {} is not in runs. " + suggestion(name, config.runs)
             raise mistake(("samplers", name), text, name)
     if config.own is not None and config.own not in config.runs:
-        raise mistake(
-            ("own",), " names {}, which runs does not have. " + suggestion(config.own, config.runs), config.own
-        )
+        raise mistake(("own",), " names {}, which is not in runs. " + suggestion(config.own, config.runs), config.own)
 
 
 def names_in(section: str, config: Config) -> Collection[str]:
-    """Return the names of the entries of a section of config.yaml, or of a file of data/."""
+    """Return the names of the entries in a section of config.yaml or in a file of data/."""
     if section in FILES:
         return FILES[section]()
     named: Collection[str] = getattr(config, section)

@@ -1,4 +1,4 @@
-"""config.yaml as types: every field of every experiment, unknown keys refused."""
+"""config.yaml as types: every field of every experiment; unknown keys are refused."""
 
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from .tasks import Task
 from .toy2d import Minimax, Toy
 from .training import Gan, Pretraining, Run
 
-# Figures and tables are drawn into no other folder.
+# The only folders into which figures and tables are drawn.
 ResultsFolder = Annotated[str, Field(pattern=r"^results(/scales/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?$")]
 
 
@@ -22,42 +22,44 @@ class Config(Section):
     paper = Paper("ours")
     scale: str = key("scale of the experiments: the name of a file in workflow/scales/")
     own: SamplerName | None = key(
-        "run on your own images, which `atebm own` wrote: nothing else is computed then, and no artifact of the paper",
+        "run on your own images, as written by `atebm own`; then only this run is computed, and no artifact",
         default=None,
     )
-    seed: NonNegativeInt = key("seed of the first model of each run")
-    seeds: PositiveInt = key("models of each run, with seeds `seed`, `seed` + 1, ...; tables then give mean and spread")
+    seed: NonNegativeInt = key("seed of each run's first model")
+    seeds: PositiveInt = key(
+        "models of each run, with seeds `seed`, `seed` + 1, ...; with several, tables give mean and spread"
+    )
     replication: Literal["training", "whole"] = key(
-        "what each seed draws anew. training: first weights and batches; whole: also pre-training, the "
-        "dealing of photographs, crops, source images, and images under attack",
+        "what each seed changes. training: initial weights and batches; whole: also pre-training, the assignment of "
+        "photographs to sets, crops, source images, and images under attack",
         default="training",
     )
     dealt: Unique[PhotographName] = key(
-        "photographs that change places among the sets that have them, in a whole replication", default=()
+        "photographs that each seed of a whole replication assigns anew to the sets that use them", default=()
     )
-    shards: PositiveInt = key("jobs that sampling is split into; changes no byte of the samples")
-    device: Literal["auto", "cpu", "cuda", "mps"] = key("device that computes; changes no digest")
-    tensorboard: bool = key("whether training curves go to work/tensorboard/ too; changes no digest")
-    results: ResultsFolder = key("folder that figures and tables are drawn into; changes no digest")
+    shards: PositiveInt = key("jobs into which sampling is split; changes no byte of the samples")
+    device: Literal["auto", "cpu", "cuda", "mps"] = key("device to compute on; changes no digest")
+    tensorboard: bool = key("whether training curves are also written to work/tensorboard/; changes no digest")
+    results: ResultsFolder = key("folder for figures and tables; changes no digest")
     numbers: Literal["computed", "kept"] = key(
-        "computed: steps are computed before they are drawn; kept: what results/numbers/ keeps is drawn; "
+        "numbers to draw. computed: from steps, which are computed first; kept: from results/numbers/; "
         "changes no digest"
     )
     gpus_per_run: PositiveInt = key("processes that share the batches of one training; changes no digest")
     micro_batch: PositiveInt | None = key(
-        "images of a training's batch that are in memory at once, one part after another; null: all. Changes no digest",
+        "images of a training batch that are in memory at once; null: all. Changes no digest",
         default=None,
     )
     sets: dict[Name, ImageSet] = key("image sets")
     tasks: dict[Name, Task] = key("tasks: a target distribution and the sets around it")
-    pretrainings: dict[Name, Pretraining] = key("classifiers whose weights runs start from")
+    pretrainings: dict[Name, Pretraining] = key("classifiers from whose weights runs start")
     runs: dict[Name, Run] = key("trained models")
     gans: dict[Name, Gan] = key("trained GANs", default_factory=dict)
     rivals: Unique[RivalName] = key(
-        "runs and gans that stand beside ours in Tables 2 and 4, trained here too", default=()
+        "runs and gans that Tables 2 and 4 compare with the paper's method, trained here too", default=()
     )
     baselines: Unique[RunName] = key(
-        "runs without adversarial training that stand beside ours in Table 4; [] leaves them out",
+        "runs without adversarial training that Table 4 compares with the paper's method; []: none",
         default=("cifar10_ood_plain", "cifar10_ood_plain_long"),
     )
     table3: Annotated[Unique[Literal["celebahq256", "afhqcat256", "church256"]], Field(min_length=1)] = key(
@@ -75,31 +77,31 @@ class Config(Section):
     minimax: Minimax = key("2D simulation of Algorithm 3")
 
     def size_of(self, name: str) -> int | None:
-        """Return the pixels a side of a set's images; None where they have all sizes, as those of an index."""
+        """Return the side of a set's images in pixels; None for an index, whose images differ in size."""
         spec = self.sets[name]
         return self.size_of(spec.of) if isinstance(spec, OfClasses) else spec.size
 
     def channels_of(self, name: str) -> int:
-        """Return the colour channels of a set's images."""
+        """Return the number of colour channels of a set's images."""
         spec = self.sets[name]
         return self.channels_of(spec.of) if isinstance(spec, Part) else spec.channels
 
     def labels_of(self, name: str) -> int:
-        """Return how many different labels a set's images have: 1 where nothing is classified."""
+        """Return how many different labels a set's images have; 1 if they are not classified."""
         spec = self.sets[name]
         return self.labels_of(spec.of) if isinstance(spec, Drawn) else spec.labels
 
     def title_of(self, name: str) -> str:
-        """Say in words what the images of a set are, such as "crops of 3 photographs"."""
+        """Return in words what the images of a set are, such as "crops of 3 photographs"."""
         spec = self.sets[name]
         if spec.title is not None:
             return spec.title
         return spec.described(self.title_of(spec.of) if isinstance(spec, Part) else "")
 
     def network_of(self, task: str) -> tuple[dict[str, Any], list[int]]:
-        """Return the settings of the network of a run or pre-training, and the shape (C, H, W) of its images.
+        """Return the network settings of a run or pre-training, and the shape (C, H, W) of its images.
 
-        Raises ConfigError where there is neither of this name.
+        Raises ConfigError if there is no run and no pre-training of this name.
         """
         if task in self.runs:
             network, p_data, size = self.runs[task].network, self.tasks[self.runs[task].task].p_data, None
@@ -109,6 +111,6 @@ class Config(Section):
         else:
             known = ", ".join(sorted({*self.runs, *self.pretrainings}))
             raise ConfigError(f"there is no run or pre-training {task!r} at scale {self.scale}; choose one of {known}.")
-        size = size or self.size_of(p_data)  # images of an index have all sizes, so `size` is given
+        size = size or self.size_of(p_data)  # for an index, `size` is given
         assert size is not None
         return network.model_dump(mode="json"), [len(network.mean), size, size]

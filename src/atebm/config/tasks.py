@@ -1,4 +1,4 @@
-"""Settings of tasks: a target distribution and the sets around it."""
+"""The settings of tasks."""
 
 from typing import Annotated
 
@@ -9,28 +9,28 @@ from .roles import HELD_OUT, IN
 
 
 class Task(Section):
-    """A target distribution and the sets around it; all names point into `sets`."""
+    """A target distribution and the sets around it, all named in `sets`."""
 
     paper = Paper("Sec. 5; supplement 3, datasets")
     title: str = key(
-        "what the paper calls its data; where p_data has another title, p_data stands in for it", min_length=1
+        "the paper's name for its data; if p_data has another title, p_data stands in for it", min_length=1
     )
     p_data: ArrayName = key("target distribution: the training images")
-    held_out: ArrayName = key("real images that no training sees")
-    p_0: SetName = key("images that training contrasts p_data with")
-    validation_sources: ArrayName = key("source images that select the checkpoint and the sampler's length")
-    sources: ArrayName = key("source images of what is reported")
+    held_out: ArrayName = key("real images that are not used in training")
+    p_0: SetName = key("images from which the PGD attack starts in training")
+    validation_sources: ArrayName = key("source images for selecting the checkpoint and the sampler's length")
+    sources: ArrayName = key("source images of the reported samples")
     out_of_distribution: Annotated[
         dict[str, ArrayName],
         BeforeValidator(without_nulls, json_schema_input_type=dict[str, ArrayName | None] | None),
     ] = key(
-        "sets that the model should score lower than p_data, by their rows in the tables; null leaves a row out",
+        "sets that the model should score lower than p_data, by table row; null leaves a row out",
         source="Tables 4 and S8; authors' script",
         default={},
         in_digest=True,
     )
     also_at: PositiveInt | None = key(
-        "side that images are shrunk to (averages over areas) for a second distance; null: none",
+        "side to which images are shrunk (by averaging areas) for a second distance; null: none",
         unit="pixels",
         source="Table 3, 64x64; how images are shrunk: ours",
         default=None,
@@ -39,9 +39,10 @@ class Task(Section):
 
     @model_validator(mode="after")
     def _rows_are_no_roles(self) -> "Task":
-        """Check that no row takes a name that attacks use, beside its model and what is in distribution."""
+        """Check that no row has the name of another parent of an `attack` step."""
         if taken := {"model", "surrogate", IN, HELD_OUT}.intersection(self.out_of_distribution):
-            raise mistake(["out_of_distribution"], " has a row {}, a name that attacks use: choose another", min(taken))
+            text = " has a row {}, which is a reserved name: choose another"
+            raise mistake(["out_of_distribution"], text, min(taken))
         return self
 
     @property

@@ -1,1 +1,1 @@
-"""What a plan costs before it is run: hours by floating point operations and this device's speed, bytes on disk."""
+"""The cost of a plan before it is run: hours, by floating point operations and a device's speed, and bytes on disk."""

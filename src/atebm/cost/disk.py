@@ -1,6 +1,6 @@
-"""Bytes that each step of a plan leaves in work/: arrays, weights and tables.
+"""The bytes that each step of a plan leaves in work/: arrays, weights and tables.
 
-Without what an interrupted step would go on from, which is gone when the step is done.
+The saved state of an interrupted step is not counted, since it is removed when the step is done.
 """
 
 from collections.abc import Callable
@@ -27,15 +27,15 @@ from .passes import (
     starts,
 )
 
-HEADER = 128  # of an .npy
-RECORD = 1000  # a step's .json
-NUMBER = 11  # of a line of text, with its comma
-STORED = 90  # beside a tensor's numbers, in weights
-ENTRY = 46  # of an index: name, place and length of a file of ImageNet
+HEADER = 128  # bytes of an .npy's header
+RECORD = 1000  # bytes of a step's .json
+NUMBER = 11  # bytes of a number in a text table, with its comma
+STORED = 90  # bytes per tensor in a weight file, beside its numbers
+ENTRY = 46  # bytes per entry of an index: name, offset and length of a file of ImageNet
 
 
 def size(plan: Plan, step: Step) -> int:
-    """Return bytes of a step's folder; of text, whose numbers vary in length, roughly."""
+    """Return the bytes of a step's folder; those of text are estimated, since numbers vary in length."""
     return KINDS[step.kind].bytes or RECORD + COUNTS[step.kind](plan, step)
 
 
@@ -82,7 +82,7 @@ def of_sampling(plan: Plan, step: Step) -> int:
 
 
 def of_gan(plan: Plan, step: Step) -> int:
-    """Return its generator as large as its discriminator, which it mirrors."""
+    """Return the bytes of a `gan` step, if the generator is as large as the discriminator, which it mirrors."""
     settings, p_data = step.settings, step.parents["p_data"].name
     network = Network(canonical(settings["network"]), image_shape(plan.config, p_data), 1)
     return array(settings["n"], *network.shape) + weights(facts(network)) + table(settings["iterations"] / LOG_EVERY, 6)

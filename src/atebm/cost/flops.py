@@ -1,4 +1,4 @@
-"""What a network does with one image, counted on meta tensors: nothing is computed or allocated."""
+"""The operations of a network on one image, counted on meta tensors: nothing is computed or allocated."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -21,16 +21,16 @@ from .passes import BY_IMAGE, BY_WEIGHTS, EFFICIENTNET, FORWARD, INCEPTION, WITH
 
 @dataclass(frozen=True)
 class Facts:
-    """Of a network."""
+    """Sizes of a network."""
 
     network: Network
-    tensors: int  # of its state
-    bytes: int  # of these
+    tensors: int  # tensors in its state
+    bytes: int  # bytes of these tensors
     width: int  # features before the last layer
 
     @cached_property
     def flops(self) -> dict[str, int]:
-        """Return the operations on one image, by what is done with it. To count them takes longer than the rest."""
+        """Return the operations on one image by the kind of work. Counting them takes longer than the rest."""
         model, x = on_meta(self.network), torch.empty(1, *self.network.shape, device="meta")
         counts = {}
         for what, work in WORK.items():
@@ -42,15 +42,17 @@ class Facts:
 
 
 class Flops(TorchDispatchMode):
-    """Counts the multiplications and additions of convolutions and matrix products, also in autograd.grad, where
-    FlopCounterMode fails."""
+    """A counter of the multiplications and additions in convolutions and matrix products.
+
+    It also works in autograd.grad, in which FlopCounterMode fails.
+    """
 
     total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func._overloadpacket not in flop_registry:
-            with self:  # in inference mode, linear layers and convolutions come as they are written
+            with self:  # in inference mode, linear layers and convolutions arrive undecomposed
                 parts = func.decompose(*args, **kwargs)
             return func(*args, **kwargs) if parts is NotImplemented else parts
         result = func(*args, **kwargs)
@@ -58,7 +60,7 @@ class Flops(TorchDispatchMode):
         return result
 
 
-HEADS = {INCEPTION: "fc", EFFICIENTNET: "_fc"}  # the last layer of networks that are not ours
+HEADS = {INCEPTION: "fc", EFFICIENTNET: "_fc"}  # the last layers of third-party networks
 
 
 @cache
@@ -75,16 +77,15 @@ def on_meta(network: Network) -> nn.Module:
 
 
 def looks_only(network: Network) -> bool:
-    """Return whether it gives a gradient of no image."""
+    """Return whether the network is used only forward, without gradients."""
     return network.options["name"] in HEADS
 
 
 def built(network: Network) -> nn.Module:
     """Return the network with random weights.
 
-    Inception is torchvision's, whose convolutions are those of torch-fidelity's.
-
-    Raises DataError for EfficientNet-Lite0 where its package is not installed.
+    Inception is torchvision's, which has the same convolutions as torch-fidelity's. Raises DataError for
+    EfficientNet-Lite0 if its package is not installed.
     """
     if not looks_only(network):
         return Classifier(network.options, network.shape, network.outputs)
@@ -96,11 +97,11 @@ def built(network: Network) -> nn.Module:
 
 
 def constants(model: nn.Module, what: str) -> AbstractContextManager[None]:
-    """Hold parameters constant, as attacks and samplers do, where that is what is done."""
+    """Hold parameters constant for the kinds of work in which attacks and samplers do so."""
     return frozen(model) if what in (FORWARD, BY_IMAGE) else nullcontext()
 
 
-# --- what is done with images x (B, C, H, W) ----------------------------------------------------------------------
+# --- kinds of work on images x (B, C, H, W) -----------------------------------------------------------------------
 
 
 def forward(model: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
@@ -123,7 +124,7 @@ def with_r1(model: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
 
 
 def with_r1_forward(model: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-    """Do as `with_r1`, in forward mode, as training does on a GPU."""
+    """Do the work of `with_r1` with forward-mode differentiation, as training does on a GPU."""
     with frozen(model):
         _, g = by_image(model, x)
 

@@ -1,8 +1,8 @@
-"""Seconds that a processor works in each step, beside the networks: images, and distances between features.
+"""The CPU time of each step apart from its networks: for images, and for distances between features.
 
-Workers make batches while a GPU computes, so that a step waits for them only where they take longer than it does; what
-the main process does itself, it waits for. The rates are those of one core of a server, measured by benchmarks/data.py
-where it is said so, else assumed; cores differ by a factor of two.
+Workers make batches while a GPU computes, so a step waits for them only if they are slower than the GPU. A step always
+waits for the main process. The rates are for one core of a server. Each is either measured by benchmarks/data.py or
+assumed, and says so; cores differ by a factor of two.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ..pipeline.plan import Plan
 from ..pipeline.step import Step
 from .passes import image_shape, length_of_training
 
-# seconds of a core, and where the number is from
+# seconds on one core, and the source of the number
 RATES: dict[str, tuple[float, str]] = {
     "decode and crop an image file to 256 pixels": (1 / 295, "measured by benchmarks/data.py"),
     "autoaugment_cutout of 32 pixels": (1.7e-3, "measured: 216 ms for 128 images"),
@@ -23,20 +23,20 @@ RATES: dict[str, tuple[float, str]] = {
     "distance of 2048 features": (3.7, "measured: a square root of a matrix by SciPy"),
     "decode and resize an image of an archive": (6e-3, "assumed: a JPEG of 256 to 512 pixels, twice a crop's time"),
 }
-IMAGE_FILES = {"places365_small", "celebahq", "afhq_v1_cat", "lsun_church"}  # archives; the others hold arrays
-PROCESSES = 16  # that prepare a set at scale paper
+IMAGE_FILES = {"places365_small", "celebahq", "afhq_v1_cat", "lsun_church"}  # archives of image files, not of arrays
+PROCESSES = 16  # processes that prepare a set at the paper scale
 
 
 @dataclass(frozen=True)
 class Host:
-    """Seconds of cores, in a step."""
+    """The CPU time of a step, in seconds of one core."""
 
-    alone: float = 0.0  # while the device waits
-    beside: float = 0.0  # by workers, while it computes, which share them
+    alone: float = 0.0  # work for which the device waits
+    beside: float = 0.0  # work of the workers while the device computes, summed over workers
     workers: int = 1
 
     def hours(self, device: float, gpu: bool) -> float:
-        """Hours of the step, whose device takes `device` hours. Without a GPU all takes turns on one core."""
+        """Return the hours of the step if its device takes `device` hours. Without a GPU, one core does everything."""
         beside, alone = self.beside / 3600, self.alone / 3600
         return alone + (max(device, beside / self.workers) if gpu else device + beside)
 
@@ -46,7 +46,7 @@ class Host:
 
 
 def host_work(plan: Plan, step: Step, features: int) -> Host:
-    """Return what a step's images and distances take; `features` is how many the extractor has."""
+    """Return the CPU time of a step's images and distances; `features` is the number of the extractor's features."""
     if step.kind == "data":
         spec = plan.config.sets[step.name]
         of = plan.config.sets[spec.of] if isinstance(spec, Part) else spec
@@ -65,7 +65,7 @@ def host_work(plan: Plan, step: Step, features: int) -> Host:
 
 
 def of_training(plan: Plan, step: Step, features: int) -> Host:
-    """Batches of both sets, which as many workers make, and the distances of the monitor."""
+    """Return the CPU time of the batches of both sets, each with its own workers, and of the monitor's distances."""
     run, (_, total, checks) = step.settings, length_of_training(plan, step)
     size = image_shape(plan.config, step.parents["p_data"].name)[1]
     made = sum(of_augment(plan, step.parents[role].name, run["augment"][role], size) for role in ("p_data", "p_0"))
@@ -74,11 +74,11 @@ def of_training(plan: Plan, step: Step, features: int) -> Host:
 
 
 def of_augment(plan: Plan, name: str, how: dict[str, Any], size: int) -> float:
-    """Seconds of a core for an image of a set in a batch of `size` pixels."""
+    """Return the seconds of one core to augment one image of a set, of `size` pixels a side."""
     if isinstance(plan.config.sets[name], ImageIndex):
         return seconds("decode and crop an image file to 256 pixels")
     if how["name"] not in EACH:
-        return 0.0  # on the device, all at once
+        return 0.0  # done on the device, for a whole batch at once
     auto = how["name"] == "autoaugment_cutout"
     rate = "autoaugment_cutout of 32 pixels" if auto else "resized_crop_flip of 256 pixels"
     return seconds(rate) * (size / (32 if auto else 256)) ** 2

@@ -1,8 +1,8 @@
-"""How many images pass which network in which way in each step of a plan. Neither a device nor data are asked.
+"""How many images pass through which network, and how, in each step of a plan. Needs neither a device nor data.
 
-Counted is what networks do; cost/host.py counts images that are read and cropped, and distances. Other work counts as
-none: the 2D simulations (`toy`, `minimax`), `detection`, layers that are listed (`network`), pictures (`overview`) and
-the tiny network behind Table 1 (`check`).
+This module counts the work of networks; cost/host.py counts the reading and cropping of images, and distances. Other
+work is not counted: the 2D simulations (`toy`, `minimax`), `detection`, lists of layers (`network`), pictures
+(`overview`) and the tiny network behind Table 1 (`check`).
 """
 
 import json
@@ -22,19 +22,19 @@ from ..pipeline.step import Step
 from ..training.schedule import WINDOW, lengths
 from ..utils.hashing import canonical
 
-# What is done with an image: f(x); f(x) and its gradient by x, the parameters being constants; f(x) and its gradient by
-# the parameters; the same of f(x) and R1, whose gradient differentiates twice.
+# The kinds of work on an image: f(x); f(x) and its gradient by x, with constant parameters; f(x) and its gradient by
+# the parameters; and f(x) + R1 and its gradient by the parameters, which differentiates twice.
 FORWARD, BY_IMAGE, BY_WEIGHTS, WITH_R1 = "forward", "by image", "by weights", "with R1"
 
 INCEPTION, EFFICIENTNET = "inception", "efficientnet_lite0"
-EXTRACTED = 250  # images that an extractor sees at once
+EXTRACTED = 250  # images in one batch of an extractor
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network on images of one shape (C, H, W)."""
+    """A network for images of one shape (C, H, W)."""
 
-    settings: str  # JSON of a `network` of config.yaml; of Inception its name alone
+    settings: str  # JSON of a `network` in config.yaml; for third-party extractors only the name
     shape: tuple[int, int, int]
     outputs: int
 
@@ -49,24 +49,24 @@ class Network:
 
 @dataclass(frozen=True)
 class Way:
-    """What, beside the network, decides how fast images pass it."""
+    """A network, and the circumstances that decide how fast images pass through it."""
 
     network: Network
     batch: int
     precision: str = "fp32"
-    captured: bool = False  # on a GPU, as a CUDA graph
+    captured: bool = False  # as a CUDA graph, if on a GPU
     compiled: bool = False  # by torch.compile
 
 
-Passes = Counter[tuple[Way, str]]  # images, by way and what is done with them
+Passes = Counter[tuple[Way, str]]  # numbers of images, by way and kind of work
 
 
 def passes(plan: Plan, step: Step, soon: bool = False) -> Passes:
-    """Return images that pass networks in a step.
+    """Return the images that pass through networks in a step.
 
-    Of a training with auc_advance, whose K may grow earlier than by the number of epochs, the fewest, or where it grows
-    as `soon` as it may, the most. Of a sampler with `selected` steps the most that can be selected, and of a training
-    that can diverge those of all its iterations.
+    In a training with auc_advance, K may grow earlier than epochs_per_K says: the count is the least possible, or with
+    `soon` the greatest possible. For a sampler with `selected` steps, the count is for the most steps that can be
+    selected. For a training that can diverge, it is for all its iterations.
     """
     if step.kind == "train":
         return of_training(plan, step, soon)
@@ -86,8 +86,8 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
     way = replace(way, compiled=run["compile"])
     found = Passes({(way, BY_IMAGE): batch * climbed, (way, BY_WEIGHTS): batch * total})
     found[way, WITH_R1 if run["r1"] else BY_WEIGHTS] += batch * total
-    precision = "tf32" if run["precision"] == "tf32" else "fp32"  # autocast is not for accuracies
-    if run["objective"] == "outlier_exposure":  # whose accuracy is found at its end
+    precision = "tf32" if run["precision"] == "tf32" else "fp32"  # accuracies are computed without autocast
+    if run["objective"] == "outlier_exposure":  # its accuracy is measured at the end
         held_out = plan.config.sets[step.parents["held_out"].name].images
         found[Way(way.network, EXTRACTED, precision), FORWARD] += held_out
     if monitor:
@@ -98,14 +98,14 @@ def of_training(plan: Plan, step: Step, soon: bool) -> Passes:
 
 
 def length_of_training(plan: Plan, step: Step) -> tuple[int, int, int]:
-    """Return the iterations between two values of K, those of the whole training, and how often it is monitored."""
+    """Return the iterations per value of K, the iterations of the whole training, and the number of monitor checks."""
     run, images = plan.config.runs[step.name], plan.config.sets[plan.task(step.name).p_data].images
     per_K, total = lengths(run, images)
     return per_K, total, -(-total // run.monitor.every) if run.monitor else 0
 
 
 def sum_of_K(schedule: dict[str, Any], per_K: int, total: int) -> int:
-    """Return the sum of K over all iterations, if K grows after `per_K` of them each time."""
+    """Return the sum of K over all iterations, if K grows after every `per_K` iterations."""
     growing = range(schedule["K_start"], schedule["K_max"])
     spent = [min(per_K, max(0, total - per_K * number)) for number in range(len(growing))]
     rest = total - sum(spent)
@@ -113,9 +113,9 @@ def sum_of_K(schedule: dict[str, Any], per_K: int, total: int) -> int:
 
 
 def of_classifier(plan: Plan, step: Step) -> Passes:
-    """Count a pre-training, or the training of an extractor."""
+    """Count the images of a pre-training, or of the training of an extractor."""
     settings = step.settings
-    if "epochs" not in settings:  # weights that are there already
+    if "epochs" not in settings:  # the weights exist already
         return Passes()
     precision = settings.get("precision", "fp32")
     way = Way(network_of_classifier(plan.config, step), settings["batch_size"], precision)
@@ -131,12 +131,12 @@ def of_classifier(plan: Plan, step: Step) -> Passes:
 
 
 def of_gan(plan: Plan, step: Step) -> Passes:
-    """Count the passes of the discriminator; the generator mirrors it, and makes one image for each that this sees."""
+    """Count the passes of the discriminator; the generator mirrors it, and has as many passes."""
     settings, p_data = step.settings, step.parents["p_data"].name
     network = Network(canonical(settings["network"]), image_shape(plan.config, p_data), 1)
     way, images = Way(network, settings["batch_size"]), settings["batch_size"] * settings["iterations"]
     found = Passes({(way, BY_WEIGHTS): images, (way, BY_IMAGE): images})
-    found[way, WITH_R1] += images  # R1 is logged, so that it is computed where its weight is 0 too
+    found[way, WITH_R1] += images  # R1 is logged, so it is computed even if its weight is 0
     return found
 
 
@@ -149,11 +149,11 @@ def of_sampling(plan: Plan, step: Step) -> Passes:
 
 
 def of_ascent(plan: Plan, step: Step) -> Passes:
-    """Count as if all batches were full: few images at once go slower, and take no time that shows."""
+    """Count as if all batches were full: smaller batches are slower per image, but take negligible time."""
     settings, last = step.settings, step.settings["steps"][-1]
     models = [parent for role, parent in step.parents.items() if role.startswith("model")]
     n, more = starts(settings), settings["distances"] or 0
-    looks = 2 if len(models) > 1 else 1  # at the sum, and at each of its terms
+    looks = 2 if len(models) > 1 else 1  # for the sum, and for each of its terms
     found = Passes()
     for model in models:
         way = Way(network_of_run(plan.config, model), BATCH)
@@ -163,7 +163,7 @@ def of_ascent(plan: Plan, step: Step) -> Passes:
 
 
 def starts(settings: dict[str, Any]) -> int:
-    """Return images that an ascent step climbs from."""
+    """Return the number of images from which an ascent step climbs."""
     blends = settings["start"]["name"] == "blends"
     return settings["n"] // 2 * settings["start"]["count"] if blends else settings["n"]
 
@@ -187,7 +187,7 @@ def of_attack(plan: Plan, step: Step) -> Passes:
 
 
 def count_attacked(config: Config, step: Step) -> dict[str, int]:
-    """Return images of each set that an attack step looks at, by the set's role."""
+    """Return the number of images that an attack step takes from each set, by the set's role."""
     sets = {role: config.sets[parent.name].images for role, parent in step.parents.items() if role not in MODELS}
     return {role: min(n, step.settings["n"]) for role, n in sets.items()}
 
@@ -199,7 +199,7 @@ def of_features(plan: Plan, step: Step) -> Passes:
 
 
 def count_images(config: Config, step: Step) -> int:
-    """Return images of a `data` or `sample` step, or that a `features` step sees."""
+    """Return the number of images of a step that makes images, or of a `features` step."""
     if step.kind == "features":
         n = step.settings["n"]
         return count_images(config, step.parents["images"]) if n is None else n
@@ -225,9 +225,9 @@ KINDS: dict[str, Callable[[Plan, Step], Passes]] = {
 
 
 def products(plan: Plan, step: Step, width: int) -> int:
-    """Return the operations of a search for neighbours: each sample times each image, in pixels and in features.
+    """Return the operations of a search for neighbours: each sample with each image, in pixels and in features.
 
-    `width` is the number of features. The only products of matrices apart from networks that show.
+    `width` is the number of features. No other matrix products outside networks take noticeable time.
     """
     if step.kind != "neighbours":
         return 0
@@ -244,7 +244,7 @@ def products(plan: Plan, step: Step, width: int) -> int:
 
 
 def see_by_extractor(plan: Plan, n: int) -> Passes:
-    """Return n images before the extractor; none where n is 0."""
+    """Return the passes of n images through the main extractor; empty if n is 0."""
     return Passes({(Way(network_of_extractor(plan), EXTRACTED), FORWARD): n} if n else {})
 
 
@@ -268,7 +268,7 @@ def network_of_classifier(config: Config, step: Step) -> Network:
 
 
 def network_of_extractor(plan: Plan, step: Step | None = None) -> Network:
-    """Return the network of an `extractor` step, by default of that of metrics.extractor."""
+    """Return the network of an `extractor` step, by default that of metrics.extractor."""
     step = step or plan.extractor()
     settings = step.settings
     if settings["kind"] == INCEPTION:
@@ -282,8 +282,8 @@ def network_of_extractor(plan: Plan, step: Step | None = None) -> Network:
 
 
 def image_shape(config: Config, name: str) -> tuple[int, int, int]:
-    """Return (C, H, W) of a set's images."""
+    """Return the shape (C, H, W) of a set's images."""
     size = config.size_of(name)
     if size is None:
-        raise ValueError(f"images of {name}, an index, have all sizes")
+        raise ValueError(f"{name} is an index, whose images differ in size")
     return config.channels_of(name), size, size

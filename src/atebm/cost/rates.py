@@ -1,4 +1,4 @@
-"""Speeds of a device that is not here, as a file states them: each measured there, or assumed from what was."""
+"""Speeds of another device, read from a file: each was measured on that device, or is assumed from a measurement."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +14,11 @@ from .throughput import Throughput, Timed
 
 
 class Rates(Throughput):
-    """Floating point operations a second, of `rates` in a file.
+    """The floating point operations per second in `rates` of a file.
 
-    Each has a network, what is done with its images, a precision, a batch, whether it is compiled and captured, and its
-    `source`: "measured", or what it is assumed from. Of several that fit, the one of the nearest batch counts.
+    Each row has a network, a kind of work, a precision, a batch size, whether the work is compiled and captured, and
+    its `source`: "measured", or what it is assumed from. If several rows fit, the one with the nearest batch size
+    counts.
     """
 
     def __init__(self, path: Path):
@@ -29,7 +30,7 @@ class Rates(Throughput):
         self.path = path
 
     def of(self, way: Way, what: str) -> float:
-        """Return the speed that the file has, or the slowest of other networks."""
+        """Return the speed in the file, or else that of the slowest other network."""
         timed = self.timed(way, what)
         if timed not in self.found:
             row = self.nearest(timed)
@@ -41,9 +42,9 @@ class Rates(Throughput):
         return Timed(network, what, way.batch, way.precision, way.captured, way.compiled)
 
     def nearest(self, timed: Timed) -> dict[str, Any]:
-        """Return the row of a file that is most like what is asked for; batch, then capture, decides among several."""
-        wanted = (str(timed.network), timed.what, timed.precision)
-        fitting = [row for row in self.rows if (row["network"], row["what"], row["precision"]) == wanted]
+        """Return the row that fits best; compilation, then batch size, then capture, decides among several."""
+        needed = (str(timed.network), timed.what, timed.precision)
+        fitting = [row for row in self.rows if (row["network"], row["what"], row["precision"]) == needed]
         if not fitting:
             return self.slowest(timed)
 
@@ -54,17 +55,16 @@ class Rates(Throughput):
         return min(fitting, key=unlike)
 
     def slowest(self, timed: Timed) -> dict[str, Any]:
-        """Return a row that stands in for one that the file lacks. Raises ConfigError where no network has such."""
+        """Return the slowest network's row in place of a missing one. Raises ConfigError if no network has a row."""
         others = [row for row in self.rows if (row["what"], row["precision"]) == (timed.what, timed.precision)]
         if not others:
             raise ConfigError(
-                f"{self.path}: there is no speed of {timed.what} in {timed.precision}: state one, and what it is "
-                "assumed from."
+                f"{self.path} has no speed for {timed.what} in {timed.precision}: add one, and state its source."
             )
         row = min(others, key=lambda row: row["tflops"])
-        return row | {"source": f"assumed: the slowest that the file has, that of {row['network']}"}
+        return row | {"source": f"assumed: the slowest network in the file, {row['network']}"}
 
     def floor(self, precision: str) -> float:
         if precision not in self.floors:
-            raise ConfigError(f"{self.path}: tflops_of_product has no {precision}.")
+            raise ConfigError(f"{self.path}: tflops_of_product has no entry {precision}: add it.")
         return self.floors[precision]

@@ -1,4 +1,4 @@
-"""What each artifact of a plan costs alone, and what it adds to those above it: steps are shared between artifacts."""
+"""The cost of each artifact of a plan alone, and what it adds to the artifacts above it, which share steps with it."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -17,23 +17,23 @@ from .host import RATES, host_work
 from .passes import Passes, network_of_extractor, passes, products
 from .throughput import MEASURED, Throughput
 
-COSTLIEST = 5  # steps that are named
-SHORTEST = 0.1  # hours of a step that is named among those that wait for each other
+COSTLIEST = 5  # number of the costliest steps to name
+SHORTEST = 0.1  # least hours of a step of the critical path to name
 UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 UNCOUNTED = (
-    "Counted are networks, images that are read, decoded and augmented, and distances between features: not the start "
-    "of each job, and drawing."
+    "Counted: networks, reading, decoding and augmenting of images, and distances between features. Not counted: the "
+    "start of each job, and drawing."
 )
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Hours of one device, of a processor's cores, and bytes in work/."""
+    """Hours of one device, hours of one CPU core, and gigabytes in work/."""
 
-    hours: float = 0.0  # with the time that the device waits for images and distances
-    at_most: float = 0.0  # where K grows as early as auc_advance may let it
-    floor: float = 0.0  # of hours, were all done at the speed of a large product of matrices
-    left: float = 0.0  # of hours, those of steps that are not done
+    hours: float = 0.0  # includes waiting for images and distances
+    at_most: float = 0.0  # hours if K grows as early as auc_advance allows
+    floor: float = 0.0  # hours at the speed of a large matrix product
+    left: float = 0.0  # hours of the steps that are not done
     gigabytes: float = 0.0
     data: float = 0.0  # hours of one core for images and distances
 
@@ -42,7 +42,7 @@ class Cost:
 
 
 def cost(plan: Plan, step: Step, root: Path, throughput: Throughput) -> Cost:
-    """Return the cost of one step, without what it is computed from."""
+    """Return the cost of one step, without its parents."""
     usual, most = (passes(plan, step, soon) for soon in (False, True))
     width = facts(network_of_extractor(plan)).width
     searched = products(plan, step, width)
@@ -56,8 +56,7 @@ def cost(plan: Plan, step: Step, root: Path, throughput: Throughput) -> Cost:
 
 
 def critical_path(plan: Plan, of_step: dict[tuple[str, str], Cost]) -> tuple[float, list[Step]]:
-    """Return the longest chain of steps, each of which waits for the one before, and its hours: no number of GPUs takes
-    less."""
+    """Return the hours of the longest chain of dependent steps, and the chain: no number of GPUs takes less time."""
     longest: dict[tuple[str, str], tuple[float, list[Step]]] = {}
     for key, step in plan.steps.items():  # parents first
         before = [longest[parent.kind, parent.id] for parent in step.parents.values()]
@@ -75,7 +74,7 @@ def at_the_floor(found: Passes, throughput: Throughput) -> float:
 
 
 def costs(plan: Plan, root: Path, throughput: Throughput) -> dict[str, Any]:
-    """Return as JSON all that is known of each artifact, of what is drawn on request only, and of everything."""
+    """Return as JSON data the costs of each artifact, of artifacts drawn only on request, and of everything."""
     of_step: dict[tuple[str, str], Cost] = {}
     above: set[tuple[str, str]] = set()
     rows = {}
@@ -122,7 +121,7 @@ def total_cost(parts: Iterable[Cost]) -> Cost:
 
 
 def speeds(plan: Plan, throughput: Throughput) -> list[dict[str, Any]]:
-    """Return how fast each network is in the plan as a whole, in each precision."""
+    """Return the average speed of each network over the whole plan, in each precision."""
     found: dict[tuple[str, str], list[float]] = {}
     for step in plan.steps.values():
         for (way, what), n in passes(plan, step).items():
@@ -138,7 +137,7 @@ def speeds(plan: Plan, throughput: Throughput) -> list[dict[str, Any]]:
 
 
 def archives_to_fetch(plan: Plan, root: Path) -> dict[str, Any]:
-    """Return what steps that are to be done read of data/archives/ and is not there."""
+    """Return the missing archive files that steps still to be done read."""
     todo = [step for step in plan.steps.values() if not (root / step.record).exists()]
     missing = sorted({path.name for step in todo for path in step.missing_archives(root / ARCHIVES)})
     sizes = {name: bytes_of(name) for name in missing}
@@ -147,7 +146,7 @@ def archives_to_fetch(plan: Plan, root: Path) -> dict[str, Any]:
 
 
 def bytes_of(file: str) -> float | None:
-    """Return the size of a file of data/sources.yaml, as documented or roughly."""
+    """Return the bytes of a file in data/sources.yaml, exactly if documented, else roughly; None if unknown."""
     (source,) = (source for source in find(file) if source.file == file)
     rough = re.match(r"([\d.]+) (kB|MB|GB)", source.about or "")
     return source.bytes or (float(rough[1]) * UNITS[rough[2]] if rough else None)
@@ -158,8 +157,8 @@ def bytes_of(file: str) -> float | None:
 
 HEAD = f"{'':34}{'hours':>12}{'at most':>12}{'floor':>12}{'left':>12}{'GB':>9}{'adds: hours':>14}{'GB':>9}"
 MEANING = (
-    "hours: of this device; at most: where K grows as early as it may; floor: at the speed of a product of matrices; "
-    "left: of steps that are not done; adds: to what stands above, since steps are shared."
+    "hours: on this device; at most: if K grows as early as it can; floor: at the speed of a matrix product; "
+    "left: for steps that are not done; adds: beyond the rows above, which share steps."
 )
 
 
@@ -169,18 +168,18 @@ def describe_costs(found: dict[str, Any]) -> Iterator[str]:
     yield f"scale {found['scale']}, seeds {found['seeds']}; {found['device']}{threads}, torch {found['torch']}"
     for row in found["networks"]:
         product = found["tflops_of_product"][row["precision"]]
-        share = f"{row['tflops'] / product:.0%} of a product of matrices, {product:.3g}"
+        share = f"{row['tflops'] / product:.0%} of a matrix product, {product:.3g}"
         yield f"{row['network']}, {row['precision']}: {row['tflops']:.3g} TFLOP/s, {share}"
     yield ""
     yield HEAD
     for row in [*found["artifacts"], {"artifact": "everything", "title": "", **found["total"]}, *found["on_request"]]:
         yield line(row)
     yield ""
-    yield "most of it: " + ", ".join(f"{row['step']} {short(row['hours'])} h" for row in found["costliest"])
+    yield "costliest steps: " + ", ".join(f"{row['step']} {short(row['hours'])} h" for row in found["costliest"])
     path = found["critical_path"]
     steps = " > ".join(f"{row['step']} {short(row['hours'])} h" for row in path["steps"] if row["hours"] >= SHORTEST)
-    yield f"with any number of devices, one after another: {short(path['hours'])} h: {steps}"
-    yield f"images and distances: {short(found['total']['data'])} hours of one core, with which no network is busy"
+    yield f"least time with any number of devices: {short(path['hours'])} h: {steps}"
+    yield f"images and distances: {short(found['total']['data'])} hours of one core, in addition to networks"
     for row in found["data"]:
         yield f"  {row['what']}: {row['seconds']:.2g} s, {row['source']}"
     for row in found["measured"]:
@@ -189,9 +188,9 @@ def describe_costs(found: dict[str, Any]) -> Iterator[str]:
                 filter(None, (row["network"], row["what"], row["precision"], "compiled" * row["compiled"]))
             )
             yield f"assumed: {what}: {row['tflops']:.3g} TFLOP/s: {row['source'].removeprefix('assumed: ')}"
-    wanted = found["archives"]
-    unknown = f"; of unknown size: {', '.join(wanted['of_unknown_size'])}" if wanted["of_unknown_size"] else ""
-    yield f"archives to download: {len(wanted['files'])} files, {wanted['gigabytes']:,.1f} GB{unknown}"
+    missing = found["archives"]
+    unknown = f"; of unknown size: {', '.join(missing['of_unknown_size'])}" if missing["of_unknown_size"] else ""
+    yield f"archives to download: {len(missing['files'])} files, {missing['gigabytes']:,.1f} GB{unknown}"
     yield MEANING
     yield UNCOUNTED
 
@@ -207,5 +206,5 @@ def line(row: dict[str, Any]) -> str:
 
 
 def short(number: float) -> str:
-    """Return a number in whole from 100 on, else with two decimals, or two digits where these would be 0."""
+    """Return a number without decimals from 100 on, with two decimals from 1 on, and with two digits below 1."""
     return f"{number:,.0f}" if number >= 100 else f"{number:.2f}" if number >= 1 or not number else f"{number:.2g}"

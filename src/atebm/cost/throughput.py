@@ -1,7 +1,7 @@
-"""How fast this device is: at what a plan's networks do, and at a large product of matrices, the floor beside it.
+"""The speed of this device: for the work of a plan's networks, and for a large matrix product as a reference.
 
-Where a library computes 3x3 convolutions by fewer multiplications than they are counted with (Winograd's algorithm, on
-CPUs), networks can be faster than that product.
+Networks can be faster than that product if a library computes 3x3 convolutions with fewer multiplications than are
+counted (Winograd's algorithm, on CPUs).
 """
 
 import statistics
@@ -23,17 +23,17 @@ from ..utils.errors import ResultError
 from .flops import WORK, built, constants, facts, looks_only, with_r1_forward
 from .passes import BY_IMAGE, WITH_R1, Network, Way
 
-# Floating point operations of one call that is timed: of larger batches, fewer images are. Few keep a CPU busy; but for
-# fewer than 17 images of 32 pixels, PyTorch computes 1x1 convolutions otherwise if it has one thread.
+# The most floating point operations in one timed call: larger batches are timed with fewer images. A few images keep a
+# CPU busy, but below 17 images of 32 pixels, PyTorch with one thread uses another algorithm for 1x1 convolutions.
 AT_ONCE, AT_ONCE_ON_CPU = 3e12, 90e9
-SIDE, SIDE_ON_CPU = 8192, 2048  # of the matrices that are multiplied
-MEASURED = "measured"  # the source of a speed that is none of another device
-WARM_UP, REPEATS = 2, 5  # calls; at the second one, a CUDA graph is made
-LONG = 0.5  # seconds of a call, of which one warms up and two are timed
+SIDE, SIDE_ON_CPU = 8192, 2048  # side of the multiplied matrices
+MEASURED = "measured"  # the source of a speed measured on this device
+WARM_UP, REPEATS = 2, 5  # calls; the second call makes a CUDA graph
+LONG = 0.5  # seconds from which on a call counts as long: then one call warms up and two are timed
 
 
 class Timed(NamedTuple):
-    """What is timed; ways that differ only in how large a batch is share it where both are too large."""
+    """A measurement; ways with different batch sizes share one if both batches are too large to be timed."""
 
     network: Network
     what: str
@@ -44,26 +44,28 @@ class Timed(NamedTuple):
 
 
 class Throughput:
-    """Floating point operations a second on a device, each measured when it is first asked for."""
+    """The floating point operations per second of a device, each measured on first use."""
 
     def __init__(self, device: torch.device):
         self.device, self.name, self.version = device, name_hardware(device), torch.__version__
         self.gpu = device.type != "cpu"
         self.models: dict[tuple[Network, bool], nn.Module] = {}
-        self.sources: dict[Timed, str] = {}  # of speeds that were not measured here
+        self.sources: dict[Timed, str] = {}  # sources of speeds that were not measured here
         self.found: dict[Timed, float] = {}
         self.floors: dict[str, float] = {}
 
     def of(self, way: Way, what: str) -> float:
-        """Return the speed of the networks' convolutions and products."""
+        """Return the speed of a network's convolutions and matrix products."""
         timed = self.timed(way, what)
         if timed not in self.found:
             self.found[timed] = self.measured(timed)
         return self.found[timed]
 
     def timed(self, way: Way, what: str) -> Timed:
-        """Return what is timed instead: the network with one output, for heads take no time that shows; on a CPU, where
-        it takes seconds, PGD steps alone, since a network's passes have about the same speed there."""
+        """Return the measurement for a way: the network with one output, since the head takes negligible time.
+
+        On a CPU, where timing takes seconds, only PGD steps are timed: all kinds of work are about equally fast there.
+        """
         kind, network = self.device.type, replace(way.network, outputs=1)
         if kind == "cpu" and not looks_only(network):
             what = BY_IMAGE
@@ -72,15 +74,15 @@ class Throughput:
         return Timed(network, what, max(1, min(way.batch, int(most))), way.precision, captured, way.compiled)
 
     def measured(self, timed: Timed) -> float:
-        """Return the speed of a batch, or of half of one that memory does not hold, as attacks and samplers halve it.
+        """Return the speed for a batch, halved until it fits into memory, as attacks and samplers halve it.
 
-        Raises ResultError where one image is too much.
+        Raises ResultError if even one image does not fit.
         """
         for halved in range(timed.batch.bit_length()):
             batch = timed.batch >> halved
             with suppress(torch.OutOfMemoryError):
                 return batch * facts(timed.network).flops[timed.what] / self.seconds(timed, batch)
-        raise ResultError(f"not even one image before {timed.network} fits into this device's memory.")
+        raise ResultError(f"this device's memory is too small for {timed.network}, even with one image at a time.")
 
     def seconds(self, timed: Timed, batch: int) -> float:
         set_precision(timed.precision)
@@ -102,7 +104,7 @@ class Throughput:
             return median_seconds(lambda: once(x)[0])
 
     def floor(self, precision: str) -> float:
-        """Return the speed of one large product of square matrices: what this device multiplies fastest."""
+        """Return the speed of one large product of square matrices, which this device multiplies fastest."""
         if precision not in self.floors:
             set_precision(precision)
             side = SIDE_ON_CPU if self.device.type == "cpu" else SIDE
@@ -113,7 +115,7 @@ class Throughput:
 
 
 def median_seconds(work: Callable[[], Tensor]) -> float:
-    """Return the median seconds of one call. The clock waits for the device, by looking at a number of what it made."""
+    """Return the median seconds of one call. Each call reads one number of the result, which waits for the device."""
 
     def once() -> float:
         start = time.perf_counter()

@@ -1,1 +1,1 @@
-"""Image sets: from archives to uint8 arrays."""
+"""Image sets: from archives, folders and packages to uint8 arrays and training batches."""

@@ -1,9 +1,9 @@
-"""config.yaml's sets from public archives in data/archives/, which `python -m atebm fetch` puts there.
+"""Sets of config.yaml that are read from public archives in data/archives/; `python -m atebm fetch` puts these there.
 
-A step's digest names archive, split, size and count, not the archive's bytes. What pins those is the checksum in
-data/sources.yaml, where one is documented; where none is (LSUN), nothing can, and set.json has the sha256 of the file
-that was read. So each record's chain ends at an archive that can be told from any other; of a folder, which may lie in
-the place of an archive of images, the record says that nothing verified it.
+A step's digest covers archive, split, size and count, but not the archive's bytes. These are pinned by the checksum in
+data/sources.yaml, if one is documented. Otherwise (LSUN) nothing pins them, but set.json has the sha256 of the file
+that was read. So the chain of records always ends at an identified archive. If a folder took the place of an archive,
+the record says that it was not verified.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,25 +31,25 @@ from .readers.transforms import area, lanczos, lsun, padded
 
 @dataclass(frozen=True)
 class Wanted:
-    """What of an archive becomes a set."""
+    """The part of an archive to read, and the size of its images in the set."""
 
-    files: tuple[Path, ...]  # verified, or a folder in the place of one
+    files: tuple[Path, ...]  # verified files, or a folder in place of one
     split: str
     size: int
     count: int
-    scratch: Path  # a folder for what has to be on a disk meanwhile
-    pixels: int | None = None  # a side of the archive's images, where it is known
+    scratch: Path  # a folder for temporary files
+    pixels: int | None = None  # the side of the archive's images, if it is known
 
 
 def content(spec: sets.Archive, places: Places) -> Content:
     """Return the set of an archive.
 
-    Raises DataError where a file is missing or not what it should be; the content's images and labels raise it where
-    they meet damage or another count.
+    Raises DataError if a file is missing or not the expected one. Reading the content's images and labels raises it if
+    they are damaged or their number is wrong.
     """
     name, split = spec.archive, spec.split
     if name not in READERS:
-        raise DataError(f"archive {name} makes no set; config.yaml's sets can name: {', '.join(READERS)}.")
+        raise DataError(f"archive {name} cannot be read as a set; choose one of {', '.join(READERS)}.")
     found, checksums, unverified = [], {}, ""
     for file in (places.archives / file for file in catalogue.files_of(name, split)):
         if catalogue.unpacked_folder(file):
@@ -67,46 +67,47 @@ def content(spec: sets.Archive, places: Places) -> Content:
 
 
 def cifar(wanted: Wanted) -> Content:
-    """Return CIFAR-10 or CIFAR-100 (with its fine labels); `held_out` is its test split."""
+    """Return CIFAR-10, or CIFAR-100 with its fine labels; `held_out` is the test split."""
     return whole(wanted.size, *cifar_pickles(wanted.files[0], wanted.split, wanted.count))
 
 
 def svhn(wanted: Wanted) -> Content:
-    """Return SVHN's cropped digits; `held_out` is its test split."""
+    """Return SVHN's cropped digits; `held_out` is the test split."""
     return whole(wanted.size, *svhn_mat(wanted.files[0], wanted.count))
 
 
 def places365_small(wanted: Wanted) -> Content:
-    """Return Places365-Standard at 256 pixels, averaged down; `held_out` is its validation split.
+    """Return Places365-Standard at 256 pixels, shrunk by averaging; `held_out` is the validation split.
 
-    The labels of the latter lie in another archive and are of no use to a p_0, so all its images have one label.
+    The labels of the validation split are in another archive. p_0 needs none, so all its images have one label.
     """
     return streamed(wanted, "*", area)
 
 
 def celebahq(wanted: Wanted) -> Content:
-    """CelebA-HQ at 512 pixels, resized as the authors' script does. The paper trains on all of it.
+    """Return CelebA-HQ at 512 pixels, resized as in the authors' script. The paper trains on all of it.
 
-    Or as StarGAN v2 has it, at 256: Lanczos then leaves each pixel as it is.
+    StarGAN v2's version, at 256 pixels, is read too: Lanczos then leaves each pixel as it is.
     """
     return streamed(wanted, "*", lanczos)
 
 
 def celebamask_hq(wanted: Wanted) -> Content:
-    """CelebA-HQ at 1024 pixels, resized as the authors' script resizes 512; the archive's masks are left out."""
+    """Return CelebA-HQ at 1024 pixels, resized as the authors' script resizes 512, without the archive's masks."""
     return streamed(wanted, "CelebA-HQ-img/*", lanczos)
 
 
 def afhq_v1_cat(wanted: Wanted) -> Content:
-    """Return the cats of AFHQ at 512 pixels, resized as in the authors' script; `held_out` is its validation split."""
+    """Return the cats of AFHQ at 512 pixels, resized as in the authors' script; `held_out` is the validation split."""
     pattern = {"train": "train/cat/*", "held_out": "val/cat/*"}[wanted.split]
     return streamed(wanted, pattern, lanczos)
 
 
 def lsun_church(wanted: Wanted) -> Content:
-    """Return LSUN's churches from outside, as the authors' script crops them, in the order of their keys.
+    """Return LSUN's outdoor churches, cropped as in the authors' script, in the order of their keys.
 
-    Unpacked they are a database too, or image files named by their keys, as LSUN's data.py exports them.
+    A folder in place of the archive may have the database, or image files named by keys, as LSUN's data.py exports
+    them.
     """
     size, numbers, path = wanted.size, np.arange(wanted.count), wanted.files[0]
     exported = path.is_dir() and not (path / "data.mdb").exists()
@@ -123,11 +124,11 @@ def lsun_church(wanted: Wanted) -> Content:
 
 
 def fashion_mnist(wanted: Wanted) -> Content:
-    """Return all of Fashion-MNIST, grey, padded as the embedded part of it is; `held_out` is its test split."""
+    """Return all of Fashion-MNIST, grey, padded like its embedded part; `held_out` is the test split."""
     size, (images, labels) = wanted.size, map(read_idx, wanted.files)
     check_count(wanted.files[0], len(images), wanted.count)
     if images.ndim != 3 or labels.shape != (wanted.count,) or labels.max() >= len(FASHION_CLASSES):
-        raise bad(wanted.files[1], f"its labels, of shape {labels.shape}, are not those of the images, of 10 classes")
+        raise bad(wanted.files[1], f"its labels, of shape {labels.shape}, do not fit the images or 10 classes")
 
     def pictures(start: int, _: int) -> Iterator[Images]:
         return (padded(image, size)[None] for image in images[start:])
@@ -136,7 +137,7 @@ def fashion_mnist(wanted: Wanted) -> Content:
 
 
 def imagenet32(wanted: Wanted) -> Content:
-    """Return ImageNet at 32 pixels, by its own numbering of the 1,000 classes; `held_out` is its validation set."""
+    """Return ImageNet at 32 pixels, with its own numbering of the 1,000 classes; `held_out` is the validation set."""
     labels: list[Labels] = []
 
     def images(start: int, _: int) -> Iterator[Images]:
@@ -156,8 +157,8 @@ def random_images_300k(wanted: Wanted) -> Content:
 
 
 def authors_source_images(wanted: Wanted) -> Content:
-    """Return the images that the authors sampled CIFAR-10 from, for their released weights; no training sees them."""
-    from .readers.tensors import saved_images  # here: it imports torch
+    """Return the authors' source images for sampling CIFAR-10, used with their released weights, never in training."""
+    from .readers.tensors import saved_images  # imported here, since it imports torch
 
     images = saved_images(wanted.files[0], wanted.count)
     return whole(wanted.size, images, np.zeros(wanted.count, np.int64), ["Tiny Images"])
@@ -179,19 +180,20 @@ READERS: dict[str, Callable[[Wanted], Content]] = {
     "authors_source_images": authors_source_images,
 }
 
-# --- 80 Million Tiny Images, for those who hold them ------------------------------------------------------------
+# --- 80 Million Tiny Images, for users who have them ------------------------------------------------------------
 
 TINY_IMAGES = 79_302_017
 TINY_BLOCK = 1024  # images that are in memory at once
 
 
 def tiny_images(spec: sets.TinyImages, places: Places) -> Content:
-    """Return `n` images of tiny_images.bin, drawn without replacement; by the lists none is of CIFAR or near it.
+    """Return `n` images drawn without replacement from tiny_images.bin, without those that the lists exclude.
 
-    In place of one of the 5.4 percent that the lists name comes a random one, as in the authors' training.
+    The lists name 5.4 % of the images as CIFAR's or similar to CIFAR's. Each of these is replaced by a random image, as
+    in the authors' training.
     """
     paths = [places.archives / file for name, split in spec.archives for file in catalogue.files_of(name, split)]
-    checksums = {path.name: verify_file(path) for path in reversed(paths)}  # the small ones first
+    checksums = {path.name: verify_file(path) for path in reversed(paths)}  # small files first
     excluded = excluded_ids({paths[1]: 1, paths[2]: 0}, TINY_IMAGES)
     n, seed = spec.n, spec.seed
     chosen = np.random.default_rng(seed).choice(TINY_IMAGES, n, replace=False)
@@ -208,13 +210,13 @@ def tiny_images(spec: sets.TinyImages, places: Places) -> Content:
 
 
 def streamed(wanted: Wanted, pattern: str, how: Callable[[Image.Image, int], Images]) -> Content:
-    """Return a set that need not fit in memory: pictures that match, each of which `how` makes (size, size, 3).
+    """Return a set that need not fit in memory: the matching pictures, converted by `how` to (size, size, 3).
 
-    What does stay in memory is the archive's index: 0.15 GB for Places365's 1.8 million names and offsets.
-    Labels are the folders of the archive, as in torchvision's ImageFolder.
+    Only the archive's index stays in memory: 0.15 GB for Places365's 1.8 million names and offsets. Labels are the
+    folders of the archive, as in torchvision's ImageFolder.
     """
     pictures = pictures_in(wanted.files[0], pattern, wanted.count)
-    if wanted.pixels and pictures.file.is_dir():  # of an archive, `verify_file` has looked
+    if wanted.pixels and pictures.file.is_dir():  # an archive was checked by `verify_file`
         check_side(pictures, wanted.pixels)
     numbers = np.arange(len(pictures.entries))
     images = partial(make_in_order, pictures, numbers, partial(unnumbered, how, wanted.size))

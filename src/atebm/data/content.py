@@ -1,4 +1,4 @@
-"""What readers of image sets are given, and what they return."""
+"""The interface of the readers of image sets: what they take, and what they return."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,35 +21,35 @@ Labels = NDArray[np.int64]  # (N,)
 
 @dataclass(frozen=True)
 class Places:
-    """Where a reader finds what a set is made from."""
+    """The folders from which a reader makes a set."""
 
     archives: Path = ARCHIVES
     embedded: Path = repository() / "data/embedded"
-    scratch: Path = Path()  # a folder for what has to be on a disk meanwhile
-    of: Path = Path()  # the folder of the set that it is a part of
+    scratch: Path = Path()  # a folder for temporary files
+    of: Path = Path()  # the folder of the set of which the new set is a part
 
 
 class Content(NamedTuple):
-    """A set on its way to its files."""
+    """A set as it is read, before it is written to files."""
 
     n: int
     shape: tuple[int, ...]  # (H, W, C)
-    # (k, H, W, C) each, together the images from number `start` on; made by so many processes
+    # images(start, workers) yields parts (k, H, W, C) of the images from number `start` on, made by `workers` processes
     images: Callable[[int, int], Iterable[Images]]
-    labels: Callable[[], tuple[Labels, list[str]]]  # of all images and their names, once these have passed
-    archives: Mapping[str, dict[str, str]] = {}  # {file: {algorithm: checksum}} of what is read of public archives
-    unverified: str = ""  # what of it no published checksum vouches for, in words
+    labels: Callable[[], tuple[Labels, list[str]]]  # labels of all images, and their names; called after `images`
+    archives: Mapping[str, dict[str, str]] = {}  # {file: {algorithm: checksum}} of the public archives that were read
+    unverified: str = ""  # says which part no published checksum covers
 
 
 def content_of(settings: Mapping[str, Any], places: Places) -> Content:
-    """Return the set that settings of config.yaml describe. Raises DataError where a file is missing or altered."""
+    """Return the set described by settings of config.yaml. Raises DataError if a file is missing or altered."""
     spec = SETS[settings["reader"]].model_validate(settings)
     content: Content = resolve_name(spec.makes)(spec, places)
     return content
 
 
 def whole(size: int, images: Images, labels: Labels, classes: list[str]) -> Content:
-    """Return a set that fits in memory (SVHN has 0.2 GB), in its own size or resized as by torchvision's Resize."""
+    """Return a set that fits in memory (SVHN has 0.2 GB), resized as by torchvision's Resize if its size differs."""
     if images.shape[1:3] == (size, size):
         return Content(len(images), images.shape[1:], lambda start, _: [images[start:]], lambda: (labels, classes))
 
@@ -60,5 +60,5 @@ def whole(size: int, images: Images, labels: Labels, classes: list[str]) -> Cont
 
 
 def unnumbered(how: Callable[[Image.Image, int], Images], size: int, picture: Image.Image, _: int) -> Images:
-    """Return what `parallel.made` makes of a picture where its number does not matter; (size, size, 3)."""
+    """Return how(picture, size), (size, size, 3): a `Transform` that ignores the picture's number."""
     return how(picture, size)

@@ -1,4 +1,4 @@
-"""Embedded image sets: small files in data/embedded/, photographs and digits of Python packages, and noise."""
+"""Embedded image sets: small files in data/embedded/, photographs and digits from Python packages, and noise."""
 
 import csv
 import importlib.util
@@ -17,7 +17,7 @@ from .readers.transforms import padded
 
 
 def verified(path: Path, digest: str, remedy: str) -> Path:
-    """Return `path`, once its sha256 is what it must be."""
+    """Check that the file has this sha256, and return its path. Raises DataError, with the remedy, if it has not."""
     if not path.exists():
         raise DataError(f"{path} is missing: {remedy}.")
     if sha256(path) != digest:
@@ -29,7 +29,7 @@ def verified(path: Path, digest: str, remedy: str) -> Path:
 
 
 def fashion_mnist(spec: sets.FashionMnist, places: Places) -> Content:
-    """Return the first 10,000 - held_out images of the test split (`train`) or the last held_out ones (`held_out`)."""
+    """Return the test split's last `held_out` images, or for split `train` all others."""
     folder = places.embedded / spec.embedded
     lines = (folder / "SHA256SUMS").read_text().splitlines()
     digests = {name: digest for digest, name in (line.split() for line in lines)}
@@ -46,16 +46,16 @@ def fashion_mnist(spec: sets.FashionMnist, places: Places) -> Content:
 
 # --- photographs ------------------------------------------------------------------------------------------------
 
-MAX_DRAWS = 1000  # of one crop, before its photograph counts as flat
+MAX_DRAWS = 1000  # draws of one crop, after which its photograph counts as flat
 
 
 def photograph_crops(spec: sets.Photographs, places: Places) -> Content:
-    """Return `n` crops of random photograph, place, side (log-uniform, pixels) and direction, area-resized to `size`.
+    """Return `n` crops of random photograph, place, side (log-uniform) and mirroring, area-resized to `size`.
 
-    Crops whose standard deviation is below min_std are drawn again: from
-    flat sources, whose gradients are alike, a deterministic ascent reaches one and the same sample. Crop i is a pure
-    function of (seed, i), so that a longer set begins with a shorter one. Labels say which photograph a crop came from:
-    sets are kept apart by photograph, since crops of one photograph resemble each other.
+    Crops with a standard deviation below min_std are drawn again: flat sources have similar gradients, so a
+    deterministic ascent would reach the same sample from all of them. Crop i is a pure function of (seed, i), so that a
+    longer set begins with a shorter one. Labels are the photographs of the crops. Disjoint sets use disjoint
+    photographs, since crops of one photograph resemble each other.
     """
     index, mode, size = places.embedded / spec.embedded, "RGB" if spec.channels == 3 else "L", spec.size
     pictures = [load_photograph(index, name, mode) for name in spec.photographs]
@@ -69,13 +69,13 @@ def photograph_crops(spec: sets.Photographs, places: Places) -> Content:
         crop = next((crop for crop in crops if crop.std() >= spec.min_std), None)
         if crop is None:
             name = spec.photographs[labels[i]]
-            raise DataError(f"photograph {name} has no crop of min_std {spec.min_std:g}: lower it.")
+            raise DataError(f"photograph {name} has no crop with min_std = {spec.min_std:g}: lower min_std.")
         images[i] = crop.reshape(images.shape[1:])
     return whole(size, images, labels, list(spec.photographs))
 
 
 def random_crop(picture: Image.Image, random: np.random.Generator, size: int, low: int, high: int) -> Images:
-    """Cut a square crop of log-uniform side in [low, high], at most the picture's, mirrored with probability 1/2."""
+    """Return a square crop with log-uniform side in [low, high], at most the picture's, mirrored at random."""
     side = min(math.exp(random.uniform(math.log(low), math.log(high))), *picture.size)
     left, top = (random.uniform(0, length - side) for length in picture.size)
     crop = picture.resize((size, size), Image.Resampling.BOX, box=(left, top, left + side, top + side))
@@ -84,16 +84,16 @@ def random_crop(picture: Image.Image, random: np.random.Generator, size: int, lo
 
 
 def load_photograph(index: Path, name: str, mode: str = "L") -> Image.Image:
-    """Return one photograph of data/embedded/photographs.csv, as grey or in another mode of Pillow."""
+    """Return one photograph of data/embedded/photographs.csv in a mode of Pillow, by default grey."""
     with Image.open(listed(index, name)) as picture:
         return picture.convert(mode)
 
 
 def listed(index: Path, name: str) -> Path:
-    """Return a file that an index in data/embedded/ lists, once its sha256 is that of its row.
+    """Check the sha256 of a file that an index in data/embedded/ lists, and return the file's path.
 
-    It is a file of the Python package that its row names or, where that is empty, one beside the index. Raises
-    DataError where there is no such row or package, and where the file is missing or altered.
+    The file belongs to the Python package in its row, or is beside the index if the row names none. Raises DataError if
+    there is no such row or package, and if the file is missing or altered.
     """
     with index.open(newline="") as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
@@ -114,7 +114,7 @@ def listed(index: Path, name: str) -> Path:
 
 
 def digits(spec: sets.Digits, places: Places) -> Content:
-    """Return scikit-learn's handwritten digits, 8x8 in 17 grey levels, bilinearly resized: (1797, size, size, 1)."""
+    """Return scikit-learn's digits, 8x8 pixels in 17 grey levels, bilinearly resized to (1797, size, size, 1)."""
     rows = np.loadtxt(listed(places.embedded / spec.embedded, "digits"), delimiter=",", dtype=np.int64)
     small = np.round(rows[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     how = Image.Resampling.BILINEAR
@@ -126,7 +126,7 @@ def digits(spec: sets.Digits, places: Places) -> Content:
 
 
 def noise(spec: sets.Noise, _: Places) -> Content:
-    """Return uniform grey levels, (n, size, size, C). Image i is a pure function of (seed, i), as of photographs."""
+    """Return uniform noise in grey levels, (n, size, size, C). Image i is a pure function of (seed, i)."""
     shape = (spec.size, spec.size, spec.channels)
     images = [np.random.default_rng([spec.seed, i]).integers(256, size=shape, dtype=np.uint8) for i in range(spec.n)]
     return whole(spec.size, np.stack(images), np.zeros(spec.n, np.int64), ["noise"])

@@ -1,4 +1,4 @@
-"""config.yaml's sets from data sets of the Hugging Face Hub, which `python -m atebm fetch` puts into data/archives/."""
+"""Sets of config.yaml from the Hugging Face Hub; `python -m atebm fetch` puts their shards into data/archives/."""
 
 from functools import partial
 from pathlib import PurePosixPath
@@ -18,19 +18,19 @@ from .readers.transforms import area, lanczos, lsun, squash
 def content(spec: Parquet, places: Places) -> Content:
     """Return the set of some shards of a data set, in the order of their paths.
 
-    Raises DataError where they are missing or not what the list of them says; the content's images raise it where they
-    meet damage.
+    Raises DataError if shards are missing or do not match their list. Reading the content's images raises it if they
+    are damaged.
     """
     listing = places.archives / spec.listing
     known = read_shards(listing)
     chosen = {path: shard for path, shard in sorted(known.shards.items()) if PurePosixPath(path).match(spec.files)}
     if not chosen:
-        raise DataError(f"no shard is called {spec.files}; there are: {', '.join(sorted(known.shards))}.")
+        raise DataError(f"no shard is named {spec.files}; there are: {', '.join(sorted(known.shards))}.")
     verify_shards(listing, chosen)
     rows = parquet_rows(folder_of(listing), list(chosen), spec.image, spec.label, spec.only, spec.count)
     if spec.label and len(rows.classes) != spec.kinds:
-        raise DataError(f"column {spec.label} has {len(rows.classes)} kinds of labels, not {spec.kinds}.")
-    doubt = f"the shards came from a folder, and nobody vouches that they are those of {spec.repository}"
+        raise DataError(f"column {spec.label} has {len(rows.classes)} different labels, not {spec.kinds}.")
+    doubt = f"the shards came from a local folder and were not verified as those of {spec.repository}"
     how = partial(unnumbered, partial(of_side, spec), spec.size)
     numbers = np.arange(spec.count)
     return Content(
@@ -44,12 +44,12 @@ def content(spec: Parquet, places: Places) -> Content:
 
 
 def of_side(spec: Parquet, picture: Image.Image, size: int) -> Images:
-    """Return a picture in the set's size. Raises DataError where it has not the side that all have."""
+    """Return a picture in the set's size. Raises DataError unless the stored picture has the expected side."""
     if spec.pixels and picture.size != (spec.pixels, spec.pixels):
         width, height = picture.size
-        raise DataError(f"an image has {width}x{height} pixels where {spec.pixels}x{spec.pixels} belong.")
+        raise DataError(f"an image has {width}x{height} pixels instead of {spec.pixels}x{spec.pixels}.")
     return RESIZED[spec.resize](picture, size)
 
 
-# Each leaves images of the set's size as they are.
+# Each of these leaves images that have the set's size unchanged.
 RESIZED = {"lanczos": lanczos, "bicubic": lsun, "area": area, "bilinear": squash}

@@ -1,6 +1,6 @@
-"""Indexed image sets: where each image file lies in an archive that is too large to become an array.
+"""Indexed image sets: the place of each image file in an archive that is too large for an array.
 
-ImageNet's training images at 256 pixels would fill 252 GB. What reads an index decodes and crops them as it goes.
+ImageNet's training images at 256 pixels would take 252 GB. Readers of an index decode and crop images as needed.
 """
 
 import os
@@ -20,13 +20,13 @@ from .readers.images import Pictures, folder_labels, imagenet_devkit, imagenet_t
 def write_index(job: Job, archives: Path = ARCHIVES) -> None:
     """Make the `index` step: entries.npy, labels.npy and set.json.
 
-    entries.npy has name, offset and size of each image file, sorted folder by folder, in `archive` of set.json, which
-    is a file or a folder below the checkout; in a folder, names are paths and offsets 0. Labels number `classes`.
-    Raises DataError for an archive that is missing, damaged, not what it should be, or of another count.
+    entries.npy has the name, offset and size of each image file, sorted folder by folder, in the file or folder that
+    set.json calls `archive`, relative to the checkout. In a folder, names are paths and offsets are 0. Labels are
+    indices of `classes`. Raises DataError if the archive is missing, damaged, another one, or has another count.
     """
     settings = job.settings
     if settings["archive"] != "imagenet":
-        raise DataError(f"set {job.spec['name']}: archive {settings['archive']} makes no index; imagenet does.")
+        raise DataError(f"set {job.spec['name']}: archive {settings['archive']} has no index; choose imagenet.")
     try:
         pictures, labels, classes, origin = imagenet(settings["split"], settings["count"], archives)
     except DataError as error:
@@ -39,10 +39,10 @@ def write_index(job: Job, archives: Path = ARCHIVES) -> None:
 
 
 def imagenet(split: str, count: int, archives: Path) -> tuple[Pictures, Labels, list[str], dict[str, object]]:
-    """Images, labels and wnids of ImageNet's training set, or of its validation set (`held_out`), and what was read.
+    """Return images, labels and wnids of ImageNet's training set or validation set (`held_out`), and their origin.
 
-    Where data/archives/ has a folder of an archive's name, such as ILSVRC2012_img_train, or a link to one, that folder
-    is what is indexed. No checksum can tell whether it is whole: its images are counted, and the record says so.
+    If data/archives/ has a folder with an archive's name, such as ILSVRC2012_img_train, or a link to one, that folder
+    is indexed. No checksum can verify it: its images are counted, and the record says so.
     """
     path, *devkit = (archives / file for file in files_of("imagenet", split))
     origin: dict[str, object] = {}
@@ -63,14 +63,14 @@ def imagenet(split: str, count: int, archives: Path) -> tuple[Pictures, Labels, 
 
 
 def is_index(folder: Path) -> bool:
-    """Return whether a set's folder is an `index` step's, of image files, and no array's."""
+    """Return whether a set's folder is that of an `index` step, with image files instead of an array."""
     return folder.parent.name == "index"
 
 
 def pictures_of(folder: Path) -> Pictures:
-    """Return the image files of an `index` step's folder. Raises DataError where what it is an index of is gone."""
+    """Return the image files of an `index` step. Raises DataError if the indexed archive is gone."""
     record = record_of(folder)
     archive = folder.parents[2] / record["archive"]
     if not archive.exists():
-        raise DataError(f"{archive} is missing: the set {record['set']} is an index of it. Put it back.")
+        raise DataError(f"{archive} is missing, but the set {record['set']} is an index of it: put it back.")
     return Pictures(archive, np.load(folder / "entries.npy", mmap_mode="r"), read_bytes)

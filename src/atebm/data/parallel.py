@@ -1,4 +1,4 @@
-"""Decoding and resizing in several processes, in order and in bounded memory."""
+"""Decoding and resizing in several processes, in order and with bounded memory."""
 
 import multiprocessing
 import os
@@ -18,31 +18,31 @@ from ..utils.errors import DataError
 from .readers.images import Pictures
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
-Transform = Callable[[Image.Image, int], Images]  # of a picture and its number to (H, W, C)
+Transform = Callable[[Image.Image, int], Images]  # maps a picture and its number to (H, W, C)
 
-TOGETHER = 64  # pictures that a process makes at once: 13 MB of 256 pixels
-AHEAD = 3  # such parts a process, that are under way or wait for their turn
+TOGETHER = 64  # pictures per part; 13 MB if they have 256 pixels a side
+AHEAD = 3  # parts per process that are in progress or waiting to be yielded
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def make_in_order(
     pictures: Pictures, numbers: NDArray[np.int64], transform: Transform, start: int, workers: int
 ) -> Iterator[Images]:
-    """Yield what `transform` makes of each picture, which has one of `numbers` (N,), from place `start` on, in order.
+    """Yield in order the results of `transform` for each picture and its number, from position `start` on.
 
-    With one worker no process is started. The bytes are the same for any number of workers.
-    Raises DataError as `Pictures.read`, and where the system ends a worker.
+    numbers: (N,), one per picture. With one worker, no process is started. The bytes are the same for any number of
+    workers. Raises DataError if a picture is damaged, and if the system kills a worker.
     """
     if workers == 1 or len(numbers) - start <= TOGETHER:
         yield from _make_each(pictures._replace(entries=pictures.entries[start:]), numbers[start:], transform)
         return
     parts = (slice(place, place + TOGETHER) for place in range(start, len(numbers), TOGETHER))
     tasks = ((pictures._replace(entries=pictures.entries[part]), numbers[part]) for part in parts)
-    # spawn: a forked copy of a process with threads, such as torch's, can hang
+    # spawn, since a fork of a process with threads, such as torch's, can hang
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_live_with_parent) as pool:
         waiting = deque(pool.submit(_together, *task, transform) for task in islice(tasks, AHEAD * workers))
@@ -52,8 +52,8 @@ def make_in_order(
                 waiting.extend(pool.submit(_together, *task, transform) for task in islice(tasks, 1))
         except BrokenProcessPool:
             raise DataError(
-                "a process that decodes images was ended from outside, most often for want of memory. Repeat the "
-                "command with --workers 1, or snakemake with --set-threads data=1: it goes on where it stopped."
+                "a process that decodes images was killed, most often because memory ran out. Repeat the command with "
+                "--workers 1, or snakemake with --set-threads data=1: it resumes where it stopped."
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
@@ -69,7 +69,7 @@ def _together(pictures: Pictures, numbers: NDArray[np.int64], transform: Transfo
 
 
 def _live_with_parent() -> None:
-    """End this worker when its parent ends, however that ends; leave Ctrl-C to the parent."""
+    """End this worker whenever its parent ends, and leave Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

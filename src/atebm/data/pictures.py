@@ -1,11 +1,11 @@
-"""Image files of users as pixels: by one rule, of what a viewer shows. No torch.
+"""Reading user images as pixels, as a viewer shows them. Imports no torch.
 
-Images are upright, as their EXIF orientation says; transparent parts lie over white; of several pages or frames the
-first is taken; palettes become their colours. White, since pages and most viewers show it there: the colours that a
-file keeps below full transparency are seen by nobody, and a model must not see them either.
+Images are turned upright by their EXIF orientation, transparent parts are put over white, the first of several pages or
+frames is taken, and palettes are converted to colours. The background is white because web pages and most viewers use
+it: nobody sees the colours that a file keeps below full transparency, so a model must not see them either.
 
-The rule is for images of users alone. Those of the paper's archives are decoded by `readers.images.decode`, which must
-stay as it is: the bytes of prepared sets, and the digests of all that is computed from them, depend on it.
+These rules are only for user images. Images in the paper's archives are decoded by `readers.images.decode`, which must
+not change: the bytes of prepared sets, and the digests of everything computed from them, depend on it.
 """
 
 import stat
@@ -24,20 +24,20 @@ from .readers.transforms import squash
 
 EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa")  # modes of Pillow
 GREY = ("1", "L", "LA", "La")
-STRAIGHT = {"La": "LA", "RGBa": "RGBA"}  # of modes whose colours are multiplied by their alpha
+STRAIGHT = {"La": "LA", "RGBa": "RGBA"}  # straight modes for those whose colours are multiplied by alpha
 
-SQUASH, CROP = FITS = ("squash", "crop")  # ways to make a square of a picture
+SQUASH, CROP = FITS = ("squash", "crop")  # ways to make a picture square
 
-# Remarks, as they follow a number of images.
-TRANSPARENT = "with transparent parts, which were laid over white"
-FRAMES = "of several pages or frames, of which the first was taken"
+# Remarks, which follow a number of images.
+TRANSPARENT = "with transparent parts, which were put over white"
+FRAMES = "with several pages or frames, of which the first was taken"
 SQUASHED = "squashed to"
-CROPPED = "cropped to their middle, at"
-TURNED = "turned upright, as the EXIF orientation says"
+CROPPED = "cropped to the middle, at"
+TURNED = "turned upright by the EXIF orientation"
 
 
 class Notes:
-    """Remarks on files: of each kind how many there are, and the first as an example; what walks took and left out."""
+    """Remarks on files, counted by kind with the first file as an example, and lines about folders."""
 
     def __init__(self) -> None:
         self.taken: list[str] = []
@@ -46,18 +46,18 @@ class Notes:
         self.first: dict[str, str] = {}
 
     def add(self, remark: str, path: Path, detail: str = "") -> None:
-        """Count a remark on a file; the detail is of the example alone."""
+        """Count a remark on a file; the detail is kept only for the example."""
         self.count[remark] += 1
         self.first.setdefault(remark, f"{shown(path)}{detail}")
 
     def lines(self) -> Iterator[str]:
-        """Yield all of it: what is as ever, then what may surprise."""
+        """Yield all lines: first the usual ones, then those that may surprise."""
         yield from self.taken
         yield from self._remarks(usual=True)
         yield from self.surprises()
 
     def surprises(self) -> Iterator[str]:
-        """Yield what was left out in folders, and a line for each change that is not made of most images."""
+        """Yield the lines about files that were left out, and about changes that are unusual."""
         yield from self.left
         yield from self._remarks(usual=False)
 
@@ -68,39 +68,39 @@ class Notes:
 
 
 class Opened(NamedTuple):
-    """An image file as it is seen."""
+    """An image file as a viewer shows it."""
 
-    picture: Image.Image  # upright and opaque, of mode "L" or "RGB"
-    changes: tuple[str, ...]  # remarks, where the rule has changed something
+    picture: Image.Image  # upright and opaque, in mode "L" or "RGB"
+    changes: tuple[str, ...]  # remarks on the changes made to it
 
 
 def open_picture(path: Path, channels: int | None = None) -> Opened:
-    """Open an image file, as grey or RGB by the channels, by default as it is itself.
+    """Open an image file, as grey (1) or RGB (3) by `channels`, by default as the file itself.
 
-    Raises DataError for what cannot be read, and for images of more than 8 bits a channel.
+    Raises DataError if it cannot be read as an image, or has more than 8 bits per channel.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ValueError("it is no file")  # and opening a pipe would wait for ever
+            raise ValueError("it is not a regular file")  # opening a pipe would wait for ever
         with bitmaps.open_bitmap(path) as picture:
             if picture.mode not in EIGHT_BITS:
-                raise ValueError(f"mode {picture.mode} has more than 8 bits a channel: save it with 8")
+                raise ValueError(f"mode {picture.mode} has more than 8 bits per channel: save it with 8")
             grey = channels == 1 or (channels is None and picture.mode in GREY)
             turn, frames = turned(picture), several(picture)
-            ImageOps.exif_transpose(picture, in_place=True)  # as below: each copy of a large one takes 0.3 GB
+            ImageOps.exif_transpose(picture, in_place=True)  # in place, since a copy of a large picture takes 0.3 GB
             opaque, covered = over_white(picture)
             seen = bitmaps.in_mode(opaque, "L" if grey else "RGB")
             changed = {TRANSPARENT: covered, TURNED: turn, FRAMES: frames}
             return Opened(seen, tuple(remark for remark, so in changed.items() if so))
     except MemoryError:
         raise
-    except Exception as error:  # decoders of damaged bytes raise nearly anything
+    except Exception as error:  # decoders raise nearly anything for damaged bytes
         why = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{shown(path)} is no image that can be read ({why}): leave it out.") from error
+        raise DataError(f"{shown(path)} cannot be read as an image ({why}): leave it out.") from error
 
 
 def over_white(picture: Image.Image) -> tuple[Image.Image, bool]:
-    """Return a picture without transparency, and whether it had any; one that is opaque stays as it is."""
+    """Return a picture without transparency, and whether it had any; an opaque picture is returned unchanged."""
     if not picture.has_transparency_data:
         return picture, False
     straight = bitmaps.in_mode(bitmaps.in_mode(picture, STRAIGHT.get(picture.mode, picture.mode)), "RGBA")
@@ -108,7 +108,7 @@ def over_white(picture: Image.Image) -> tuple[Image.Image, bool]:
     if low == 255:
         return picture, False
     white = Image.new("RGB", straight.size, "white")
-    white.paste(straight, mask=straight)  # Image.alpha_composite would make a third image of that size
+    white.paste(straight, mask=straight)  # Image.alpha_composite would need a third image of that size
     return white, True
 
 
@@ -118,15 +118,15 @@ def turned(picture: Image.Image) -> bool:
 
 
 def several(picture: Image.Image) -> bool:
-    """Return whether a picture has more pages or frames; what a phone's JPEG holds beside its picture is none."""
+    """Return whether a picture has several pages or frames; extra images in a phone's JPEG do not count."""
     return bool(getattr(picture, "is_animated", False)) and picture.format != bitmaps.SEVERAL
 
 
 def pixels(path: Path, channels: int, size: int, notes: Notes | None = None, fit: str = SQUASH) -> NDArray[np.uint8]:
-    """Return an image file as (size, size, C), grey or RGB, by the rule above, bilinear.
+    """Return an image file as (size, size, C), grey or RGB, resized bilinearly.
 
-    Where it is no square, `fit` says what happens: "squash" takes all of it, "crop" its middle. `notes` takes what was
-    changed. Raises DataError as `open_picture`.
+    If it is not square, `fit` decides: "squash" stretches all of it, "crop" takes the middle. `notes` collects remarks
+    on changes. Raises DataError if the file cannot be read as an image, or has more than 8 bits per channel.
     """
     picture, changes = open_picture(path, channels)
     if notes:
@@ -147,10 +147,10 @@ def middle(picture: Image.Image) -> Image.Image:
     return picture.crop((left, top, left + side, top + side))
 
 
-MOST_NAMED = 5  # files that cannot be read
+MOST_NAMED = 5  # unreadable files that a message names
 
 
 def unreadable(errors: Sequence[str], total: int) -> str:
-    """Return what is said of images of which some cannot be read."""
+    """Return the message on images of which some cannot be read."""
     more = f" And {len(errors) - MOST_NAMED} more." if len(errors) > MOST_NAMED else ""
     return f"{len(errors)} of {total} images: {' '.join(errors[:MOST_NAMED])}{more}"

@@ -1,6 +1,6 @@
-"""The `data` step: a prepared image set, uint8 NHWC arrays with an integer label per image.
+"""The `data` step: a prepared image set, as a uint8 NHWC array with an integer label per image.
 
-Readers make the sets; config/sets.py names the reader of each.
+Readers make the sets; config/sets.py names each set's reader.
 """
 
 import hashlib
@@ -19,17 +19,17 @@ from ..utils.hashing import canonical, sha256
 from ..utils.progress import progress
 from .content import Content, Places, content_of
 
-BLOCK = 1 << 22  # bytes of images that are written at once
+BLOCK = 1 << 22  # bytes of images written at once
 
 
 def write_set(job: Job, archives: Path = ARCHIVES, workers: int = 1) -> None:
-    """Make the `data` step: images.npy, labels.npy and set.json, which names the archive's files that were read.
+    """Make the `data` step: images.npy, labels.npy and set.json, which names the archive files that were read.
 
-    A step that was killed goes on where it stopped. Raises DataError as the set's reader does, and leaves no file
-    half-written in the step's folder.
+    A killed step resumes where it stopped. Raises the DataErrors of the set's reader, and leaves no half-written file
+    in the step's folder.
     """
     name = job.spec["name"]
-    parts = {role: job.parent(role) for role in job.spec["parents"]}  # of a part: what it is a part of
+    parts = {role: job.parent(role) for role in job.spec["parents"]}  # the set of which this one is a part, if any
     try:
         content = content_of(job.settings, Places(archives=archives, scratch=job.checkpoints, **parts))
         origin: dict[str, Any] = {"archives": content.archives} if content.archives else {}
@@ -45,12 +45,12 @@ def write_set(job: Job, archives: Path = ARCHIVES, workers: int = 1) -> None:
 
 
 def write_images(job: Job, content: Content, origin: dict[str, Any], workers: int) -> Path:
-    """Write a .npy of all of the set's images (n, H, W, C), the same bytes that `np.save` would write of them at once.
+    """Write all images of the set (n, H, W, C) to a .npy, with the same bytes as `np.save`, and return its path.
 
-    It is returned among the step's checkpoints, under a name that says what it is made from: a step that was killed
-    goes on with it, unless it is to be read from other files by now. At most a few items of content.images are in
-    memory. Not through numpy's open_memmap: on a full disk a mapped file ends the process by SIGBUS, where writing
-    raises an error. Raises DataError for another count.
+    The file is in the step's folder of checkpoints, and its name has a digest of its sources: a killed step resumes
+    with it, unless the sources have changed. At most a few items of content.images are in memory. numpy's open_memmap
+    is not used, since on a full disk a mapped file kills the process with SIGBUS, while writing raises an error. Raises
+    DataError if the number of images is wrong.
     """
     part = job.checkpoints / f"images-{made_from(job, origin)}.npy"
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def write_images(job: Job, content: Content, origin: dict[str, Any], workers: in
     shape = (content.n, *content.shape)
     step = max(1, BLOCK // math.prod(content.shape))
     with (
-        room(job.folder / "images.npy", math.prod(shape), "It goes on where it stopped.", there=part.stat().st_size),
+        room(job.folder / "images.npy", math.prod(shape), "It resumes where it stopped.", there=part.stat().st_size),
         part.open("ab") as file,
     ):
         done = resume(file, shape)
@@ -74,15 +74,12 @@ def write_images(job: Job, content: Content, origin: dict[str, Any], workers: in
                     report(done)
     if done != content.n:
         part.unlink()
-        raise DataError(f"{done} images were found where {content.n} belong.")
+        raise DataError(f"{done} images were found instead of {content.n}.")
     return part
 
 
 def resume(file: BinaryIO, shape: tuple[int, ...]) -> int:
-    """Return how many whole images are in a part of a .npy, which loses what follows them.
-
-    An empty one gets its header.
-    """
+    """Return how many whole images a partial .npy has, and cut off the rest; an empty file gets its header."""
     header = BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     start, image = header.tell(), math.prod(shape[1:])

@@ -1,7 +1,7 @@
-"""Batches for training from sets of every size: on the device, from the disk, or decoded from image files by workers.
+"""Training batches from sets of any size: kept on the device, read from disk, or decoded from image files by workers.
 
-All give the same: what a batch holds is a pure function of its `Recipe` and the iteration. So a resumed run sees what
-an uninterrupted one would have seen, with any number of processes and workers.
+All ways give the same batches: a batch is a pure function of its `Recipe` and the iteration. So a resumed run gets the
+same batches as an uninterrupted one, with any number of processes and workers.
 """
 
 import itertools
@@ -28,38 +28,38 @@ from .parallel import cores
 from .readers.transforms import squash
 from .stored import Stored, batch_indices, cuts, moved, to_float
 
-RESIDENT_SHARE = 0.25  # of the memory that a set may take for good; a run has two, its network and its batches
-MOST_WORKERS = 8  # of a process and a set: as many decode two batches of 40 ImageNet images a second each (ours)
-AHEAD = 2  # batches that each worker makes before they are asked for
+RESIDENT_SHARE = 0.25  # share of memory that a set may keep; a run has two sets, its network and its batches
+MOST_WORKERS = 8  # workers per process and set: measured, 8 decode two batches of 40 ImageNet images per second
+AHEAD = 2  # batches that each worker makes in advance
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a batch of a set is a pure function of, together with the iteration."""
+    """The settings that, together with the iteration, determine a batch."""
 
     how: dict[str, Any]  # a `config.Augment`
     batch_size: int
-    rows: range  # of each batch, that this process makes
+    rows: range  # the rows of each batch that this process makes
     seed: int
-    stream: int  # of random numbers
+    stream: int  # number of the stream of random numbers
 
     def key(self, iteration: int) -> tuple[int, int, int]:
         return self.seed, self.stream, iteration
 
     def indices(self, n: int, iteration: int) -> Tensor:
-        """Return indices (b,) in a set of `n` images of those at `rows`. Raises ValueError as `batch_indices`."""
+        """Return the indices (b,) of the images at `rows`, in a set of `n`. Raises ValueError if a batch is larger."""
         order = batch_indices(n, self.batch_size, iteration, self.seed, self.stream)
         return order[self.rows.start : self.rows.stop]
 
     def augmented(self, images: Tensor, iteration: int) -> Tensor:
-        """Return floats (b, C, H, W) in [0, 1] of those images, where they are."""
+        """Return the images at `rows` augmented, as floats (b, C, H, W) in [0, 1] on their device."""
         return augment(images, self.how, self.key(iteration), self.rows, self.batch_size)
 
 
 class Stream(Protocol):
-    """A set, as training sees it."""
+    """A set, as training uses it."""
 
-    shape: tuple[int, ...]  # of one image, (C, H, W)
+    shape: tuple[int, ...]  # the shape of one image, (C, H, W)
 
     def __len__(self) -> int: ...
 
@@ -67,11 +67,11 @@ class Stream(Protocol):
         """Return this process's rows of a batch on the device: floats (b, C, H, W) in [0, 1], and indices (b,)."""
 
     def close(self) -> None:
-        """End its workers."""
+        """End the workers."""
 
 
 class Resident:
-    """A set on the device, uint8 (N, C, H, W), where it is augmented too."""
+    """A set that stays on the device as uint8 (N, C, H, W), and is augmented there."""
 
     def __init__(self, images: Tensor, recipe: Recipe):
         self.images, self.recipe, self.shape = images, recipe, tuple(images.shape[1:])
@@ -88,7 +88,7 @@ class Resident:
 
 
 class Batches(Dataset[Any]):
-    """What workers make: item `iteration` is uint8 (b, C, H, W) and indices (b,)."""
+    """Batches made by workers: item `iteration` is uint8 (b, C, H, W) and indices (b,)."""
 
     shape: tuple[int, ...]
 
@@ -96,12 +96,12 @@ class Batches(Dataset[Any]):
         raise NotImplementedError
 
     def finished(self, images: Tensor, iteration: int) -> Tensor:
-        """Return what is left to do on the device."""
+        """Return the batch after the work that is left for the device."""
         raise NotImplementedError
 
 
 class Mapped(Batches):
-    """Of an array on disk: gathered by workers, augmented on the device, to the very bytes of `Resident`."""
+    """Batches of an array on disk: gathered by workers, augmented on the device, with the same bytes as `Resident`."""
 
     def __init__(self, stored: Stored, recipe: Recipe):
         self.stored, self.recipe, self.shape = stored, recipe, stored.shape
@@ -118,7 +118,7 @@ class Mapped(Batches):
 
 
 class Augmented(Mapped):
-    """Of an array on disk: gathered and augmented by workers. On a CPU the same bytes as `Resident`'s."""
+    """Batches of an array on disk: gathered and augmented by workers. On a CPU, the bytes are those of `Resident`."""
 
     def __getitem__(self, iteration: int) -> tuple[Tensor, Tensor]:
         images, indices = super().__getitem__(iteration)
@@ -131,7 +131,7 @@ class Augmented(Mapped):
 
 
 class Indexed(Batches):
-    """Of image files: read, decoded and cropped by workers, each image with the random state that `augment` gives it.
+    """Batches of image files: read, decoded and cropped by workers, with the same random states as in `augment`.
 
     Raises ValueError for an augmentation that does not bring images of all sizes to (C, H, W) = `shape`.
     """
@@ -139,7 +139,7 @@ class Indexed(Batches):
     def __init__(self, folder: Path, recipe: Recipe, shape: tuple[int, ...]):
         how = recipe.how
         if how["name"] != "resized_crop_flip" or how["probability"] != 1 or shape != (3, shape[1], shape[1]):
-            raise ValueError(f"{how} does not make {shape} of image files")
+            raise ValueError(f"{how} does not bring image files to {shape}")
         self.pictures, self.recipe, self.shape = pictures_of(folder), recipe, shape
 
     def __len__(self) -> int:
@@ -159,7 +159,7 @@ class Indexed(Batches):
 
 
 class Streamed:
-    """Batches that workers make ahead, from the first iteration that is asked for onwards."""
+    """Batches that workers make in advance, from the first requested iteration on."""
 
     def __init__(self, batches: Batches, device: torch.device, workers: int):
         self.batches, self.device, self.workers, self.shape = batches, device, workers, batches.shape
@@ -183,7 +183,7 @@ class Streamed:
 
 
 class Squashed(Dataset[Tensor]):
-    """Image files, stretched to squares: item `rows`, a slice, is uint8 (b, 3, size, size)."""
+    """Image files stretched to squares: item `rows`, a slice, is uint8 (b, 3, size, size)."""
 
     def __init__(self, folder: Path, size: int):
         self.pictures, self.size = pictures_of(folder), size
@@ -199,13 +199,13 @@ def open_stream(
 ) -> Stream:
     """Return the set of a `data` or `index` step, for one of `processes` on this machine.
 
-    `shape`, (C, H, W), is what images of an index are brought to. An array stays on the device where it fits, unless it
-    is augmented image by image and a GPU would wait for that: AutoAugment of both sets takes longer than an iteration.
-    Raises ValueError for an index without a shape, and as `Indexed`.
+    Images of an index are brought to `shape`, (C, H, W). An array stays on the device if it fits, unless it is
+    augmented image by image and a GPU would have to wait: AutoAugment of both sets takes longer than an iteration.
+    Raises ValueError for an index without a shape, or with an unsuitable augmentation.
     """
     if is_index(folder):
         if shape is None:
-            raise ValueError(f"{folder}: image files want a shape")
+            raise ValueError(f"{folder}: image files need a shape")
         return Streamed(Indexed(folder, recipe, shape), device, workers_of(processes))
     workers = workers_of(processes)
     if device.type == "cuda" and recipe.how["name"] in EACH and workers:
@@ -217,7 +217,7 @@ def open_stream(
 
 
 def iterate_set(folder: Path, device: torch.device, batch_size: int, size: int) -> Iterator[Tensor]:
-    """Yield all of a set in its order, uint8 (b, C, H, W) on the device; image files of an index squashed to `size`."""
+    """Yield all of a set in order, as uint8 (b, C, H, W) on the device; images of an index are squashed to `size`."""
     if not is_index(folder):
         yield from Stored(folder, device).batches(batch_size)
         return
@@ -229,7 +229,7 @@ def iterate_set(folder: Path, device: torch.device, batch_size: int, size: int) 
 
 
 def fits(stored: Stored, device: torch.device) -> bool:
-    """Return whether a set may stay on the device, which the log says, and why."""
+    """Return whether a set may stay on the device, and log the reason."""
     memory = memory_of(device)
     stays = stored.bytes <= RESIDENT_SHARE * memory
     name, where = record_of(stored.file.parent)["set"], "stay on" if stays else "stream to"
@@ -242,10 +242,7 @@ def fits(stored: Stored, device: torch.device) -> bool:
 
 
 def memory_of(device: torch.device) -> int:
-    """Return bytes: of a GPU those that are free now.
-
-    Elsewhere all of the machine's, for which programs come and go.
-    """
+    """Return the bytes of memory: of a GPU, the free memory; else all memory, since other programs come and go."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -255,15 +252,15 @@ def memory_of(device: torch.device) -> int:
 
 
 def workers_of(processes: int) -> int:
-    """Return workers of a set and process; none on a single core, where one would only take turns with its parent."""
+    """Return the number of workers per set and process; 0 on a single core, where workers would save no time."""
     available = cores()
     return 0 if available == 1 else min(available // processes, MOST_WORKERS)
 
 
 def load_ahead(dataset: Dataset[Any], items: Iterable[Any], device: torch.device, workers: int) -> Generator[Any]:
-    """`dataset[item]` of each item, in order, made ahead by workers, pinned for a GPU.
+    """Yield `dataset[item]` for each item in order, made in advance by workers, and pinned for a GPU.
 
-    Raises what the dataset raises. Closing it ends the workers.
+    Raises the dataset's errors. Closing the generator ends the workers.
     """
     loader = DataLoader(
         Careful(dataset),
@@ -273,7 +270,7 @@ def load_ahead(dataset: Dataset[Any], items: Iterable[Any], device: torch.device
         prefetch_factor=AHEAD if workers else None,
         pin_memory=device.type == "cuda",
         worker_init_fn=begin_worker,
-        generator=torch.Generator(),  # of seeds that nobody uses, and that would come from the global one
+        generator=torch.Generator(),  # for seeds that are not used; by default the global generator would change
     )
     for made_item in loader:
         if isinstance(made_item, UserError):
@@ -282,7 +279,7 @@ def load_ahead(dataset: Dataset[Any], items: Iterable[Any], device: torch.device
 
 
 class Careful(Dataset[Any]):
-    """A dataset whose errors for the user are items: raised in a worker, they would come with its whole traceback."""
+    """A dataset that returns user errors as items: raised in a worker, they would carry its whole traceback."""
 
     def __init__(self, dataset: Dataset[Any]):
         self.dataset = dataset
@@ -295,10 +292,10 @@ class Careful(Dataset[Any]):
 
 
 def begin_worker(worker: int) -> None:
-    """Prepare a process of a DataLoader: for its parent's signals, and for the sockets that its batches pass through.
+    """Prepare a DataLoader's worker for its parent's signals, and for the sockets through which batches pass.
 
-    Terminals and schedulers signal workers too, and the parent still needs them for its last iterations. Ignored is
-    the first SIGTERM alone, since the second may be a parent's that waits for this worker's end.
+    Terminals and schedulers also signal workers, but the parent still needs them for its last iterations. Only the
+    first SIGTERM is ignored, since a second one may come from a parent that waits for this worker to end.
     """
     tempfile.tempdir = for_sockets()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -307,14 +304,14 @@ def begin_worker(worker: int) -> None:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Turn the death of a worker, which torch reports wherever the block happens to be, into a DataError."""
+    """Turn the death of a worker, which torch reports at any point of the block, into a DataError."""
     try:
         yield
-    except (RuntimeError, ConnectionError, EOFError) as error:  # the last two where its batch was on the way
+    except (RuntimeError, ConnectionError, EOFError) as error:  # the last two if it was sending a batch
         if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(
-            f"a process that reads images was ended from outside ({said}), most often "
-            "for want of memory, or of shared memory in a container (docker run --shm-size=2g). Run it again."
+            f"a process that reads images was killed ({reason}), most often because memory ran out, or shared memory "
+            "in a container (docker run --shm-size=2g). Run it again."
         ) from None

@@ -1,4 +1,4 @@
-"""Sets that are parts of another set: drawn at random and frozen (sources of samples), or some of its classes."""
+"""Sets that are parts of another set: images drawn once at random (such as source images), or some of its classes."""
 
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,10 @@ from .readers.transforms import squash
 
 
 def drawn(spec: sets.Drawn, places: Places) -> Content:
-    """Return the images drawn from another set, in the order in which they were drawn, with their labels.
+    """Return images drawn from another set, in the order of drawing, with their labels.
 
-    Those of an array are its own. Those of an index are cropped, in a way that depends on the seed and on the image's
-    number there alone, or squashed. Raises DataError where a file of the index is missing or damaged.
+    Images of an array are not changed. Images of an index are squashed, or cropped in a way that depends only on the
+    seed and the image's number there. Raises DataError if a file of the index is missing or damaged.
     """
     parent = places.of
     record = record_of(parent)
@@ -33,29 +33,29 @@ def drawn(spec: sets.Drawn, places: Places) -> Content:
 
 
 def draw(total: int, n: int, seed: int, skip: int = 0) -> NDArray[np.int64]:
-    """Return numbers (n,) of `total` images, drawn without replacement; those from `skip` on of the seed's order."""
+    """Return numbers (n,) drawn without replacement from `total` images: those after `skip` in the seed's order."""
     return np.random.default_rng(seed).permutation(total)[skip : skip + n]
 
 
 def of_classes(spec: sets.OfClasses, places: Places) -> Content:
-    """Return the images of some classes of a set that is an array, in its order, labelled anew from 0.
+    """Return the images of some classes of an array set, in its order, with labels from 0.
 
-    Raises DataError for a class that it does not have; whoever reads the images sees whether they are `count`.
+    Raises DataError for an unknown class. Whether there are `count` images is checked when they are read.
     """
-    wanted, parent = spec.classes, places.of
+    classes, parent = spec.classes, places.of
     known = record_of(parent)["classes"]
-    unknown = [name for name in wanted if name not in known]
+    unknown = [name for name in classes if name not in known]
     if unknown:
         raise DataError(f"there is no class {unknown[0]!r}; set {parent.name} has: {', '.join(known)}.")
-    numbers = [known.index(name) for name in wanted]
+    numbers = [known.index(name) for name in classes]
     labels = np.load(parent / "labels.npy")
     order = np.flatnonzero(np.isin(labels, numbers))
-    anew = (labels[order, None] == numbers).argmax(1).astype(np.int64)
-    return _rows(parent, order, spec.count, lambda: (anew, list(wanted)))
+    new_labels = (labels[order, None] == numbers).argmax(1).astype(np.int64)
+    return _rows(parent, order, spec.count, lambda: (new_labels, list(classes)))
 
 
 def _rows(parent: Path, order: NDArray[np.int64], n: int, labels: Any) -> Content:
-    """Return images of an array, by their numbers there, which should be `n`."""
+    """Return the images of an array with the numbers in `order`; there should be `n` of them."""
     images = np.load(parent / "images.npy", mmap_mode="r")
     return Content(n, images.shape[1:], lambda start, _: (images[number][None] for number in order[start:]), labels)
 
@@ -65,7 +65,7 @@ def _cropped(spec: sets.Drawn, parent: Path, order: NDArray[np.int64], labels: A
     pictures = pictures._replace(entries=pictures.entries[order])
     size, transform = spec.size, partial(unnumbered, squash, spec.size)
     if isinstance(spec.crop, ResizedCropFlip):
-        from .augment import crop_picture  # here, for it imports torch
+        from .augment import crop_picture  # imported here, since it imports torch
 
         transform = partial(crop_picture, size, spec.crop.model_dump(), (spec.seed,))
     return Content(len(order), (size, size, 3), partial(make_in_order, pictures, order, transform), labels)

@@ -1,4 +1,4 @@
-"""The `attack` step: logits of a model on images in and out of distribution, clean and attacked, in shards."""
+"""The `attack` step: a model's logits on in- and out-of-distribution images, clean and attacked, in shards."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ from ..utils.errors import ResultError
 from ..utils.files import atomic
 from ..utils.progress import progress
 
-KEPT = 8  # images of each set whose worst case is kept, to be looked at
-TOLERANCE = 1e-5  # of the radius, for rounding: found 3e-6 where images have 196,608 pixels
-MODELS = ("model", "surrogate")  # roles of parents that are no sets
+KEPT = 8  # images per set whose worst cases are kept for figures
+TOLERANCE = 1e-5  # share of the radius that rounding may add; 3e-6 was found for images of 196,608 pixels
+MODELS = ("model", "surrogate")  # roles of parents that are not sets
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some of the images of a set that an attack step looks at."""
+    """A batch of the images that an attack step takes from a set."""
 
-    role: str  # of the set: in distribution, or a row of a table
-    positions: slice  # among those drawn
-    numbers: np.ndarray  # of the images, in the set
+    role: str  # the set's role: in distribution, or a row of a table
+    positions: slice  # positions among the drawn images
+    numbers: np.ndarray  # the images' numbers in the set
 
 
 def batches(job: Job) -> list[Batch]:
-    """Return all images that were drawn of each set, in batches, which the most copies by an attack together fill."""
+    """Return the images drawn from each set, in batches that have batch_size images once attacks have copied them."""
     settings, found = job.settings, []
     most = max(attack.copies for attack in attacks_of(settings).values())
     for role in roles(job):
@@ -51,15 +51,15 @@ def batches(job: Job) -> list[Batch]:
 
 
 def roles(job: Job) -> list[str]:
-    """Return the sets of an attack step: in-distribution ones first."""
+    """Return the roles of the sets of an attack step, in-distribution sets first."""
     parents = [role for role in job.spec["parents"] if role not in MODELS]
     return sorted(parents, key=lambda role: (role not in (IN, HELD_OUT), role))
 
 
 def attack_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
-    """Write the logits of shard "i-of-k" as .npz, a column each, and the first worst cases (k, H, W, C) of each set.
+    """Write the logits of shard "i-of-k" as .npz, with an array per column, and the first worst cases (k, H, W, C).
 
-    Raises ResultError where an attack left its ball or the range of pixels.
+    Raises ResultError if an attack left its ball or the range of pixels.
     """
     model = load_model(job, device)
     f = load_model(job, device, "surrogate") if "surrogate" in job.spec["parents"] else model
@@ -81,7 +81,7 @@ def attack_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
 def scored(
     model: Logit, f: Logit, x: Tensor, batch: Batch, settings: dict[str, Any]
 ) -> Iterator[tuple[dict[str, np.ndarray], Tensor]]:
-    """Yield for each radius (none in distribution) the columns of a batch, and the worst cases that are kept of it."""
+    """Yield the columns of a batch, and its worst cases to keep, for each radius (only 0 in distribution)."""
     attacked = batch.role not in (IN, HELD_OUT)
     clean = value(model, x)
     fixed = {"row": np.array([batch.role] * len(x)), "image": batch.numbers}
@@ -104,7 +104,7 @@ def scored(
 def attacked_images(
     f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: np.ndarray
 ) -> dict[str, Tensor]:
-    """`attacks` of as many images at once as fit into memory."""
+    """Return the images of all `attacks`, computed in parts that fit into memory."""
 
     def work(rows: slice) -> list[Tensor]:
         return list(attacks(f, x[rows], radius, settings, numbers[rows].tolist()).values())
@@ -113,7 +113,7 @@ def attacked_images(
 
 
 def attacks(f: Logit, x: Tensor, radius: float, settings: dict[str, Any], numbers: list[int]) -> dict[str, Tensor]:
-    """Return for each column of scores.csv its attack's images (b, C, H, W) from images x of those numbers."""
+    """Return the attacked images (b, C, H, W) for each column of scores.csv; `numbers` are those of the images x."""
     return {
         column: resolve_name(attack.function)(f, x, radius, settings["seed"], numbers, **keywords)
         for name, attack in attacks_of(settings).items()
@@ -127,8 +127,10 @@ def value(model: Logit, x: Tensor) -> Tensor:
 
 
 def guard(found: dict[str, Tensor], x: Tensor, radius: float) -> None:
-    """Raise ResultError where images are farther than `radius` from x, or outside [0, 1]."""
+    """Raise ResultError if images are farther than `radius` from x, or outside [0, 1]."""
     for name, images in found.items():
         far, low, high = norms(images.double() - x.double()).max(), images.min(), images.max()
         if far > radius * (1 + TOLERANCE) or low < 0 or high > 1:
-            raise ResultError(f"attack {name} went {far:.8g} far, beyond {radius:g}, or to pixels [{low:g}, {high:g}].")
+            raise ResultError(
+                f"attack {name} moved an image by {far:.8g}, with radius {radius:g}, to pixels in [{low:g}, {high:g}]."
+            )

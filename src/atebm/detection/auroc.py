@@ -1,4 +1,4 @@
-"""Out-of-distribution detection by a score: the numbers, by scikit-learn, and the interval of the AUROC. No torch."""
+"""Measures of out-of-distribution detection, by scikit-learn, and the interval of the AUROC. Imports no torch."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ Scores = NDArray[np.float64]
 
 
 def measures(inside: Scores, outside: Scores) -> dict[str, float]:
-    """Return auroc, aupr and fpr95 of scores (n,) of in- and (m,) of out-of-distribution images, which are lower.
+    """Return auroc, aupr and fpr95, all in [0, 1], of scores (n,) of in- and (m,) of out-of-distribution images.
 
-    All in [0, 1]. In-distribution is the positive class; fpr95 is the share of the others above the threshold that at
-    least 95 % of the in-distribution images reach.
+    In-distribution is the positive class, with the higher scores. fpr95 is the share of out-of-distribution images that
+    reach the threshold which at least 95 % of the in-distribution images reach.
     """
     labels, scores = np.repeat([1, 0], [len(inside), len(outside)]), np.concatenate([inside, outside])
     false, true, _ = roc_curve(labels, scores)
@@ -26,13 +26,13 @@ def measures(inside: Scores, outside: Scores) -> dict[str, float]:
 
 
 def interval(inside: Scores, outside: Scores, seed: int = 0) -> tuple[float, float]:
-    """Return a 95 % interval of the AUROC: its quantiles over resamples, of in- and out-of-distribution images apart.
+    """Return a 95 % interval of the AUROC: quantiles over resamples, drawn separately from each side's images.
 
-    Where it is 1, all resamples are, too, and the interval is exact instead: of k pairs of images that share none, all
-    are in order, so that with a smaller chance than 0.025^(1/k) of each, that had a probability below 0.025. Likewise
-    where it is 0.
+    If the AUROC is 1, it is 1 in all resamples, so the interval is exact instead: k pairs that share no image are all
+    in order. If each pair had a probability below 0.025^(1/k) of being in order, the probability of that would be below
+    0.025. The same holds if the AUROC is 0.
     """
-    order = np.sign(inside[:, None] - outside[None, :]) / 2 + 0.5  # 1, 1/2 or 0 of each pair
+    order = np.sign(inside[:, None] - outside[None, :]) / 2 + 0.5  # 1, 1/2 or 0 for each pair
     auroc, pairs = order.mean(), min(order.shape)
     if auroc in (0, 1):
         bound = ((1 - LEVEL) / 2) ** (1 / pairs)

@@ -1,4 +1,4 @@
-"""The `detection` step: how well logits tell images of other sets from in-distribution ones. No torch."""
+"""The `detection` step: how well logits distinguish other sets' images from in-distribution ones. Imports no torch."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from .auroc import interval, measures
 
 
 def write_detection(job: Job) -> None:
-    """detection.csv: a row per set, radius, attack and in-distribution set, with its numbers and the AUROC's interval.
+    """Write detection.csv: a row per set, radius, attack and in-distribution set, with measures and AUROC interval.
 
-    Attacks are `clean` (radius 0), those of the attack step, and `worst`, in which each image has the highest logit of
-    all attacks and of its clean self. Where a logit is not finite, as a diverged model's, numbers are empty.
+    The attacks are `clean` (radius 0), those of the attack step, and `worst`, which has each image's highest logit over
+    all attacks and the clean image. If a logit is not finite, such as a diverged model's, the measures are empty.
     """
     folder = job.parent("attack")
     record, scores = record_of(folder), pd.read_csv(folder / "scores.csv", keep_default_na=False, na_values=[""])
@@ -38,7 +38,7 @@ def write_detection(job: Job) -> None:
 
 
 def attacked(scores: pd.DataFrame, row: str) -> list[tuple[float, str, np.ndarray]]:
-    """Return of a set: radius, attack, and the logits of its images after it."""
+    """Return radius, attack and the logits of the attacked images, for each attack on a set."""
     mine = scores[scores["row"] == row]
     first = mine[mine["radius"] == mine["radius"].min()]
     found = [(0.0, CLEAN, first[CLEAN].to_numpy(float))]
@@ -50,7 +50,7 @@ def attacked(scores: pd.DataFrame, row: str) -> list[tuple[float, str, np.ndarra
 
 
 def numbers(inside: np.ndarray, outside: np.ndarray) -> dict[str, Any]:
-    """Return measures, interval and numbers of images."""
+    """Return the measures, the AUROC's interval and the numbers of images."""
     found: dict[str, Any] = {"n_in": len(inside), "n_out": len(outside)}
     if not (np.isfinite(inside).all() and np.isfinite(outside).all()):
         return found

@@ -1,4 +1,4 @@
-"""Logits that an `attack` step leaves: their columns, and its shards joined. No torch, and no scikit-learn."""
+"""Joining the shards of an `attack` step. Imports neither torch nor scikit-learn."""
 
 from pathlib import Path
 
@@ -10,10 +10,13 @@ from ..utils.files import atomic
 
 
 def gather_scores(job: Job, shards: list[Path]) -> None:
-    """Join the shards of an attack step: scores.csv, a line per image and radius, and images.npy, worst cases of each
-    set's first images at the first radius, floats (k, H, W, C) in [0, 1]."""
+    """Join the shards of an attack step into scores.csv and images.npy.
+
+    scores.csv has a line per image and radius. images.npy has the worst cases of each set's first images at the first
+    radius, floats (k, H, W, C) in [0, 1].
+    """
     parts = [np.load(shard) for shard in shards]
-    filled = [part for part in parts if len(part.files) > 1]  # a shard beyond the number of batches has no image
+    filled = [part for part in parts if len(part.files) > 1]  # if there are more shards than batches, some are empty
     images = np.concatenate([part["images"] for part in filled])
     with atomic(job.folder / "images.npy") as temporary:
         np.save(temporary, images)

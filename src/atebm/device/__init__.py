@@ -1,1 +1,1 @@
-"""The device that work runs on: its choice, memory, precision and CUDA graphs."""
+"""The device to compute on: its choice, memory, precision and CUDA graphs."""

@@ -1,4 +1,4 @@
-"""Work on a GPU as one CUDA graph: launched at once, where Python would launch thousands of small kernels."""
+"""Work on a GPU as one CUDA graph: launched at once, instead of thousands of small kernels launched from Python."""
 
 import sys
 from collections.abc import Callable
@@ -10,15 +10,16 @@ Outputs = tuple[Tensor, ...]
 
 
 class Captured:
-    """`work(K, *tensors)`, which is captured at the second call in a row with the same K, and replayed from then on.
+    """A callable `work(K, *tensors)` that is captured at the second call in a row with the same K, and then replayed.
 
-    `work` returns tensors, may change others in place, and must do the same kernels on the same memory each time: no
-    look at numbers on the device, no random number of a generator, and tensors of the same shapes as long as K stays.
-    The first call with a K does the work as it is, so that what is made lazily (optimiser states, compiled code) is
-    there when the graph is. What a call returns is overwritten by the next one.
+    `work` returns tensors and may change others in place. It must run the same kernels on the same memory each time: it
+    must not read numbers from the device or draw random numbers, and tensors keep their shapes as long as K stays. The
+    first call with a K runs the work normally, so that everything that is made lazily (optimiser states, compiled code)
+    exists before the capture. The next call overwrites the tensors that a call returned.
 
-    A capture that fails has run no kernel, but Python's part of `work` up to there, such as new gradients, which the
-    next call of `work` must replace. All other calls with that K do the work as it is; the next K is captured again.
+    A failed capture has run no kernel, but has run Python's part of `work` up to the failure, such as making new
+    gradients; the next call of `work` must replace these. All later calls with that K run the work normally; the next K
+    is captured again.
     """
 
     def __init__(self, work: Callable[..., Outputs]):
@@ -27,7 +28,7 @@ class Captured:
         self.begin(None)
 
     def begin(self, K: int | None) -> None:
-        """Forget the graph of the last K, which frees its memory."""
+        """Discard the graph of the last K, which frees its memory."""
         self.K, self.failed = K, False
         self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: list[Tensor] = []
@@ -47,31 +48,31 @@ class Captured:
         return self.outputs
 
     def capture(self, K: int, tensors: tuple[Tensor, ...]) -> None:
-        """Set the graph; where that fails, note it, and warn the first time."""
+        """Capture the graph; if that fails, remember the failure, and warn the first time."""
         inputs = [tensor.clone() for tensor in tensors]
         try:
             self.graph, self.outputs = record(lambda: self.work(K, *inputs))
             self.inputs = inputs
-        except RuntimeError as error:  # a mistake in `work` itself comes again when the work is done as it is
+        except RuntimeError as error:  # an error in `work` itself will recur when the work runs normally
             self.failed, cause = True, str(error.__context__ or error).strip() or type(error).__name__
         if self.failed and not self.warned:
             self.warned = True
             print(
-                f"warning: a CUDA graph could not be captured at K = {K} ({cause.splitlines()[0]}), so the kernels of "
-                "these iterations are launched one by one: slower, with the same result.",
-                file=sys.stderr,  # plan --json has its own stdout
+                f"warning: no CUDA graph could be captured at K = {K} ({cause.splitlines()[0]}). Kernels are launched "
+                "one by one instead: slower, with the same result.",
+                file=sys.stderr,  # standard output may be JSON
                 flush=True,
             )
 
 
 def record(work: Callable[[], Outputs]) -> tuple[torch.cuda.CUDAGraph, Outputs]:
-    """Capture the kernels of `work` without running them: their graph, and the tensors that each replay fills.
+    """Capture the kernels of `work` without running them, and return their graph, and the tensors that a replay fills.
 
-    Other threads may use CUDA meanwhile, as the one of a DataLoader does that pins batches: in the mode "global" it
-    would end the capture, and itself. Raises RuntimeError where the capture fails.
+    Other threads may use CUDA meanwhile, such as a DataLoader's thread that pins batches: in the mode "global", that
+    would end both the capture and the thread. Raises RuntimeError if the capture fails.
     """
     graph = torch.cuda.CUDAGraph()
-    # The outer block brings the current stream back: torch's own, after a capture that failed, leaves the capture's.
+    # The outer block restores the current stream: torch's own block does not, if the capture fails.
     with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph, capture_error_mode="thread_local"):
         outputs = work()
     return graph, outputs

@@ -1,4 +1,4 @@
-"""Which of a machine's GPUs a job computes on, where several jobs share them. No torch: CUDA must not have begun."""
+"""The choice of a GPU for a job if several jobs share a machine. Imports no torch: CUDA must not be initialised yet."""
 
 import itertools
 import os
@@ -13,7 +13,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def gpus() -> list[str]:
-    """Return numbers or names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    """Return the numbers or names of the GPUs that this process may use, as in CUDA_VISIBLE_DEVICES."""
     visible = os.environ.get(VISIBLE)
     if visible is not None:
         return [name for name in visible.split(",") if name]
@@ -24,10 +24,10 @@ def gpus() -> list[str]:
 
 
 def take_gpu() -> None:
-    """Let this process, and those that it starts, see one GPU: of several, one that the fewest others have taken.
+    """Let this process, and those that it starts, see only the GPU that the fewest other jobs have taken.
 
-    Snakemake counts GPUs (`--resources gpu=4`) but names none, so jobs would all compute on the first. A lock holds the
-    place until the process ends.
+    Snakemake counts GPUs (`--resources gpu=4`) but does not assign them, so all jobs would compute on the first one. A
+    lock holds the place until the process ends.
     """
     names = gpus()
     if len(names) < 2:
@@ -36,7 +36,7 @@ def take_gpu() -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     for place, name in ((place, name) for place in itertools.count() for name in names):
         descriptor = os.open(folder / f"{name.replace('/', '_')}.{place}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        if try_lock(descriptor):  # and never closed: the kernel does that when the process ends
+        if try_lock(descriptor):  # stays open: the kernel closes it when the process ends
             os.environ[VISIBLE] = name
             return
         os.close(descriptor)

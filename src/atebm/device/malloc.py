@@ -1,21 +1,21 @@
-"""Memory on a CPU: blocks that are freed stay with the process."""
+"""CPU memory: freed blocks stay with the process."""
 
 import ctypes
 import sys
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 MOST = 2**31 - 1
 
 
 def keep_memory() -> None:
-    """Let glibc keep what is freed, for the rest of the process; elsewhere this does nothing.
+    """Let glibc keep freed memory for the rest of the process; without glibc, do nothing.
 
-    By default it gives every large block back to the kernel, and each new one is cleared again page by page: about a
-    tenth of a PGD step of ResNet50 on a CPU (benchmarks/engine.py). The process then stays as large as it ever was.
+    By default, glibc returns every large block to the kernel, which clears each new block page by page: this takes
+    about a tenth of a PGD step of ResNet50 on a CPU (benchmarks/engine.py). After this call, the process never shrinks.
     """
     if sys.platform != "linux":
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl does not have it
     if mallopt is not None:
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, MOST)

@@ -1,4 +1,4 @@
-"""Batches that are too large for a GPU's memory are halved, and the log says so."""
+"""Halving batches that are too large for a GPU's memory, with a warning in the log."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -11,14 +11,14 @@ from ..utils.errors import ResultError
 
 Rows = TypeVar("Rows", Tensor, np.ndarray)
 
-TOO_MANY: dict[str, int] = {}  # by kind of work, the fewest rows that did not fit, for as long as this process lives
+TOO_MANY: dict[str, int] = {}  # the fewest rows that did not fit, by kind of work, in this process
 
 
 def work_in_halves(kind: str, work: Callable[[slice], Sequence[Rows]], rows: slice) -> list[Rows]:
-    """work(rows), arrays with one row for each of `rows`; where memory is short, of each half by itself, joined.
+    """Return work(rows), arrays with a row for each of `rows`; if memory is short, halve the rows and join the results.
 
-    What did not fit is not tried again with work of the same kind, whose later batches are halved at once. Computed
-    beside fewer others, an image can differ in its last digits. Raises ResultError where one is too much.
+    A batch size that did not fit is not tried again with the same kind of work: later batches are halved at once. In a
+    smaller batch, an image's result can differ in its last digits. Raises ResultError if one row does not fit.
     """
     n, short = rows.stop - rows.start, ""
     if n == 1 or n < TOO_MANY.get(kind, n + 1):
@@ -26,22 +26,21 @@ def work_in_halves(kind: str, work: Callable[[slice], Sequence[Rows]], rows: sli
             return list(work(rows))
         except torch.OutOfMemoryError as error:
             short = str(error)
-        # outside of the handler, which would keep what the failed attempt holds
+        # outside the handler, which would keep the failed attempt's memory alive
         warn(kind, n)
         torch.cuda.empty_cache()
     if n == 1:
-        raise ResultError(f"not even one image fits into this GPU's memory, which others may use, too: {short}")
+        raise ResultError(f"not even one image fits into this GPU's memory, which others may be using: {short}")
     middle = rows.start + n // 2
     halves = [work_in_halves(kind, work, half) for half in (slice(rows.start, middle), slice(middle, rows.stop))]
     return [joined(parts) for parts in zip(*halves, strict=True)]
 
 
 def warn(kind: str, n: int) -> None:
-    """Note that n rows do not fit, and say so the first time."""
+    """Remember that n rows do not fit, and warn the first time."""
     if kind not in TOO_MANY:
         print(
-            f"warning: {kind}: a batch of {n} does not fit into this GPU's memory, so it is halved, as are those after "
-            "it.",
+            f"warning: {kind}: a batch of {n} does not fit into this GPU's memory; it and later batches are halved.",
             flush=True,
         )
     TOO_MANY[kind] = min(n, TOO_MANY.get(kind, n))

@@ -1,4 +1,4 @@
-"""What products are computed in: float32 throughout, TF32, or bfloat16 by autocast."""
+"""The arithmetic of products: float32 throughout, TF32, or bfloat16 by autocast."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,10 @@ import torch
 
 
 def set_precision(precision: str, deterministic: bool = True) -> None:
-    """Allow TF32 where it is asked for, and nowhere else: PyTorch lets cuDNN round to it by default.
+    """Allow TF32 only for precision tf32, since PyTorch lets cuDNN round to TF32 by default.
 
-    Of cuDNN's algorithms only those are used that add in the same order each time: a resumed run, or a sample made
-    again, has the very bytes of an uninterrupted one on a GPU, too. Not so where `deterministic` is off: cuDNN then
-    takes those that it measures to be fastest.
+    If `deterministic`, cuDNN uses only algorithms that add in the same order each time, so that a resumed run, or a
+    sample made again, has the same bytes on a GPU too. Otherwise, cuDNN uses the algorithms that it finds fastest.
     """
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
@@ -20,7 +19,7 @@ def set_precision(precision: str, deterministic: bool = True) -> None:
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """Convolutions and linear layers in bfloat16 for `bf16`, a context without effect otherwise.
+    """Return a context that computes convolutions and linear layers in bfloat16 for `bf16`, else has no effect.
 
     Weights, pixels, gradient norms and the loss stay in float32.
     """
@@ -29,7 +28,7 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 
 @contextmanager
 def computed_in(precision: str, device: torch.device) -> Iterator[None]:
-    """Compute in a precision within the block; afterwards TF32 is allowed as it was before."""
+    """Compute in a precision within the block, then restore the settings of TF32."""
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     try:

@@ -1,1 +1,1 @@
-"""Features -> statistics -> number; only `features` needs torch."""
+"""Evaluation of images: from features to statistics to numbers; only `features` needs torch."""

@@ -1,18 +1,18 @@
-"""What an `agreement` metric found, in words: for the log of its step, and for captions."""
+"""The result of an `agreement` metric in words, for its log and for captions."""
 
 from typing import Any
 
 
 def agreement_in_words(record: dict[str, Any]) -> str:
-    """Return a sentence on what an `agreement` metric found, for logs and captions."""
+    """Return a sentence on the result of an `agreement` metric."""
     (file,) = record["archive"]
     distance = (
-        f"Our features of {record['images']['set']} have a Frechet distance of {record['value']:.4g} to the published "
-        f"statistics in {file}"
+        f"The Frechet distance between our features of {record['images']['set']} and the published statistics in "
+        f"{file} is {record['value']:.4g}"
     )
     if record["within"]:
-        return f"{distance}, less than {record['max_distance']:g}: images are prepared and seen as they were there."
+        return f"{distance}, below {record['max_distance']:g}: images and features are prepared as in the original."
     return (
-        f"{distance}, not less than {record['max_distance']:g}: images were prepared or seen in another way there, so "
-        "that distances to this set need not compare with published FID."
+        f"{distance}, not below {record['max_distance']:g}: images or features were prepared differently there, so "
+        "distances to this set may not be comparable with published FIDs."
     )

@@ -12,7 +12,7 @@ from ..device.out_of_memory import work_in_halves
 from ..device.precision import computed_in
 from .features import Extractor, extract
 
-BATCH = 250  # images a forward pass
+BATCH = 250  # images per forward pass
 
 
 def on_the_way(
@@ -27,8 +27,8 @@ def on_the_way(
 ) -> list[np.ndarray]:
     """Return the features of the samples of one batch of uint8 sources (b, C, H, W): (b, d) per number of steps.
 
-    With `noise`, the samples are those of Langevin dynamics; `first` is the number of the first source. The extractor
-    computes in float32, whatever precision the samples are made in, so that distances are by one measure.
+    With `noise`, the samples are made by Langevin dynamics; `first` is the number of the first source. The extractor
+    computes in float32 even if samples are made in another precision, so that distances are comparable.
     """
 
     def work(rows: slice) -> list[np.ndarray]:

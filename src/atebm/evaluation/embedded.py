@@ -1,6 +1,6 @@
-"""Stand-in extractors that were trained once and lie in data/embedded/extractors/, the same bytes on all machines.
+"""Stand-in extractors that were trained once and stored in data/embedded/extractors/: the same on all machines.
 
-Their distances rank images of the sets that they tell apart; they are not FID.
+Their distances rank images of the sets on which they were trained; they are not FIDs.
 """
 
 from pathlib import Path
@@ -16,13 +16,14 @@ from ..pipeline.job import Job
 from ..utils.errors import DataError
 from ..utils.hashing import sha256
 
-KEPT = ("network", "shape", "classes", "accuracy", "trained_on", "recipe", "torch")  # of the record, in the step's
+# fields that are copied to the step's record
+KEPT = ("network", "shape", "classes", "accuracy", "trained_on", "recipe", "torch")
 
 
 def write_embedded(job: Job, folder: Path = EXTRACTORS) -> None:
-    """Make the `extractor` step of kind embedded: the weights, once they are those that the record states.
+    """Make the `extractor` step of kind embedded: verify the weights by the record, and copy them.
 
-    Raises DataError where record or weights are missing or altered, or do not fit the network.
+    Raises DataError if the record or the weights are missing or altered, or do not fit the network.
     """
     record, weights = read_embedded(job.settings["file"], job.settings["sha256"], folder)
     if not weights.exists() or sha256(weights) != record["sha256"]:
@@ -39,12 +40,12 @@ def write_embedded(job: Job, folder: Path = EXTRACTORS) -> None:
 
 
 def load_embedded(record: dict[str, Any], weights: Path) -> Classifier:
-    """Return the classifier of a record. Raises RuntimeError where the weights do not fit it."""
+    """Return the classifier of a record. Raises RuntimeError if the weights do not fit it."""
     model = Classifier(record["network"], record["shape"], len(record["classes"]))
     model.load_state_dict(load_tensors(weights))
     return model.eval().requires_grad_(False)
 
 
 def rounded(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights in the 16 bits that they are embedded in: the ruler is the rounded network, in half the bytes."""
+    """Return the weights rounded to 16 bits, as they are embedded: half the bytes. The extractor is this network."""
     return {name: tensor.half() if name.startswith("network.") else tensor for name, tensor in weights.items()}

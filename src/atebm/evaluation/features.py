@@ -1,4 +1,4 @@
-"""What an extractor sees in images."""
+"""The `features` step: an extractor's features and logits of images."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -24,14 +24,14 @@ Features = NDArray[np.float32]  # (N, d)
 Record = dict[str, Any]
 
 
-KEPT = ("extractor", "kind", "classes", "archive", "package", "trained_on")  # of an extractor's record, in others
+KEPT = ("extractor", "kind", "classes", "archive", "package", "trained_on")  # fields of an extractor in other records
 
 
 class Extractor(NamedTuple):
     """Inception, or a network that stands in for it."""
 
     see: Callable[[Tensor], tuple[Tensor, Tensor]]  # uint8 (b, C, H, W) to features (b, d) and logits (b, classes)
-    batch: int  # images a forward pass
+    batch: int  # images per forward pass
 
 
 def load_extractor(folder: Path, device: torch.device) -> Extractor:
@@ -41,8 +41,8 @@ def load_extractor(folder: Path, device: torch.device) -> Extractor:
         from .inception import load_inception
 
         inception = load_inception(folder / "model.safetensors", device)
-        # Of whatever size, an image is 299 x 299 pixels to it, and 5.5 MB in its widest layer: on a CPU, 50 at once
-        # take 2.6 GB in all, 10 take 1.1 GB in the same time.
+        # Inception resizes each image to 299 x 299 pixels, which take 5.5 MB in its widest layer. On a CPU, a batch of
+        # 50 takes 2.6 GB in all; a batch of 10 takes 1.1 GB and is as fast per image.
         batch = 10 if device.type == "cpu" else 250
         return Extractor(lambda images: inception(in_colour(images)), batch)
     if record["kind"] == "efficientnet_lite0":
@@ -63,7 +63,7 @@ def of_classifier(model: Classifier) -> Extractor:
 
 
 def in_colour(images: Tensor) -> Tensor:
-    """Return (b, 3, H, W) of grey or coloured images."""
+    """Return grey or coloured images as (b, 3, H, W)."""
     return images.expand(-1, 3, -1, -1)
 
 
@@ -82,9 +82,9 @@ def extract(extractor: Extractor, images: Iterable[Tensor]) -> tuple[Features, F
 
 
 def shrunk(size: int | None, shape: list[int] | None) -> Callable[[Tensor], Tensor]:
-    """Return how images are shrunk to `size` pixels a side before an extractor sees them.
+    """Return a function that shrinks images to `size` pixels a side before an extractor sees them.
 
-    Where it sees images of one `shape` (C, H, W) only, they are enlarged to it again; Inception enlarges them itself.
+    For an extractor that takes only one `shape` (C, H, W), images are then enlarged to it; Inception does this itself.
     """
 
     def shrink(images: Tensor) -> Tensor:
@@ -97,19 +97,19 @@ def shrunk(size: int | None, shape: list[int] | None) -> Callable[[Tensor], Tens
 
 
 def check_shape(job: Job, images: Stored, seen: Record) -> None:
-    """Raise ResultError for images of another shape than those of the one that an extractor takes, if it takes one."""
+    """Raise ResultError if an extractor takes images of one shape only, and the images have another."""
     if seen.get("shape") not in (None, list(images.shape)):
-        here, wanted = ("x".join(map(str, shape)) for shape in (images.shape, seen["shape"]))
+        here, needed = ("x".join(map(str, shape)) for shape in (images.shape, seen["shape"]))
         raise ResultError(
             f"features of {job.spec['name']}: its images are {here} (channels x pixels), but extractor "
-            f"{seen['extractor']} takes {wanted}: choose another one in metrics.extractor or metrics.rulers."
+            f"{seen['extractor']} takes {needed}: choose another one in metrics.extractor or metrics.rulers."
         )
 
 
 def write_features(job: Job, device: torch.device) -> None:
-    """Make the `features` step: features.npy and logits.npy of a set or of samples, of which one batch is in memory.
+    """Make the `features` step: features.npy and logits.npy of a set or of samples, with one batch at a time in memory.
 
-    Raises ResultError where they are not finite, since no distance could be computed from them.
+    Raises ResultError if they are not finite, since no distance could be computed from them.
     """
     extractor = load_extractor(job.parent("extractor"), device)
     seen, of = record_of(job.parent("extractor")), record_of(job.parent("images"))
@@ -128,8 +128,9 @@ def write_features(job: Job, device: torch.device) -> None:
                     npy.begin_npy(file, part.dtype, (len(images), part.shape[1]))
                 if not np.isfinite(part).all():
                     raise ResultError(
-                        f"features of {job.spec['name']}: those of images {done} to {done + len(part) - 1} are not "
-                        "finite. Does `python -m atebm verify` find the extractor altered? If not, try --device cpu."
+                        f"features of {job.spec['name']}: images {done} to {done + len(part) - 1} have features that "
+                        "are not finite. Does `python -m atebm verify` find an altered extractor? If not, try --device "
+                        "cpu."
                     )
                 npy.append(file, part)
             done += len(parts[0])

@@ -1,4 +1,4 @@
-"""Inception-v3 of 2015-12-05, the network behind FID and IS, as torch-fidelity rebuilt it with TF1's resizing."""
+"""Inception-v3 of 2015-12-05, the network for FID and IS, in torch-fidelity's version with TF1's resizing."""
 
 import io
 from pathlib import Path
@@ -14,13 +14,13 @@ from ..models.weights import save_weights
 from ..pipeline.job import Job
 from ..utils.errors import DataError
 
-LAYERS = ["2048", "logits_unbiased"]  # what FID and IS are computed on by the code of their authors
+LAYERS = ["2048", "logits_unbiased"]  # the layers for FID and IS in their authors' code
 
 
 def write_inception(job: Job, archives: Path = ARCHIVES) -> None:
-    """Make the `extractor` step of kind inception: the network's weights, from the archive of that name.
+    """Make the `extractor` step of kind inception: copy the network's weights from the archive of that name.
 
-    Raises DataError where the archive is missing, another file, or does not fit the network; downloads nothing.
+    Downloads nothing. Raises DataError if the archive is missing, is another file, or does not fit the network.
     """
     (source,) = find("inception")
     path = archives / source.file
@@ -37,15 +37,15 @@ def write_inception(job: Job, archives: Path = ARCHIVES) -> None:
 
 
 def load_inception(path: Path, device: torch.device) -> nn.Module:
-    """Return uint8 (b, 3, H, W) to 2,048 features and 1,008 logits, from the .safetensors of an `extractor` step."""
+    """Return the network of an `extractor` step: uint8 (b, 3, H, W) to 2,048 features and 1,008 logits."""
     return network(load_tensors(path)).to(device)
 
 
 def network(weights: dict[str, Tensor]) -> nn.Module:
-    """Return torch-fidelity's Inception with these weights. Raises RuntimeError where they don't fit."""
+    """Return torch-fidelity's Inception with these weights. Raises RuntimeError if they don't fit."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    # It would download a file, or unpickle one with all that this may run: so it gets tensors that we have read.
+    # By default it downloads a file, and unpickling a file may run code: so it gets only tensors that we have read.
     file = io.BytesIO()
     torch.save(weights, file)
     file.seek(0)

@@ -1,4 +1,4 @@
-"""The `metric` step: one number with its interval, and all that is needed to judge it."""
+"""The `metric` step: one number, its interval, and the facts needed to judge it."""
 
 import math
 from pathlib import Path
@@ -23,13 +23,13 @@ from .intervals import share_half_width, t_half_width
 def write_metric(job: Job) -> None:
     """Score a `features` step, or images themselves, and write metric.json.
 
-    Raises ResultError where there are less than `n` images.
+    Raises ResultError if there are fewer than `n` images.
     """
     settings, metric = job.settings, METRICS[job.settings["metric"]]
     scored = job.parent(metric.looks_at)
     record = record_of(scored)
     if record["n"] < settings["n"]:
-        raise ResultError(f"{job.spec['name']} wants {settings['n']} images, {scored.name} has {record['n']}.")
+        raise ResultError(f"{job.spec['name']} needs {settings['n']} images, but {scored.name} has {record['n']}.")
     seen: dict[str, Any] = {"images": described(record)}
     if metric.looks_at == "features":
         seen = {"images": record["images"], "extractor": record["extractor"]}
@@ -48,10 +48,11 @@ def write_metric(job: Job) -> None:
 
 
 def frechet(job: Job) -> dict[str, Any]:
-    """Return distance to the reference at N; half of a 95 % interval from disjoint blocks of images; distance at N/2.
+    """Return the Frechet distance to the reference at N, the half-width of its interval, and the distance at N/2.
 
-    A Frechet distance of few images is biased upwards, and a bootstrap of it more so. Hence the interval only takes
-    its width from the blocks: t(0.975) * s / sqrt(blocks), s the standard deviation of the blocks' distances.
+    The distance of few images is biased upwards, and a bootstrap of it even more. Hence disjoint blocks of images only
+    give the width of the 95 % interval: t(0.975) * s / sqrt(blocks), with s the standard deviation of the blocks'
+    distances.
     """
     n = job.settings["n"]
     features = Rows.of(job.parent("features") / "features.npy", n)
@@ -69,7 +70,7 @@ def frechet(job: Job) -> dict[str, Any]:
 
 
 def inception_score(job: Job) -> dict[str, Any]:
-    """Return mean over splits, with the 95 % t-interval's half-width over the same splits."""
+    """Return the mean over splits, and the half-width of its 95 % t-interval over the same splits."""
     scores = split_scores(load_first(job.parent("features") / "logits.npy", job.settings["n"]), job.settings["splits"])
     return {
         "value": float(scores.mean()),
@@ -79,7 +80,7 @@ def inception_score(job: Job) -> dict[str, Any]:
 
 
 def class_shares(job: Job) -> dict[str, Any]:
-    """Return the smallest share of a class among the extractor's predictions, which shows a class that is missed."""
+    """Return the smallest share of a class among the extractor's predictions, which reveals a missing class."""
     logits = load_first(job.parent("features") / "logits.npy", job.settings["n"])
     classes = record_of(job.parent("features"))["extractor"]["classes"]
     shares = np.bincount(logits.argmax(1), minlength=len(classes)) / len(logits)
@@ -92,9 +93,9 @@ def class_shares(job: Job) -> dict[str, Any]:
 def kid(job: Job) -> dict[str, Any]:
     """Return the kernel distance to the reference (Binkowski et al. 2018), by torch-fidelity's protocol and code.
 
-    The mean over random subsets of both sides; without bias, so comparable at any N. Subsets overlap, the more the
-    fewer images there are, so their spread says little: as for the Frechet distance, the interval takes its width from
-    disjoint blocks of images, which share the number of subsets.
+    It is the mean over random subsets of both sides, and unbiased, so it is comparable at any N. The spread of the
+    subsets says little, since they overlap, more so with fewer images. As for the Frechet distance, disjoint blocks of
+    images give the width of the interval; they share the number of subsets.
     """
     from torch_fidelity.defaults import DEFAULTS
 
@@ -114,7 +115,7 @@ def kid(job: Job) -> dict[str, Any]:
 
 
 def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32], subsets: int, size: int) -> float:
-    """Return KID of features (N, d) and (M, d): the mean over `subsets` random subsets of `size` of each."""
+    """Return the KID of features (N, d) and (M, d): the mean over `subsets` random subsets of `size` rows of each."""
     import torch
     from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
 
@@ -124,18 +125,18 @@ def kernel_distance(a: NDArray[np.float32], b: NDArray[np.float32], subsets: int
 
 
 def precision(job: Job) -> dict[str, Any]:
-    """Return the share of samples that lie among real images (Kynkaanniemi et al. 2019): how good they are."""
+    """Return the share of samples that are near real images (Kynkaanniemi et al. 2019), a measure of quality."""
     return shares_near(job, 0)
 
 
 def recall(job: Job) -> dict[str, Any]:
-    """Return the share of real images that lie among samples (the same): how many of them samples cover."""
+    """Return the share of real images that are near samples (Kynkaanniemi et al. 2019), a measure of coverage."""
     return shares_near(job, 1)
 
 
 def shares_near(job: Job, which: int) -> dict[str, Any]:
     """Return precision (0) or recall (1) of samples and as many real images; the interval takes the balls as given."""
-    from .precision_recall import K, drawn, precision_recall  # torch-fidelity, and jobs that draw have none
+    from .precision_recall import K, drawn, precision_recall  # needs torch-fidelity, which drawing jobs lack
 
     features = load_first(job.parent("features") / "features.npy", job.settings["n"])
     reference = np.load(job.parent("reference") / "features.npy", mmap_mode="r")
@@ -151,7 +152,7 @@ def shares_near(job: Job, which: int) -> dict[str, Any]:
 
 
 def saturation(job: Job) -> dict[str, Any]:
-    """Return the share of pixels that are black or white, and that of p_data: images of clothes have a black ground."""
+    """Return the share of black and white pixels, and that of p_data, since clothes have a black background."""
     from .saturation import saturation
 
     shares, real = saturation(job.parent("images"), job.settings["n"]), saturation(job.parent("reference"))
@@ -166,13 +167,12 @@ def saturation(job: Job) -> dict[str, Any]:
 
 
 def agreement(job: Job) -> dict[str, Any]:
-    """Return Frechet distance between our features of a set and published statistics of it, and whether it is `within`
-    max_distance: the log warns where it is not.
+    """Return the Frechet distance between our features of a set and published statistics, and if it is small enough.
 
-    Another preparation of the images, another resizing or other weights show here. Raises DataError where the
-    statistics are missing or damaged.
+    `within` is false, and the log has a warning, unless the distance is below max_distance: this reveals differences in
+    the preparation of images, the resizing or the weights. Raises DataError if the statistics are missing or damaged.
     """
-    from ..archives.verify import verify_file  # imports every reader, and jobs that draw have no lmdb
+    from ..archives.verify import verify_file  # imports every reader, and drawing jobs have no lmdb
     from ..data.readers.arrays import npz_arrays
 
     (source,) = find(job.settings["archive"])
@@ -183,7 +183,7 @@ def agreement(job: Job) -> dict[str, Any]:
     with reading(path, "mu or sigma"):
         published = Gaussian(*npz_arrays(path, {"mu": (d,), "sigma": (d, d)}))
         if not (np.isfinite(published.mean).all() and np.isfinite(published.covariance).all()):
-            raise ValueError("numbers that are not finite")
+            raise ValueError("some numbers are not finite")
     distance, most = frechet_distance(ours, published), job.settings["max_distance"]
     found = {
         "value": distance,
@@ -191,10 +191,10 @@ def agreement(job: Job) -> dict[str, Any]:
         "within": distance < most,
         "archive": {source.file: checksums},
     }
-    said = agreement_in_words(found | {"images": record_of(job.parent("features"))["images"]})
-    print(said if found["within"] else f"warning: {said}", flush=True)
+    message = agreement_in_words(found | {"images": record_of(job.parent("features"))["images"]})
+    print(message if found["within"] else f"warning: {message}", flush=True)
     return found
 
 
 def load_first(path: Path, n: int) -> NDArray[np.float32]:
-    return np.load(path, mmap_mode="c")[:n]  # never written to, but torch wants arrays that could be
+    return np.load(path, mmap_mode="c")[:n]  # never written to, but torch requires writable arrays

@@ -1,4 +1,4 @@
-"""The `neighbours` step: which training images are nearest to samples, and whether held-out ones are as near."""
+"""The `neighbours` step: the training images nearest to samples, and whether held-out images are as near."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -12,20 +12,20 @@ from ..pipeline.job import Job, record_of
 from ..utils.files import atomic
 from ..utils.progress import progress
 
-if TYPE_CHECKING:  # figures use what is here, and do without
+if TYPE_CHECKING:  # figures use this module without torch
     import torch
 
 BLOCK = 1024  # images whose distances to all samples are computed at once
-SLACK = 1e-4  # of a squared distance in float32, relative to the squared lengths that it is computed from
+SLACK = 1e-4  # bound of the error of a squared distance in float32, relative to the squared lengths behind it
 SPACES = {"pixels": "images.npy", "features": "features.npy"}
 
 
 def write_neighbours(job: Job, device: "torch.device") -> None:
-    """Write neighbours.csv: of each sample and space, the k nearest training images, by rank, index and distance.
+    """Write neighbours.csv: the k nearest training images of each sample, in each space, by rank, index and distance.
 
-    Where images are held out, also the nearest of them, and the nearest of as many training images, drawn by the seed:
-    samples of a model that knows its training images by heart are nearer to these. Distances are Euclidean, of pixels
-    in [0, 1] and of the extractor's features.
+    If there are held-out images, it also has the nearest of these, and the nearest of as many training images, drawn by
+    the seed: the samples of a model that has memorised its training images are nearer to the latter. Distances are
+    Euclidean, between pixels in [0, 1] and between the extractor's features.
     """
     settings = job.settings
     rows = []
@@ -64,7 +64,7 @@ def load_array(job: Job, role: str, file: str) -> Any:
 
 
 def neighbour_table(space: str, among: str, indices: NDArray[np.intp], distances: NDArray[np.float64]) -> pd.DataFrame:
-    """Return a row per sample and rank, of (n, k) indices and distances."""
+    """Return (n, k) indices and distances as a table with a row per sample and rank."""
     n, k = indices.shape
     return pd.DataFrame(
         {
@@ -85,11 +85,11 @@ def nearest(
     device: "torch.device | str" = "cpu",
     report: Callable[[int], None] = lambda done: None,
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return indices and distances (n, k) of the k images, ascending, that are nearest to each query. An exact search.
+    """Return the indices and ascending distances (n, k) of the k images nearest to each query, by an exact search.
 
-    queries (n, ...) and images (N, ...) are floats, or uint8, which count as pixels of 1/255. Products of matrices in
-    float32 on the device find all images that rounding could have hidden among the k nearest; those are measured again
-    in float64. Equal distances go by index.
+    queries (n, ...) and images (N, ...) are floats, or uint8 pixels in units of 1/255. Matrix products in float32 on
+    the device find all images that may be among the k nearest despite rounding errors; their distances are then
+    computed in float64. Equal distances are sorted by index.
     """
     import torch
 
@@ -115,6 +115,6 @@ def nearest(
 
 
 def flat(images: NDArray[Any], dtype: type = np.float32) -> NDArray[Any]:
-    """Return (n, ...) as (n, d), bytes as [0, 1] pixels."""
+    """Return images (n, ...) as vectors (n, d), with bytes converted to [0, 1] pixels."""
     vectors: NDArray[Any] = np.asarray(images).reshape(len(images), -1).astype(dtype)
     return vectors / 255 if images.dtype == np.uint8 else vectors

@@ -5,15 +5,15 @@ import torch
 from numpy.typing import NDArray
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
-K = 3  # neighbours that a ball reaches to, as in the paper
-BATCH = 2000  # rows of a matrix of distances that are in memory at once
+K = 3  # the neighbour that a ball reaches to, as in the paper
+BATCH = 2000  # rows of the distance matrix that are in memory at once
 
 
 def precision_recall(samples: NDArray[np.float32], real: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the share of samples near real images, and that of real images near samples: quality and coverage.
+    """Return the share of samples near real images (quality), and of real images near samples (coverage).
 
-    Of features (N, d) and (M, d), N and M more than K. Near: in the ball around an image of the other side that
-    reaches to this image's K-th nearest of its own side.
+    The features are (N, d) and (M, d), with N and M above K. An image is near the other side if it is inside the ball
+    around one of its images that reaches to that image's K-th nearest neighbour on its own side.
     """
     found = prc_features_to_metric(
         torch.from_numpy(samples),
@@ -27,8 +27,8 @@ def precision_recall(samples: NDArray[np.float32], real: NDArray[np.float32]) ->
 
 
 def drawn(rows: int, n: int) -> NDArray[np.int64]:
-    """Return the numbers of `n` of so many rows, in order, drawn once and for all; all of them where there are fewer.
+    """Return the sorted numbers of `n` out of `rows` rows, drawn with a fixed seed; all rows if there are fewer.
 
-    Both measures want as many images on both sides, and a set may be sorted.
+    Both measures need as many images on both sides, and a set may be sorted.
     """
     return np.sort(np.random.default_rng(0).permutation(rows)[:n])

@@ -1,4 +1,4 @@
-"""Saturation: how much of an image is as dark or as bright as a pixel can be."""
+"""Saturation: the share of an image's values that are as dark or as bright as possible."""
 
 from pathlib import Path
 

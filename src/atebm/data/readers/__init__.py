@@ -1,6 +1,6 @@
-"""Readers of the data sets' archives, one function per format. None runs code of an archive.
+"""Readers of the data sets' archives, one function per format. No reader runs code from an archive.
 
-None but the reader of LSUN's lmdb, which has to be a file, extracts to a disk. Each takes the count of images that the
-archive must hold, and raises DataError, which names the archive, the member and what to do, for archives that are
-missing, truncated, damaged, unsafe or of another count.
+Only the reader of LSUN's lmdb, which must be a file, extracts to disk. Each reader takes the number of images that the
+archive must hold. If an archive is missing, truncated, damaged, unsafe or of another count, it raises DataError, which
+names the archive and the member, and says what to do.
 """

@@ -1,4 +1,4 @@
-"""LSUN: image files as the values of an lmdb, which lies in a zip."""
+"""LSUN: image files stored as the values of an lmdb in a zip."""
 
 import multiprocessing
 import resource
@@ -20,11 +20,11 @@ from .images import Entries, Pictures, entries_of, read_bytes
 
 @contextmanager
 def lmdb_pictures(archive: Path, count: int, scratch: Path) -> Iterator[Pictures]:
-    """Give the images of the one database in a zip, in its keys' order; `scratch` holds two copies during the block.
+    """Open the images of the only database in a zip, in the order of keys; `scratch` has two copies during the block.
 
-    The archive may be a folder in the zip's place, with data.mdb in it, which is not copied first. lmdb maps its file,
-    and a damaged one can crash the process: another one copies the values to a plain file.
-    Raises DataError for a damaged or unsafe archive or database, for another count, and for a full disk.
+    The archive may also be a folder with data.mdb, which is not copied first. lmdb maps its file, and a damaged file
+    can crash the process, so another process copies the values to a plain file. Raises DataError for a damaged or
+    unsafe archive or database, for another count, and for a full disk.
     """
     with passing(scratch / "values") as values:
         with database_of(archive, scratch) as database:
@@ -38,13 +38,13 @@ def lmdb_pictures(archive: Path, count: int, scratch: Path) -> Iterator[Pictures
         pictures = Pictures(values, entries, read_bytes)
         try:
             yield pictures
-        except DataError as error:  # which names a file that is no more when somebody reads it
+        except DataError as error:  # it names a temporary file: name the archive instead
             raise DataError(str(error).replace(str(values), str(archive))) from error
 
 
 @contextmanager
 def database_of(archive: Path, scratch: Path) -> Iterator[Path]:
-    """Yield the database of an archive for the block: unpacked to `scratch`, or as it lies in a folder."""
+    """Yield the path of an archive's database for the block: unpacked to `scratch`, or in the archive's folder."""
     if archive.is_dir():
         yield archive / "data.mdb"
         return
@@ -53,20 +53,20 @@ def database_of(archive: Path, scratch: Path) -> Iterator[Path]:
         yield database
 
 
-SLOWEST = 10_000_000  # bytes of a database that are copied in a second of a processor, at least
+SLOWEST = 10_000_000  # bytes per second of CPU time: copying a database is always faster
 
 
 def end_after(seconds: int) -> None:
-    """Have the system end this process once it has computed for so long: lmdb may never leave a ring of pages."""
+    """Limit the CPU time of this process, since lmdb may never leave a ring of pages in a damaged database."""
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
 def unpack(archive: Path, database: Path) -> None:
-    """Return the one data.mdb of a zip, as a file."""
+    """Unpack the only data.mdb in a zip to a file."""
     with open_zip(archive) as file:
         found = [member for member in zip_members(file, archive) if PurePosixPath(member.filename).name == "data.mdb"]
         if len(found) != 1:
-            raise bad(archive, f"it has {len(found)} members data.mdb where one belongs")
+            raise bad(archive, f"it has {len(found)} members named data.mdb instead of one")
         (member,) = found
         with (
             reading(archive, f"member {member.filename!r}"),
@@ -78,9 +78,9 @@ def unpack(archive: Path, database: Path) -> None:
 
 
 def copy_values(archive: Path, database: Path, values: Path, count: int) -> Entries:
-    """Write the values of a database one after another to a file; returns where each is, by its key.
+    """Write the values of a database one after another to a file, and return their entries, named by key.
 
-    Raises DataError for another count and for what is no database of images.
+    Raises DataError for another count, and if it is not a database of images.
     """
     with (
         reading(archive, "its database"),
@@ -98,7 +98,7 @@ def _copied(environment: lmdb.Environment, file: BinaryIO, archive: Path, count:
             name = bytes(key).decode("ascii", "backslashreplace")
             check_member_name(archive, name)
             found += 1
-            # pages of a damaged database can form a ring, or be those of many values
+            # pages of a damaged database can form a ring, or belong to many values
             if found > count or len(value) > MAX_IMAGE or file.tell() + len(value) > most:
                 raise bad(archive, f"its database is damaged at {name!r}")
             yield name, file.tell(), file.write(value)

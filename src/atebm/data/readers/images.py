@@ -1,8 +1,8 @@
 """Archives of image files: zips (CelebA-HQ, AFHQ), tars (Places365, ImageNet's validation), ImageNet's tar of tars.
 
-Each may be unpacked, too. Patterns are those of PurePosixPath.match and count from the right: "train/cat/*" is each
-file of a folder train/cat, whatever folders lie above it. Names sort folder by folder, as in torchvision's
-ImageFolder. Images are RGB.
+Each archive may also be an unpacked folder. Patterns are those of PurePosixPath.match, which match from the right:
+"train/cat/*" is each file in a folder train/cat below any folders. Names are sorted folder by folder, as in
+torchvision's ImageFolder. Images are RGB.
 """
 
 import io
@@ -36,22 +36,22 @@ from .mats import checked
 
 
 class Entry(NamedTuple):
-    """Where an image file lies, so that processes can read different ones of a tar at once."""
+    """The place of an image file, so that several processes can read different files of a tar at once."""
 
-    name: str  # in the archive
+    name: str  # its name in the archive
     file: Path
     offset: int
     size: int
 
 
-Entries = NDArray[np.void]  # (N,) of name (S, UTF-8), offset and size (<i8): a million take 0.05 GB
+Entries = NDArray[np.void]  # (N,) with name (S, UTF-8), offset and size (<i8); a million take 0.05 GB
 
 
 class Pictures(NamedTuple):
     """The image files of an archive, in the order of a set.
 
-    `read` gives those of some entries one after another, as RGB, so that processes can share the work.
-    It raises DataError as `decode`.
+    `read` yields the images of some entries in order, as RGB, so that processes can share the work. It raises DataError
+    if an image is damaged.
     """
 
     file: Path  # the archive, or the folder of an unpacked one
@@ -63,16 +63,16 @@ class Pictures(NamedTuple):
 
 
 def decode(data: bytes, archive: Path, name: str) -> Image.Image:
-    """Return an image file's RGB pixels. Raises DataError where they are damaged as far as Pillow can see.
+    """Return an image file's RGB pixels. Raises DataError if Pillow finds damage.
 
-    Of JPEGs whose middle alone is damaged libjpeg makes some picture; only the archive's checksum tells.
+    If only the middle of a JPEG is damaged, libjpeg still makes a picture; only the archive's checksum reveals that.
     """
     with reading(archive, f"member {name!r}"), open_bitmap(io.BytesIO(data), ("JPEG", "PNG", "WEBP")) as picture:
         return in_mode(picture, "RGB")
 
 
 def read_entry(entry: Entry) -> Image.Image:
-    """Return the image of an entry, as RGB. Raises DataError as `decode`."""
+    """Return the image of an entry, as RGB. Raises DataError if it is damaged."""
     with reading(entry.file, f"member {entry.name!r}"), entry.file.open("rb") as file:
         file.seek(entry.offset)
         data = file.read(entry.size)
@@ -80,8 +80,8 @@ def read_entry(entry: Entry) -> Image.Image:
 
 
 def folder_labels(entries: Entries) -> tuple[NDArray[np.int64], list[str]]:
-    """Return labels (N,) and their names: sorted folders of the images, as in torchvision's ImageFolder."""
-    found: dict[str, int] = {}  # in the order of their first images
+    """Return labels (N,) and their names: the sorted folders of the images, as in torchvision's ImageFolder."""
+    found: dict[str, int] = {}  # folders in the order of their first images
     labels = np.fromiter(
         (found.setdefault(name.rpartition("/")[0] or ".", len(found)) for name in names_of(entries)), np.int64
     )
@@ -92,7 +92,7 @@ def folder_labels(entries: Entries) -> tuple[NDArray[np.int64], list[str]]:
 
 # --- entries ----------------------------------------------------------------------------------------------------
 
-BLOCK = 4096  # entries that are Python objects at once
+BLOCK = 4096  # entries converted to Python objects at once
 
 
 def names_of(entries: Entries) -> Iterator[str]:
@@ -101,7 +101,7 @@ def names_of(entries: Entries) -> Iterator[str]:
 
 
 def entries_of(found: Iterable[tuple[str, int, int]]) -> Entries:
-    """Return entries of name, offset and size, in the order in which they come."""
+    """Return entries with name, offset and size, in the given order."""
     rest, blocks = iter(found), [_block(())]
     while block := list(islice(rest, BLOCK)):
         blocks.append(_block(block))
@@ -115,9 +115,9 @@ def _block(found: Collection[tuple[str, int, int]]) -> Entries:
 
 
 def by_name(entries: Entries) -> Entries:
-    """Return the entries sorted folder by folder, as torchvision's ImageFolder; of those that share a name, the last.
+    """Return the entries sorted folder by folder, as in torchvision's ImageFolder; the last of equal names counts.
 
-    Plain bytes would put "a-b/x" before "a/x".
+    A plain sort of bytes would put "a-b/x" before "a/x".
     """
     keys = entries["name"].copy()
     letters = keys.view(np.uint8)
@@ -132,7 +132,7 @@ def by_name(entries: Entries) -> Entries:
 
 
 def zip_pictures(archive: Path, pattern: str, count: int) -> Pictures:
-    """Return the members that match, sorted by name.
+    """Return a zip's members that match, sorted by name.
 
     Raises DataError for a damaged or unsafe archive, and for another count.
     """
@@ -143,7 +143,7 @@ def zip_pictures(archive: Path, pattern: str, count: int) -> Pictures:
 
 
 def read_zip(archive: Path, entries: Entries) -> Iterator[Image.Image]:
-    """Yield images of a zip's members."""
+    """Yield the images of a zip's members."""
     with reading(archive, "its bytes"):
         found = archive.stat()
     _, file = kept_open(archive, found.st_size, found.st_mtime_ns)
@@ -155,7 +155,7 @@ def read_zip(archive: Path, entries: Entries) -> Iterator[Image.Image]:
 
 @lru_cache(maxsize=1)
 def kept_open(archive: Path, size: int, modified: int) -> tuple[ExitStack, zipfile.ZipFile]:
-    """Return a zip that stays open until another one is: reading its directory takes seconds, for 64 images."""
+    """Return an open zip, kept until another is opened: reading its directory takes seconds, too long for 64 images."""
     stack = ExitStack()
     return stack, stack.enter_context(open_zip(archive))
 
@@ -164,9 +164,9 @@ def kept_open(archive: Path, size: int, modified: int) -> tuple[ExitStack, zipfi
 
 
 def tar_pictures(archive: Path, pattern: str, count: int) -> Pictures:
-    """Return an uncompressed tar's members that match, sorted by name; reads the headers alone.
+    """Return an uncompressed tar's members that match, sorted by name; only headers are read.
 
-    Raises DataError as `zip_pictures`.
+    Raises DataError for a damaged or unsafe archive, and for another count.
     """
     with reading(archive, "its bytes"), archive.open("rb") as file:
         members = tar_members(file, archive, 0, archive.stat().st_size)
@@ -179,9 +179,9 @@ def tar_pictures(archive: Path, pattern: str, count: int) -> Pictures:
 
 
 def pictures_in(path: Path, pattern: str, count: int) -> Pictures:
-    """Return the images of a zip or a tar that match, or of a folder in its place, sorted by name.
+    """Return the images that match in a zip, a tar, or a folder in place of one, sorted by name.
 
-    Raises DataError as `zip_pictures`.
+    Raises DataError for a damaged or unsafe archive, and for another count.
     """
     if path.is_dir():
         pictures = folder_pictures(path, "**/*", count, pattern)
@@ -191,16 +191,16 @@ def pictures_in(path: Path, pattern: str, count: int) -> Pictures:
 
 
 def check_side(pictures: Pictures, pixels: int) -> None:
-    """Raise DataError unless the first, the middle and the last picture have so many pixels a side."""
+    """Raise DataError unless the first, the middle and the last picture have `pixels` x `pixels`."""
     some = pictures.entries[[0, len(pictures.entries) // 2, -1]]
     for name, picture in pictures._replace(entries=some).named():
         if picture.size != (pixels, pixels):
             width, height = picture.size
-            raise DataError(f"{pictures.file}: {name} has {width}x{height} pixels where {pixels}x{pixels} belong.")
+            raise DataError(f"{pictures.file}: {name} has {width}x{height} pixels instead of {pixels}x{pixels}.")
 
 
 def folder_pictures(folder: Path, pattern: str, count: int, below: str = "*") -> Pictures:
-    """Return the files of a folder that match a pattern of Path.glob, and one from the right, sorted by name.
+    """Return the image files of a folder that match a pattern of Path.glob, and `below` from the right, sorted by name.
 
     Raises DataError for another count.
     """
@@ -210,7 +210,7 @@ def folder_pictures(folder: Path, pattern: str, count: int, below: str = "*") ->
 
 
 def read_bytes(archive: Path, entries: Entries) -> Iterator[Image.Image]:
-    """Yield images that lie as they are in a file, such as a tar, which is opened once, or are files of a folder."""
+    """Yield images that are stored uncompressed in a file, such as a tar, or as files in a folder."""
     if archive.is_dir():
         for name, size in zip(names_of(entries), entries["size"].tolist(), strict=True):
             yield read_entry(Entry(name, archive / name, 0, size))
@@ -230,10 +230,10 @@ def read_bytes(archive: Path, entries: Entries) -> Iterator[Image.Image]:
 
 
 def imagenet_train(path: Path, count: int) -> Pictures:
-    """Return ImageNet's training set, wnid/file, sorted by name: of the tar of a tar per wnid, or of a folder per wnid.
+    """Return ImageNet's training set, as wnid/file sorted by name, from its tar with a tar per wnid, or from folders.
 
-    Labels are those of `folder_labels`, as torchvision's: a wnid's place among the sorted ones.
-    Raises DataError for a damaged or unsafe archive and for another count.
+    `folder_labels` gives its labels, as in torchvision: a wnid's place among the sorted wnids. Raises DataError for a
+    damaged or unsafe archive, and for another count.
     """
     if path.is_dir():
         return folder_pictures(path, "*/*", count)
@@ -253,10 +253,10 @@ def _tars_in_a_tar(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, int]]
 
 
 def imagenet_val(path: Path, count: int) -> Pictures:
-    """Return ImageNet's validation set, sorted by the images' own names, as `imagenet_devkit` labels them.
+    """Return ImageNet's validation set, sorted by file name, in the order of the labels of `imagenet_devkit`.
 
-    path: its tar, or a folder of its files, which may lie in a folder per class there.
-    Raises DataError as `imagenet_train`.
+    path: its tar, or a folder with its files, possibly in a folder per class. Raises DataError for a damaged or unsafe
+    archive, and for another count.
     """
     if not path.is_dir():
         return tar_pictures(path, "*", count)
@@ -265,14 +265,14 @@ def imagenet_val(path: Path, count: int) -> Pictures:
     return pictures._replace(entries=pictures.entries[order])
 
 
-MAX_META = 2**24  # bytes that the devkit's meta.mat may unpack to; the true one takes 3 MB at most
+MAX_META = 2**24  # bytes that the devkit's meta.mat may unpack to; the original takes at most 3 MB
 
 
 def imagenet_devkit(archive: Path, count: int) -> tuple[NDArray[np.int64], list[str]]:
-    """Return labels (count,) of ImageNet's validation images, sorted by name, and the wnids that they number, sorted.
+    """Return the labels (count,) of ImageNet's validation images, sorted by name, and the sorted wnids that they index.
 
-    archive: ILSVRC2012_devkit_t12.tar.gz, whose own numbers of classes go by another order.
-    Raises DataError where it is damaged, unsafe, or has another count of labels.
+    archive: ILSVRC2012_devkit_t12.tar.gz, which numbers the classes in another order. Raises DataError if it is
+    damaged, unsafe, or has another count of labels.
     """
     content = gunzipped(archive)
     members = {
@@ -282,7 +282,7 @@ def imagenet_devkit(archive: Path, count: int) -> tuple[NDArray[np.int64], list[
     with reading(archive, "member 'meta.mat'"):
         file = checked(members["meta.mat"], MAX_META)
         synsets = scipy.io.loadmat(file, variable_names=("synsets",), squeeze_me=True)
-        leaves = [synset for synset in synsets["synsets"] if synset["num_children"] == 0]  # others are their unions
+        leaves = [synset for synset in synsets["synsets"] if synset["num_children"] == 0]  # others are unions of these
         wnid_of = {int(synset["ILSVRC2012_ID"]): str(synset["WNID"]) for synset in leaves}
     wnids = sorted(wnid_of.values())
     with reading(archive, "member 'ILSVRC2012_validation_ground_truth.txt'"):

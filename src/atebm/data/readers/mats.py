@@ -1,6 +1,6 @@
-"""MATLAB files of version 5, looked through before scipy reads them: it believes what they say of lengths and shapes.
+"""Checking MATLAB files of version 5 before scipy reads them, since scipy trusts the lengths and shapes in a file.
 
-A shape costs nothing to state, and a cell array or a struct of that shape would fill any memory.
+A few bytes can state any shape, and a cell array or struct of that shape could fill any memory.
 """
 
 import io
@@ -13,17 +13,17 @@ from typing import NamedTuple
 from ...archives.members import CHUNK
 
 HEADER = 128  # bytes
-VERSION = b"\0\1IM"  # which ends the header: version 5, and numbers of little-endian machines
+VERSION = b"\0\1IM"  # the end of the header: version 5, little-endian
 MATRIX, COMPRESSED = 14, 15  # types of elements
 CELL, STRUCT, CHAR = 1, 2, 4  # classes of matrices
 NUMBERS = range(6, 16)  # classes from double to uint64
-COMPLEX = 8  # a flag of matrices of numbers
-DEEPEST = 4  # matrices in matrices: an array of structs whose fields are cells
+COMPLEX = 8  # a flag of numeric matrices
+DEEPEST = 4  # levels of nested matrices: enough for an array of structs whose fields are cells
 TAG = 8  # bytes
 
 
 class Element(NamedTuple):
-    """What lies in bytes [start, end) of a file, by its type."""
+    """An element of type `kind` in bytes [start, end) of a file."""
 
     kind: int
     start: int
@@ -33,11 +33,11 @@ class Element(NamedTuple):
 def checked(content: bytes, most: int) -> io.BytesIO:
     """Return a MATLAB file for scipy.io, with its compressed variables unpacked.
 
-    Raises ValueError for a file of another version, one that unpacks to more than `most` bytes, and one that states
-    other shapes than it has contents for.
+    Raises ValueError if the file has another version, unpacks to more than `most` bytes, or states shapes that its
+    contents do not have.
     """
     if content[HEADER - len(VERSION) : HEADER] != VERSION:
-        raise ValueError("no MATLAB file of version 5")
+        raise ValueError("it is not a MATLAB file of version 5")
     plain = unpacked(content, most)
     for element in elements(plain, HEADER, len(plain)):
         check_matrix(plain, element)
@@ -45,7 +45,7 @@ def checked(content: bytes, most: int) -> io.BytesIO:
 
 
 def unpacked(content: bytes, most: int) -> bytes:
-    """Return the file with its compressed elements unpacked. Raises ValueError as `checked`."""
+    """Return the file with its compressed elements unpacked. Raises ValueError if it is truncated or too large."""
     target = io.BytesIO()
     target.write(content[:HEADER])
     for element in elements(content, HEADER, len(content)):
@@ -67,13 +67,13 @@ def unpacked(content: bytes, most: int) -> bytes:
 
 
 def elements(content: bytes, start: int, end: int) -> Iterator[Element]:
-    """Yield the elements in bytes [start, end). Raises ValueError for one that goes beyond."""
+    """Yield the elements in bytes [start, end). Raises ValueError if one extends beyond."""
     place = start
     while place < end:
         if place + TAG > end:
             raise ValueError("an element is truncated")
         kind, size = struct.unpack_from("<II", content, place)
-        if kind >> 16:  # a small one, whose data lie where its size would be
+        if kind >> 16:  # a small element, with its data in place of the size
             element = Element(kind & 0xFFFF, place + TAG // 2, place + TAG // 2 + (kind >> 16))
             place += TAG
         else:
@@ -85,19 +85,19 @@ def elements(content: bytes, start: int, end: int) -> Iterator[Element]:
 
 
 def check_matrix(content: bytes, element: Element, deep: int = 0) -> None:
-    """Raise ValueError for what is no matrix of numbers, letters, cells or structs, or has not what its shape says.
+    """Raise ValueError unless this is a matrix of numbers, characters, cells or structs with the contents of its shape.
 
-    scipy reads the parts of a matrix one after another without looking at its size, so their number must be right.
+    scipy reads the parts of a matrix one after another without checking its size, so their number must be right.
     """
     if element.kind != MATRIX or deep > DEEPEST:
-        raise ValueError("an element that does not belong there")
+        raise ValueError("an element does not belong there")
     if element.start == element.end:  # an empty matrix
         return
     flags, shape, _, *parts = elements(content, element.start, element.end)
     kind, flag = content[flags.start : flags.start + 2]
     sides = struct.unpack_from(f"<{(shape.end - shape.start) // 4}i", content, shape.start)
     if min(sides, default=0) < 0:
-        raise ValueError("a negative shape")
+        raise ValueError("a shape is negative")
     items = math.prod(sides)
     if kind in (CELL, STRUCT):
         fields = 1
@@ -105,12 +105,12 @@ def check_matrix(content: bytes, element: Element, deep: int = 0) -> None:
             width, names, *parts = parts
             fields = (names.end - names.start) // struct.unpack_from("<i", content, width.start)[0]
         if len(parts) != items * fields:
-            raise ValueError(f"{len(parts)} parts of a matrix where {items * fields} belong")
+            raise ValueError(f"a matrix has {len(parts)} parts instead of {items * fields}")
         for part in parts:
             check_matrix(content, part, deep + 1)
     elif kind == CHAR or kind in NUMBERS:
         data = parts[0]
         if len(parts) != (2 if flag & COMPLEX else 1) or items > data.end - data.start:
-            raise ValueError(f"a matrix of {items} items in {data.end - data.start} bytes")
+            raise ValueError(f"a matrix of {items} items has {data.end - data.start} bytes")
     else:
-        raise ValueError("a variable that is neither of numbers nor of letters")
+        raise ValueError("a variable has neither numbers nor characters")

@@ -1,7 +1,7 @@
-"""Parquet shards, as the Hugging Face Hub keeps image sets: a column of image files and, of some, one of labels.
+"""Parquet shards of image sets on the Hugging Face Hub: a column of image files, and optionally one of labels.
 
-An image is a struct of its file's `bytes` and its `path`, or the bytes alone. What its classes are called stands in
-the schema's metadata, as the package `datasets` writes them.
+An image is a struct with its file's `bytes` and `path`, or only the bytes. The names of the classes are in the schema's
+metadata, as written by the package `datasets`.
 """
 
 import json
@@ -20,11 +20,11 @@ from ...archives.members import MAX_IMAGE, bad, check_count, reading
 from ...utils.errors import DataError
 from .images import Entries, Pictures, decode, entries_of, names_of
 
-MAX_GROUP = 2**31  # bytes of the rows that are in memory at once; the package `datasets` writes 100 or 1,000 together
+MAX_GROUP = 2**31  # bytes of a group of rows, which is in memory at once; `datasets` writes groups of 100 or 1,000
 
 
 class Rows(NamedTuple):
-    """Images of some shards, and the labels of all of them."""
+    """The images of some shards, and their labels."""
 
     pictures: Pictures
     labels: NDArray[np.int64]  # (N,)
@@ -34,10 +34,10 @@ class Rows(NamedTuple):
 def parquet_rows(
     folder: Path, shards: list[str], image: str | None, label: str | None, only: tuple[str, ...], count: int
 ) -> Rows:
-    """Return the rows of shards below a folder, in their order; of those of `only` some classes, where it names any.
+    """Return the rows of shards below a folder, in order; if `only` names classes, the rows of these.
 
-    An entry's offset is its row. Raises DataError for a damaged shard, for columns that are not there or hold
-    something else, and for another count.
+    An entry's offset is its row. Raises DataError if a shard is damaged, if a column is missing or has something else,
+    and for another count.
     """
     found: list[tuple[str, int, int]] = []
     labels, classes, column = [], [""], ""
@@ -52,7 +52,7 @@ def parquet_rows(
             else:
                 own = np.zeros(n, np.int64)
         if absent := set(only) - set(classes):
-            raise DataError(f"{path}: no label is called {min(absent)}; there are: {', '.join(classes)}.")
+            raise DataError(f"{path}: there is no label {min(absent)!r}; it has: {', '.join(classes)}.")
         kept = np.isin(own, [classes.index(name) for name in only]) if only else np.ones(n, bool)
         found += [(shard, row, 0) for row in np.flatnonzero(kept).tolist()]
         labels.append(own[kept])
@@ -62,11 +62,11 @@ def parquet_rows(
 
 
 def image_column(schema: Any, name: str | None) -> str:
-    """Return the column of images: `name`, or else the first that can be one. Raises ValueError."""
+    """Return the column of images: `name`, or else the first suitable column. Raises ValueError if there is none."""
     able = [field.name for field in schema if is_image_type(field.type)]
     name = name or next(iter(able), None)
     if name is None or name not in able:
-        raise ValueError(f"it has columns {', '.join(schema.names)}, and of images {', '.join(able) or 'none'}")
+        raise ValueError(f"it has columns {', '.join(schema.names)}; columns of images: {', '.join(able) or 'none'}")
     return name
 
 
@@ -78,11 +78,11 @@ def is_image_type(kind: Any) -> bool:
 
 
 def names_of_classes(schema: Any, label: str) -> list[str]:
-    """Return what the values 0, 1, ... of a column of labels are called. Raises ValueError where that is not told."""
-    told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    names = told.get("info", {}).get("features", {}).get(label, {}).get("names")
+    """Return the names of the values 0, 1, ... in a column of labels. Raises ValueError if the metadata has none."""
+    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    names = metadata.get("info", {}).get("features", {}).get(label, {}).get("names")
     if not names:
-        raise ValueError(f"it does not say what the values of column {label!r} are called")
+        raise ValueError(f"it does not name the labels of column {label!r}")
     return [str(name) for name in names]
 
 
@@ -96,7 +96,7 @@ def read_rows(column: str, folder: Path, entries: Entries) -> Iterator[Image.Ima
             value = read_group(path, group, column)[row - int(starts[group])].as_py()
             data = value["bytes"] if isinstance(value, dict) else value
             if data is None:
-                raise ValueError("it has the name of an image file, and not the file")
+                raise ValueError("it has only the name of an image file, not its bytes")
             if len(data) > MAX_IMAGE:
                 raise bad(path, f"the image of row {row} is too large ({len(data)} bytes)")
         yield decode(data, path, f"row {row}")
@@ -112,9 +112,9 @@ def group_starts(path: Path) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=1)
 def read_group(path: Path, group: int, column: str) -> Any:
-    """Return one group of a shard's images, kept until another is wanted: rows are read in their order."""
+    """Return one group of a shard's images, cached until another is read, since rows are read in order."""
     with pq.ParquetFile(path) as file:
         size = file.metadata.row_group(group).total_byte_size
         if size > MAX_GROUP:
-            raise bad(path, f"its rows {group} are too large ({size} bytes)")
+            raise bad(path, f"its row group {group} is too large ({size} bytes)")
         return file.read_row_group(group, columns=[column]).column(column)

@@ -1,4 +1,4 @@
-"""Archives of pickles, CIFAR's and ImageNet-32's, through an unpickler that imports nothing."""
+"""Archives of pickles (CIFAR and ImageNet-32), read by an unpickler that imports nothing."""
 
 import io
 from collections.abc import Iterator
@@ -30,9 +30,10 @@ FOLDERS: dict[str, dict[str, Any]] = {
 
 
 def cifar_pickles(archive: Path, split: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
-    """Return images (count, 32, 32, 3), labels (count,) and their names, of the python .tar.gz of a CIFAR.
+    """Return images (count, 32, 32, 3), labels (count,) and label names from the Python .tar.gz of CIFAR-10 or -100.
 
-    split: `train` or `held_out`, its test split. Raises DataError for a damaged or unsafe archive or another count.
+    split: `train`, or `held_out` for the test split. Raises DataError for a damaged or unsafe archive, or another
+    count.
     """
     content = gunzipped(archive)
     members = {
@@ -55,17 +56,17 @@ def cifar_pickles(archive: Path, split: str, count: int) -> tuple[NDArray[np.uin
     with reading(archive, f"member {folder}/{layout['meta']}"):
         classes = unpickled(layout["meta"])[layout["names"]]
         if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-            raise ValueError(f"{layout['names']} is no list of names")
+            raise ValueError(f"{layout['names']} is not a list of names")
     if labels.min() < 0 or labels.max() >= len(classes):
-        raise bad(archive, f"its labels are not all of its {len(classes)} classes")
+        raise bad(archive, f"some labels are not among its {len(classes)} classes")
     return images, labels, classes
 
 
 def imagenet32_zips(archive: Path, count: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """Yield images (n, 32, 32, 3) and labels (n,), from 0, of each pickle of Imagenet32_train.zip or _val.zip.
+    """Yield images (n, 32, 32, 3) and labels (n,), counted from 0, for each pickle of Imagenet32_train.zip or _val.zip.
 
-    Only one pickle (0.4 GB) is in memory at a time. Raises DataError for a damaged or unsafe archive, and, after the
-    last pickle, for another count.
+    Only one pickle (0.4 GB) is in memory at a time. Raises DataError for a damaged or unsafe archive, and after the
+    last pickle for another count.
     """
     with open_zip(archive) as file:
         sizes = {member.filename: member.file_size for member in zip_members(file, archive)}
@@ -74,7 +75,7 @@ def imagenet32_zips(archive: Path, count: int) -> Iterator[tuple[NDArray[np.uint
         for name in sorted(batches, key=lambda name: (len(name), name)):  # batch 10 after batch 9
             with reading(archive, f"member {name!r}"), file.open(name) as stream:
                 contents = restricted_load(stream, sizes[name])
-                while stream.read(CHUNK):  # to its end, where zipfile checks the CRC
+                while stream.read(CHUNK):  # read to the end, where zipfile checks the CRC
                     pass
             images, labels = _batch(contents, "labels", archive, name, 32)
             found += len(images)
@@ -85,25 +86,25 @@ def imagenet32_zips(archive: Path, count: int) -> Iterator[tuple[NDArray[np.uint
 def _batch(
     contents: dict[str, Any], key: str, archive: Path, name: str, side: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return images (n, side, side, 3) and labels (n,) of a batch, whose rows are red, green and blue planes."""
+    """Return images (n, side, side, 3) and labels (n,) of a batch, whose rows have red, green and blue planes."""
     with reading(archive, f"member {name!r}"):
         data = _array(contents["data"], "data")
         labels = _labels(contents[key])
         if data.dtype != np.uint8 or data.shape != (len(labels), 3 * side**2):
-            raise ValueError(f"{data.dtype} of shape {data.shape} for {len(labels)} labels")
+            raise ValueError(f"its images are {data.dtype} of shape {data.shape}, with {len(labels)} labels")
     return data.reshape(-1, 3, side, side).transpose(0, 2, 3, 1), labels
 
 
 def _labels(value: Any) -> NDArray[np.int64]:
-    """Return labels (n,) of a list of whole numbers, or of an array of them. Raises ValueError for whatever else."""
+    """Return labels (n,) from a list or an array of whole numbers. Raises ValueError for anything else."""
     if isinstance(value, _Array):
         labels = _array(value, "labels")
         if labels.ndim != 1 or labels.dtype.kind not in "iu":
             raise ValueError(f"labels are {labels.dtype} of shape {labels.shape}")
         return labels.astype(np.int64)
-    # lists in a list can be one list many times over, and would become an array of any size
+    # a list can contain one list many times, and would become an array of any size
     if not isinstance(value, list) or not all(type(label) is int for label in value):
-        raise ValueError("labels are no list of whole numbers")
+        raise ValueError("labels are not a list of whole numbers")
     return np.array(value, np.int64)
 
 
@@ -111,19 +112,19 @@ def _labels(value: Any) -> NDArray[np.int64]:
 
 
 def restricted_load(file: IO[bytes], size: int) -> dict[str, Any]:
-    """Return the dict of a pickle of `size` bytes, by Python 2 or 3, of numbers, strings, lists, dicts and arrays.
+    """Return the dict in a pickle of `size` bytes, from Python 2 or 3, with numbers, strings, lists, dicts and arrays.
 
-    Keys are str: Python 2's strings are read as Latin-1. Raises UnpicklingError for whatever else the pickle would
-    have imported, and whatever `pickle` raises for damaged ones.
+    Keys are str; Python 2's strings are read as Latin-1. Raises UnpicklingError if the pickle would import anything
+    else, and the errors of `pickle` if it is damaged.
     """
     contents = Data(file, size, PARTS).load()
     if not isinstance(contents, dict):
-        raise UnpicklingError("no dict")
+        raise UnpicklingError("it is not a dict")
     return {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in contents.items()}
 
 
 class _Dtype:
-    """What `numpy.dtype` is in a pickle. Its own state could describe memory that isn't there, hence this."""
+    """A replacement for `numpy.dtype` in a pickle, whose own state could describe memory that does not exist."""
 
     __slots__ = ("dtype",)
 
@@ -138,9 +139,9 @@ class _Dtype:
 
 
 class _Array:
-    """What `_reconstruct` makes in a pickle: its state tells shape, type and bytes of an array that is not made yet.
+    """A replacement for an array in a pickle: its state has the shape, type and bytes of an array that is not made yet.
 
-    The bytes of many arrays can be the same string: only those that are asked for become one.
+    Many arrays can share the same string of bytes, so an array is made only if it is needed.
     """
 
     __slots__ = ("state",)
@@ -153,20 +154,20 @@ class _Array:
 
 
 def _array(value: Any, name: str) -> NDArray[Any]:
-    """Return the array that an unpickled value stands for. Raises ValueError for whatever else."""
+    """Return the array of an unpickled value. Raises ValueError for anything else."""
     if not isinstance(value, _Array) or len(value.state) != 5:
-        raise ValueError(f"{name} is no array")
+        raise ValueError(f"{name} is not an array")
     _, shape, kind, fortran, raw = value.state
     data = raw.encode("latin1") if isinstance(raw, str) else raw
     if not isinstance(kind, _Dtype) or not isinstance(data, bytes) or not all(type(side) is int for side in shape):
-        raise ValueError(f"{name} is no array of numbers")
+        raise ValueError(f"{name} is not an array of numbers")
     return np.frombuffer(data, kind.dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _encoded(text: Any, encoding: Any) -> bytes:
-    """Stand for `_codecs.encode` of a pickle: so Python 3 writes bytes where it writes as Python 2 does."""
+    """Replace `_codecs.encode` in a pickle: Python 3 writes bytes in this way in Python 2's format."""
     if not isinstance(text, str) or encoding != "latin1":
-        raise UnpicklingError("bytes that are none")
+        raise UnpicklingError("an encoded value is not bytes")
     return text.encode("latin1")
 
 

@@ -1,4 +1,4 @@
-"""Images that others saved by PyTorch, as a tensor of floats."""
+"""Images saved by PyTorch as a tensor of floats."""
 
 from pathlib import Path
 
@@ -11,15 +11,15 @@ from ...archives.tensors import load_pickled
 
 
 def saved_images(path: Path, count: int) -> NDArray[np.uint8]:
-    """Images (count, H, W, C) of a file of torch.save: one tensor (count, C, H, W) of floats in [0, 1], rounded.
+    """Return images (count, H, W, C), rounded, from a torch.save file of a tensor (count, C, H, W) in [0, 1].
 
-    Floats that were bytes once, as those of torchvision's ToTensor, are these bytes again. Raises DataError for a
-    damaged file, for one of anything else, and for another count.
+    Floats that were made from bytes, as by torchvision's ToTensor, become the same bytes again. Raises DataError if the
+    file is damaged or has anything else, and for another count.
     """
     with reading(path, "its tensor"), path.open("rb") as file:
         tensor = load_pickled(file, path, torch.device("cpu"))
     if not isinstance(tensor, torch.Tensor) or tensor.ndim != 4 or not tensor.is_floating_point():
-        raise bad(path, "it is no tensor of images in floats")
+        raise bad(path, "it is not a tensor of images as floats")
     check_count(path, len(tensor), count)
     if not (bool(tensor.isfinite().all()) and float(tensor.min()) >= 0 and float(tensor.max()) <= 1):
         raise bad(path, "its pixels are not all in [0, 1]")

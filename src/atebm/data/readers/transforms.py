@@ -1,6 +1,6 @@
-"""From a picture of an archive to a set's pixels: RGB, uint8 (size, size, 3), but where a function says otherwise.
+"""Conversions of an archive's picture to a set's pixels: RGB, uint8 (size, size, 3), unless a function says otherwise.
 
-Each function says whose rule it is.
+Each function states the source of its rule.
 """
 
 import numpy as np
@@ -11,33 +11,30 @@ Filter = Image.Resampling
 
 
 def lanczos(picture: Image.Image, size: int) -> NDArray[np.uint8]:
-    """CelebA-HQ and AFHQ, 512 to 256 pixels. Source: the authors' script, which resizes both in this way."""
+    """Resize as for CelebA-HQ and AFHQ, from 512 to 256 pixels. Source: the authors' script, for both."""
     return _short_side_and_crop(picture, size, Filter.LANCZOS)
 
 
 def lsun(picture: Image.Image, size: int) -> NDArray[np.uint8]:
-    """Return LSUN church.
+    """Resize and crop as for LSUN church.
 
-    Source: the authors' script. Pillow's default, which it leaves to it, is bicubic since 7.0.
+    Source: the authors' script, which uses Pillow's default filter, bicubic since 7.0.
     """
     return _short_side_and_crop(picture, size, Filter.BICUBIC)
 
 
 def squash(picture: Image.Image, size: int) -> NDArray[np.uint8]:
-    """Return ImageNet's validation set, stretched to a square.
-
-    Source: the authors' evaluation, torchvision's Resize.
-    """
+    """Stretch to a square as for ImageNet's validation set. Source: the authors' evaluation, torchvision's Resize."""
     return np.array(picture.resize((size, size), Filter.BILINEAR))
 
 
 def area(picture: Image.Image, size: int) -> NDArray[np.uint8]:
-    """Places365, 256 to 32 pixels, in place of Tiny Images (ours): averages of 8 by 8 pixels."""
+    """Shrink by averaging, as for Places365 from 256 to 32 pixels, our stand-in for Tiny Images."""
     return np.array(picture.resize((size, size), Filter.BOX))
 
 
 def padded(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Fashion-MNIST, grey (28, 28), to (size, size, 1): two black pixels all around, then bilinear (ours)."""
+    """Convert grey Fashion-MNIST (28, 28) to (size, size, 1): pad with two black pixels, then resize (ours)."""
     picture = Image.fromarray(np.pad(image, 2))
     return np.asarray(picture.resize((size, size), Filter.BILINEAR))[..., None]
 
@@ -46,8 +43,8 @@ def _short_side_and_crop(picture: Image.Image, size: int, how: Filter) -> NDArra
     short = min(picture.size)
     if short != size:
         ratio = size / short
-        # max: in floating point short * (size / short) may fall short of size
+        # max, since rounding can make short * (size / short) less than size
         width, height = (max(int(length * ratio), size) for length in picture.size)
         picture = picture.resize((width, height), how)
-    left, top = (round((length - size) / 2) for length in picture.size)  # half to even, as Pillow's crop rounds
+    left, top = (round((length - size) / 2) for length in picture.size)  # rounds half to even, as Pillow's crop
     return np.array(picture.crop((left, top, left + size, top + size)))
