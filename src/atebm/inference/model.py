@@ -125,7 +125,7 @@ class Model:
         return contact_sheet(shown[0], shown[1] if after is not None else None, energies, title)
 
     def sample(self, images: Images, steps: int | None = None, step_size: float | None = None) -> NDArray[np.uint8]:
-        """Return samples (n, H, W, C), uint8, made from source images by PGD on f (Eq. 8), as `atebm apply sample` does.
+        """Return samples (n, H, W, C), uint8, made from source images by PGD on f (Eq. 8), like `atebm apply sample`.
 
         The number of steps, and their size in [0, 1] pixel units, are by default those of the run's sampler.
         """

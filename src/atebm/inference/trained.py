@@ -88,7 +88,7 @@ class OfRun:
         return images
 
     def usual(self, model: Detector, device: torch.device) -> np.ndarray:
-        """Return the energies (n,), ascending, of in-distribution images. Raises ConfigError if they are not prepared."""
+        """Return the ascending energies (n,) of in-distribution images. Raises ConfigError if they are not prepared."""
         plan, images = self.plan, self.require_usual()
         spec, stored = plan.config.detection[plan.config.runs[self.run].task], Stored(self.root / images.folder, device)
         rows = torch.from_numpy(draw(len(stored), spec.n, spec.seed))
@@ -126,7 +126,7 @@ class Committed:
         return described(self.record)
 
     def steps(self, way: str) -> tuple[int, float]:
-        """Return the number and size of PGD steps in the record for a way of applying it. Raises ConfigError if none."""
+        """Return the recorded number and size of PGD steps for a way of applying it. Raises ConfigError if none are."""
         try:
             steps, step_size = self.record["steps"][way]
         except KeyError:

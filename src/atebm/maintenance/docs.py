@@ -126,14 +126,15 @@ def expectation(path: Path) -> str:
     columns = ["item", "hours, if alone", "GB, if alone", "hours beyond the lines above", "GB beyond"]
     return "\n".join(
         [
-            f"The paper scale takes an estimated {total['hours']:,.0f} GPU-hours in all, data included. The estimate counts",
-            f"floating point operations and uses the speed of one {found['device']} (torch {found['torch']}). If K grows",
-            f"as early as `auc_advance` allows, it is {total['at_most']:,.0f} hours; at the speed of a large matrix",
-            f"product it would be {total['floor']:,.0f} hours.",
+            f"The paper scale takes an estimated {total['hours']:,.0f} GPU-hours in all, data included. The estimate",
+            "counts floating point operations and uses the speed of",
+            f"one {found['device']} (torch {found['torch']}). If K grows as early as `auc_advance` allows,",
+            f"it is {total['at_most']:,.0f} hours; at the speed of a large matrix product it would be",
+            f"{total['floor']:,.0f} hours.",
             *in_bfloat16(path.with_stem(f"{path.stem}_bf16")),
             "With any number of GPUs, the longest chain of steps that wait for each other takes at least",
             f"{found['critical_path']['hours']:,.0f} hours: {chain_of(found)}.",
-            f"Images and distances take {total['data']:,.0f} hours of one CPU core, mostly in workers while the GPU works.",
+            f"Images and distances take {total['data']:,.0f} hours of one CPU core, mostly while the GPU works.",
             f"`work/` grows to {total['gigabytes']:,.0f} GB, and the archives take at least {archives:,.0f} GB.",
             f"These numbers are for {found['seeds']} {'model' if found['seeds'] == 1 else 'models'} per run.",
             "",
@@ -157,9 +158,9 @@ def in_bfloat16(path: Path) -> list[str]:
     hours, waited = found["total"]["hours"], found["critical_path"]["hours"]
     return [
         f"With `precision: bf16` and `compile: true` for all runs and the pre-training, it would take {hours:,.0f}",
-        f"GPU-hours, {waited:,.0f} of them in the longest chain. {assumed} of the {len(found['measured'])} speeds behind",
-        "this estimate are assumed, not measured: `atebm cost --rates data/expected/rates_h100.json` names each and its",
-        "source.",
+        f"GPU-hours, {waited:,.0f} of them in the longest chain. Of the {len(found['measured'])} speeds behind this",
+        f"estimate, {assumed} are assumed and not measured: `atebm cost --rates data/expected/rates_h100.json` names",
+        "each with its source.",
     ]
 
 

@@ -141,7 +141,14 @@ def reproduction() -> str:
     frame["table"] = frame["table"].map(TITLES)
     within = "± " + frame["within"] + (" " + frame["unit"]).str.rstrip()
     shown = frame[["table", "row", "number", "published"]].assign(within=within, reason=frame["reason"])
-    shown.columns = ["table", "row", "number", "published", f"mean of at least {LEAST} seeds within", "reason for this margin"]
+    shown.columns = [
+        "table",
+        "row",
+        "number",
+        "published",
+        f"mean of at least {LEAST} seeds within",
+        "reason for this margin",
+    ]
     return markdown(shown)
 
 

@@ -1,4 +1,4 @@
-"""Check that the tools can work at a checkout's path: `python -m atebm.maintenance.place` ends with a message if not."""
+"""Check that tools can work at a checkout's path; `python -m atebm.maintenance.place` ends with a message if not."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ def unfit(checkout: Path) -> str | None:
     found = " and ".join(repr(character) for character in sorted(IMPOSSIBLE.intersection(str(checkout))))
     if not found:
         return None
-    return f"{checkout}: Snakemake and Python cannot work in a path that contains {found}: move the checkout elsewhere."
+    return f"{checkout}: Snakemake and Python cannot work in a path with {found}: move the checkout elsewhere."
 
 
 if __name__ == "__main__":

@@ -101,9 +101,11 @@ def measured(numbers: Numbers, inside: Mapping[str, Any]) -> Iterator[str]:
         yield markdown(numbers.quality)
     if not numbers.detection.empty:
         images = f"{len(inside['energies'])} images of `{inside['set']}`"
-        yield f"AUROC in percent for telling {images} from other images by f; the others are clean, or attacked to raise f:"
+        yield f"AUROC in percent for telling {images} from other images by f; the others are clean or attacked:"
         yield markdown(numbers.detection)
-    yield INTERVALS if not (numbers.quality.empty and numbers.detection.empty) else "Nothing was measured at this scale."
+    yield (
+        INTERVALS if not (numbers.quality.empty and numbers.detection.empty) else "Nothing was measured at this scale."
+    )
 
 
 def limits(config: Config, record: Mapping[str, Any]) -> Iterator[str]:

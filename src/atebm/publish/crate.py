@@ -387,7 +387,7 @@ def add_root(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str, Any
         add(crate, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
     root = {
         "name": citation["title"],
-        "description": f"Every figure and table of the paper at the {manifest['scale']} scale, and the run that made them.",
+        "description": f"Every figure and table of the paper at the {manifest['scale']} scale, with their provenance.",
         "datePublished": citation["date-released"].isoformat(),
         "license": add(crate, licence, "CreativeWork", name=citation["license"], url=licence),
         "author": developers,

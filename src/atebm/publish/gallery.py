@@ -74,7 +74,7 @@ def request_of(name: str, results: Path) -> dict[str, Any]:
 
 
 def data_of(name: str, results: Path, manifest: dict[str, Any]) -> str:
-    """Return the data of the models that an artifact shows, "digits (for SVHN)", or one of NO_SET if there is no one set."""
+    """Return the data of the models that an artifact shows, "digits (for SVHN)", or one of NO_SET."""
     if ARTIFACTS[name].on_request:
         return CLAIMS
     request, behind = request_of(name, results), ancestry(manifest, name)

@@ -163,9 +163,9 @@ def ood_attacked(needs: Needs) -> Drawn:
         draw_strips(axis, strips)
         axis.set_title(label, fontsize=10)
     caption = (
-        f"In distribution: {needs.introduction('cifar10')}\nThe first images of each set, clean and after the strongest "
-        f"attack on each model, {of_radius(frame)}, {of_seed(frame)}. f: mean logit of the images shown. In the strips "
-        "of changes, grey means no change."
+        f"In distribution: {needs.introduction('cifar10')}\nThe first images of each set, clean and after the "
+        f"strongest attack on each model, {of_radius(frame)}, {of_seed(frame)}. f: mean logit of the images shown. In "
+        "the strips of changes, grey means no change."
     )
     rises = (frame[WORST] - frame[CLEAN]).groupby(frame["label"]).mean()
     headline = f"the attack raises f by {', '.join(f'{rise:.1f} ({label})' for label, rise in rises.items())}"

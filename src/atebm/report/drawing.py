@@ -92,7 +92,7 @@ def write_figure(drawn: Drawn, out: Path) -> None:
 
 
 def save(figure: Figure, out: Path) -> None:
-    """Write a figure as `out` (.png) and as .svg beside it, without dates and random ids, so equal drawings give equal files.
+    """Write a figure as `out` (.png) and as .svg beside it; equal drawings give equal files, without dates and ids.
 
     The .png has at least as many pixels as the images in it, and all of their colours. If they are grey, it is reduced
     to 256 colours and a third of the size: results/ is in git, and notebooks and pages contain the picture again.

@@ -309,4 +309,5 @@ def products(needs: Needs, run: str) -> str:
     }
     if not chosen:
         return f"{words}."
-    return f"{words}; for the sampler that training selected it is {' or '.join(f'{each:.4g}' for each in sorted(chosen))}."
+    selected = " or ".join(f"{each:.4g}" for each in sorted(chosen))
+    return f"{words}; for the sampler that training selected it is {selected}."

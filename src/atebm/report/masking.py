@@ -33,8 +33,8 @@ def ood_masking(needs: Needs) -> Drawn:
     words = [
         f"Checks of the attack behind Table 4 at the {needs.scale} scale, on the model of adversarial training: AUROC "
         f"in percent. In distribution: {needs.introduction('cifar10')}",
-        f"An attack that should be stronger may leave an AUROC that is up to {100 * MARGIN:g} points higher; a detector "
-        f"counts as defeated at an AUROC of {100 * DEFEATED:g} or less. The largest radius was raised after a first "
+        f"An attack that should be stronger may leave an AUROC that is {100 * MARGIN:g} points higher at most; a "
+        f"detector is defeated at an AUROC of {100 * DEFEATED:g} or less. The largest radius was raised after a first "
         "run, in which radius 4 did not defeat the detector on noise. "
         f"{(frame['met'] == 'yes').sum()} of {len(frame)} checks are met.",
         f"{tied.sum()} of them compare 100.0 with 100.0, so they cannot fail." if tied.any() else "",

@@ -46,8 +46,8 @@ def figS1_headline(frame: pd.DataFrame) -> str:
     above = frame.groupby("setting")["d_above_half"].median()
     return (
         f"energy distance to p_data falls at least {fall.min():.0f}-fold; a two-sample test tells the particles from "
-        f"p_data in {rejected[0]} of {len(frame)} games, and in {rejected[1]} once they are shifted by 0.25 std; median "
-        f"share of the region off the support with D > 1/2: {above['uniform']:.2f} with uniform p_0, "
+        f"p_data in {rejected[0]} of {len(frame)} games, and in {rejected[1]} once they are shifted by 0.25 std; "
+        f"median share of the region off the support with D > 1/2: {above['uniform']:.2f} with uniform p_0, "
         f"{above['corner']:.2f} with corner p_0"
     )
 

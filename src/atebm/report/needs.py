@@ -98,7 +98,7 @@ class Result:
 
     @property
     def weights(self) -> str:
-        """Say where a model's weights come from: "trained here", or the imported file and whether it is the authors'."""
+        """Say where a model's weights come from: "trained here", or which imported file, and whether the authors'."""
         released = self.record.get("released")
         if released is None:
             return "trained here"

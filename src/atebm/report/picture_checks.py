@@ -108,7 +108,7 @@ def nearness(needs: Needs, search: Result) -> list[dict[str, object]]:
         side = "; the interval lies below 1: samples are nearer to training images" if high < 1 else ""
         rows.append(
             {
-                "what": f"Memorisation: distance to the nearest training image, divided by that to the nearest held-out "
+                "what": "Memorisation: distance to the nearest training image, divided by that to the nearest held-out "
                 f"image, in {space} (geometric mean)",
                 "data": needs.name(search.record["run"]),
                 "value": np.exp(logs.mean()),

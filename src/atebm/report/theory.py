@@ -19,8 +19,8 @@ def table1(needs: Needs) -> Drawn:
     frame["numbers"] = [json.dumps(check[part]) for part in ("gradient", "contrastive_data", "p_0")]
     caption = (
         f"Table 1 with a numerical check of each line, at the {needs.scale} scale. The checks use a small network with "
-        f"random weights in double precision, {check['images']} images of p_data and as many of p_0, and an attack with "
-        f"K = {check['K']} steps of λ = {check['step_size']:g}. {needs.introduction('cifar10')}"
+        f"random weights in double precision, {check['images']} images of p_data and as many of p_0, and an attack "
+        f"with K = {check['K']} steps of λ = {check['step_size']:g}. {needs.introduction('cifar10')}"
     )
     shown = frame.drop(columns="numbers")
     formulas = (slice(0, 1), ["published_ebms", "published_binary_at"])
@@ -39,8 +39,8 @@ def gradient_line(check: dict[str, Any]) -> str:
     return (
         f"The formulas agree with automatic differentiation: over {gradient['parameters']:,} derivatives, the largest "
         f"difference (relative to the largest derivative) is {gradient['eq14_difference']:.1e} for Eq. 11 against the "
-        f"formula of binary AT, and {gradient['eq2_difference']:.1e} for Eq. 2 against that of EBMs. The mean weight of "
-        f"an image in the formula of binary AT is {gradient['weight_p_data']:.3f} for p_data and "
+        f"formula of binary AT, and {gradient['eq2_difference']:.1e} for Eq. 2 against that of EBMs. The mean weight "
+        f"of an image in the formula of binary AT is {gradient['weight_p_data']:.3f} for p_data and "
         f"{gradient['weight_contrastive']:.3f} for contrastive data."
     )
 
@@ -119,7 +119,9 @@ def tableS1_shown(frame: pd.DataFrame) -> pd.DataFrame:
     lines = frame[["quantity_theory", "minimax_theory", "maximin_theory"]]
     shown = frame.assign(**("`" + lines + "`").where(~lines["quantity_theory"].duplicated(), ""))
     games = [f"{game}, {p_0} p_0" for game in ("minimax", "maximin") for p_0 in P_0]
-    return shown.set_axis(["", "minimax (GANs), theory", "maximin (paper's method), theory", "measured", *games], axis=1)
+    return shown.set_axis(
+        ["", "minimax (GANs), theory", "maximin (paper's method), theory", "measured", *games], axis=1
+    )
 
 
 def tableS1_caption(needs: Needs, games: dict[str, pd.DataFrame]) -> str:
@@ -129,7 +131,7 @@ def tableS1_caption(needs: Needs, games: dict[str, pd.DataFrame]) -> str:
     return (
         f"Table S1 beside a simulation in 2D at the {needs.scale} scale: Algorithm 3 plays the minimax game ({minimax} "
         f"seeds) and Algorithm 1 the maximin game ({maximin} seeds), both with {record['activation']} networks. "
-        "Measured: the median and, in brackets, the least and greatest value over seeds. The two-sample test rejects at "
-        f"p <= {record['level']:g}. D(x*) is computed from U and the mean D on Supp(p_data), as if D were constant on "
-        "p_data and on the points x*. -log(4) is -1.3863."
+        "Measured: the median and, in brackets, the least and greatest value over seeds. The two-sample test rejects "
+        f"at p <= {record['level']:g}. D(x*) is computed from U and the mean D on Supp(p_data), as if D were constant "
+        "on p_data and on the points x*. -log(4) is -1.3863."
     )

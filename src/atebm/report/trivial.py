@@ -78,7 +78,7 @@ def filled(images: Images, rows: slice, columns: slice) -> NDArray[np.float64]:
 
 
 def psnr(images: NDArray[Any], originals: Images) -> NDArray[np.float64]:
-    """Return the peak signal-to-noise ratio of each image (n,) in dB, for grey levels up to 255; inf for equal images."""
+    """Return the peak signal-to-noise ratio of each image (n,) in dB, for grey levels up to 255; inf if equal."""
     errors = np.mean((np.asarray(images, np.float64) - originals) ** 2, axis=(1, 2, 3))
     with np.errstate(divide="ignore"):
         return 10 * np.log10(255**2 / errors)

@@ -42,7 +42,7 @@ class Group:
         return range(self.rank * each, (self.rank + 1) * each)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Average the gradients over processes, which gives that of the whole batch, since all have equally many rows."""
+        """Average the gradients over processes, which gives that of the whole batch: all have equally many rows."""
         if self.size == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]

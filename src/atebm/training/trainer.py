@@ -92,7 +92,7 @@ class Trainer(Resumable):
         whole = run.compile and self.forward_mode
         self.objective = torch.compile(self.minimised, fullgraph=True) if whole else self.minimised
         self.micro_batch = None if run.langevin else micro_batch  # chains and their buffer need whole batches
-        # With several processes, the graph ends before they share gradients; with one, it includes the optimiser's step.
+        # With several processes, the graph ends before they share gradients; else it includes the optimiser's step.
         apart, alone = self.capturable and group.size > 1, self.capturable and group.size == 1
         self.gradients = Captured(self.attacked_gradients) if apart else self.attacked_gradients
         self.update = Captured(self.attack_and_update) if alone else self.attack_and_update

@@ -180,8 +180,8 @@ def how_decided(frame: pd.DataFrame, level: float) -> str:
         "(intersection-union test) and fails if some part fails (Holm over its parts). Its two p-values, one for each "
         "direction, come from exact one-sided sign-flip tests and are adjusted by Holm within the claim's family "
         f"({sizes}). A verdict needs a p-value of at most {level / 2:g}, half the level of {level:g}, so the chance of "
-        f"any wrong verdict on the board is at most {len(families) * level:g}. The sign-flip test is exact if the bound "
-        "means no difference; with another bound it assumes a symmetric distribution, which the sign test does not."
+        f"any wrong verdict on the board is at most {len(families) * level:g}. The sign-flip test is exact if the "
+        "bound means no difference; with another bound it assumes a symmetric distribution, unlike the sign test."
     )
 
 
@@ -189,7 +189,7 @@ def on_what_it_hangs(frame: pd.DataFrame, effects: Effects) -> str:
     """Say, for the caption, when there is no verdict, when a verdict is fragile, and how many are."""
     rulers = f"here: {', '.join(effects.rulers)}" if effects.rulers else "no other extractor was used here"
     return (
-        f"With fewer than {LEAST_SEEDS} seeds there are values but no verdict. The verdict is \"no difference that "
+        f'With fewer than {LEAST_SEEDS} seeds there are values but no verdict. The verdict is "no difference that '
         f'matters" if the effect is below the smallest one of interest, and "too easy here" if both AUROCs are above '
         f"{EASY:g} points. A verdict is fragile if it changes under the sign test, without one of the seeds, or with "
         f"another extractor ({rulers}): {sensitivity(frame)['claim'].nunique()} verdicts are fragile."
