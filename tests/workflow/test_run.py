@@ -69,7 +69,7 @@ def test_claims_are_drawn_on_request_and_one_seed_decides_nothing(smoke):
     assert "with values and no verdict, for want of seeds." in (smoke / "results/claims.md").read_text()
     shown = snakemake(smoke, "--config", "scale=smoke")  # the page, which has the board now, and nothing else
     assert set(re.findall(r"\(Rule: (\w+)\)", output(shown))) == {"site", "all"}
-    assert "sentences without numbers at scale smoke" in (smoke / "results/index.html").read_text()
+    assert "sentences without numbers at the smoke scale" in (smoke / "results/index.html").read_text()
 
 
 def test_again_there_is_nothing_to_do(smoke):
@@ -358,7 +358,7 @@ def test_the_report_is_one_file_with_captions_and_categories(smoke, tmp_path):
     assert made.returncode == 0, output(made)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//", page)
-    assert "reproduced at scale" in page  # workflow.rst
+    assert "reproduced at the" in page  # workflow.rst
 
     def embedded(name: str) -> dict:
         found = re.search(rf"var {name} = (\{{.*?\}});\s*</script>", page[page.index(f'<script id="{name}">') :], re.S)

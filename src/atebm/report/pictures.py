@@ -192,16 +192,16 @@ def how_made(images: Result, model: Result) -> str:
     record = images.record
     steps = record["steps"] if isinstance(record["steps"], int) else record["steps"][-1]
     at = edge(steps, model) if images.settings["steps"] == "selected" else ""
-    return f"PGD with {steps} steps{at} of {record['step_size']:g}, {checkpoint(images, model)}."
+    return f"PGD with {steps} steps of {record['step_size']:g}{at}, {checkpoint(images, model)}."
 
 
 def edge(steps: int, model: Result | None) -> str:
-    """Say that a selected number of steps is the least or most that training could select; return "" otherwise."""
+    """Say that a selected number of steps is the smallest or largest that was offered; return "" otherwise."""
     if model is None or not model.settings["monitor"]:
         return ""
     offered = model.settings["monitor"]["steps"]
-    ends = {min(offered): "least", max(offered): "most"}
-    return f" (selected, the {ends[steps]} of {min(offered)} to {max(offered)})" if steps in ends else ""
+    ends = {min(offered): "smallest", max(offered): "largest"}
+    return f" (selected, the {ends[steps]} of {min(offered)} to {max(offered)} steps)" if steps in ends else ""
 
 
 def checkpoint(images: Result, model: Result) -> str:
