@@ -11,7 +11,7 @@ from .needs import Needs, Result
 from .neighbours import nearest_of_as_many, ratios
 from .trivial import damage, gain, restored_trivially
 
-LEAST = 1e-3  # stands in for a ratio of distances of 0, that of a sample which is itself a training image
+LEAST = 1e-3  # replaces a ratio of distances of 0, that of a sample which is itself a training image
 
 
 def picture_checks(needs: Needs) -> Drawn:

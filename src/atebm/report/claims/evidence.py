@@ -16,7 +16,7 @@ from ..trivial import gain, trivial_gains
 from ..verdicts import EFFECT, LESSER
 
 AFTER = 300  # iterations: the "few hundred" of Fig. 2
-LEAST = 1e-3  # stands in for a ratio of distances of 0, that of a sample which is itself a training image
+LEAST = 1e-3  # replaces a ratio of distances of 0, that of a sample which is itself a training image
 
 
 class NotRunError(ResultError):
