@@ -372,7 +372,7 @@ def test_the_report_is_one_file_with_captions_and_categories(smoke, tmp_path):
         "Figures": {f"results/{file}" for id in figures for file in (f"{id}.png", f"notebooks/{id}.html")},
     }
     for path, result in embedded("results").items():
-        assert planned("smoke").title(Path(path).stem) in result["caption"] and "scale smoke" in result["caption"]
+        assert planned("smoke").title(Path(path).stem) in result["caption"] and "smoke scale" in result["caption"]
         assert result["data_uri"].startswith("data:")
 
 
