@@ -93,7 +93,8 @@ def ood_scores(needs: Needs) -> Drawn:
         f"In distribution: {needs.introduction('cifar10')}\nAttacked: each image in the worst case of all attacks, "
         f"{of_radius(frame)}; {of_seed(frame)}."
     )
-    headline = f"{len(frame)} logits of {frame['run'].nunique()} models"
+    images = len(frame) // frame["run"].nunique()
+    headline = f"logits of {images} images by {frame['run'].nunique()} models, clean and attacked"
     return Drawn(with_labels(frame, rows), caption, headline, figure=draw_histograms(frame, rows))
 
 

@@ -40,7 +40,8 @@ def figS2(needs: Needs) -> Drawn:
     seed, made = sample.record["seed"], how_made(sample, needs["model/cifar10"])
     caption = f"{needs.introduction('cifar10')}\nThe first samples of seed {seed}, not hand-picked. {made}"
     motion = needs["motion"].array("motion.npy")[:]
-    return Drawn(frame, caption, f"{len(frame)} samples", figure=figure, animation=motion)
+    headline = f"the first {len(frame)} samples, not hand-picked"
+    return Drawn(frame, caption, headline, figure=figure, animation=motion)
 
 
 def fig6(needs: Needs) -> Drawn:
@@ -60,7 +61,7 @@ def fig6(needs: Needs) -> Drawn:
         f"The first samples of seed {seed} at the {needs.scale} scale, not hand-picked, below their source images."
     )
     frame = pd.concat(frames, ignore_index=True)
-    return Drawn(frame, caption, f"{len(frame)} samples", figure=figure)
+    return Drawn(frame, caption, f"the first {SHOWN} samples of each task, not hand-picked", figure=figure)
 
 
 def grid(needs: Needs) -> Drawn:
@@ -84,7 +85,8 @@ def grid(needs: Needs) -> Drawn:
             f"{sharp['value']:.4g}."
         )
     figure = draw_grid(sample.images[:n], columns_of(sample))
-    return Drawn(paths(sample, needs[f"sources/{sampler}"], n), " ".join(words), f"{n} samples", figure=figure)
+    headline = f"{distance['name']} of {distance['n_samples']} such samples: {distance['value']:.4g}"
+    return Drawn(paths(sample, needs[f"sources/{sampler}"], n), " ".join(words), headline, figure=figure)
 
 
 def figS21(needs: Needs) -> Drawn:
@@ -99,7 +101,7 @@ def figS21(needs: Needs) -> Drawn:
         f"{needs.set_title(sources.record['set'])}. Training saw {seen(needs)}."
     )
     frame = pd.DataFrame({"image": range(n), "source": labels(sources, n)})
-    return Drawn(frame, caption, f"{n} images", figure=draw_grid(sources.images[:n], columns_of(sources)))
+    return Drawn(frame, caption, f"the first {n} images", figure=draw_grid(sources.images[:n], columns_of(sources)))
 
 
 def seen(needs: Needs) -> str:
