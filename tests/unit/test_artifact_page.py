@@ -167,9 +167,9 @@ def test_facts_come_from_the_request():
     )
     assert (facts.previous, facts.next) == (("fig3", "Fig. 3"), None)
     own = facts_of({**request, "scale": "paper", "sets": {"fashion": "CIFAR-10"}}, {"headline": "5.8"}, [])
-    assert own.chip == "scale paper"
+    assert own.chip == "paper scale"
     plane = facts_of({**request, "needs": {"relu": "work/toy/relu-01234567"}}, {"headline": "5.8"}, [])
-    assert plane.chip == "scale demo", "nothing stands in for points in the plane"
+    assert plane.chip == "demo scale", "nothing stands in for points in the plane"
 
 
 def test_neighbours_are_in_the_order_of_the_plan():

@@ -165,7 +165,7 @@ def test_verify_and_prune_as_json_and_as_lines(bare, monkeypatch):
     ]
     found, text = both(bare, monkeypatch, "verify")
     assert [row["kind"] for row in found["findings"]] == ["missing"] and found["checked"] == 5
-    assert f"\nmissing  {found['findings'][0]['what']}\n" in text and "1 to report" in text
+    assert f"\nmissing  {found['findings'][0]['what']}\n" in text and "files checked: 1 finding." in text
     assert atebm(bare, "verify").returncode == 1, "a finding"
     assert json.loads(atebm(bare, "prune", "--yes", "--json").stdout)["removed"] and not left.exists()
     assert atebm(bare, "verify").returncode == 0

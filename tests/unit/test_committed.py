@@ -134,11 +134,11 @@ def command(bare, monkeypatch, capsys) -> Callable[..., Finished]:
 
 def test_score_and_apply_say_that_they_use_a_model_of_git(command, tmp_path):
     picture = image(tmp_path / "a.png")
-    note = f"note: {MODELS}/{NAME} is used, since work/ has no {RUN}: {WORDS}.\n"
+    note = f"note: using {MODELS}/{NAME}, since work/ has no {RUN}: {WORDS}.\n"
     scored = command("score", picture, "--run", RUN)
     assert scored.code == 0 and scored.err.startswith(note) and len(scored.out.splitlines()) == 2
     named = command("score", picture, "--run", NAME)
-    assert named.out == scored.out and named.err.startswith(f"note: {MODELS}/{NAME} is used: {WORDS}.\n")
+    assert named.out == scored.out and named.err.startswith(f"note: using {MODELS}/{NAME}: {WORDS}.\n")
     made = command("apply", "sample", picture, "--run", RUN, "-o", tmp_path / "OUT")
     assert made.code == 0 and made.err == note and "after 3 steps" in made.out
     assert {path.name for path in (tmp_path / "OUT").iterdir()} == {"a.png", "contact_sheet.png"}
@@ -225,7 +225,9 @@ def test_weights_that_are_not_as_they_were_written_or_too_large_are_not_copied(r
 
 def test_a_number_that_was_not_computed_is_asked_for_before_a_card_is_written(root):
     before = (root / MODELS / NAME / CARD).read_bytes()
-    with pytest.raises(ConfigError, match=r"\d+ steps behind models and cards are not here yet: snakemake "):
+    with pytest.raises(
+        ConfigError, match=r"\d+ steps that models and cards need have not been computed; run: snakemake "
+    ):
         list(publish.publish_models(plan_of(root), [RUN], root))
     with pytest.raises(ConfigError, match="there is no run 'cats'"):
         list(publish.publish_models(plan_of(root), ["cats"], root))

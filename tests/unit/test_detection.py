@@ -413,7 +413,7 @@ def test_what_cannot_be_scored_is_one_sentence(detector, tmp_path):
     with pytest.raises(ConfigError, match="there is no run 'cifar10_odd'"):
         find(plan, "cifar10_odd", root)
     with pytest.raises(
-        ConfigError, match=r"train cifar10_ood is not here yet: snakemake --cores all work/train/cifar10"
+        ConfigError, match=r"train cifar10_ood has not been computed yet; run: snakemake --cores all work/train/cifar10"
     ):
         find(plan, "cifar10_ood", tmp_path)
 

@@ -188,7 +188,7 @@ def test_training_from_python_is_what_the_commands_do(trained, photos, model):
 def test_what_cannot_be_loaded_is_a_sentence(trained, tmp_path):
     with pytest.raises(ConfigError, match="there is no run 'cats'"):
         atebm.load("cats", trained, "bags_own")
-    with pytest.raises(ConfigError, match="train bags_own is not here yet"):
+    with pytest.raises(ConfigError, match="train bags_own has not been computed yet"):
         atebm.load("bags_own", trained, "bags_own", config=["seed=7"])
     with pytest.raises(ConfigError, match="run this in the folder of the checkout"):
         atebm.load("cifar10", tmp_path)

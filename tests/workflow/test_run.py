@@ -66,7 +66,7 @@ def test_claims_are_drawn_on_request_and_one_seed_decides_nothing(smoke):
     assert set(frame["verdict"]) - inside == {"not run", "not testable here"}
     assert set(frame["seeds"]) == {"0", "1", "2"} and set(frame["scale"]) == {"smoke"}
     assert (frame.loc[frame["seeds"] == "0", "reason"] != "").all()
-    assert "with values and no verdict, for want of seeds." in (smoke / "results/claims.md").read_text()
+    assert "with values but too few seeds for a verdict." in (smoke / "results/claims.md").read_text()
     shown = snakemake(smoke, "--config", "scale=smoke")  # the page, which has the board now, and nothing else
     assert set(re.findall(r"\(Rule: (\w+)\)", output(shown))) == {"site", "all"}
     assert "sentences without numbers at the smoke scale" in (smoke / "results/index.html").read_text()

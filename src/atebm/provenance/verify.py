@@ -90,7 +90,8 @@ def describe_findings(found: dict[str, Any]) -> Iterator[str]:
     for finding in found["findings"]:
         yield f"{finding['kind']:9}{finding['what']}"
     number = len(found["findings"])
-    yield f"{found['checked']} files checked: {f'{number} findings' if number else 'nothing to report'}."
+    told = f"{number} finding{'s' * (number > 1)}" if number else "nothing to report"
+    yield f"{found['checked']} files checked: {told}."
 
 
 def step_findings(folder: Path, root: Path) -> Iterator[str]:
