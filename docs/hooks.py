@@ -1,6 +1,6 @@
-"""What mkdocs makes while it builds the site: two pages of the reference, so that they can't go stale, and equations.
+"""Make parts of the site while mkdocs builds it: equations, and two pages of the reference, which then cannot go stale.
 
-A page has its own words in git, and a line GENERATED where what is made stands in.
+Git has the texts of these two pages, with a line GENERATED that is replaced here.
 """
 
 import html
@@ -26,27 +26,27 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """MathML, which browsers draw by themselves, in place of the TeX that pymdownx.arithmatex has found."""
+    """Replace the TeX that pymdownx.arithmatex has marked by MathML, which browsers draw by themselves."""
     pattern = r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>'
     return re.sub(pattern, mathml, content, flags=re.DOTALL)
 
 
 def mathml(found: re.Match[str]) -> str:
-    # MathML has no column for the numbers of equations.
+    # MathML has no column for equation numbers.
     tex = re.sub(r"\\tag{(.*?)}", r"\\qquad \\text{(\1)}", html.unescape(found[2]).strip())
     if found[1] == "span":
         return equations.mathml(tex)
-    return f'<div style="overflow-x: auto">{equations.mathml(tex, "block")}</div>'  # a phone is narrower than some
+    return f'<div style="overflow-x: auto">{equations.mathml(tex, "block")}</div>'  # may exceed a phone
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
 
 
 def command_line() -> str:
-    """Every command with its arguments and options, as typer tells them."""
+    """Return every command with its arguments and options, from typer."""
     command = [sys.executable, "-m", "typer", "atebm.cli.app", "utils", "docs", "--name", "atebm"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    told = re.sub(r"<(?=[a-z_ ]+>)", "&lt;", told)  # <file> is no tag
+    told = re.sub(r"<(?=[a-z_ ]+>)", "&lt;", told)  # <file> is not an HTML tag
     return re.sub(r"^#", "##", told.partition("\n")[2], flags=re.MULTILINE)
 
 
@@ -54,7 +54,7 @@ def command_line() -> str:
 
 
 def keys() -> str:
-    """A table for each section of config.yaml: key, type, default, what it is, and where the paper states it."""
+    """Return a table for each section of config.yaml: key, type, default, meaning, and place in the paper."""
     schemas = Config.model_json_schema()
     specs = {"Config": schemas, **schemas["$defs"]}
     models = {model.__name__: model for model in sections(Section)}
@@ -62,7 +62,7 @@ def keys() -> str:
 
 
 def in_order(first: str, sections: dict[str, Any]) -> list[str]:
-    """Names of the sections, each where it is first referred to."""
+    """Return the names of the sections, in the order in which others first refer to them."""
     found = [first]
     for name in found:
         names = re.findall(r"#/\$defs/(\w+)", str(sections[name].get("properties", "")))
@@ -71,7 +71,7 @@ def in_order(first: str, sections: dict[str, Any]) -> list[str]:
 
 
 def table(model: type[Section], schema: dict[str, Any]) -> str:
-    rows = ["| key | type | default | what it is | source, if another |", "|---|---|---|---|---|"]
+    rows = ["| key | type | default | meaning | source, if different |", "|---|---|---|---|---|"]
     for key, spec in schema["properties"].items():
         words = spec["description"] + (f" ({spec['unit']})" if "unit" in spec else "")
         default = "" if key in schema.get("required", []) else f"`{yaml(spec.get('default'))}`"
@@ -84,7 +84,7 @@ def table(model: type[Section], schema: dict[str, Any]) -> str:
 
 
 def typed(spec: dict[str, Any]) -> str:
-    """A JSON schema in words, with links to the sections that it refers to."""
+    """Return a JSON schema in words, with links to the sections that it refers to."""
     if "$ref" in spec:
         name = spec["$ref"].rpartition("/")[2]
         return f"[{name}](#{name})"

@@ -260,7 +260,7 @@ PICKLES = {
     "bytes that can be changed": (b"\x80\x05\x96" + struct.pack("<Q", 2**40), "opcode 150 does not belong there"),
     "an object of a class": (b"(i__main__\nPath\n.", "opcode 105 does not belong there"),
     "a number of 100,000 digits": (b"I" + b"9" * 100_000 + b"\n.", "Exceeds the limit"),
-    "millions of lists": (b"\x80\x04" + b"]" * 2**22, "it is of more than 1048576 objects|is too large"),
+    "millions of lists": (b"\x80\x04" + b"]" * 2**22, "it has more than 1048576 objects|is too large"),
     "a name of a megabyte": (b"c" + b"a" * 2**20 + b"\nb\n.", r"it would run a+\.\.\.;"),
 }
 
@@ -475,7 +475,7 @@ def disguised(path: Path) -> None:
     path.write_bytes(header("a", base256(-512)) + END)
 
 
-REFUSED = "damaged, or not a PyTorch checkpoint of tensors alone"
+REFUSED = "damaged, or not a PyTorch checkpoint of tensors only"
 CHECKPOINTS = {
     "a tensor that is one number": Bomb("m.pth", expanded, read_checkpoint, REFUSED),
     "a storage of more numbers": Bomb("m.pth", checkpoint(more_numbers), read_checkpoint, REFUSED),

@@ -145,7 +145,7 @@ def test_a_training_without_room_does_not_begin(smoke, module, monkeypatch):
         monkeypatch.setattr(trainer, "step", lambda _: pytest.fail("it began"))
     train = loop.train if module is loop else classifier.train_classifier
     with pytest.raises(
-        DataError, match=r"has 1,000 bytes left: .* needs [\d,]+ bytes\. Make room.* It goes on from what"
+        DataError, match=r"has only 1,000 bytes left: .* needs [\d,]+ bytes\. Make room.* Training will resume from"
     ):
         train(job, torch.device("cpu"))
 
@@ -158,7 +158,10 @@ def test_a_disk_that_fills_up_during_a_training_costs_no_more_than_the_last_stat
             raise OSError(errno.ENOSPC, "No space left on device")
         save(state, folder)
 
-    with monkeypatch.context() as patch, pytest.raises(DataError, match=r"the disk of .* is full: .* It goes on from"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(DataError, match=r"the disk of .* is full: .* Training will resume"),
+    ):
         patch.setattr(resumable, "save_state", full)
         loop.train(job, torch.device("cpu"))
     assert left_in(job.checkpoints) == [STATE] and left_in(job.folder) == []
@@ -249,7 +252,7 @@ def test_a_batch_that_a_gpu_has_no_memory_for_is_halved(kind, computed, tmp_path
     ("error", "says"),
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "lower batch_size"),
-        (MemoryError("Unable to allocate 3 TiB"), "this machine has not the memory"),
+        (MemoryError("Unable to allocate 3 TiB"), "this machine does not have enough memory"),
         (OSError("8192 requested and 0 written"), "no space left"),
     ],
     ids=["GPU", "memory", "numpy"],

@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 NAN, INFINITY = float("nan"), float("inf")
 CHANGES = {"schedule": {"iterations": 60}, "monitor": {"every": 20}, "optimizer": {"lr": 1e-3}}
 GOES_ON = (
-    r"train cifar10 seed 0 diverged by iteration {} .* Lower optimizer.lr or raise r1.* goes on from the last good"
+    r"train cifar10 seed 0 diverged by iteration {} .* Lower optimizer.lr or raise r1.* resumes from the last good"
 )
 
 
@@ -173,7 +173,7 @@ def test_a_record_with_a_number_that_is_not_finite_is_not_written(smoke):
     step = next(step for step in plan.steps.values() if step.kind == "check")
     write_specs(root, step)
     job = Job(root / step.spec_file)
-    with pytest.raises(ResultError, match=r"^check/.* has a number that is not finite in its record"):
+    with pytest.raises(ResultError, match=r"^the record of check/.* has a number that is not finite"):
         job.finish({"value": np.nan})
     assert not job.done
 

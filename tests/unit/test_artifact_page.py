@@ -85,7 +85,7 @@ def test_a_picture_has_a_text(tmp_path):
     own = new_output("display_data", {"image/png": "iVBORw0KGgo="}, metadata={"image/png": {"alt": 'its "own"'}})
     found = Elements(page_of(tmp_path, HEADING, new_code_cell("1", outputs=[PICTURE, PICTURE, own])))
     texts = [attributes["alt"] for attributes in found.having("img")]
-    assert texts == [FACTS.alt, f"{FACTS.title}: picture 2 of its page", 'its "own"']
+    assert texts == [FACTS.alt, f"{FACTS.title}: picture 2 on this page", 'its "own"']
     assert {attributes["src"] for attributes in found.having("img")} == {"data:image/png;base64,iVBORw0KGgo="}
 
 
@@ -161,15 +161,15 @@ def test_facts_come_from_the_request():
     }
     facts = facts_of(request, {"headline": "5.8"}, [])
     assert (facts.chip, facts.verdicts, facts.alt) == (
-        "scale demo: stand-ins",
+        "demo scale, stand-in data",
         {"holds": 2, "fails": 1},
         "Fig. 4: K. 5.8",
     )
     assert (facts.previous, facts.next) == (("fig3", "Fig. 3"), None)
     own = facts_of({**request, "scale": "paper", "sets": {"fashion": "CIFAR-10"}}, {"headline": "5.8"}, [])
-    assert own.chip == "scale paper"
+    assert own.chip == "paper scale"
     plane = facts_of({**request, "needs": {"relu": "work/toy/relu-01234567"}}, {"headline": "5.8"}, [])
-    assert plane.chip == "scale demo", "nothing stands in for points in the plane"
+    assert plane.chip == "demo scale", "nothing stands in for points in the plane"
 
 
 def test_neighbours_are_in_the_order_of_the_plan():

@@ -60,7 +60,7 @@ def test_a_damaged_state_is_noticed_and_the_one_before_is_gone_on_from(two, dama
 def test_with_damaged_states_alone_nothing_begins_anew_by_itself(two):
     flip(two / STATE)
     cut(two / FORMER)
-    with pytest.raises(DataError, match=f"no whole state is left in {two}: remove that folder"):
+    with pytest.raises(DataError, match=f"no intact state is left in {two}: remove that folder"):
         load_state(two, CPU)
 
 
@@ -109,5 +109,5 @@ def test_the_end_of_a_budget_of_time_asks_to_stop(monkeypatch):
 @pytest.mark.parametrize("minutes", ["", "soon", "-1", "0", "inf", "nan"])
 def test_a_budget_that_is_none_is_refused(monkeypatch, minutes):
     monkeypatch.setenv(BUDGET, minutes)
-    with pytest.raises(ConfigError, match=f"{BUDGET}={minutes}: give the minutes"), signals():
+    with pytest.raises(ConfigError, match=f"{BUDGET}={minutes}: set it to the minutes"), signals():
         pass

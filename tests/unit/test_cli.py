@@ -165,7 +165,7 @@ def test_verify_and_prune_as_json_and_as_lines(bare, monkeypatch):
     ]
     found, text = both(bare, monkeypatch, "verify")
     assert [row["kind"] for row in found["findings"]] == ["missing"] and found["checked"] == 5
-    assert f"\nmissing  {found['findings'][0]['what']}\n" in text and "1 to report" in text
+    assert f"\nmissing  {found['findings'][0]['what']}\n" in text and "files checked: 1 finding." in text
     assert atebm(bare, "verify").returncode == 1, "a finding"
     assert json.loads(atebm(bare, "prune", "--yes", "--json").stdout)["removed"] and not left.exists()
     assert atebm(bare, "verify").returncode == 0
@@ -176,7 +176,7 @@ def test_verify_and_prune_as_json_and_as_lines(bare, monkeypatch):
     [
         (["status", "sets", "scales"], 0, ""),
         (["status", "fonts"], 2, "'fonts' is not one of 'artifacts', 'runs', 'sets', 'scales'"),
-        (["explain", "tabel2"], 1, "error: the plan of scale smoke has no 'tabel2'; did you mean table2"),
+        (["explain", "tabel2"], 1, "error: the plan of the smoke scale has no 'tabel2'; did you mean table2"),
         (["score", "config.yaml", "--run", "cifar11"], 1, "error: there is no run 'cifar11'; did you mean cifar10"),
         (["config", "runs.cifr10"], 1, "error: the configuration has no 'runs.cifr10'; did you mean runs.cifar10"),
         (["apply", "sample"], 1, "error: name image files or folders, or use --count 64"),
@@ -309,7 +309,7 @@ def test_doctor_on_a_bare_machine_speaks_in_sentences(tmp_path, bare):
     assert {line.split()[0] for line in checks if line[0] != " "} <= {"ok", "-", "\u2713"}
     for line, below in zip(checks, [*checks[1:], ""], strict=True):  # a remedy below each dash, and below nothing else
         assert line.startswith("-") == below.startswith("    "), (line, below)
-    said = ("no checkout", "- git is not", "- snakemake is not", "computes on cpu", "Nothing that is needed")
+    said = ("not a checkout", "- git is not", "- snakemake is not", "computes on cpu", "Everything that is required")
     assert [words for words in said if words not in found.stdout] == []
     in_checkout = doctor(bare)
     assert in_checkout.returncode == 0 and "public archives are not in data/archives/" in in_checkout.stdout
@@ -322,8 +322,8 @@ def test_doctor_names_what_is_missing(tmp_path):
     found = doctor(tmp_path, path=f"{tmp_path}{os.pathsep}{REPOSITORY}/src")
     assert found.returncode == 1 and "Traceback" not in found.stderr
     cross, below = found.stdout.splitlines()[:2]
-    assert cross.split()[0] in ("!!", "\u2717") and "PyTorch cannot be loaded" in cross and "install it anew" in below
-    assert found.stdout.splitlines()[-1] == "1 of what is needed is missing."
+    assert cross.split()[0] in ("!!", "\u2717") and "PyTorch cannot be loaded" in cross and "install it again" in below
+    assert found.stdout.splitlines()[-1] == "Missing requirements: 1."
 
 
 def test_doctor_says_what_each_scale_needs(bare):

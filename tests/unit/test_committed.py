@@ -92,7 +92,9 @@ def test_a_run_that_is_not_trained_is_the_model_of_the_same_step(root, bare):
     model = find(plan_of(bare), RUN, bare)
     assert isinstance(model, Committed) and model.name == NAME and model.instead == RUN
     assert atebm.load(RUN, bare, device="cpu").name == NAME
-    with pytest.raises(ConfigError, match=rf"train {RUN} is not here yet: .*; models/ has {NAME}, of other settings"):
+    with pytest.raises(
+        ConfigError, match=rf"train {RUN} has not been computed yet; run: .*; models/ has {NAME} with other settings"
+    ):
         find(plan_of(bare, f"runs={{{RUN}: {{r1: 0.5}}}}"), RUN, bare)
 
 
@@ -116,7 +118,7 @@ def test_a_damaged_model_is_refused(bare):
 def test_a_model_without_a_sampler_wants_steps_and_their_size(bare, images):
     model = atebm.load(NAME, bare, device="cpu")
     model.trained.record["steps"].clear()
-    with pytest.raises(ConfigError, match=f"{NAME} has no sampler: name both"):
+    with pytest.raises(ConfigError, match=f"{NAME} has no sampler: give the number"):
         model.sample(images, steps=1)
     assert model.sample(images, steps=1, step_size=0.5).shape == images.shape
 
@@ -132,11 +134,11 @@ def command(bare, monkeypatch, capsys) -> Callable[..., Finished]:
 
 def test_score_and_apply_say_that_they_use_a_model_of_git(command, tmp_path):
     picture = image(tmp_path / "a.png")
-    note = f"note: {MODELS}/{NAME} is used, since work/ has no {RUN}: {WORDS}.\n"
+    note = f"note: using {MODELS}/{NAME}, since work/ has no {RUN}: {WORDS}.\n"
     scored = command("score", picture, "--run", RUN)
     assert scored.code == 0 and scored.err.startswith(note) and len(scored.out.splitlines()) == 2
     named = command("score", picture, "--run", NAME)
-    assert named.out == scored.out and named.err.startswith(f"note: {MODELS}/{NAME} is used: {WORDS}.\n")
+    assert named.out == scored.out and named.err.startswith(f"note: using {MODELS}/{NAME}: {WORDS}.\n")
     made = command("apply", "sample", picture, "--run", RUN, "-o", tmp_path / "OUT")
     assert made.code == 0 and made.err == note and "after 3 steps" in made.out
     assert {path.name for path in (tmp_path / "OUT").iterdir()} == {"a.png", "contact_sheet.png"}
@@ -175,7 +177,7 @@ def test_samples_without_images_start_from_held_out_sources(command, bare):
     assert np.array_equal(np.stack(written)[..., None], model.sample(sources))
     assert [row["energy_before"] for row in facts["images"]] == pytest.approx(model.energy(sources), abs=1e-5)
     few = command("apply", "sample", "--run", NAME, "--count", 9999)
-    assert few.code == 1 and "name fewer" in few.err
+    assert few.code == 1 and "ask for fewer" in few.err
     both = command("apply", "sample", "README.md", "--run", NAME, "--count", 3)
     assert both.code == 1 and "name image files, or" in both.err
 
@@ -192,7 +194,7 @@ def test_a_picture_shows_each_image_enlarged(bare, images):
         if np.array_equal(shown[row, column : column + 96, 0], np.repeat(images[0, 0, :, 0], 12))
     )
     assert np.array_equal(shown[corner[0] : corner[0] + 96, 8:104, 0], np.kron(images[0, ..., 0], np.ones((12, 12))))
-    with pytest.raises(DataError, match="shown in pairs"):
+    with pytest.raises(DataError, match="give as many of both"):
         model.show(images, images[:2])
 
 
@@ -203,7 +205,7 @@ def test_a_card_begins_with_the_data_and_has_numbers_settings_limits_licences_an
     folder = bare / MODELS / NAME
     text = (folder / CARD).read_text()
     assert text.startswith(f"{WORDS}\n=====") and sha256(folder / WEIGHTS) in text
-    for words in ("61.9 ± 6.2", "95.00 [93.00, 97.00]", "iteration 7 of 1", "| K, steps of the attack in training |"):
+    for words in ("61.9 ± 6.2", "95.00 [93.00, 97.00]", "iteration 7 of 1", "| K, attack steps in training |"):
         assert words in text
     for words in ("no image of CIFAR-10", "neither FID nor IS", "Apache-2.0", "Zalando", "photographs.csv", RUN):
         assert words in text
@@ -212,18 +214,20 @@ def test_a_card_begins_with_the_data_and_has_numbers_settings_limits_licences_an
 def test_weights_that_are_not_as_they_were_written_or_too_large_are_not_copied(root, tmp_path, monkeypatch):
     copy = Path(shutil.copytree(root, tmp_path / "copy"))
     monkeypatch.setattr(publish, "numbers_behind", lambda *_: [])
-    with monkeypatch.context() as patch, pytest.raises(DataError, match="a model in git at most"):
+    with monkeypatch.context() as patch, pytest.raises(DataError, match="a model in git may have at most"):
         patch.setattr(publish, "MOST_BYTES", 1000)
         list(publish.publish_models(plan_of(copy), [RUN], copy))
     weights = copy / plan_of(copy).train(RUN, 0).folder / "best.safetensors"
     weights.write_bytes(weights.read_bytes() + b" ")
-    with pytest.raises(DataError, match="is not as it was written"):
+    with pytest.raises(DataError, match="has changed since it was written"):
         list(publish.publish_models(plan_of(copy), [RUN], copy))
 
 
 def test_a_number_that_was_not_computed_is_asked_for_before_a_card_is_written(root):
     before = (root / MODELS / NAME / CARD).read_bytes()
-    with pytest.raises(ConfigError, match=r"\d+ steps behind models and cards are not here yet: snakemake "):
+    with pytest.raises(
+        ConfigError, match=r"\d+ steps that models and cards need have not been computed; run: snakemake "
+    ):
         list(publish.publish_models(plan_of(root), [RUN], root))
     with pytest.raises(ConfigError, match="there is no run 'cats'"):
         list(publish.publish_models(plan_of(root), ["cats"], root))
@@ -242,7 +246,7 @@ def test_verify_says_what_is_missing_altered_and_stale(bare):
     whole, checked = verify(plan_of(bare), bare, quiet=True)
     assert whole == [] and checked == 3, "results/ is not needed for it"
     (stale,) = findings(bare, f"runs={{{RUN}: {{r1: 0.5}}}}")
-    assert stale.startswith(f"stale    {MODELS}/{NAME}: of other settings")
+    assert stale.startswith(f"stale    {MODELS}/{NAME}: its settings are not those of {RUN}")
     assert findings(bare, "scale=demo") == [], "a plan knows nothing of other scales"
     (folder / CARD).write_text("better than all")
     (folder / WEIGHTS).unlink()
@@ -252,7 +256,7 @@ def test_verify_says_what_is_missing_altered_and_stale(bare):
     ]
     (folder / RECORD).write_text((folder / RECORD).read_text() + " ")
     (altered,) = findings(bare)
-    assert altered.startswith(f"altered  {MODELS}/{NAME}/{RECORD}: not as it was written")
+    assert altered.startswith(f"altered  {MODELS}/{NAME}/{RECORD}: it has changed since it was written")
 
 
 # --- those of this repository -------------------------------------------------------------------------------------

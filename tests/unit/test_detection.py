@@ -300,7 +300,7 @@ def test_a_rival_that_generates_has_a_column_where_it_learnt_to(tmp_path, distan
     assert (frame.loc[("Standard", DIGITS, name), "measured_auroc"] != "") == counts
     page = (tmp_path / "table4.md").read_text()
     assert (f"{name}, measured" in page) == counts
-    assert (f"No column: {name}; its samples are more than 0.5 times as far" in page) != counts
+    assert (f"{name} has no column: its samples are more than 0.5 times as far" in page) != counts
 
 
 def test_table_4_sets_what_was_measured_beside_what_was_published(tmp_path):
@@ -327,7 +327,7 @@ def test_table_4_sets_what_was_measured_beside_what_was_published(tmp_path):
     assert first == [
         ["Training", "iterations", "500", "5000"],
         ["Training", "gradient steps", "10000", "100000"],
-        ["Training", "classes right, %", "", "86.40"],
+        ["Training", "accuracy on labels, %", "", "86.40"],
     ]
     assert "50 steps and 2 restarts (published: 100 and 5;" in page
     head = [name.strip() for name in page.splitlines()[2].split("|")]
@@ -408,12 +408,12 @@ def test_what_cannot_be_scored_is_one_sentence(detector, tmp_path):
     run = find(plan, "cifar10_ood", root)
     (broken,) = score_images(run, [tmp_path / "broken.png"], CPU)
     assert broken.energy is None and "broken.png cannot be read" in str(broken.error)
-    with pytest.raises(DataError, match="holds no image"):
+    with pytest.raises(DataError, match="contains no image"):
         list(score_images(run, [tmp_path / "empty"], CPU))
     with pytest.raises(ConfigError, match="there is no run 'cifar10_odd'"):
         find(plan, "cifar10_odd", root)
     with pytest.raises(
-        ConfigError, match=r"train cifar10_ood is not here yet: snakemake --cores all work/train/cifar10"
+        ConfigError, match=r"train cifar10_ood has not been computed yet; run: snakemake --cores all work/train/cifar10"
     ):
         find(plan, "cifar10_ood", tmp_path)
 

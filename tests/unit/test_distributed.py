@@ -81,5 +81,7 @@ def test_sigterm_stops_both_at_the_same_iteration(smoke, tmp_path):
 def test_batches_are_dealt_out_evenly():
     rows = [Group(rank, 4).rows(12) for rank in range(4)]
     assert [list(part) for part in rows] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
-    with pytest.raises(ConfigError, match="a batch of 32 cannot be shared by 3 processes: change gpus_per_run"):
+    with pytest.raises(
+        ConfigError, match="a batch of 32 cannot be divided evenly among 3 processes: change gpus_per_run"
+    ):
         Group(0, 3).rows(32)

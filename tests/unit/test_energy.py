@@ -309,9 +309,9 @@ def test_an_energy_can_start_as_logit_0_of_a_classifier():
         (lambda w: w.update(other=torch.zeros(1)), "other is not of this network"),
         (
             lambda w: w.update({"network.head.weight": torch.zeros(7, 9)}),
-            r"network.head.weight has shape \(7, 9\), but the network wants \(1, 8\)",
+            r"network.head.weight has shape \(7, 9\), but the network needs \(1, 8\)",
         ),
-        (lambda w: w["mean"].add_(0.5), r"normalises its input with mean \[0.8.*\], the network here with \[0.3"),
+        (lambda w: w["mean"].add_(0.5), r"normalises its input with mean \[0.8.*\], but this network uses \[0.3"),
     ],
 )
 def test_weights_of_another_classifier_are_refused(change, sentence):

@@ -78,9 +78,9 @@ def test_a_row_that_is_not_kept_is_one_sentence(tmp_path):
     shutil.rmtree((step(tmp_path), read(tmp_path, 1, 2))[0])
     result = Result(tmp_path / "work" / STEP, tmp_path / "results/numbers" / STEP)
     assert result.images[[2, 1]][:, 0, 0, 0].tolist() == [32, 16]
-    with pytest.raises(ResultError, match="does not keep row 0, which is read now: compute"):
+    with pytest.raises(ResultError, match="lacks row 0, which is needed now: compute"):
         result.images[:4]
-    with pytest.raises(ResultError, match=r"labels.rows.npz is not kept, and is read now"):
+    with pytest.raises(ResultError, match=r"labels.rows.npz is needed but was not kept"):
         result.array("labels.npy")
 
 

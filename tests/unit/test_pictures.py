@@ -47,7 +47,9 @@ def test_p_0_and_p_data_are_typeset_as_words_only():
     assert typeset("clip_0 p_02") == "clip_0 p_02"
 
 
-@pytest.mark.parametrize(("steps", "said"), [(12, "the least of 12 to 32"), (20, ""), (32, "the most of 12 to 32")])
+@pytest.mark.parametrize(
+    ("steps", "said"), [(12, "the smallest of 12 to 32"), (20, ""), (32, "the largest of 12 to 32")]
+)
 def test_a_length_at_the_edge_of_its_grid_says_so(steps, said):
     model = SimpleNamespace(settings={"monitor": {"steps": [12, 20, 32]}})
     assert said in edge(steps, model) and bool(edge(steps, model)) == bool(said)

@@ -252,7 +252,9 @@ def test_released_weights_are_named_by_the_table(monkeypatch):
     assert "weights" not in variant.settings and variant.parents
     celeba = planned("paper", pretrainings={"imagenet": {"weights": "released"}}).train("celebahq256", 0)
     assert celeba.parents["init"].settings["weights"].startswith("5fe64df2")
-    with pytest.raises(ConfigError, match=r"runs\.cifar10_K_fifth\.weights: none were released; there are some of"):
+    with pytest.raises(
+        ConfigError, match=r"runs\.cifar10_K_fifth\.weights: the authors released no weights for it, only for"
+    ):
         planned("paper", runs={"cifar10_K_fifth": {"weights": "released"}}).train("cifar10_K_fifth", 0)
 
 

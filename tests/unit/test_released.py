@@ -203,7 +203,7 @@ def test_a_pickle_with_a_payload_is_refused_and_not_run(save, tmp_path):
     assert trace.exists()  # the payload does work
     trace.rmdir()
     with pytest.raises(
-        DataError, match=r"model.pth: damaged, or not a PyTorch checkpoint of tensors alone;.*not read\."
+        DataError, match=r"model.pth is damaged, or not a PyTorch checkpoint of tensors only;.*not read\."
     ):
         read(file)
     assert not trace.exists()
@@ -212,7 +212,7 @@ def test_a_pickle_with_a_payload_is_refused_and_not_run(save, tmp_path):
 @pytest.mark.parametrize("contents", [b"", b"not a checkpoint", b"PK\x03\x04 a broken archive"])
 def test_a_file_that_is_none_is_refused(contents, tmp_path):
     (tmp_path / "model.pth").write_bytes(contents)
-    with pytest.raises(DataError, match=r"model\.pth: damaged"):
+    with pytest.raises(DataError, match=r"model\.pth is damaged"):
         read(tmp_path / "model.pth")
 
 
@@ -226,7 +226,7 @@ def test_a_file_that_is_none_is_refused(contents, tmp_path):
 )
 def test_a_checkpoint_must_hold_one_state_dict(contents, found, tmp_path):
     torch.save(contents, tmp_path / "model.pth")
-    with pytest.raises(DataError, match=f"{found} in it, where one is wanted"):
+    with pytest.raises(DataError, match=f"contains {found}, but must contain exactly one"):
         read(tmp_path / "model.pth")
 
 

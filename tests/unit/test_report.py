@@ -123,7 +123,10 @@ def test_one_seed_has_the_metrics_own_interval(tmp_path):
     assert (ours.measured_distance, ours.measured_distance_ci95, ours.seeds) == ("80", "7", 1)
     assert (ours.data, ours.weights) == ("Fashion-MNIST 16x16 (for CIFAR-10)", "trained here")
     assert ours.difference == "", "a stand-in's distance is no FID"
-    assert "Rarest class among our samples by that classifier: bag, 3.0 %." in (tmp_path / "table2.md").read_text()
+    assert (
+        "By that classifier, the rarest class among the samples is bag, with 3.0 %."
+        in (tmp_path / "table2.md").read_text()
+    )
 
 
 def test_several_seeds_have_mean_spread_and_median_ratio(tmp_path):
@@ -135,7 +138,7 @@ def test_several_seeds_have_mean_spread_and_median_ratio(tmp_path):
     assert float(ours.measured_distance_ci95) == pytest.approx(half_width, rel=0.05)
     text = (tmp_path / "table2.md").read_text()
     assert "5.62 (seed 0), 4.50 (seed 1), 5.00 (seed 2); median 5.00." in text
-    assert "from half of our samples it is 93." in text
+    assert "for half as many samples it is 93." in text
 
 
 def test_distances_of_different_numbers_of_images_share_no_column(tmp_path):
@@ -147,7 +150,7 @@ def test_distances_of_different_numbers_of_images_share_no_column(tmp_path):
     page = (tmp_path / "table2.md").read_text()
     header = page.splitlines()[2]
     assert "FID of another number of images, measured" in header and "KID, measured" in header
-    assert "2 ± 7 (of 20)" in page
+    assert "2 ± 7 (20 images)" in page
 
 
 def test_on_the_papers_own_data_both_numbers_share_a_row(tmp_path):
@@ -156,8 +159,8 @@ def test_on_the_papers_own_data_both_numbers_share_a_row(tmp_path):
     assert (ours.published_fid, ours.measured_distance, ours.data) == ("13.21", "80", "CIFAR-10")
     assert float(ours.difference) == pytest.approx(80 - 13.21) and HERE not in set(frame["approach"])
     page = (tmp_path / "table2.md").read_text()
-    assert "stand-in" not in page and "chosen on validation sources" in page and "weights" not in page
-    assert "and the published statistics in statistics.npz is 0.3, not below 0.1" in page
+    assert "stand-in" not in page and "selected on validation sources" in page and "weights" not in page
+    assert "have a Frechet distance of 0.3 to the published statistics in statistics.npz, not less than 0.1" in page
     assert "distance to published statistics" not in page, "it is no measured column"
 
 
@@ -168,7 +171,7 @@ def test_a_table_of_imported_weights_says_so(tmp_path, verified, words):
     assert row(frame, "Ours").weights == f"{words} (model.pth, sha256 abababababab)"
     assert not frame["approach"].str.contains("last iteration").any()
     page = (tmp_path / "table2.md").read_text()
-    assert words in page and "weights, measured" in page and "chosen on validation sources" not in page
+    assert words in page and "weights, measured" in page and "selected on validation sources" not in page
 
 
 def test_a_caption_is_broken_into_lines_of_about_one_length():
@@ -209,7 +212,7 @@ def test_rivals_of_table2_have_a_row_where_they_have_learnt(tmp_path, distance_o
     assert float(frame.loc["small GAN, trained here", "measured_distance"]) == pytest.approx(0.1 * sources, rel=1e-3)
     learnt, name = distance_of_rival < 0.5, "EBM with a buffer of samples, trained here"
     assert (name in frame.index) == learnt
-    assert (f"No row: {name};" in (tmp_path / "table2.md").read_text()) != learnt
+    assert ("The EBM with a buffer of samples has no row: " in (tmp_path / "table2.md").read_text()) != learnt
 
 
 # --- Tables 3 and S7 ----------------------------------------------------------------------------------------------
@@ -309,7 +312,7 @@ def test_table3_has_each_number_in_its_own_row(tmp_path):
     assert list(frame["dataset"]) == sorted(frame["dataset"], key=order.index)
     assert (frame["difference"] == "").all()
     text = (tmp_path / "table3.md").read_text()
-    assert "stand-in" in text and "11.00 times smaller than the sources'" in text
+    assert "stand-in" in text and "11.00 times smaller than that of the source images" in text
 
 
 def test_a_difference_stands_only_where_both_are_fid(tmp_path):
@@ -360,8 +363,8 @@ def test_tableS7_keeps_samplers_of_other_data_apart(tmp_path):
     ]
     page = (tmp_path / "tableS7.md").read_text()
     assert (
-        "The largest distance is 4.00 times the smallest. Steps x size: 12; of the length that training selected: 10."
-        in page
+        "The largest distance is 4.00 times the smallest. Steps times step size is 12; for the sampler that training "
+        "selected it is 10." in page
     )
     assert page.splitlines()[4].startswith("| Fashion-MNIST 16x16 (for CIFAR-10)"), "measured rows first"
 
@@ -462,17 +465,17 @@ def test_fig5_shows_the_cost_beside_the_iterations(tmp_path, drawn):
     assert iterations["K = 16"] == [20, 40] and cost["K = 16"] == [100, 640]
     assert cost["K = 0, 1, ..., 16"] == [100, 300]
     caption = " ".join(drawn[0]._suptitle.get_text().split())
-    assert "1.5 times the least distance of all: K = 0, 1, ..., 16: 300; K = 16: 640." in caption
-    assert "2 of 2 trainings are at their lowest at the last check" in caption
+    assert "1.5 times the smallest distance of all runs: K = 0, 1, ..., 16: 300; K = 16: 640." in caption
+    assert "2 of 2 trainings have their smallest distance at the last check" in caption
 
     needs["train/cifar10/0"] = trained(tmp_path, "cifar10", 0, MONITOR.format(120, 180))
     draw(request_for(tmp_path, "fig5", needs), str(tmp_path / "fig5.png"))
     caption = " ".join(drawn[1]._suptitle.get_text().split())
     assert "K = 0, 1, ..., 16: 100; K = 16: 640." in caption, "the best so far counts"
-    assert "1 of 2 trainings are at their lowest at the last check" in caption
+    assert "1 of 2 trainings have their smallest distance at the last check" in caption
     needs["train/cifar10/0"] = trained(tmp_path, "cifar10", 0, MONITOR.format(300, 290))
     draw(request_for(tmp_path, "fig5", needs), str(tmp_path / "fig5.png"))
-    assert "K = 0, 1, ..., 16: not within 300; K = 16: 640." in " ".join(drawn[2]._suptitle.get_text().split())
+    assert "K = 0, 1, ..., 16: not reached in 300; K = 16: 640." in " ".join(drawn[2]._suptitle.get_text().split())
 
 
 def test_figs_3_and_4_draw_means_and_each_seed(tmp_path, drawn):
@@ -499,7 +502,7 @@ def test_figs_3_and_4_draw_means_and_each_seed(tmp_path, drawn):
     assert bars == [100, 101, 102] == frame.set_index("run").loc[list(ablations.FIG3), "distance"].tolist()
     names = [label.get_text() for label in drawn[1].axes[0].get_yticklabels()]
     assert [name.split()[3] for name in names] == ["20", "4", "1"]  # p_0: crops of so many photographs
-    assert "All by the same sampler, 24 x 0.5." in " ".join(drawn[1]._suptitle.get_text().split())
+    assert "All models use the same sampler: 24 steps of 0.5." in " ".join(drawn[1]._suptitle.get_text().split())
 
 
 LOG = "iteration,K,gradient_steps,loss,r1,logit_data,logit_contrastive,auc\n"
@@ -538,10 +541,10 @@ def test_stability_says_where_nothing_grew(tmp_path, drawn):
     draw(request_for(tmp_path, "stability", needs), str(tmp_path / "stability.png"))
     caption = " ".join(drawn[0]._suptitle.get_text().split())
     assert (
-        "At LR 1e-06 the gap under Eq. 2 with PGD was still below 1 after 400 iterations" in caption
+        "At learning rate 1e-06, the gap under Eq. 2 with PGD is still below 1 after 400 iterations" in caption
         and "K = 4." in caption
     )
-    assert "attacked downhill before each update" in caption
+    assert "Before each update an attack lowers the logits" in caption
 
 
 def test_what_a_notebook_reads_before_it_is_drawn_is_kept(tmp_path, drawn):

@@ -310,5 +310,5 @@ def test_time_is_really_measured(tmp_path):
 
 def test_timing_wants_as_many_source_images_as_samples(tmp_path):
     _, job = timing_job(tmp_path, 49)
-    with pytest.raises(ResultError, match=r"is to draw 50 samples, but .* has 49 source images"):
+    with pytest.raises(ResultError, match=r"must draw 50 samples, but .* has only 49 source images"):
         timing.write_timing(job, torch.device("cpu"))

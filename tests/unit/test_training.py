@@ -614,7 +614,7 @@ def test_released_weights_take_the_place_of_a_training(smoke, tmp_path):
     assert not train.parents and train.settings["weights"] == digest
     write_specs(root, step)
     job = Job(root / train.spec_file)
-    with pytest.raises(DataError, match=r"cifar10 wants released weights: python -m atebm import-weights FILE"):
+    with pytest.raises(DataError, match=r"cifar10 needs released weights: python -m atebm import-weights FILE"):
         loop.train(job, CPU)
     weights = root / "data/weights/cifar10.safetensors"
     model = Energy(train.settings["network"], (1, 8, 8))
@@ -623,7 +623,7 @@ def test_released_weights_take_the_place_of_a_training(smoke, tmp_path):
     for named, error in (("cd" * 32, DataError), (digest, None)):
         text = canonical(record | {"sha256": named, "shape": [1, 8, 8]})
         weights.with_suffix(".json").write_text(text)
-        with pytest.raises(error, match="import that one") if error else nullcontext():
+        with pytest.raises(error, match="import the file with that sha256") if error else nullcontext():
             loop.train(job, CPU)
     assert record_of(job.folder)["released"] == {"file": "model.pth", "sha256": digest, "verified": False}
     sampling, shard = Job(root / step.spec_file), tmp_path / "0-of-1.npz"

@@ -119,7 +119,7 @@ def test_a_name_that_is_too_long_with_what_is_added_is_refused_before_the_work(a
     assert atebm("apply", "sample", shorter, *options).code == 0
     monkeypatch.setattr("atebm.inference.apply.climb", lambda *_: pytest.fail("work"))
     made = atebm("apply", "sample", long, *options)
-    assert made.code == 1 and "such a name has" in made.err and "rename the image" in made.err
+    assert made.code == 1 and "the name has" in made.err and "rename the image" in made.err
 
 
 STRANGE = [b"caf\xe9.png", b"a\tb.png", b"a\nb.png", b"a\\tb.png", b"\x1b[31mred.png", "\u2028.png".encode()]

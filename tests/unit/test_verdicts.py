@@ -235,4 +235,4 @@ def test_another_extractor_can_make_a_verdict_fragile():
     frame["fragile"] = fragile(board, {"another": other}, LEVEL)
     assert frame["fragile"].tolist() == ["by extractor another: fails", ""]
     assert sensitivity(frame).values.tolist() == [["one", "holds", "by extractor another", "fails"]]
-    assert counted(frame) == "2 hold (of these 1 fragile)"
+    assert counted(frame) == "2 hold (1 of these fragile)"

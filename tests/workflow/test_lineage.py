@@ -194,7 +194,7 @@ def test_explain_names_the_command_line(computed):
     code, output = atebm(computed, "explain", f"train/{training.id}", "-C", "seed=4")
     assert code == 0 and re.search(r"seed +4 +--config", output)
     code, output = atebm(computed, "explain", "tabel2")
-    assert code == 1 and "error: the plan of scale smoke has no 'tabel2'" in output and "Traceback" not in output
+    assert code == 1 and "error: the plan of the smoke scale has no 'tabel2'" in output and "Traceback" not in output
 
 
 def test_every_section_names_its_source():
@@ -218,6 +218,6 @@ def test_status_says_what_is_here(folder):
     assert re.search(r"^to do +train/cifar10-[0-9a-f]{8}$", output, re.MULTILINE)
     shared = present(folder).steps.keys() & present(folder, "scale=paper").steps.keys()  # layers of Table S2's network
     assert {kind for kind, _ in shared} == {"network"}
-    assert f"scale paper: {len(shared)} of" in output.splitlines()[0]
+    assert f"paper scale: {len(shared)} of" in output.splitlines()[0]
     (next(folder.glob("work/train/cifar10-*")) / "run.json").unlink()
     assert re.search(r"^unfinished +train/cifar10-", atebm(folder, "status", "--todo")[1], re.MULTILINE)

@@ -163,10 +163,10 @@ def test_attacks_climb_and_stay_in_their_ball(model, images, method):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (np.zeros((2, 8, 8, 1), np.uint8), r"bags_own wants uint8 \(n, H, W, C\)"),
-        (np.zeros((2, 16, 16, 1), np.float32), "wants uint8"),
+        (np.zeros((2, 8, 8, 1), np.uint8), r"bags_own needs uint8 \(n, H, W, C\)"),
+        (np.zeros((2, 16, 16, 1), np.float32), "needs uint8"),
         (np.full((2, 1, 16, 16), 255.0), r"floats in \[0, 1\]: divide by 255"),
-        (np.zeros((2, 1, 16, 16), np.int64), "uint8 in 0 .. 255"),
+        (np.zeros((2, 1, 16, 16), np.int64), "uint8 from 0 to 255"),
         (["nowhere.png"], "nowhere.png"),
     ],
 )
@@ -188,7 +188,7 @@ def test_training_from_python_is_what_the_commands_do(trained, photos, model):
 def test_what_cannot_be_loaded_is_a_sentence(trained, tmp_path):
     with pytest.raises(ConfigError, match="there is no run 'cats'"):
         atebm.load("cats", trained, "bags_own")
-    with pytest.raises(ConfigError, match="train bags_own is not here yet"):
+    with pytest.raises(ConfigError, match="train bags_own has not been computed yet"):
         atebm.load("bags_own", trained, "bags_own", config=["seed=7"])
     with pytest.raises(ConfigError, match="run this in the folder of the checkout"):
         atebm.load("cifar10", tmp_path)

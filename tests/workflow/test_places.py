@@ -135,10 +135,10 @@ def test_a_dry_run_in_a_read_only_checkout_is_one_sentence(read_only):
 
 def test_doctor_says_what_cannot_be_written(read_only, monkeypatch, tmp_path):
     assert unwritable(REPOSITORY) == []
-    assert any("where the workflow keeps what it computes" in said for said in unwritable(read_only))
+    assert any("the workflow keeps its results in" in said for said in unwritable(read_only))
     monkeypatch.setenv("XDG_CACHE_HOME", str(read_only / "cache"))
     (said,) = unwritable(REPOSITORY)
-    assert str(read_only / "cache/snakemake") in said and "set XDG_CACHE_HOME to a folder" in said
+    assert str(read_only / "cache/snakemake") in said and "set XDG_CACHE_HOME to a writable folder" in said
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # as it says
     assert unwritable(REPOSITORY) == [] and not (tmp_path / "cache").exists(), "it looks, and makes nothing"
 

@@ -125,7 +125,7 @@ def test_a_step_of_another_configuration_is_a_sentence_whose_remedy_works(plan, 
     refused = snakemake(folder, "--dry-run", target)
     assert refused.returncode != 0
     told = refused.stdout + refused.stderr
-    assert "is no step of scale demo" in told and "KeyError" not in told, told
+    assert "is not a step of the demo scale" in told and "KeyError" not in told, told
     planned_by(folder, plan.command(target))
 
 
@@ -210,7 +210,7 @@ def test_weights_are_set_as_import_weights_says():
 def test_nothing_is_said_of_weights_that_are_a_web_page(tmp_path, capsys):
     page = tmp_path / "model.pth"
     page.write_text("<!DOCTYPE html><html>quota exceeded</html>")
-    with pytest.raises(DataError, match=r"model.pth is a web page, .*: download the file itself again."):
+    with pytest.raises(DataError, match=r"model.pth is a web page, .*: download the file itself."):
         import_weights(page, "celebahq256", *typed("paper").network_of("celebahq256"), tmp_path)
     assert "set weights" not in capsys.readouterr().out
 

@@ -66,10 +66,10 @@ def test_claims_are_drawn_on_request_and_one_seed_decides_nothing(smoke):
     assert set(frame["verdict"]) - inside == {"not run", "not testable here"}
     assert set(frame["seeds"]) == {"0", "1", "2"} and set(frame["scale"]) == {"smoke"}
     assert (frame.loc[frame["seeds"] == "0", "reason"] != "").all()
-    assert "with values and no verdict, for want of seeds." in (smoke / "results/claims.md").read_text()
+    assert "with values but too few seeds for a verdict." in (smoke / "results/claims.md").read_text()
     shown = snakemake(smoke, "--config", "scale=smoke")  # the page, which has the board now, and nothing else
     assert set(re.findall(r"\(Rule: (\w+)\)", output(shown))) == {"site", "all"}
-    assert "sentences without numbers at scale smoke" in (smoke / "results/index.html").read_text()
+    assert "sentences without numbers at the smoke scale" in (smoke / "results/index.html").read_text()
 
 
 def test_again_there_is_nothing_to_do(smoke):
@@ -372,7 +372,7 @@ def test_the_report_is_one_file_with_captions_and_categories(smoke, tmp_path):
         "Figures": {f"results/{file}" for id in figures for file in (f"{id}.png", f"notebooks/{id}.html")},
     }
     for path, result in embedded("results").items():
-        assert planned("smoke").title(Path(path).stem) in result["caption"] and "scale smoke" in result["caption"]
+        assert planned("smoke").title(Path(path).stem) in result["caption"] and "smoke scale" in result["caption"]
         assert result["data_uri"].startswith("data:")
 
 

@@ -234,7 +234,7 @@ def test_every_artifact_has_one_card_below_its_data(built):
     assert where["figS4"] == where["fig2"] == "tops of Fashion-MNIST 16x16 (for CelebA-HQ 256)"
     assert where["fig4"] == where["table4"] == "Fashion-MNIST 16x16 (for CIFAR-10)"
     assert where["fig1"] == where["tableS1"] == "points in the plane"
-    assert (where["fig6"], where["tableS3"], where["figS21"]) == ("several of these", "settings alone", "source images")
+    assert (where["fig6"], where["tableS3"], where["figS21"]) == ("several of these", "settings only", "source images")
 
 
 def test_thumbnails_are_small_and_the_climb_is_that_of_the_animation(built):
@@ -292,12 +292,12 @@ def test_what_was_not_run_is_said(decided, tmp_path):
     frame = pd.read_csv(results / "scales/board/claims.csv", dtype=str, keep_default_na=False)
     frame.assign(scale="demo").to_csv(results / "claims.csv", index=False)
     shutil.rmtree(results / "scales/board")
-    assert "drawn from an earlier state" in pages_of(results, claims_present=False)["index.html"]
-    assert "drawn from an earlier state" not in pages_of(results)["index.html"]
+    assert "changed since this board was drawn" in pages_of(results, claims_present=False)["index.html"]
+    assert "changed since this board was drawn" not in pages_of(results)["index.html"]
     for path in (*results.glob("claims.*"), *results.glob("provenance/claims.*")):
         path.unlink()
     page = pages_of(results)["index.html"]
-    assert "No test has been run at scale demo yet" in page and "No claim has been decided yet" in page
+    assert "No test has been run at the demo scale yet" in page and "No claim has been decided yet" in page
     assert page.count("<td>not run</td>") == 4 and "What fails" not in page
     assert "no published number is confirmed here" in page
 
@@ -305,10 +305,10 @@ def test_what_was_not_run_is_said(decided, tmp_path):
 def test_the_first_screen_counts_what_the_board_holds(html, decided):
     frame = pd.read_csv(decided / "results/scales/board/claims.csv", keep_default_na=False)
     opening = html[html.index('<div class="cards">') : html.index("The claims, one by one")]
-    assert f'<strong class="number">{len(frame)}</strong> sentences of the paper' in opening
+    assert f'<strong class="number">{len(frame)}</strong> sentences:' in opening
     assert f"{(frame['verdict'] != 'not testable here').sum()} of them have a test" in opening
     assert f'<strong class="number">{frame["verdict"].isin(VERDICTS).sum()}</strong> claims have a verdict' in opening
-    assert "over up to 12 seeds" in opening and "<strong>scale board</strong>" in opening
+    assert "from up to 12 seeds" in opening and "the <strong>board</strong> scale" in opening
     for verdict, words in (("holds", "hold"), ("fails", "fail"), ("undecided", "are undecided")):
         assert re.search(rf">[^<]*</span> {(frame['verdict'] == verdict).sum()} {words}</span>", opening), verdict
     published = len(pd.read_csv(REPOSITORY / "data/published/reproduced.csv"))
@@ -326,9 +326,11 @@ def test_verdicts_come_from_the_board_alone(built):
 def test_the_claims_of_scale_board_are_shown_where_they_are(decided):
     """In place of those that lie beside the page; a board that is one of results/scales/ shows its own."""
     html = (decided / "results/index.html").read_text()
-    assert 'href="scales/board/claims.csv"' in html and "sentences without numbers at scale board" in html
+    assert 'href="scales/board/claims.csv"' in html and "sentences without numbers at the board scale" in html
     own = pages_of(decided / "results/scales/board")["index.html"]
-    assert "<strong>scale board</strong>" in own and 'href="../../../README.md"' in own and "fashion</th>" not in own
+    assert (
+        "the <strong>board</strong> scale" in own and 'href="../../../README.md"' in own and "fashion</th>" not in own
+    )
 
 
 def test_the_page_of_a_computed_checkout_is_whole(computed, tmp_path):

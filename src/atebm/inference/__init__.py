@@ -1,1 +1,1 @@
-"""Trained models on your images: the Python API, `apply` and `score`."""
+"""Use trained models on your images: the Python API, `apply` and `score`."""

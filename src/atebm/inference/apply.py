@@ -1,4 +1,4 @@
-"""PGD with trained models on your own images: sampling, translation, restoration, interpolation, composition."""
+"""Apply PGD with trained models to your images: sampling, translation, restoration, interpolation, composition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ HOLE: dict[str, Any] = {"name": "occluded", "side": 0.375, "fill": 0.5}
 
 @dataclass(frozen=True)
 class Applied:
-    """What was made."""
+    """Images before and after PGD, with their energies."""
 
-    frames: np.ndarray  # uint8 (n, 2, H, W, C), before and after; of every step (n, 1 + steps, H, W, C)
-    energies: np.ndarray  # (n, 2), before and after, by the sum of the models' f
+    frames: np.ndarray  # uint8 (n, 2, H, W, C), before and after; with every step (n, 1 + steps, H, W, C)
+    energies: np.ndarray  # (n, 2), before and after, from the sum of the models' f
 
 
 def apply_models(
@@ -42,17 +42,18 @@ def apply_models(
     fit: str = SQUASH,
     every_step: bool = False,
 ) -> Applied:
-    """Images from others, uint8 (n, C, H, W), by PGD on the (sum of the) models' f.
+    """Apply PGD on a model's f, or on the sum of several, to images (n, C, H, W), uint8.
 
-    `start` is as in an ascent's configuration, and not noisy; with `mask`, an image, only pixels where it is white are
-    changed; `fit` is how it becomes a square. Raises DataError for a mask that cannot be read or is white nowhere.
+    `start` is as in an ascent's configuration, but not noisy. With `mask`, an image, PGD changes only pixels where the
+    mask is white; `fit` says how the mask becomes a square. Raises DataError for a mask that cannot be read or has no
+    white pixel.
     """
     images, side = to_float(given.to(device)), given.shape[-1]
     starts, free = begin_ascent(images, start, seed=0)
     if mask is not None:
         free = (read_image(mask, 1, side, None, fit)[None].to(device) > 127).to(images.dtype)
         if not free.any():
-            raise DataError(f"{shown(mask)} is white nowhere, once it has {side}x{side} pixels: nothing is to paint.")
+            raise DataError(f"{shown(mask)} has no white pixel at {side}x{side} pixels, so there is nothing to paint.")
         starts = torch.where(free > 0, HOLE["fill"], images)
     models = [load_detector(model, device) for model in trained]
     f = summed(models) if len(models) > 1 else models[0]
@@ -67,9 +68,9 @@ def apply_models(
 
 
 def shape_of(trained: Sequence[Trained]) -> tuple[int, int, int]:
-    """Return the shape (C, H, W) of the images of models. Raises ConfigError where they are of different shapes."""
+    """Return the shape (C, H, W) of the models' images. Raises ConfigError if the shapes differ."""
     shapes = {model.name: tuple(model.record["shape"]) for model in trained}
     if len(set(shapes.values())) > 1:
-        raise ConfigError(f"runs of images of different shapes cannot be composed: {shapes}.")
+        raise ConfigError(f"models for images of different shapes cannot be composed: {shapes}.")
     channels, height, width = shapes[trained[0].name]
     return channels, height, width

@@ -1,11 +1,11 @@
-"""The method from Python: load a trained model, and score, sample, attack; or train on your own images.
+"""Use the method from Python: load a trained model, then score, sample or attack; or train on your own images.
 
 import atebm
 
-model = atebm.load("demo/cifar10")   # of models/, in git; "cifar10" is the run's that was trained here
+model = atebm.load("demo/cifar10")   # in models/, in git; "cifar10" would be the run that was trained here
 sources = model.sources(16)          # held-out images to start from, uint8 (n, H, W, C)
-samples = model.sample(sources)      # PGD uphill on f
-model.energy(samples)                # low where an image is like the data
+samples = model.sample(sources)      # PGD, which raises f
+model.energy(samples)                # low for images that resemble the data
 model.show(sources, samples)         # a picture of both, with their energies
 """
 
@@ -49,25 +49,25 @@ Images = Sequence[str | Path] | str | Path | NDArray[Any] | Tensor
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model, whose repr begins with what it was trained on.
+    """A trained model, whose repr begins with its training data.
 
-    Images are given as
+    Pass images as
 
-    - paths of image files, or of folders of them: made grey or RGB as the run's data, and squashed to its size or, with
-      load(..., fit="crop"), cropped; what was changed or left out is a UserWarning;
-    - uint8 (n, H, W, C), an array or a tensor, as `sample` returns them;
-    - floats (n, C, H, W) in [0, 1], likewise. Arrays may be views of others, such as `image[..., ::-1]`.
+    - paths of image files or of folders: they are converted to grey or RGB like the run's data, and squashed to its
+      size or, with load(..., fit="crop"), cropped; a UserWarning tells which images were changed or left out;
+    - an array or a tensor (n, H, W, C), uint8, as `sample` returns them;
+    - an array or a tensor (n, C, H, W) of floats in [0, 1]. Arrays may be views of others, such as `image[..., ::-1]`.
 
-    All methods raise DataError for no images, for images of another type, shape or range, for files that cannot be
-    read, and for numbers out of their range.
+    All methods raise DataError if there are no images, for images of another type, shape or range, for unreadable
+    files, and for numbers out of range.
     """
 
     name: str  # of a run, or "demo/cifar10"
-    detector: Detector  # f as a torch module: (n, C, H, W) in [0, 1] to (n,)
+    detector: Detector  # f as a torch module, from (n, C, H, W) in [0, 1] to (n,)
     shape: tuple[int, int, int]  # of an image, (C, H, W)
     device: torch.device
-    trained: Trained  # where it lies, and what its run knows
-    fit: str = SQUASH  # how image files that are no squares become some
+    trained: Trained  # the model's files and its run
+    fit: str = SQUASH  # how image files that are not square become square
 
     def __repr__(self) -> str:
         channels, height, width = self.shape
@@ -78,23 +78,24 @@ class Model:
         )
 
     def energy(self, images: Images) -> NDArray[np.float32]:
-        """Return E = -f (n,), low where images are like the run's data (Eq. 1)."""
+        """Return the energy E = -f (n,) of images; it is low for images that resemble the run's data (Eq. 1)."""
         x = self.floats(images)
         with frozen(self.detector), torch.inference_mode():
             return np.concatenate([-self.detector(x[part]).cpu().numpy() for part in cuts(len(x), BATCH)])
 
     def score(self, images: Images) -> NDArray[np.float64]:
-        """Return the share in percent (n,) of in-distribution images with a higher energy; near 0: out of distribution.
+        """Return the percentage (n,) of in-distribution images with a higher energy; near 0 means out of distribution.
 
-        In distribution are the images that `detection` names for the run's task. Raises ConfigError where there is no
-        entry for it, or where they are not prepared; a model of models/ has their energies with it.
+        The entry of the run's task in `detection` names the in-distribution images. Raises ConfigError if there is no
+        such entry or if the images are not prepared; a model in models/ contains their energies.
         """
         return percentiles(self._usual, self.energy(images))
 
     def threshold(self, tpr: float = TPR) -> float:
-        """Return the energy that a share `tpr` of in-distribution images do not exceed; images above it count as out.
+        """Return the energy that a share `tpr` of in-distribution images do not exceed.
 
-        Raises ConfigError as `score`.
+        Images with a higher energy count as out of distribution. Raises ConfigError if the in-distribution images are
+        not configured or not prepared.
         """
         if not 0 < positive_number("tpr", tpr) <= 1:
             raise DataError(f"tpr = {tpr!r}: give a share above 0, up to 1.")
@@ -105,28 +106,28 @@ class Model:
         return energies_of(self.trained, self.detector, self.device)
 
     def sources(self, count: int = 64) -> NDArray[np.uint8]:
-        """Held-out images (n, H, W, C) of p_0, which samples of the run start from: for whoever has none at hand.
+        """Return held-out images (n, H, W, C), uint8, of p_0, from which samples of the run start.
 
-        Raises ConfigError where they are of an archive that is not prepared, and DataError where there are fewer.
+        Raises ConfigError if they come from an archive that is not prepared, and DataError if there are fewer.
         """
         return held_out_sources(self.trained, count).permute(0, 2, 3, 1).numpy()
 
     def show(self, images: Images, after: Images | None = None, title: str = "") -> Picture:
-        """Return a picture of images, each with its energy and enlarged; with `after`, of pairs one above the other.
+        """Return a picture of enlarged images with their energies; with `after`, each image stands above its partner.
 
-        A notebook shows it where it is the last line of a cell; `.save("sheet.png")` writes it, `.show()` opens it.
+        A notebook shows the picture as the last line of a cell; `.save("sheet.png")` writes it, `.show()` opens it.
         """
         given = [self.floats(part) for part in (images, after) if part is not None]
         if len({len(part) for part in given}) > 1:
-            raise DataError(f"{len(given[0])} images before and {len(given[1])} after: they are shown in pairs.")
+            raise DataError(f"{len(given[0])} images before, but {len(given[1])} after: give as many of both.")
         energies = np.stack([self.energy(part) for part in given], axis=1)
         shown = [to_bytes(part, "round").permute(0, 2, 3, 1).cpu().numpy() for part in given]
         return contact_sheet(shown[0], shown[1] if after is not None else None, energies, title)
 
     def sample(self, images: Images, steps: int | None = None, step_size: float | None = None) -> NDArray[np.uint8]:
-        """PGD from source images uphill on f (Eq. 8): uint8 (n, H, W, C), as `atebm apply sample` writes them.
+        """Return samples (n, H, W, C), uint8, made from source images by PGD on f (Eq. 8), like `atebm apply sample`.
 
-        Steps, and their size in [0, 1] pixel units, are by default those of the run's sampler.
+        The number of steps, and their size in [0, 1] pixel units, are by default those of the run's sampler.
         """
         if steps is None or step_size is None:
             usual_steps, usual_size = self.trained.steps(SAMPLING)
@@ -148,10 +149,10 @@ class Model:
         step_size: float | None = None,
         seed: int = 0,
     ) -> Tensor:
-        """Return images (n, C, H, W) in [0, 1] of a higher f in the L2 ball of a radius: a worst case of detection.
+        """Return images (n, C, H, W) in [0, 1], moved within an L2 ball to raise f: a worst case for detection.
 
-        `auto_pgd` is that of Tables 4 and S8, from random points of the sphere; `pgd` is Eq. 7 from the image itself,
-        by steps of `step_size`, by default a fifth of the radius. Both stay in [0, 1].
+        `auto_pgd` is the attack of Tables 4 and S8, from random points on the sphere; `pgd` is Eq. 7 from the image
+        itself, with steps of `step_size` (by default a fifth of the radius). Both keep pixels in [0, 1].
         """
         if method not in ("auto_pgd", "pgd"):
             raise DataError(f"there is no attack {method!r}; choose auto_pgd or pgd.")
@@ -177,23 +178,22 @@ class Model:
         wanted = (*self.shape[1:], self.shape[0]) if in_bytes else self.shape
         if given.ndim != 4 or tuple(given.shape[1:]) != tuple(wanted) or not len(given):
             raise DataError(
-                f"images of shape {tuple(given.shape)}: {self.name} wants uint8 (n, H, W, C) or floats "
-                f"(n, C, H, W), n >= 1, (C, H, W) being {self.shape}."
+                f"images of shape {tuple(given.shape)}: {self.name} needs uint8 (n, H, W, C) or floats (n, C, H, W) "
+                f"with n >= 1 and (C, H, W) = {self.shape}."
             )
         if in_bytes:
             return to_float(given.permute(0, 3, 1, 2).to(self.device))
         if not given.is_floating_point() or not (given.min() >= 0 and given.max() <= 1):
-            raise DataError("images as numbers are uint8 in 0 .. 255, or floats in [0, 1]: divide by 255.")
+            raise DataError("images must be uint8 from 0 to 255, or floats in [0, 1]: divide by 255.")
         return given.to(self.device, torch.float32).contiguous(memory_format=torch.channels_last)
 
     def _of_files(self, images: Sequence[str | Path] | str | Path) -> Tensor:
-        """Return images of files; what was changed or left out is warned of."""
+        """Read images from files, and warn of images that were changed or left out."""
         try:
             paths = [Path(image) for image in ([images] if isinstance(images, str | Path) else images)]
         except TypeError:
             raise DataError(
-                f"images are paths, an array or a tensor, and no {type(images).__name__} of anything else: numpy.stack "
-                "joins arrays."
+                f"images must be paths, an array or a tensor, not {type(images).__name__}: numpy.stack joins arrays."
             ) from None
         notes, (channels, side, _) = Notes(), self.shape
         stored = read_images(list_images(paths, notes), channels, side, notes, self.fit)
@@ -202,7 +202,7 @@ class Model:
 
 
 def warn(said: Iterable[str]) -> None:
-    """Warn of each, as of the line that called this package."""
+    """Issue each warning for the line that called this package."""
     level, frame = 1, inspect.currentframe()
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
         level, frame = level + 1, frame.f_back
@@ -211,17 +211,14 @@ def warn(said: Iterable[str]) -> None:
 
 
 def tensor(images: NDArray[Any] | Tensor) -> Tensor:
-    """Return a tensor of numbers that nobody else changes or differentiates: uint8, or floats of any kind and layout.
-
-    Raises DataError for other types.
-    """
+    """Return images as a separate tensor without gradients, uint8 or floats. Raises DataError for other types."""
     if isinstance(images, Tensor):
         return images.detach() if images.layout == torch.strided else images.detach().to_dense()
     if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise DataError(
-            f"images of type {images.dtype}: as numbers they are uint8 in 0 .. 255, or floats in [0, 1]: divide by 255."
+            f"images of type {images.dtype}: they must be uint8 from 0 to 255, or floats in [0, 1]: divide by 255."
         )
-    # a copy: PyTorch takes neither negative strides nor foreign byte orders, and warns of arrays that cannot be written
+    # a copy, since PyTorch rejects negative strides and foreign byte orders, and warns of read-only arrays
     return torch.from_numpy(np.array(images, np.uint8 if images.dtype == np.uint8 else np.float64, order="C"))
 
 
@@ -234,15 +231,16 @@ def load(
     device: str = "auto",
     fit: str = SQUASH,
 ) -> Model:
-    """Return a trained model, by the name of a run, or as "demo/cifar10" of models/, which lies in git.
+    """Return a trained model by the name of a run, or by a name such as "demo/cifar10" for a model in models/, in git.
 
-    Of a run it is the selected checkpoint of its first seed in the checkout `root`: that of work/ or, where the run was
-    not trained there, the same one of models/. `scale` and `config` are of runs, as Snakemake's `--config scale=...
-    ...`; by default those of config.yaml. A model of models/ is looked for in `root`, then in the checkout of this
-    code; the path of its folder will do, too. `fit`, "squash" or "crop", says how image files become squares.
+    For a run, it is the selected checkpoint of its first seed in the checkout `root`: the one in work/ or, if the run
+    was not trained there, the same one in models/. `scale` and `config` select the run's configuration, like
+    Snakemake's `--config scale=... ...`; by default config.yaml decides. A model in models/ is searched in `root`, then
+    in the checkout of this code; you can also pass the path of its folder. `fit`, "squash" or "crop", says how image
+    files become squares.
 
-    Raises ConfigError for an unknown name, a run that is not trained yet, and a folder that is no checkout; DataError
-    for a model of models/ that is damaged.
+    Raises ConfigError for an unknown name, for a run that is not trained yet, and for a folder that is not a checkout;
+    DataError for a damaged model in models/.
     """
     if fit not in FITS:
         raise DataError(f"there is no fit {fit!r}; choose {' or '.join(FITS)}.")
@@ -271,11 +269,12 @@ def train(
     cores: int | None = None,
     device: str = "auto",
 ) -> Model:
-    """Train on a folder of your own images, as `atebm own` and then `snakemake --config scale=NAME` do.
+    """Train on a folder of your own images, like `atebm own` followed by `snakemake --config scale=NAME`.
 
-    Writes workflow/scales/<name>.yaml in the checkout `root`, and runs the workflow there, on all cores by default; its
-    messages go to standard error, and what is odd about the images is a UserWarning. `config` are further `--config`
-    settings. Raises ConfigError and DataError as `write_scale`, and ResultError where the workflow fails.
+    Writes workflow/scales/<name>.yaml in the checkout `root` and runs the workflow there, by default on all cores. The
+    workflow's messages go to standard error; a UserWarning tells of problems with the images. `config` holds further
+    `--config` settings. Raises ConfigError and DataError for mistakes in the arguments or images, and ResultError if
+    the workflow fails.
     """
     root = Path(root).resolve()
     how_many = "all" if cores is None else str(whole_number("cores", cores, 1, MOST_PROCESSES))
@@ -286,5 +285,5 @@ def train(
     command = [sys.executable, "-m", "atebm", "warm", sys.executable, "-m", *snakemake]
     if subprocess.run(command, cwd=root, stdout=sys.stderr, check=False).returncode:
         again = Plan(own.config, wanted).command()
-        raise ResultError(f"the workflow failed; what it said is above. To go on where it stopped, in {root}: {again}")
+        raise ResultError(f"the workflow failed, see its messages above. To resume it, run in {root}: {again}")
     return load(name, root, config=wanted, device=device)

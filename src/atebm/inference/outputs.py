@@ -1,4 +1,4 @@
-"""Files that are made of a user's images: their names are known, different, possible and free before the work."""
+"""Name and write the files made from a user's images: before the work, names are checked to be distinct and free."""
 
 import itertools
 import os
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-SHEET = "contact_sheet.png"  # before and after, beside what was made
+SHEET = "contact_sheet.png"  # images before and after, beside the images that were made
 
 
 def key(name: str) -> str:
-    """Return what names are told by where case and spelling of accents are ignored; two equal ones are one file."""
+    """Normalise a name for file systems that ignore case and the encoding of accents; equal keys are one file."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def labels(files: Sequence[Path]) -> list[str]:
-    """Return a label for each file: its name without suffix, and more before it where others have the same name.
+    """Return a label for each file: its name without suffix, or a longer one if other files have the same name.
 
-    Then it is the name with its suffix or, of files in different folders, after as many of these as tell them apart,
-    "A_IMG_0000". The same file has the same label, and so may different ones where no way is left: see `refuse`.
+    The longer label has the suffix or, for files in different folders, as many folder names in front as needed to
+    distinguish them, "A_IMG_0000". Equal files have equal labels. Different files that cannot be distinguished also
+    have equal labels: `refuse` rejects those.
     """
     whole = [Path(os.path.abspath(path)) for path in files]  # noqa: PTH100  # unlike resolve, links stay
     alike = defaultdict(list)
@@ -40,7 +41,7 @@ def labels(files: Sequence[Path]) -> list[str]:
 
 
 def apart(group: Sequence[Path]) -> list[str]:
-    """Return labels of files that have the same name without suffix: by the first way in which they differ."""
+    """Return labels for files with the same name without suffix, by the first property in which they differ."""
     deepest = max(len(path.parts) for path in group)
     for above in range(deepest - 1):
         for part in ("stem", "name"):
@@ -51,28 +52,28 @@ def apart(group: Sequence[Path]) -> list[str]:
 
 
 def folders(path: Path) -> tuple[str, ...]:
-    """Return the names of the folders that an absolute path lies in."""
+    """Return the names of the folders above an absolute path."""
     return path.parts[1:-1]
 
 
 def refuse(paths: Sequence[Path], out: Path) -> None:
-    """Raise DataError where these files cannot all be written to the folder `out`, and overwrite nothing there."""
+    """Raise DataError unless all these files can be written to the folder `out` without overwriting anything."""
     check_folder(out)
     taken: dict[str, Path] = {}
     for path in paths:
         if (other := taken.setdefault(key(path.name), path)) is not path:
             names = shown(path) if other.name == path.name else f"{shown(other)} and {shown(path)}"
-            raise DataError(f"{names} would be written twice: name each image once, and rename those that are alike.")
+            raise DataError(f"{names} would be written twice: name each image once, and rename images of equal names.")
         if os.path.lexists(path):
-            raise DataError(f"{shown(path)} exists: name another folder with -o, or remove it.")
+            raise DataError(f"{shown(path)} exists: name another folder with -o, or remove the file.")
         check_length(path, beside(path).name)
 
 
 def check_folder(out: Path) -> None:
-    """Raise DataError unless `out` is a folder that can be written, or can be made."""
+    """Raise DataError unless `out` is a writable folder or can be created."""
     above = existing(out)
     if not above.is_dir():
-        raise DataError(f"{shown(above)} is no folder: name one with -o, or one that can be made.")
+        raise DataError(f"{shown(above)} is not a folder: name a folder with -o, or one that can be created.")
     for path in (out, *out.parents):
         if path != above and not os.path.lexists(path):
             check_length(path, path.name)
@@ -83,7 +84,7 @@ def check_folder(out: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raise DataError unless a file can be written there, in place of one that may be there."""
+    """Raise DataError unless a file can be written at a path, possibly replacing one."""
     check_folder(path.parent)
     if path.is_dir():
         raise DataError(f"{shown(path)} is a folder: name a file.")
@@ -91,31 +92,31 @@ def check_file(path: Path) -> None:
 
 
 def free(path: Path) -> Path:
-    """Return a path where nothing lies yet: `path` itself, or NAME_2, NAME_3 and so on, with its suffix."""
+    """Return a path that does not exist yet: `path` itself, or NAME_2, NAME_3 and so on, with its suffix."""
     found = (path.with_stem(f"{path.stem}_{number}") for number in itertools.count(2))
     return next(place for place in itertools.chain([path], found) if not os.path.lexists(place))
 
 
 def existing(path: Path) -> Path:
-    """Return the path itself, or the nearest folder above it that is there."""
+    """Return the path itself, or the nearest folder above it that exists."""
     return next(place for place in (path.absolute(), *path.absolute().parents) if os.path.lexists(place))
 
 
 def check_length(path: Path, name: str) -> None:
-    """Raise DataError where the file system of a path does not take `name`, the longest that it has on the way."""
+    """Raise DataError if the file system of a path does not allow `name`, the longest name used while writing."""
     above = existing(path)
     size, most = len(os.fsencode(name)), os.pathconf(above, "PC_NAME_MAX")
     if size > most or len(os.fsencode(path.absolute())) + len(name) >= os.pathconf(above, "PC_PATH_MAX"):
         raise DataError(
-            f"{shown(path)}: such a name has {size} bytes, and {most} are the most that can be written: choose a "
-            "shorter one, or rename the image that it is made of."
+            f"{shown(path)}: the name has {size} bytes, but at most {most} are allowed here: choose a shorter one, or "
+            "rename the image that it comes from."
         )
 
 
 def write(images: "dict[Path, np.ndarray | Image.Image]") -> int:
-    """Write images by path, (H, W, C) or pictures as .png, (frames, H, W, C) as .gif; return how many: all.
+    """Write images by path, (H, W, C) or pictures as .png, (frames, H, W, C) as .gif, and return their number.
 
-    Where that fails, as on a full disk, none is left: with some of them there, the command could not be repeated.
+    If writing fails, for example on a full disk, all files are removed, so the command can be repeated.
     """
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Energies of any images, with a trained model: out-of-distribution detection as a tool."""
+"""Score any images with a trained model: out-of-distribution detection as a tool."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ from ..utils.errors import DataError, shown
 from ..utils.quantities import rounded
 from .trained import BATCH, Trained, energies, load_detector
 
-TPR = 0.95  # share of in-distribution images that are to count as such
+TPR = 0.95  # share of in-distribution images below the threshold
 IN, OUT = "in", "out"
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One image: its energy -f(x), and the share in percent of in-distribution images with a higher one.
+    """One image: its energy -f(x), and the percentage of in-distribution images with a higher energy.
 
-    `word` says on which side of the threshold it is. At a percentile of 50 it is as typical as the median; near 0
-    nearly all in-distribution images have a lower energy. Where the file cannot be read, all are None, and `error` says
-    why.
+    `word` says on which side of the threshold the energy lies. An image at percentile 50 is as typical as the median;
+    near 0, nearly all in-distribution images have a lower energy. If the file cannot be read, all values are None and
+    `error` says why.
     """
 
     path: Path
     energy: float | None
     percentile: float | None
-    threshold: float | None = None  # of energies: TPR of in-distribution images have at most this one
+    threshold: float | None = None  # a share TPR of in-distribution images have at most this energy
     error: str | None = None
 
     @property
@@ -45,7 +45,7 @@ class Scored:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Return the facts as JSON; `error` only where there is one."""
+        """Return the facts as JSON; `error` only if there is one."""
         facts = {"image": str(self.path), "energy": self.energy, "percentile": self.percentile}
         facts |= {"threshold": self.threshold, "word": self.word}
         return facts | ({"error": self.error} if self.error else {})
@@ -54,12 +54,12 @@ class Scored:
 def score_images(
     trained: Trained, paths: Iterable[Path], device: torch.device, notes: Notes | None = None, fit: str = SQUASH
 ) -> Iterator[Scored]:
-    """Score image files, and those in folders, by a trained model.
+    """Score image files, and those in folders, with a trained model.
 
-    Each is made grey or RGB as the model's data and squashed to its size, bilinear, as the sets of Tables 4 and S8 are,
-    or cropped, as `fit` says. Percentiles and the threshold are of the in-distribution images that `detection` names
-    for the run's task. `notes` takes what is to be said of the files. Raises ConfigError where these images are not
-    prepared, and DataError where a folder holds no image.
+    Each image is converted to grey or RGB like the model's data and squashed to its size, bilinear, like the sets of
+    Tables 4 and S8, or cropped, as `fit` says. Percentiles and the threshold come from the in-distribution images that
+    `detection` names for the run's task. `notes` collects messages about the files. Raises ConfigError if the
+    in-distribution images are not prepared, and DataError if a folder contains no image.
     """
     trained.require_usual()
     files = list_images(paths, notes)
@@ -81,7 +81,7 @@ def score_images(
 
 
 def describe_scores(found: Iterable[Scored]) -> Iterator[str]:
-    """Yield a table of what could be read, image by image as they come."""
+    """Yield a table of the readable images, line by line as they are scored."""
     header = "energy\tpercentile\tword\timage"
     for image in found:
         if header:
@@ -92,28 +92,29 @@ def describe_scores(found: Iterable[Scored]) -> Iterator[str]:
 
 
 def threshold_at(usual: np.ndarray, tpr: float = TPR) -> float:
-    """Return the least energy that a share `tpr` of ascending in-distribution energies (n,) do not exceed."""
+    """Return the least of ascending in-distribution energies (n,) that a share `tpr` of them do not exceed."""
     return float(np.quantile(usual, tpr, method="inverted_cdf"))
 
 
 def describe_threshold(threshold: float) -> str:
-    """Say what the words of a table mean."""
+    """Say what the words in a table mean."""
     share = f"{TPR:.0%}".replace("%", " %")
     return (
-        f'"{IN}" is an energy of at most {rounded(threshold, 4)}, the threshold at {share} TPR: so many held-out '
-        "images that are like the training data have such a one."
+        f'"{IN}" means an energy of at most {rounded(threshold, 4)}, the threshold at {share} TPR: {share} of held-out '
+        "images like the training data have at most this energy."
     )
 
 
 def percentiles(usual: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the share in percent of ascending energies (n,) that are above each of other ones (m,): (m,)."""
+    """Return, for each of `values` (m,), the percentage (m,) of ascending energies `usual` (n,) that are higher."""
     return 100 * (1 - np.searchsorted(usual, values, side="right") / len(usual))
 
 
 def list_images(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]:
-    """Return the files, and the image files in folders and below, by their suffixes; sorted within a folder.
+    """Return the named files, and the image files (by suffix) in named folders and below, sorted within a folder.
 
-    `notes` takes what was left out in folders. Raises DataError where a folder has none, and where there are no paths.
+    `notes` collects files that were left out. Raises DataError if a folder contains no image, and if there are no
+    paths.
     """
     files = []
     for path in paths:
@@ -123,7 +124,7 @@ def list_images(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]
         inside = walk(path)
         if not inside.files:
             raise DataError(
-                f"{shown(path)} holds no image file: name a folder with images such as .png or .jpg. "
+                f"{shown(path)} contains no image file: name a folder with images such as .png or .jpg. "
                 f"{'; '.join([inside.taken, *inside.lines()])}."
             )
         if notes:
@@ -131,19 +132,19 @@ def list_images(paths: Iterable[Path], notes: Notes | None = None) -> list[Path]
             notes.left += inside.lines()
         files += inside.files
     if not files:
-        raise DataError("there is no image: name image files, or folders of them.")
+        raise DataError("no images were given: name image files or folders of images.")
     return files
 
 
 def read_image(path: Path, channels: int, side: int, notes: Notes | None = None, fit: str = SQUASH) -> Tensor:
-    """Return one image, uint8 (C, side, side). Raises DataError where it cannot be read."""
+    """Read one image, uint8 (C, side, side). Raises DataError if it cannot be read."""
     return torch.from_numpy(pixels(path, channels, side, notes, fit)).permute(2, 0, 1)
 
 
 def read_what_can_be(
     files: Iterable[Path], channels: int, side: int, notes: Notes | None = None, fit: str = SQUASH
 ) -> tuple[dict[Path, Tensor], dict[Path, str]]:
-    """Return the images of the files that can be read, by `read_image`, and what is wrong with the others."""
+    """Return the images of readable files, as from `read_image`, and an error message for each of the others."""
     images, errors = {}, {}
     for path in dict.fromkeys(files):
         try:
@@ -156,7 +157,7 @@ def read_what_can_be(
 def read_images(
     files: Sequence[Path], channels: int, side: int, notes: Notes | None = None, fit: str = SQUASH
 ) -> Tensor:
-    """Return all images, uint8 (n, C, side, side). Raises DataError, naming them, where some cannot be read."""
+    """Read all images, uint8 (n, C, side, side). Raises DataError that names the files which cannot be read."""
     images, errors = read_what_can_be(files, channels, side, notes, fit)
     if errors:
         raise DataError(unreadable(list(errors.values()), len(images) + len(errors)))

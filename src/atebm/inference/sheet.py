@@ -1,4 +1,4 @@
-"""A contact sheet: images before and after, enlarged, with their energies."""
+"""Draw a contact sheet: enlarged images, before and after, with their energies."""
 
 import textwrap
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-COLUMNS, TILE, GAP = 8, 96, 8  # pairs a row; least pixels a side of an image; pixels between
+COLUMNS, TILE, GAP = 8, 96, 8  # pairs per row; least side of an image in pixels; pixels between images
 LETTERS = 12  # points
 INK, PAPER = "black", "white"
 
@@ -14,10 +14,10 @@ INK, PAPER = "black", "white"
 def contact_sheet(
     before: NDArray[np.uint8], after: NDArray[np.uint8] | None, energies: NDArray[np.float32], title: str = ""
 ) -> Image.Image:
-    """Return a picture of images (n, H, W, C), those after below those before, and under each pair its energies.
+    """Return a picture of images (n, H, W, C): each `after` image below its `before` image, with the pair's energies.
 
-    Without `after` it is of single images. `energies` are (n, 1), or (n, 2) of pairs. Small images are enlarged by a
-    whole factor, so that their pixels are seen.
+    Without `after`, it shows single images. `energies` are (n, 1), or (n, 2) for pairs. Small images are enlarged by a
+    whole factor, so their pixels stay visible.
     """
     rows = [before] if after is None else [before, after]
     factor = max(1, -(-TILE // before.shape[2]))
@@ -43,6 +43,6 @@ def contact_sheet(
 
 
 def enlarged(image: NDArray[np.uint8], factor: int) -> Image.Image:
-    """Return an image (H, W, C) as a picture, each pixel as a square of so many."""
+    """Return an image (H, W, C) as a picture, with each pixel as a square of `factor` by `factor` pixels."""
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     return picture.resize((factor * picture.width, factor * picture.height), Image.Resampling.NEAREST)

@@ -1,4 +1,4 @@
-"""Images to begin with, for whoever has none: the held-out sources that a run's own samples start from."""
+"""Provide images to start from: the held-out sources of a run's own samples."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from .trained import Committed, Trained, missing
 
 
 def held_out_sources(trained: Trained, count: int) -> Tensor:
-    """Return so many images (n, C, H, W), uint8, of p_0, which the training of a model has not seen.
+    """Return `count` images (n, C, H, W), uint8, of p_0 that the training of a model has not seen.
 
-    They are the first of the set that its task names as `sources`: that of work/ or, where it is not prepared and made
-    of data/embedded/ alone, the same made anew. Raises ConfigError where there is neither, and DataError for a number
-    of images that the set does not have.
+    They are the first images of the set that its task names as `sources`. If the set is not prepared in work/ but needs
+    only data/embedded/, it is made here. Raises ConfigError if neither is possible, and DataError if the set has fewer
+    images.
     """
     whole_number("count", count, 1, MOST_SOURCES)
     plan, root, run = origin(trained) if isinstance(trained, Committed) else (trained.plan, trained.root, trained.run)
@@ -35,14 +35,19 @@ def held_out_sources(trained: Trained, count: int) -> Tensor:
         made = np.concatenate(list(content.images(0, 1)))[:count]
         images = torch.from_numpy(made).permute(0, 3, 1, 2)
     if len(images) < count:
-        raise DataError(f"{count:,} images: the held-out sources of {trained.name} are {len(images):,}; name fewer.")
+        raise DataError(
+            f"you asked for {count:,} images, but {trained.name} has only {len(images):,} held-out sources: ask for "
+            "fewer."
+        )
     return images
 
 
 def origin(model: Committed) -> tuple[Plan, Path, str]:
-    """Return the plan, the checkout and the run that a model of models/ is of."""
+    """Return the plan, the checkout and the run that a model in models/ comes from."""
     root = model.folder.resolve().parents[2]
     if not (root / "config.yaml").exists():
-        raise ConfigError(f"{model.name} lies in no checkout, whose config.yaml has its sources: name images.")
+        raise ConfigError(
+            f"{model.name} does not lie in a checkout, whose config.yaml would name its sources: name images instead."
+        )
     scale = [f"scale={model.record['scale']}"]
     return Plan(configured(root, scale), scale), root, str(model.record["run"])

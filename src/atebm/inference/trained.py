@@ -1,4 +1,4 @@
-"""The trained model that a name means: a run's in work/, or one that lies in git, in models/."""
+"""Find the trained model for a name: a run's model in work/, or one in models/, which is in git."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from ..utils.errors import ConfigError
 from ..utils.files import repository
 from ..utils.meant import did_you_mean
 
-BATCH = 100  # images a forward pass
+BATCH = 100  # images per forward pass
 SAMPLING, DENOISING, INPAINTING = WAYS = ("sampling", "denoising", "inpainting")
 
 
@@ -46,7 +46,7 @@ class OfRun:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """Return what describes the network: `network`, `shape` (C, H, W) and, of a classifier, `classes`."""
+        """Return the record, which describes the network: `network`, `shape` (C, H, W), `classes` of a classifier."""
         return record_of(self.root / self.step.folder)
 
     @property
@@ -55,19 +55,19 @@ class OfRun:
 
     @property
     def place(self) -> str:
-        """Return where it lies in the checkout."""
+        """Return the model's folder in the checkout."""
         return self.step.folder
 
     @property
     def words(self) -> str:
-        """Say what it was trained on, and what that stands in for."""
+        """Say which data the model was trained on, and what they stand in for."""
         return described(data_of(self.plan.config, self.run))
 
     def steps(self, way: str) -> tuple[int, float]:
-        """Return how many steps of which size a way of applying it takes; `way` is one of WAYS.
+        """Return the number and size of PGD steps for one of WAYS of applying the model.
 
-        Of a restoration without an entry in `ascents`, a quarter of the sampler's steps. Raises ConfigError where
-        there is no sampler.
+        A restoration without an entry in `ascents` takes a quarter of the sampler's steps. Raises ConfigError if there
+        is no sampler.
         """
         ascent = self.plan.config.ascents.get(f"{self.run}_{way}")
         if ascent is not None:
@@ -79,16 +79,16 @@ class OfRun:
         return (steps if way == SAMPLING else max(1, steps // 4)), step_size
 
     def require_usual(self) -> Step:
-        """Return the set that `detection` names as in distribution for the run's task.
+        """Return the in-distribution set that `detection` names for the run's task.
 
-        Raises ConfigError where there is no entry for it, and where it is not prepared.
+        Raises ConfigError if `detection` has no entry for the task, or if the set is not prepared.
         """
         images = self.plan.attack(self.run, self.plan.config.seed).parents["in"]
         require_computed(self.plan, images, self.root)
         return images
 
     def usual(self, model: Detector, device: torch.device) -> np.ndarray:
-        """Return the energies (n,), ascending, of in-distribution images. Raises ConfigError as `require_usual`."""
+        """Return the ascending energies (n,) of in-distribution images. Raises ConfigError if they are not prepared."""
         plan, images = self.plan, self.require_usual()
         spec, stored = plan.config.detection[plan.config.runs[self.run].task], Stored(self.root / images.folder, device)
         rows = torch.from_numpy(draw(len(stored), spec.n, spec.seed))
@@ -97,15 +97,15 @@ class OfRun:
 
 @dataclass(frozen=True)
 class Committed:
-    """A model that lies in git, in models/<scale>/<run>/."""
+    """A model in git, in models/<scale>/<run>/."""
 
     folder: Path
     record: dict[str, Any]
-    instead: str | None = None  # the run whose name was given, where work/ does not have it
+    instead: str | None = None  # the requested run, if this model replaces one that work/ does not have
 
     @classmethod
     def read(cls, folder: Path, instead: str | None = None) -> "Committed":
-        """Return the model in a folder. Raises DataError where it is not as it was written."""
+        """Return the model in a folder. Raises DataError if its files have changed since they were written."""
         return cls(folder, read_committed(folder), instead)
 
     @property
@@ -122,22 +122,22 @@ class Committed:
 
     @property
     def words(self) -> str:
-        """Say what it was trained on, and what that stands in for."""
+        """Say which data the model was trained on, and what they stand in for."""
         return described(self.record)
 
     def steps(self, way: str) -> tuple[int, float]:
-        """Return what its record has of a way of applying it. Raises ConfigError where it has none."""
+        """Return the recorded number and size of PGD steps for a way of applying it. Raises ConfigError if none are."""
         try:
             steps, step_size = self.record["steps"][way]
         except KeyError:
-            raise ConfigError(f"{self.name} has no sampler: name both the steps and their size.") from None
+            raise ConfigError(f"{self.name} has no sampler: give the number of steps and their size.") from None
         return steps, step_size
 
     def require_usual(self) -> None:
         """Do nothing: the record has what `usual` returns."""
 
     def usual(self, _model: Detector, _device: torch.device) -> np.ndarray:
-        """Return the energies (n,), ascending, of in-distribution images, as its record has them."""
+        """Return the energies (n,), ascending, of in-distribution images, from the record."""
         return np.array(self.record["in_distribution"]["energies"], np.float32)
 
 
@@ -150,9 +150,9 @@ def load_detector(trained: Trained, device: torch.device) -> Detector:
 
 
 def find(plan: Plan, name: str, root: Path) -> Trained:
-    """Return the trained model that a name means in the checkout `root`: that of a run, "demo/cifar10", or a folder.
+    """Return the trained model for a name in the checkout `root`: a run, "demo/cifar10", or a folder.
 
-    A run's is the one in work/ or, where it was not trained there, the one of the same step in models/. Raises
+    A run's model is the one in work/ or, if it was not trained there, the one of the same step in models/. Raises
     ConfigError for an unknown name and for a run that is in neither, and DataError for a damaged model.
     """
     folder = find_committed(name, root)
@@ -160,7 +160,7 @@ def find(plan: Plan, name: str, root: Path) -> Trained:
 
 
 def find_run(plan: Plan, run: str, root: Path) -> Trained:
-    """Return the trained model of a run, as `find` does."""
+    """Return the trained model of a run, from work/ or else from models/. Raises ConfigError if it is in neither."""
     require_run(plan, run)
     step = plan.train(run, plan.config.seed)
     if (root / step.record).exists():
@@ -170,15 +170,15 @@ def find_run(plan: Plan, run: str, root: Path) -> Trained:
         found = Committed.read(folder, instead=run)
         if found.record["step"] == f"{step.kind}/{step.id}":
             return found
-    more = f"; models/ has {', '.join(map(name_of, others))}, of other settings" if others else ""
+    more = f"; models/ has {', '.join(map(name_of, others))} with other settings" if others else ""
     raise ConfigError(missing(plan, step) + more)
 
 
 def find_usual(plan: Plan, run: str, root: Path) -> Trained:
-    """Return the model that a command uses where nobody names one.
+    """Return the model that a command uses if none is named.
 
-    That is the run on your own images where the scale has one; else that of `run` or, where it is not trained here, the
-    one in models/ that has its name, of whatever scale. Raises ConfigError where there is none.
+    That is the run on your own images if the scale has one; else the model of `run` or, if it is not trained here, the
+    model of that name in models/, of any scale. Raises ConfigError if there is none.
     """
     if plan.config.own:
         return find_run(plan, plan.config.own, root)
@@ -192,22 +192,22 @@ def find_usual(plan: Plan, run: str, root: Path) -> Trained:
 
 
 def energies_of(trained: Trained, model: Detector, device: torch.device) -> np.ndarray:
-    """Return the energies (n,), ascending, of in-distribution images by the model that `load_detector` has loaded."""
+    """Return the energies (n,), ascending, of in-distribution images by a model from `load_detector`."""
     with frozen(model):
         return trained.usual(model, device)
 
 
 def said_of(models: Sequence[Trained]) -> list[str]:
-    """Say of each committed model which one it is; it may be used because work/ has no model of a run."""
+    """Say which committed models are used, and which of them because work/ has no model of the run."""
     return [
-        f"{model.place} is used{f', since work/ has no {model.instead}' if model.instead else ''}: {model.words}."
+        f"using {model.place}{f', since work/ has no {model.instead}' if model.instead else ''}: {model.words}."
         for model in models
         if isinstance(model, Committed)
     ]
 
 
 def data_of(config: Config, run: str) -> dict[str, Any]:
-    """Return what a run is trained on: `trained_on`, what that `stands_for` (None: itself), and `p_0`, in words."""
+    """Return a run's data in words: `trained_on`, what they `stands_for` (None: the paper's own data), and `p_0`."""
     task = config.tasks[config.runs[run].task]
     used = config.title_of(task.p_data)
     stands_for = None if used.casefold() == task.title.casefold() else task.title
@@ -227,10 +227,10 @@ def require_computed(plan: Plan, step: Step, root: Path) -> None:
 
 
 def missing(plan: Plan, step: Step) -> str:
-    return f"{step.kind} {step.name} is not here yet: {plan.command(step.record)}"
+    return f"{step.kind} {step.name} has not been computed yet; run: {plan.command(step.record)}"
 
 
 @torch.inference_mode()
 def energies(model: Callable[[Tensor], Tensor], batches: Iterable[Tensor]) -> np.ndarray:
-    """-f (N,) of uint8 images (b, C, H, W) on the model's device."""
+    """Return the energies -f (N,) of batches of uint8 images (b, C, H, W) on the model's device."""
     return np.concatenate([-model(to_float(batch)).cpu().numpy() for batch in batches])

@@ -1,1 +1,1 @@
-"""Tools for the checkout itself: doctor, documentation, conda environments."""
+"""Maintain the checkout itself: doctor, documentation, conda environments."""

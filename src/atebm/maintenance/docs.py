@@ -1,6 +1,9 @@
-"""What of the documentation is generated and kept in git: verdicts and the artifact table, from the committed results/,
-what scale paper is expected to cost, the rules, and who made the embedded photographs. What the site alone has,
-docs/hooks.py makes as it is built."""
+"""Generate the parts of the documentation that are kept in git.
+
+These are the verdicts and the table of artifacts (from the committed results/), the expected cost of the paper scale,
+the rules, the kinds of step, and the authors of the embedded photographs. docs/hooks.py makes pages that only the site
+has.
+"""
 
 import csv
 import json
@@ -20,15 +23,15 @@ from ..utils.files import of_checkout, write_between, write_text
 from .evidence_pages import design, negative, outcomes, reproduction, scope, verdicts
 from .kind_table import kind_table
 
-# What `python -m atebm cost -C scale=paper --rates data/expected/rates_h100.json --json` prints; and, beside it, the
-# same with bf16 and compile: true of runs cifar10 and celebahq256, which the others are like, and of the pre-training
+# The output of `python -m atebm cost -C scale=paper --rates data/expected/rates_h100.json --json`. Beside it lies the
+# same with bf16 and `compile: true` for the runs cifar10 and celebahq256, from which others inherit, and pre-training.
 EXPECTED = "data/expected/paper_h100.json"
 PHOTOGRAPHS = "data/embedded/photographs/README.md"
-SHOWN = 1.0  # hours that an artifact must add to those before it to have a line of its own
+SHOWN = 1.0  # an artifact that adds at least this many hours to those before it has its own line
 
 
 def write_docs(root: Path) -> None:
-    """Replace the generated parts of the README, of docs/ and of data/embedded/ in a checkout; from its folder."""
+    """Replace the generated parts of the README, docs/ and data/embedded/ in a checkout; run it from there."""
     results = root / "results"
     for page in ("README.md", "docs/explanation/results.md"):
         write_between(root / page, "verdicts", verdicts(results))
@@ -47,7 +50,7 @@ def write_docs(root: Path) -> None:
 
 
 def attributions(index: Path) -> str:
-    """Return Markdown: title, author, year, licence, source and changes of each photograph that is embedded."""
+    """Return Markdown: title, author, year, licence, source and changes of each embedded photograph."""
     with index.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if not row["package"]]
     return "\n".join(
@@ -59,15 +62,15 @@ def attributions(index: Path) -> str:
 
 
 def rule_table() -> str:
-    """Return Markdown: Snakemake's rules, each with those whose outputs it reads; from the checkout's folder."""
+    """Return Markdown: Snakemake's rules, each with the rules whose outputs it reads; run it from the checkout."""
     command = ["snakemake", "--rulegraph", "mermaid-js", "--forceall"]
     graph = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
-    # By name and sorted, since Snakemake numbers and orders them anew in each call.
+    # Sorted by name, since Snakemake's numbers and order change from call to call.
     parents: dict[str, set[str]] = {name: set() for name in sorted(names.values())}
     for parent, child in re.findall(r"(id\d+) --> (id\d+)", graph):
         parents[names[child]].add(names[parent])
-    rows = [{"rule": f"`{rule}`", "reads what these make": ", ".join(sorted(read))} for rule, read in parents.items()]
+    rows = [{"rule": f"`{rule}`", "reads the outputs of": ", ".join(sorted(read))} for rule, read in parents.items()]
     return pd.DataFrame(rows).to_markdown(index=False)
 
 
@@ -75,7 +78,7 @@ UP = "../../"  # from a page in a folder of docs/ to the repository's root
 
 
 def artifact_table(results: Path) -> str:
-    """Return Markdown: item, target, notebook, minutes of computation, the paper's headline and ours."""
+    """Return Markdown: item, target, notebook, minutes of computation, the published and the measured headline."""
     manifest = json.loads(of_checkout(results / "manifest.json"))
     rows = []
     for artifact in filter(manifest["artifacts"].__contains__, ARTIFACTS):
@@ -87,32 +90,32 @@ def artifact_table(results: Path) -> str:
                 "notebook": f"[rendered]({UP}results/notebooks/{artifact}.ipynb)",
                 "minutes": f"{minutes(manifest, artifact):.1f}",
                 "published, on the paper's data": words["published"],
-                f"measured at scale {manifest['scale']}, on stand-in data": words["headline"],
+                f"measured at the {manifest['scale']} scale, on stand-in data": words["headline"],
             }
         )
     return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
 
 
 def headline(artifact: str, plan: Plan, root: Path) -> str:
-    """Return one line on an artifact: what was measured, as the plan's results say it, and what was published.
+    """Return one line on an artifact: the headline of the plan's results, and the published one.
 
-    Raises ConfigError for an unknown artifact, and where it is not drawn there.
+    Raises ConfigError for an unknown artifact, and if it has not been drawn.
     """
     if artifact not in ARTIFACTS:
-        raise ConfigError(f"there is no artifact {artifact!r}; there are: {', '.join(ARTIFACTS)}.")
+        raise ConfigError(f"there is no artifact {artifact!r}; the artifacts are: {', '.join(ARTIFACTS)}.")
     try:
         words = words_of(artifact, root / plan.results)
     except FileNotFoundError as error:
         command = plan.command(target(artifact, plan.results))
-        raise ConfigError(f"{error.filename} is missing: {command}") from None
+        raise ConfigError(f"{error.filename} is missing; make it: {command}") from None
     said = f"{ARTIFACTS[artifact].label}, measured here: {words['headline']}"
     return f"{said}; published, on the paper's data: {words['published']}." if words["published"] else f"{said}."
 
 
 def expectation(path: Path) -> str:
-    """Return Markdown: hours and disk of scale paper by the file at `path`, or that they were not measured."""
+    """Return Markdown: hours and disk space of the paper scale by the file at `path`, or that it is missing."""
     if not path.exists():
-        return "Not measured yet: `python -m atebm cost -C scale=paper` says it of the machine that it runs on."
+        return "Not estimated yet: `python -m atebm cost -C scale=paper` estimates it for the machine that it runs on."
     found = json.loads(path.read_text(encoding="utf-8"))
     total, archives = found["total"], found["archives"]["gigabytes"]
     shown = [row for row in found["artifacts"] if row["adds"]["hours"] >= SHOWN]
@@ -120,18 +123,20 @@ def expectation(path: Path) -> str:
     hours, gigabytes = (sum(adds[key] for adds in rest) for key in ("hours", "gigabytes"))
     lines = [(row["title"].split(":")[0], *both(row), *both(row["adds"])) for row in shown]
     lines.append((f"the {len(rest)} others", "", "", f"{hours:,.1f}", f"{gigabytes:,.1f}"))
-    columns = ["item", "hours, if alone", "GB, if alone", "hours more than the lines above", "GB more"]
+    columns = ["item", "hours, if alone", "GB, if alone", "hours beyond the lines above", "GB beyond"]
     return "\n".join(
         [
-            f"By floating point operations and the speed of one {found['device']} (torch {found['torch']}),",
-            f"data included, {total['hours']:,.0f} GPU-hours in all, {total['at_most']:,.0f} if K grows as early as",
-            f"`auc_advance` may let it, and {total['floor']:,.0f} at the speed of a large product of matrices.",
+            f"The paper scale takes an estimated {total['hours']:,.0f} GPU-hours in all, data included. The estimate",
+            "counts floating point operations and uses the speed of",
+            f"one {found['device']} (torch {found['torch']}). If K grows as early as `auc_advance` allows,",
+            f"it is {total['at_most']:,.0f} hours; at the speed of a large matrix product it would be",
+            f"{total['floor']:,.0f} hours.",
             *in_bfloat16(path.with_stem(f"{path.stem}_bf16")),
-            f"With any number of GPUs at least {found['critical_path']['hours']:,.0f} hours:",
-            f"{chain_of(found)}.",
-            f"Images and distances take {total['data']:,.0f} hours of one core, most by workers meanwhile.",
-            f"{total['gigabytes']:,.0f} GB in `work/`, and at least {archives:,.0f} GB of archives.",
-            f"Models per run: {found['seeds']}.",
+            "With any number of GPUs, the longest chain of steps that wait for each other takes at least",
+            f"{found['critical_path']['hours']:,.0f} hours: {chain_of(found)}.",
+            f"Images and distances take {total['data']:,.0f} hours of one CPU core, mostly while the GPU works.",
+            f"`work/` grows to {total['gigabytes']:,.0f} GB, and the archives take at least {archives:,.0f} GB.",
+            f"These numbers are for {found['seeds']} {'model' if found['seeds'] == 1 else 'models'} per run.",
             "",
             pd.DataFrame(lines, columns=columns).to_markdown(index=False, disable_numparse=True),
         ]
@@ -139,25 +144,26 @@ def expectation(path: Path) -> str:
 
 
 def chain_of(found: dict[str, Any]) -> str:
-    """Return the steps that wait for each other and show, with their hours."""
+    """Return the long steps of the longest chain of dependent steps, with their hours."""
     steps = [row for row in found["critical_path"]["steps"] if row["hours"] >= SHOWN]
     return ", then ".join(f"`{row['step'].rpartition('-')[0]}` {row['hours']:,.0f} h" for row in steps)
 
 
 def in_bfloat16(path: Path) -> list[str]:
-    """Return what bfloat16 and torch.compile make of the hours, and which speeds behind that are assumed."""
+    """Return the hours with bfloat16 and torch.compile, and how many of the speeds behind them are assumed."""
     if not path.exists():
         return []
     found = json.loads(path.read_text(encoding="utf-8"))
     assumed = sum(row["source"] != "measured" for row in found["measured"])
     hours, waited = found["total"]["hours"], found["critical_path"]["hours"]
     return [
-        f"With `precision: bf16` and `compile: true` of all runs and of the pre-training, {hours:,.0f}, of which",
-        f"{waited:,.0f} wait for each other; {assumed} of the {len(found['measured'])} speeds behind that are assumed,",
-        "not measured: `atebm cost --rates data/expected/rates_h100.json` names each and its source.",
+        f"With `precision: bf16` and `compile: true` for all runs and the pre-training, it would take {hours:,.0f}",
+        f"GPU-hours, {waited:,.0f} of them in the longest chain. Of the {len(found['measured'])} speeds behind this",
+        f"estimate, {assumed} are assumed and not measured: `atebm cost --rates data/expected/rates_h100.json` names",
+        "each with its source.",
     ]
 
 
 def both(cost: dict[str, Any]) -> tuple[str, str]:
-    """Hours and GB of a row of `atebm cost`."""
+    """Return the hours and GB of a row of `atebm cost`."""
     return f"{cost['hours']:,.0f}", f"{cost['gigabytes']:,.1f}"

@@ -1,4 +1,4 @@
-"""What this machine and this folder have, and what each scale would need; in sentences, whatever is missing."""
+"""Check this machine and this folder, say in sentences what is missing, and list what each scale needs."""
 
 import json
 import os
@@ -17,15 +17,15 @@ from ..utils.columns import columns
 from ..utils.errors import UserError
 from ..utils.quantities import duration, rounded, size
 
-SHOWN = ("torch", "torchvision", "numpy", "snakemake", "dvc", "papermill")  # versions
-TOOLS = {  # commands that are not of this package, and what each does
-    "snakemake": "runs the workflow, and lies in the environment's bin/: source .venv/bin/activate",
-    "git": "only clones, and names the commit in results/manifest.json",
-    "dvc": "only pulls and pushes what was computed elsewhere",
-    "conda": "only serves --use-conda; without it jobs run in the present environment",
-    "nvidia-smi": "only serves GPUs of NVIDIA",
+SHOWN = ("torch", "torchvision", "numpy", "snakemake", "dvc", "papermill")  # packages whose versions are shown
+TOOLS = {  # commands of other packages, and what each is for
+    "snakemake": "runs the workflow and is in the environment's bin/: source .venv/bin/activate",
+    "git": "is needed only to clone, and to name the commit in results/manifest.json",
+    "dvc": "is needed only to pull and push results that were computed elsewhere",
+    "conda": "is needed only for --use-conda; without it, jobs run in the present environment",
+    "nvidia-smi": "is needed only for NVIDIA GPUs",
 }
-WRITTEN = (".snakemake", "data/archives", "logs", "results", "work")  # folders of a checkout, by the workflow
+WRITTEN = (".snakemake", "data/archives", "logs", "results", "work")  # folders that the workflow writes to
 MEASURED = "results/scales/{scale}/manifest.json"
 TESTED = ("miniature",)  # scales whose archives tests build
 GPU_HOURS = Path("data/expected/paper_h100.json")
@@ -37,14 +37,14 @@ def own_version() -> str:
 
 
 def examine(root: Path, scales: bool = False) -> dict[str, Any]:
-    """Return all of it, as JSON; what each scale needs only where that is asked for, since it takes seconds.
+    """Return all checks as JSON; with `scales` also what each scale needs, which takes seconds.
 
-    `missing` are sentences on what nothing works without.
+    `missing` holds a sentence for each thing without which nothing works.
     """
     missing, packages = requirements()
     here = devices()
     if not here:
-        missing.append("PyTorch cannot be loaded, so nothing can be trained or scored here: install it anew.")
+        missing.append("PyTorch cannot be loaded, so nothing can be trained or scored here: install it again.")
     missing += unwritable(root)
     found: dict[str, Any] = {
         "atebm": own_version(),
@@ -65,7 +65,7 @@ def examine(root: Path, scales: bool = False) -> dict[str, Any]:
 
 
 def requirements() -> tuple[list[str], dict[str, str | None]]:
-    """Return sentences on packages that are not as they must be, and versions of some."""
+    """Return sentences on packages that are missing or have a wrong version, and the versions of some packages."""
     said = []
     for text in metadata.requires("atebm") or []:
         wanted = Requirement(text)
@@ -75,26 +75,25 @@ def requirements() -> tuple[list[str], dict[str, str | None]]:
         if here is None:
             said.append(f"{wanted.name} is not installed: pip install -r requirements.lock.")
         elif not wanted.specifier.contains(here, prereleases=True):
-            said.append(f"{wanted.name} is {here}, and {wanted.specifier} is wanted: pip install -r requirements.lock.")
+            said.append(f"{wanted.name} is {here}, but must be {wanted.specifier}: pip install -r requirements.lock.")
     return said, {name: version(name) for name in SHOWN}
 
 
 def unwritable(root: Path) -> list[str]:
-    """Return sentences on folders that the workflow writes to, and cannot."""
+    """Return sentences on folders that the workflow must write to but cannot."""
     said = []
     try:
         tempfile.gettempdir()
     except OSError:
-        said.append("no folder for temporary files can be written, which all programs want: set TMPDIR to one.")
-    # Jupyter, IPython, matplotlib and PyTorch do with a temporary folder instead of theirs in the home folder
+        said.append("there is no writable folder for temporary files: set TMPDIR to one.")
+    # Jupyter, IPython, matplotlib and PyTorch use a temporary folder if the home folder cannot be written
     if (cache := snakemake_cache()) and not can_be_written(cache):
         said.append(
-            f"{cache} cannot be written, where Snakemake keeps a cache, and without which it ends in a traceback: set "
-            "XDG_CACHE_HOME to a folder that can be."
+            f"Snakemake needs a cache in {cache}, which cannot be written: set XDG_CACHE_HOME to a writable folder."
         )
     if is_checkout(root) and not all(can_be_written(root / name) for name in WRITTEN):
         said.append(
-            f"{root.resolve()} cannot be written, where the workflow keeps what it computes: copy it elsewhere."
+            f"the workflow keeps its results in {root.resolve()}, which cannot be written: copy the folder elsewhere."
         )
     return said
 
@@ -102,14 +101,14 @@ def unwritable(root: Path) -> list[str]:
 def snakemake_cache() -> Path | None:
     """Return the folder of Snakemake's cache; None without Snakemake."""
     try:
-        from platformdirs import user_cache_dir  # which comes with Snakemake, and is what it asks
+        from platformdirs import user_cache_dir  # installed and used by Snakemake
     except ImportError:
         return None
     return Path(user_cache_dir("snakemake", "snakemake"))
 
 
 def can_be_written(folder: Path) -> bool:
-    """Return whether files can be made in a folder, or the folder itself: tried with a file that has no name."""
+    """Return whether files can be created in a folder, or the folder itself, by creating a temporary file."""
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
@@ -126,7 +125,7 @@ def version(package: str) -> str | None:
 
 
 def machine(root: Path) -> dict[str, Any]:
-    """Cores that this process may use, gigabytes of memory and of free disk; None where the system does not say."""
+    """Return the cores that this process may use, and GB of memory and free disk; None for unknown memory."""
     free = shutil.disk_usage(root).free
     try:
         memory: float | None = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
@@ -137,10 +136,10 @@ def machine(root: Path) -> dict[str, Any]:
 
 
 def devices() -> list[dict[str, Any]]:
-    """Return what PyTorch can compute on, fastest first; without PyTorch, nothing."""
+    """Return the devices that PyTorch can compute on, fastest first; [] without PyTorch."""
     try:
         import torch
-    except (ImportError, OSError):  # not installed, or its libraries are not
+    except (ImportError, OSError):  # PyTorch or one of its libraries is not installed
         return []
     from ..device.select import name_hardware
 
@@ -157,7 +156,7 @@ def is_checkout(root: Path) -> bool:
 
 
 def find_archives(root: Path) -> dict[str, Any]:
-    """Return files of public archives that are in data/archives/, by archive; and the archives of which none are."""
+    """Return the files of public archives in data/archives/ with their sizes, and the archives that are missing."""
     from ..archives.catalogue import ARCHIVES, sources
 
     here = {
@@ -176,7 +175,7 @@ def needs_of_scales(root: Path) -> list[dict[str, Any]]:
 
 
 def needs(scale: str, root: Path) -> dict[str, Any]:
-    """Return steps that are done and to do, gigabytes in work/ and to fetch, and hours where they are known."""
+    """Return a scale's steps, how many are done, gigabytes in work/ and to fetch, and hours if they are known."""
     from ..config.load import configured
     from ..cost.disk import size
     from ..cost.table import archives_to_fetch
@@ -187,7 +186,7 @@ def needs(scale: str, root: Path) -> dict[str, Any]:
         steps = list(plan.steps.values())
         fetch = archives_to_fetch(plan, root)
         gigabytes = sum(size(plan, step) for step in steps) / 1e9
-    except (UserError, OSError, ImportError) as error:  # Snakemake's plugins call other programs when they are loaded
+    except (UserError, OSError, ImportError) as error:  # Snakemake's plugins call other programs during import
         return {"scale": scale, "error": f"not known: {error}"}
     return {
         "scale": scale,
@@ -203,19 +202,19 @@ def needs(scale: str, root: Path) -> dict[str, Any]:
 
 
 def hours(scale: str, root: Path) -> dict[str, Any]:
-    """Hours of computation, and where they come from: an estimate for a GPU, or the sum of steps that were run."""
+    """Return the hours of computation and their source: an estimate for a GPU, or the sum over measured steps."""
     expected = root / GPU_HOURS
     if expected.exists() and (found := read_json(expected)).get("scale") == scale:
         return {
             "hours": found["total"]["hours"],
-            "hours_of": f"one {found['device']}, by operations and measured speed",
+            "hours_of": f"one {found['device']}, estimated from operations and measured speed",
         }
     for path in (root / MEASURED.format(scale=scale), root / "results/manifest.json"):
         if path.exists() and (found := read_json(path)).get("scale") == scale:
             seconds = sum(step.get("seconds") or 0 for step in found["steps"].values())
             return {
                 "hours": seconds / 3600,
-                "hours_of": f"one core, the sum of all steps behind {path.relative_to(root)}",
+                "hours_of": f"one core, summed over all steps in {path.relative_to(root)}",
             }
     return {"hours": None, "hours_of": None}
 
@@ -230,15 +229,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 # --- for people -------------------------------------------------------------------------------------------------------
 
-GOOD, BAD, WITHOUT = "ok", "missing", "without"  # without: something works without it
+GOOD, BAD, WITHOUT = "ok", "missing", "without"  # without: missing, but only some things need it
 MARKS = {GOOD: "\u2713", BAD: "\u2717", WITHOUT: "-"}
-PLAIN = {GOOD: "ok", BAD: "!!", WITHOUT: "-"}  # where a terminal has no such letters
+PLAIN = {GOOD: "ok", BAD: "!!", WITHOUT: "-"}  # for terminals without these signs
 
-Check = tuple[str, str, str]  # state, what was found, and what to do
+Check = tuple[str, str, str]  # state, finding, remedy
 
 
 def describe_machine(found: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for each check that `examine` made, with a mark, and below it what to do."""
+    """Yield a marked line for each check of `examine`, and below it the remedy."""
     marks = MARKS if can_show("".join(MARKS.values())) else PLAIN
     for state, what, remedy in checks(found):
         yield f"{marks[state]:{max(map(len, marks.values()))}} {what}"
@@ -249,11 +248,11 @@ def describe_machine(found: dict[str, Any]) -> Iterator[str]:
         yield from columns([SCALE_HEAD, *map(scale_cells, found["scales"])])
     yield ""
     broken = len(found["missing"])
-    yield f"{broken} of what is needed is missing." if broken else "Nothing that is needed is missing."
+    yield f"Missing requirements: {broken}." if broken else "Everything that is required is here."
 
 
 def can_show(text: str) -> bool:
-    """Return whether the encoding of standard output has these letters."""
+    """Return whether the encoding of standard output can show a text."""
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except UnicodeEncodeError:
@@ -262,7 +261,7 @@ def can_show(text: str) -> bool:
 
 
 def checks(found: dict[str, Any]) -> Iterator[Check]:
-    """Yield what was checked: what nothing works without, then what is there, then what something works without."""
+    """Yield the checks: first missing requirements, then what is here, then what only some things need."""
     yield from ((BAD, *(part.strip() for part in said.partition(":")[::2])) for said in found["missing"])
     versions = ", ".join(f"{name} {here}" for name, here in found["packages"].items() if here)
     yield GOOD, f"atebm {found['atebm']}, Python {found['python']}, {versions}", ""
@@ -274,7 +273,11 @@ def checks(found: dict[str, Any]) -> Iterator[Check]:
         if name != "nvidia-smi":
             yield (GOOD, name, "") if path else (WITHOUT, f"{name} is not on PATH", f"It {TOOLS[name]}.")
     if not found["checkout"]:
-        yield WITHOUT, "this folder is no checkout", "Clone the repository and go there: all but `doctor` wants one."
+        yield (
+            WITHOUT,
+            "this folder is not a checkout",
+            "Clone the repository and change to its folder: every command except `doctor` needs one.",
+        )
     elif found["archives"] is not None:
         yield from archive_checks(found["archives"])
 
@@ -284,7 +287,7 @@ def device_checks(devices: list[dict[str, Any]]) -> Iterator[Check]:
         memory = f", {rounded(device['memory_gb'])} GB" if device["memory_gb"] else ""
         yield GOOD, f"PyTorch computes on {device['device']}: {device['name']}{memory}", ""
     if len(devices) == 1:
-        yield WITHOUT, "no GPU", "Scale paper wants one; demo, smoke and your own small images do not."
+        yield WITHOUT, "no GPU", "The paper scale needs one; demo, smoke and your own small images do not."
 
 
 def archive_checks(archives: dict[str, Any]) -> Iterator[Check]:
@@ -295,16 +298,16 @@ def archive_checks(archives: dict[str, Any]) -> Iterator[Check]:
         yield (
             WITHOUT,
             f"{len(absent)} public archives are not in data/archives/",
-            "Scale paper reads them: data/README.md lists them, and `atebm fetch NAME` gets one.",
+            "The paper scale reads them: data/README.md lists them, and `atebm fetch NAME` downloads one.",
         )
-    yield GOOD, "embedded images and models, for scale demo and `atebm apply`", ""
+    yield GOOD, "embedded images and models, for the demo scale and `atebm apply`", ""
 
 
 SCALE_HEAD = ("scale", "steps done", "work/", "to fetch", "time")
 
 
 def scale_cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a scale."""
+    """Return the cells of a scale's row."""
     if row["error"]:
         return row["scale"], row["error"], "", "", ""
     unknown = len(row["fetch_of_unknown_size"])

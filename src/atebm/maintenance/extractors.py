@@ -1,6 +1,6 @@
-"""The embedded extractors, trained again: how far off a fresh training is, on this machine.
+"""Train the embedded extractors again and measure how far a fresh training on this machine differs.
 
-Each record in data/embedded/extractors/ holds its own recipe. Nothing there is written unless it is asked for.
+Each record in data/embedded/extractors/ holds its own recipe. Nothing there is changed unless `write` says so.
 """
 
 import json
@@ -28,8 +28,8 @@ from ..utils.files import atomic, write_text
 from ..utils.hashing import canonical, sha256
 
 CPU = torch.device("cpu")
-ROLES = {"p_data": "train", "held_out": "held_out"}  # of the training, and what a recipe calls them
-# Two fixed sets, whose distance says how far two rulers are apart: images of clothes, and what samplers start from.
+ROLES = {"p_data": "train", "held_out": "held_out"}  # roles of the training, and their names in a recipe
+# Two fixed sets: their distance by two extractors shows how far these differ. Clothes, and sources of samplers.
 CLOTHES = {"reader": "fashion_mnist", "split": "held_out", "held_out": 2000, "size": 16}
 PHOTOGRAPHS = {
     "reader": "photographs",
@@ -46,38 +46,38 @@ Images = np.ndarray[Any, np.dtype[np.uint8]]  # (N, H, W, C)
 
 @dataclass(frozen=True)
 class Remade:
-    """What came of training an extractor again."""
+    """The result of training an extractor again, compared with the embedded one."""
 
     name: str
     accuracy: float
-    embedded_accuracy: float | None  # None, as all that compares, where nothing is embedded yet
+    embedded_accuracy: float | None  # None, like all comparisons, if nothing is embedded yet
     same: bool  # whether the weights are the same bytes
-    features: float | None  # length of the difference of features of CLOTHES, by that of the embedded one's features
+    features: float | None  # norm of the difference in features of CLOTHES, relative to the embedded one's features
     distance: float  # Frechet distance of PHOTOGRAPHS to CLOTHES
     embedded_distance: float | None
 
     def describe(self) -> str:
-        """Say it in a line."""
+        """Return one line that describes the result."""
         said = f"{self.name}: accuracy {self.accuracy:.4f}, distance of photographs to clothes {self.distance:.6g}"
         if self.features is None or self.embedded_distance is None:
-            return f"{said}; nothing is embedded yet to compare them with."
+            return f"{said}; there is no embedded extractor to compare with yet."
         off = abs(self.distance / self.embedded_distance - 1)
-        what = "the same bytes" if self.same else "other bytes"
+        what = "has the same bytes" if self.same else "has other bytes"
         return (
-            f"{said}; embedded: {self.embedded_accuracy:.4f} and {self.embedded_distance:.6g}. Trained again, the "
-            f"distance is {off:.2%} off, features are {self.features:.2%} off, and the weights are {what}."
+            f"{said}; embedded: {self.embedded_accuracy:.4f} and {self.embedded_distance:.6g}. The distance differs by "
+            f"{off:.2%}, the features differ by {self.features:.2%}, and the new file of weights {what}."
         )
 
 
 def remake(names: Sequence[str], write: bool, folder: Path = EXTRACTORS) -> Iterator[Remade]:
-    """Train extractors of a folder again, all where none is named, and say how far off each is; `write`: keep it there.
+    """Train extractors of a folder again (by default all) and yield how far each differs; `write` keeps the new ones.
 
-    Raises ResultError where one does not reach the accuracy that its recipe asks for, DataError for an unknown name.
+    Raises ResultError if one does not reach the accuracy that its recipe requires, DataError for an unknown name.
     """
     known = {path.stem: path for path in sorted(folder.glob("*.json"))}
     for name in names:
         if name not in known:
-            raise DataError(f"there is no recipe {folder / name}.json; those that there are: {', '.join(known)}.")
+            raise DataError(f"there is no recipe {folder / name}.json; the recipes are: {', '.join(known)}.")
     fixed = [images_of({"set": settings})[0] for settings in (CLOTHES, PHOTOGRAPHS)]
     for path in (known[name] for name in names or known):
         with TemporaryDirectory() as work:
@@ -89,7 +89,7 @@ def remake(names: Sequence[str], write: bool, folder: Path = EXTRACTORS) -> Iter
 
 
 def train_again(name: str, recipe: dict[str, Any], work: Path) -> Path:
-    """Return the folder of an `extractor` step below `work` that follows a recipe, its weights rounded."""
+    """Run an `extractor` step below `work` by a recipe, round its weights, and return its folder."""
     sets = {role: Step("data", role, {"parts": recipe[key]}) for role, key in ROLES.items()}
     training = {key: value for key, value in recipe.items() if key not in ROLES.values()}
     step = Step("extractor", name, {"kind": "classifier", **training, **{role: role for role in ROLES}}, sets)
@@ -106,7 +106,7 @@ def train_again(name: str, recipe: dict[str, Any], work: Path) -> Path:
 
 
 def write_joined(job: Job) -> None:
-    """Write a `data` step's folder: the parts of a set one after the other, each with classes of its own."""
+    """Write a `data` step's folder: the parts of a set one after the other, each with its own classes."""
     images, labels = [], []
     classes: list[str] = []
     for part in job.settings["parts"]:
@@ -122,7 +122,7 @@ def write_joined(job: Job) -> None:
 
 
 def images_of(part: dict[str, Any]) -> tuple[Images, Any, list[str]]:
-    """Return the images, labels and classes of a part of a recipe: a set, or its rows [from, to) alone."""
+    """Return the images, labels and classes of a part of a recipe: a set, or only its rows [from, to)."""
     content = content_of(part["set"], Places())
     images = np.concatenate(list(content.images(0, 1)))
     labels, classes = content.labels()
@@ -151,7 +151,7 @@ def compared(path: Path, made: Path, fixed: list[Images]) -> Remade:
 
 
 def seen_by(record: dict[str, Any], weights: Path, images: Images) -> Features:
-    """Return the features that an extractor of a record and a file of weights sees in images."""
+    """Return the features of images by the extractor with a record and a file of weights."""
     extractor = of_classifier(load_embedded(record, weights).on(CPU))
     tensor = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
     return extract(extractor, tensor.split(extractor.batch))[0]
@@ -162,7 +162,7 @@ def distance_of(samples: Features, reference: Features) -> float:
 
 
 def keep(path: Path, made: Path) -> None:
-    """Write record and weights of a fresh extractor in the place of the embedded ones."""
+    """Replace the embedded record and weights by those of a fresh extractor."""
     record, fresh, weights = json.loads(path.read_text(encoding="utf-8")), record_of(made), made / "model.safetensors"
     record |= {key: fresh[key] for key in ("network", "shape", "classes", "accuracy")}
     record |= {"sha256": sha256(weights), "torch": torch.__version__}

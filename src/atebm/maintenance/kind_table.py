@@ -1,4 +1,4 @@
-"""The table of docs/reference/files.md: the kinds of step, what each computes, and what its files hold."""
+"""Make the table of docs/reference/files.md: the kinds of step, what each computes, and the contents of its files."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from ..pipeline.kinds import KINDS, Kind
 
 
 def kind_table() -> str:
-    """Return Markdown: a row per kind, and below it one for each of its files."""
+    """Return Markdown: a row per kind, followed by one for each of its files."""
     head = ["| kind | file | contents |", "|---|---|---|"]
     return "\n".join([*head, *(row for kind in KINDS.values() for row in rows(kind))])
 

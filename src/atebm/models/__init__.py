@@ -1,1 +1,1 @@
-"""Networks, their weights, and the energy that a network defines."""
+"""Define networks, their weights, and the energy that a network gives."""

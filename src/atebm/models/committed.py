@@ -1,6 +1,6 @@
-"""Trained models that lie in git: models/<scale>/<run>/ has weights, a card for people, and a record.
+"""Find and read trained models in git: models/<scale>/<run>/ has weights, a card for people, and a record.
 
-The record has what loading needs, and the sha256 of the two other files. This module imports no torch: `verify` asks.
+The record has the facts needed for loading, and the sha256 of the two other files. No torch, since `verify` uses this.
 """
 
 import json
@@ -29,9 +29,9 @@ def name_of(folder: Path) -> str:
 
 
 def find_committed(name: str, root: Path) -> Path | None:
-    """Return the folder of a model: models/<name>/ of a checkout or of the one of this code, or a folder of that path.
+    """Return a model's folder: models/<name>/ in the checkout `root` or in that of this code, or the folder at a path.
 
-    None for the name of a run, which has no slash. Raises ConfigError where no model has the name.
+    Returns None for the name of a run, which has no slash. Raises ConfigError if no model has the name.
     """
     if "/" not in name and os.sep not in name:
         return None
@@ -43,12 +43,12 @@ def find_committed(name: str, root: Path) -> Path | None:
 
 
 def read_committed(folder: Path) -> dict[str, Any]:
-    """Return the record of a model, once record and weights are as they were written. Raises DataError otherwise."""
+    """Return the record of a model. Raises DataError if record or weights have changed since they were written."""
     remedy = f"restore it with 'git checkout -- {folder}'"
     record, weights = folder / RECORD, folder / WEIGHTS
     text = record.read_text(encoding="utf-8", errors="replace")
     if not is_sealed(text):
-        raise DataError(f"{record} is not as it was written: {remedy}.")
+        raise DataError(f"{record} has changed since it was written: {remedy}.")
     contents: dict[str, Any] = json.loads(text)
     digest = contents["files"][WEIGHTS]
     if not weights.exists() or sha256(weights) != digest:
@@ -57,6 +57,6 @@ def read_committed(folder: Path) -> dict[str, Any]:
 
 
 def described(facts: dict[str, Any]) -> str:
-    """Say what a model was trained on: "trained on Fashion-MNIST 16x16, a stand-in for CIFAR-10"."""
+    """Say which data a model was trained on: "trained on Fashion-MNIST 16x16, a stand-in for CIFAR-10"."""
     stands_for = f", a stand-in for {facts['stands_for']}" if facts["stands_for"] else ""
     return f"trained on {facts['trained_on']}{stands_for}"

@@ -1,4 +1,4 @@
-"""The network of the 256x256 tasks: StarGAN-v2's discriminator without its domains (supplement Table 2)."""
+"""Define the network of the 256x256 tasks: StarGAN-v2's discriminator without its domains (supplement Table 2)."""
 
 import math
 from itertools import pairwise
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from ..utils.errors import ConfigError
 from .folding import ConvPool, Stem
 
-WIDTHS = (64, 128, 256, 512, 512, 512, 512)  # six blocks lie between them, each halves the resolution
-SIZE = 4 * 2 ** (len(WIDTHS) - 1)  # pixels a side for which the last map is the 4x4 that the last convolution covers
+WIDTHS = (64, 128, 256, 512, 512, 512, 512)  # channels before, between and after six blocks that halve the resolution
+SIZE = 4 * 2 ** (len(WIDTHS) - 1)  # pixels a side, so that the last convolution gets a 4x4 map
 
 
 def activation(x: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ def activation(x: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """Pre-activation residual block, (B, in, H, W) to (B, out, H/2, W/2); its sum is divided by sqrt(2)."""
+    """Map (B, in, H, W) to (B, out, H/2, W/2) by a pre-activation residual block, whose sum is divided by sqrt(2)."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -29,15 +29,15 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         residual = self.conv2(activation(self.conv1(activation(x))))
-        # the authors pool after the shortcut: the same, since a 1x1 convolution without bias commutes with pooling, but
-        # four times the work
+        # The authors pool after the shortcut. The result is the same, since a 1x1 convolution without bias commutes
+        # with pooling, but it is four times the work.
         return (self.shortcut(F.avg_pool2d(x, 2)) + residual) / math.sqrt(2)
 
 
 class Discriminator256(nn.Module):
-    """(B, channels, 256, 256) to (B, outputs), without normalisation layers.
+    """Map (B, channels, 256, 256) to (B, outputs), without normalisation layers.
 
-    `stem` is the side of the first convolution: 3 in the authors' code, 1 in Table 2 of the supplement. With 3 and
+    `stem` is the side of the first convolution: 3 in the authors' code, 1 in Table 2 of the supplement. With stem 3 and
     3 channels it has 20,851,777 parameters for one output, 21,364,264 for 1,000. Raises ConfigError for other sizes.
     """
 
@@ -45,7 +45,7 @@ class Discriminator256(nn.Module):
         super().__init__()
         if size != SIZE:
             raise ConfigError(
-                f"network discriminator256 takes images of {SIZE} pixels a side, which its blocks halve down to 4; "
+                f"network discriminator256 needs images of {SIZE} pixels a side, which its blocks halve down to 4, but "
                 f"these have {size}."
             )
         self.stem = Stem(channels, WIDTHS[0], stem)

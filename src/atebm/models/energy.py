@@ -1,4 +1,4 @@
-"""Networks by name. Normalisation and "logit 0" live here, so that all other code sees raw [0, 1] pixels and f(x)."""
+"""Build networks by name, with normalisation and "logit 0": all other code sees raw [0, 1] pixels and f(x)."""
 
 from collections.abc import Mapping, Sequence
 from pkgutil import resolve_name
@@ -13,7 +13,7 @@ from ..utils.errors import ConfigError, DataError
 
 
 class Classifier(nn.Module):
-    """A network with its input normalisation: (B, C, H, W) pixels in [0, 1] to (B, outputs) logits."""
+    """Map pixels (B, C, H, W) in [0, 1] to logits (B, outputs) by a network, after normalising the input."""
 
     mean: Tensor
     std: Tensor
@@ -24,10 +24,10 @@ class Classifier(nn.Module):
         options = {key: value for key, value in settings.items() if key not in ("name", "mean", "std")}
         if settings["name"] not in NETWORKS:
             built = ", ".join(NETWORKS)
-            raise ConfigError(f"network {settings['name']} is not built in this version, which has: {built}.")
+            raise ConfigError(f"network {settings['name']} does not exist in this version, which has: {built}.")
         if not len(settings["mean"]) == len(settings["std"]) == channels:
             raise ConfigError(
-                f"network {settings['name']}: mean and std want one value for each of {channels} channels."
+                f"network {settings['name']}: mean and std need one value for each of {channels} channels."
             )
         self.register_buffer("mean", torch.tensor(settings["mean"]).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(settings["std"]).view(1, -1, 1, 1))
@@ -35,7 +35,7 @@ class Classifier(nn.Module):
         self.layout = torch.contiguous_format
 
     def on(self, device: torch.device, precision: str = "fp32") -> Self:
-        """Return this model on a device, in the memory layout that makes convolutions of that precision fastest."""
+        """Move this model to a device, in the memory layout in which convolutions of this precision are fastest."""
         self.layout = layout(device, precision)
         return self.to(device).to(memory_format=self.layout)
 
@@ -51,20 +51,20 @@ class Classifier(nn.Module):
 
 
 class Energy(Classifier):
-    """f(x), the negative energy (Eq. 1): (B, C, H, W) pixels in [0, 1] to (B,) logits; D(x) = sigmoid(f(x)) (Eq. 5)."""
+    """Map pixels (B, C, H, W) in [0, 1] to logits f(x) (B,), negative energies (Eq. 1); D = sigmoid(f) (Eq. 5)."""
 
     def __init__(self, settings: dict[str, Any], shape: Sequence[int]):
         super().__init__(settings, shape, outputs=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x)[:, 0].to(x.dtype)  # under autocast too
+        return super().forward(x)[:, 0].to(x.dtype)  # also under autocast
 
 
 class Confidence(Classifier):
-    """A K-way classifier as a detector, as OE and RATIO are: (B, C, H, W) pixels in [0, 1] to (B,) logits of the
-    confidence, log(p / (1 - p)) with p the largest class probability.
+    """Use a K-way classifier as a detector, like OE and RATIO: map pixels (B, C, H, W) in [0, 1] to logits (B,).
 
-    It orders images as p does, but does not saturate where p rounds to 1, so that gradients reach an attack.
+    The logit is that of the confidence, log(p / (1 - p)) with p the largest class probability. It orders images like p,
+    but does not saturate where p rounds to 1, so attacks get gradients.
     """
 
     def __init__(self, settings: dict[str, Any], shape: Sequence[int], classes: int):
@@ -79,11 +79,11 @@ class Confidence(Classifier):
         return confidence(self.logits(x))
 
 
-Detector = Energy | Confidence  # what is learnt to score images
+Detector = Energy | Confidence  # models that score images
 
 
 def confidence(logits: Tensor) -> Tensor:
-    """Return class logits (B, K), K >= 2, to the logit of the largest probability, (B,)."""
+    """Return the logit of the largest probability, (B,), for class logits (B, K), K >= 2."""
     largest, others = logits.max(1), torch.ones_like(logits, dtype=torch.bool)
     others.scatter_(1, largest.indices[:, None], False)
     return largest.values - logits.masked_fill(~others, -torch.inf).logsumexp(1)
@@ -97,11 +97,11 @@ def model_of(record: Mapping[str, Any]) -> Detector:
 
 
 def load_logit_0(energy: Energy, weights: Mapping[str, Tensor]) -> Energy:
-    """Return `energy` with the weights of a Classifier of the same network, its logit 0 as f.
+    """Load into `energy` the weights of a Classifier with the same network, whose logit 0 becomes f; return `energy`.
 
-    `weights` is the classifier's state dict; of its head, weight (n, d) and bias (n,), only row 0 is kept: the authors
-    start f as the class-0 logit of a network pre-trained on ImageNet, and to the other rows no gradient ever flows.
-    Raises DataError for tensors that are missing, superfluous or of another shape, and for another normalisation, under
+    `weights` is the classifier's state dict. Only row 0 of its head, weight (n, d) and bias (n,), is kept: the authors
+    start f as the class-0 logit of a network pre-trained on ImageNet, and no gradient ever reaches the other rows.
+    Raises DataError for tensors that are missing, superfluous or of another shape, and for another normalisation, with
     which the classifier's logit would not be f.
     """
     heads = ("network.head.weight", "network.head.bias")
@@ -112,14 +112,14 @@ def load_logit_0(energy: Energy, weights: Mapping[str, Tensor]) -> Energy:
     for name, tensor in own.items():
         if kept[name].shape != tensor.shape:
             raise DataError(
-                f"weights of a classifier: {name} has shape {tuple(weights[name].shape)}, but the network wants "
+                f"weights of a classifier: {name} has shape {tuple(weights[name].shape)}, but the network needs "
                 f"{tuple(tensor.shape)}."
             )
     for name in ("mean", "std"):
         if not torch.equal(kept[name].to(own[name]), own[name]):
             raise DataError(
-                f"weights of a classifier: it normalises its input with {name} {kept[name].flatten().tolist()}, "
-                f"the network here with {own[name].flatten().tolist()}."
+                f"weights of a classifier: it normalises its input with {name} {kept[name].flatten().tolist()}, but "
+                f"this network uses {own[name].flatten().tolist()}."
             )
     energy.load_state_dict(kept)
     return energy

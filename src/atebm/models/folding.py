@@ -1,5 +1,7 @@
-"""A convolution and what follows it, frozen BatchNorm or average pooling, as one convolution; and a block in which the
-weight of that one is computed only once."""
+"""Fold a convolution and the frozen BatchNorm or average pooling after it into one convolution.
+
+`frozen` is a block in which the folded weights are computed only once.
+"""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -9,21 +11,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-EPS = 1e-5  # of nn.BatchNorm2d
-CHANNELS = 8  # that tensor cores take at once, in bfloat16
+EPS = 1e-5  # as in nn.BatchNorm2d
+CHANNELS = 8  # tensor cores take this many channels at once in bfloat16
 
 
 def narrow(x: Tensor) -> bool:
     """Return whether images have so few channels that a GPU's convolution in bfloat16 is slow.
 
-    Slowest is the gradient by the image, which every step of the attack asks for (pytorch/pytorch#54404: a kernel for 3
-    channels that uses no tensor core). How much padding gains was measured on no GPU of ours.
+    The gradient with respect to the image, which every step of an attack needs, is slowest (pytorch/pytorch#54404: the
+    kernel for 3 channels does not use tensor cores). The gain from padding has not been measured by this project.
     """
     return torch.is_autocast_enabled("cuda") and x.is_cuda and x.shape[1] < CHANNELS
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
-    """F.conv2d, of few channels beside zeros: the same sums, up to their order."""
+    """Apply F.conv2d, padding few channels with zeros on a GPU: the same sums, up to their order."""
     if narrow(x):
         missing = (0, 0, 0, 0, 0, CHANNELS - x.shape[1])
         x, weight = F.pad(x, missing), F.pad(weight, missing)
@@ -31,7 +33,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, paddin
 
 
 class Stem(nn.Conv2d):
-    """The first convolution, of images (B, channels, H, W), whose size it keeps; `kernel` is odd."""
+    """Apply the first convolution to images (B, channels, H, W) and keep their size; `kernel` is odd."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int):
         super().__init__(channels_in, channels_out, kernel, padding=kernel // 2)
@@ -41,11 +43,11 @@ class Stem(nn.Conv2d):
 
 
 class ConvAffine(nn.Module):
-    """A bias-free convolution and a BatchNorm that keeps mean 0 and variance 1 for ever, as in the authors' code.
+    """Apply a bias-free convolution and a BatchNorm whose mean 0 and variance 1 never change, as in the authors' code.
 
-    (B, in, H, W) to (B, out, H/stride, W/stride), padded by half the (odd) kernel. BatchNorm is then a learnable affine
-    map per channel, gamma / sqrt(1 + EPS) * y + beta, which the convolution takes along: no pass over y of its own, in
-    training neither. Initial values are those of nn.Conv2d and nn.BatchNorm2d.
+    It maps (B, in, H, W) to (B, out, H/stride, W/stride), padded by half the (odd) kernel. Such a BatchNorm is a
+    learnable affine map per channel, gamma / sqrt(1 + EPS) * y + beta, and the convolution includes it: there is no
+    separate pass over y, not even in training. Initial values are those of nn.Conv2d and nn.BatchNorm2d.
     """
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1):
@@ -58,7 +60,7 @@ class ConvAffine(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Weight (out, in, kernel, kernel) and bias (out,) of convolution and BatchNorm in one."""
+        """Return weight (out, in, kernel, kernel) and bias (out,) of convolution and BatchNorm in one."""
         return self.weight * (self.gamma / math.sqrt(1 + EPS)).view(-1, 1, 1, 1), self.beta
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,11 +68,12 @@ class ConvAffine(nn.Module):
 
 
 class ConvPool(nn.Conv2d):
-    """A 3x3 convolution and the mean over each 2x2 pixels of what it gives: (B, in, H, W) to (B, out, H/2, W/2).
+    """Apply a 3x3 convolution and average its output over 2x2 pixels: (B, in, H, W) to (B, out, H/2, W/2).
 
-    The mean of four shifted convolutions is a convolution by the mean of the shifted kernels, 4x4 and of stride 2: 16
-    products an output instead of 4 * 9, and no map of the full resolution to write, keep and read. Up to rounding the
-    same, in all derivatives too. Parameters, their names and initial values are those of the nn.Conv2d.
+    The mean of four shifted convolutions is a convolution by the mean of the shifted kernels, 4x4 with stride 2. It
+    takes 16 products per output instead of 4 * 9, and never writes, keeps or reads a map of full resolution. Up to
+    rounding the result and all derivatives are the same. Parameters, their names and initial values are those of
+    nn.Conv2d.
     """
 
     bias: Tensor
@@ -80,7 +83,7 @@ class ConvPool(nn.Conv2d):
         self.fixed: tuple[Tensor, Tensor] | None = None  # folded weight and bias, while `frozen` holds
 
     def folded(self) -> tuple[Tensor, Tensor]:
-        """Weight (out, in, 4, 4) and bias (out,) of convolution and pooling in one."""
+        """Return weight (out, in, 4, 4) and bias (out,) of convolution and pooling in one."""
         return F.avg_pool2d(F.pad(self.weight, (1, 1, 1, 1)), 2, stride=1), self.bias
 
     def forward(self, x: Tensor) -> Tensor:
@@ -89,11 +92,11 @@ class ConvPool(nn.Conv2d):
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """Hold the parameters of `model` constant within the block: for attacks, which differentiate by images alone.
+    """Hold the parameters of `model` constant within the block, for attacks, which differentiate only by images.
 
-    No parameter requires a gradient, so that backward passes compute none and autograd's graph ends in the images, and
-    each weight is folded, and under autocast rounded, once instead of once a forward pass. Don't change parameters
-    inside. Afterwards all is as before, whatever ended the block.
+    No parameter requires a gradient, so backward passes compute none and autograd's graph ends in the images. Each
+    weight is folded, and under autocast rounded, only once and not in every forward pass. Do not change parameters
+    inside. After the block everything is as before, however it ended.
     """
     learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
     before = [(module, module.fixed) for module in model.modules() if isinstance(module, ConvAffine | ConvPool)]
@@ -113,7 +116,7 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def frozen_all(models: Iterable[nn.Module]) -> Iterator[None]:
-    """Give `frozen` of several models."""
+    """Hold the parameters of several models constant within the block, see `frozen`."""
     with ExitStack() as stack:
         for model in models:
             stack.enter_context(frozen(model))
@@ -121,6 +124,6 @@ def frozen_all(models: Iterable[nn.Module]) -> Iterator[None]:
 
 
 def as_computed(weight: Tensor) -> Tensor:
-    """Return a tensor in the type of convolutions: that of autocast, where it is on."""
+    """Return a tensor in the type in which convolutions compute: that of autocast if it is on."""
     kind = weight.device.type
     return weight.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else weight

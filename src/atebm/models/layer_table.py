@@ -1,4 +1,4 @@
-"""The `network` step: the layers of the 256x256 network as supplement Table 2 lists them, read off the network."""
+"""Compute the `network` step: the layers of the 256x256 network as in supplement Table 2, read from the network."""
 
 import pandas as pd
 import torch
@@ -13,14 +13,14 @@ from .folding import Stem
 
 
 class LayerTracer(fx.Tracer):
-    """Follows a network's forward pass, a residual block being one layer."""
+    """Trace a network's forward pass, with each residual block as one layer."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         return isinstance(module, Block | Stem) or super().is_leaf_module(module, name)
 
 
 def write_network(job: Job) -> None:
-    """layers.csv, a row per layer, and the number of parameters. On meta tensors: nothing is computed or allocated."""
+    """Write layers.csv, a row per layer, and the number of parameters. Meta tensors are used: nothing is computed."""
     settings = job.settings
     with torch.device("meta"):
         network = Discriminator256(settings["channels"], settings["size"], outputs=1, stem=settings["stem"])
@@ -31,7 +31,7 @@ def write_network(job: Job) -> None:
 
 
 def layers(network: nn.Module, x: torch.Tensor) -> pd.DataFrame:
-    """Return the layers that x (1, C, H, W) passes, in order: layer, resample, output_shape and parameters of each."""
+    """Return a row per layer that x (1, C, H, W) passes, in order: layer, resample, output_shape and parameters."""
     graph = LayerTracer().trace(network)
     ShapeProp(fx.GraphModule(network, graph)).propagate(x)
     passed = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
@@ -47,7 +47,7 @@ def layers(network: nn.Module, x: torch.Tensor) -> pd.DataFrame:
 
 
 def name_of(node: fx.Node, module: nn.Module | None) -> str:
-    """Return a layer's name in the paper's words; another operation keeps its own name."""
+    """Return a layer's name in the paper's words; other operations keep their own names."""
     if isinstance(module, nn.Conv2d):
         return f"Conv{module.kernel_size[0]} × {module.kernel_size[1]}"
     if module is not None:
@@ -56,13 +56,13 @@ def name_of(node: fx.Node, module: nn.Module | None) -> str:
 
 
 def resampling(module: nn.Module | None) -> str:
-    """Return AvgPool where a block's own forward pass averages, else "-", as the paper prints it."""
+    """Return "AvgPool" if a block's own forward pass averages, else "-", as the paper prints it."""
     if not isinstance(module, Block):
         return "-"
     return "AvgPool" if any(node.target is F.avg_pool2d for node in fx.symbolic_trace(module).graph.nodes) else "-"
 
 
 def output_shape(node: fx.Node) -> str:
-    """Return height, width and channels of what a layer gives, or its length."""
+    """Return height, width and channels of a layer's output, or its length."""
     _, channels, *sides = node.meta["tensor_meta"].shape
     return " × ".join(map(str, (*sides, channels)))

@@ -1,4 +1,4 @@
-"""ResNet50 for CIFAR (supplement 3: "standard ResNet50"; details: the authors' code)."""
+"""Define ResNet50 for CIFAR (supplement 3: "standard ResNet50"; details: the authors' code)."""
 
 from itertools import chain
 
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from .folding import ConvAffine
 
-EXPANSION = 4  # of a bottleneck's width to its output
-STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # width, bottlenecks, stride of the first
+EXPANSION = 4  # output channels of a bottleneck per channel of its width
+STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # width, number of bottlenecks, stride of the first
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions around a shortcut: (B, in, H, W) to (B, 4 * width, H/stride, W/stride)."""
+    """Map (B, in, H, W) to (B, 4 * width, H/stride, W/stride) by 1x1, 3x3 and 1x1 convolutions beside a shortcut."""
 
     def __init__(self, channels_in: int, width: int, stride: int):
         super().__init__()
@@ -24,16 +24,16 @@ class Bottleneck(nn.Module):
         self.shortcut = nn.Identity() if same else ConvAffine(channels_in, channels_out, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        # In place, since no gradient needs what a convolution gave: to the bit the same, with fewer large allocations.
+        # In place, since no gradient needs the output of a convolution: the same bits with fewer large allocations.
         hidden = F.relu(self.conv2(F.relu(self.conv1(x), inplace=True)), inplace=True)
         return F.relu(self.conv3(hidden).add_(self.shortcut(x)), inplace=True)
 
 
 class ResNet50(nn.Module):
-    """(B, channels, size, size) to (B, outputs); 3x3 stem of stride 1, no max pooling, frozen BatchNorm throughout.
+    """Map (B, channels, size, size) to (B, outputs), with a 3x3 stem of stride 1, no max pooling, frozen BatchNorm.
 
-    The mean over the last map takes any size; at 32 pixels that map is 4x4. With 3 channels and 10 outputs it has
-    23,520,842 parameters.
+    The mean over the last map works for any size; for 32 pixels that map is 4x4. With 3 channels and 10 outputs the
+    network has 23,520,842 parameters.
     """
 
     def __init__(self, channels: int, size: int, outputs: int):

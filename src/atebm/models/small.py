@@ -1,5 +1,7 @@
-"""A small network for small images, after the 256x256 network of supplement Table 2: residual blocks that halve the
-resolution by average pooling, no normalisation layers."""
+"""Define a small network for small images, modelled on the 256x256 network of supplement Table 2.
+
+It has residual blocks that halve the resolution by average pooling, and no normalisation layers.
+"""
 
 import math
 from itertools import pairwise
@@ -12,7 +14,7 @@ from .folding import ConvPool, Stem
 
 
 class Block(nn.Module):
-    """Pre-activation residual block, (B, in, H, W) to (B, out, H/2, W/2)."""
+    """Map (B, in, H, W) to (B, out, H/2, W/2) by a pre-activation residual block."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -25,7 +27,7 @@ class Block(nn.Module):
 
 
 class SmallNet(nn.Module):
-    """(B, channels, size, size) to (B, outputs), by way of 4x4 maps; `size` is a power of two of at least 8.
+    """Map (B, channels, size, size) to (B, outputs) through 4x4 maps; `size` is a power of two, at least 8.
 
     With width 16, one output and 16x16 grey images it has 103,089 parameters.
     """
@@ -34,7 +36,7 @@ class SmallNet(nn.Module):
         super().__init__()
         blocks = int(math.log2(size)) - 2
         if size < 8 or 4 * 2**blocks != size:
-            raise ConfigError(f"network small takes images of 8, 16, 32, ... pixels a side, not {size}: resize them.")
+            raise ConfigError(f"network small needs images of 8, 16, 32, ... pixels a side, not {size}: resize them.")
         widths = [width * 2**level for level in range(blocks + 1)]
         self.stem = Stem(channels, width, 3)
         self.blocks = nn.Sequential(*(Block(i, o) for i, o in pairwise(widths)))

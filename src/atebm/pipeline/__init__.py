@@ -1,1 +1,1 @@
-"""What is computed, and from what: kinds of step, the plan of a scale, artifacts, jobs and staleness. No torch."""
+"""Plan what is computed, and from what: kinds of step, plans of scales, artifacts, jobs, staleness. No torch."""

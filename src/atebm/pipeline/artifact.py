@@ -1,4 +1,4 @@
-"""What an artifact is: one figure or table."""
+"""Define an artifact: one figure or table."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from .table_settings import Trained
 
 @dataclass(frozen=True)
 class Artifact:
-    """One figure or table of the paper, or one of ours."""
+    """One figure or table of the paper, or one that this project adds."""
 
     title: str  # "Table 2: {score} and {distance} on {cifar10}"
     draws: str  # module and function of report/, "generation.table2"
     needs: Callable[[StepBuilder], Needs]
-    settings: Callable[[StepBuilder, Trained], dict[str, Any]] | None = None  # what it shows of the configuration
-    is_table: bool = False  # tables are .csv and .md, figures .png, .svg and the numbers behind them as .csv
-    # it takes so many seeds that "everything" is without it, unless each seed is a whole replication
+    settings: Callable[[StepBuilder, Trained], dict[str, Any]] | None = None  # the part of the configuration it shows
+    is_table: bool = False  # a table is .csv and .md; a figure is .png and .svg, with its numbers as .csv
+    # needs so many seeds that "everything" leaves it out, unless each seed is a whole replication
     on_request: bool = False
 
     @property
     def label(self) -> str:
-        """Return the number, "Table 2"."""
+        """Return the part of the title before the colon, "Table 2"."""
         return self.title.partition(":")[0]
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """Return the kinds of file that it is drawn as, first the one that a user asks for."""
+        """Return the suffixes of the artifact's files; the first is the file that a user requests."""
         return ("csv", "md") if self.is_table else ("png", "svg", "csv")
 
     def titled(self, words: Mapping[str, str]) -> str:
-        """Return number and title with a scale's `Plan.words`: its data, and what it measures in place of FID."""
+        """Return the title with a scale's `Plan.words`: the names of its data and of its measures."""
         return self.title.format_map(words)

@@ -1,8 +1,8 @@
-"""Every figure and table, declared once: its title, the function that draws it, and what it is drawn from.
+"""Declare every figure and table once: its title, the function that draws it, and the steps it is drawn from.
 
-A new one is a line here, a drawing function in `report/`, and a notebook `notebooks/<id>.ipynb`. In a title,
-`{cifar10}` stands for a task's data as the scale has them, `{distance}` and `{score}` for what it measures in place of
-FID and IS.
+A new one needs an entry here, a drawing function in `report/`, and a notebook `notebooks/<id>.ipynb`. In a title,
+`{cifar10}` stands for the data that a task has at the scale; `{distance}` and `{score}` stand for FID and IS, or for
+what the scale measures in their place.
 """
 
 from . import needs, table_settings
@@ -12,12 +12,12 @@ from .tasks import PAPER_TASKS, TASKS_256
 ARTIFACTS: dict[str, Artifact] = {
     # --- the main paper
     "fig1": Artifact(
-        "Fig. 1: D of Algorithm 1 in 2D, before and after, for two p_0",
+        "Fig. 1: D of Algorithm 1 in 2D, before and after training, for two p_0",
         "maximin.fig1",
         lambda build: {a: build.toy(a) for a in build.config.toy.activations},
     ),
     "fig2": Artifact(
-        "Fig. 2: R1 regularization and pre-training on {celebahq256}, by the {distance} in the course of training",
+        "Fig. 2: R1 regularization and pre-training on {celebahq256}: {distance} during training",
         "ablations.fig2",
         lambda build: needs.curves(build, *needs.PRETRAINED_OR_NOT),
     ),
@@ -34,7 +34,7 @@ ARTIFACTS: dict[str, Artifact] = {
         ),
     ),
     "fig5": Artifact(
-        "Fig. 5: progressive training and fixed K on {cifar10}, by the {distance} in the course of training",
+        "Fig. 5: progressive training and fixed K on {cifar10}: {distance} during training",
         "ablations.fig5",
         lambda build: needs.curves(build, "cifar10", "cifar10_K_max", "cifar10_K_fifth"),
     ),
@@ -54,7 +54,7 @@ ARTIFACTS: dict[str, Artifact] = {
         lambda build: needs.trainings(build, *needs.UNSTABLE_OR_NOT),
     ),
     "table1": Artifact(
-        "Table 1: binary adversarial training beside maximum likelihood, each line with its numeric check",
+        "Table 1: binary adversarial training and maximum likelihood, with a numerical check of each line",
         "theory.table1",
         lambda build: {"check": build.check("cifar10")},
         is_table=True,
@@ -69,7 +69,7 @@ ARTIFACTS: dict[str, Artifact] = {
         is_table=True,
     ),
     "table4": Artifact(
-        "Table 4: out-of-distribution detection on {cifar10}, standard and worst case, baselines trained here",
+        "Table 4: out-of-distribution detection on {cifar10}, standard and worst case, with baselines trained here",
         "detection_tables.table4",
         needs.table4,
         is_table=True,
@@ -181,7 +181,7 @@ ARTIFACTS: dict[str, Artifact] = {
         lambda build: {"sources": build.data(build.task("celebahq256").sources)},
     ),
     "tableS1": Artifact(
-        "Table S1: optimal solutions to the minimax and the maximin problem, by the theory and in 2D",
+        "Table S1: optimal solutions to the minimax and the maximin problem, in theory and in 2D",
         "theory.tableS1",
         needs.games,
         is_table=True,
@@ -221,7 +221,7 @@ ARTIFACTS: dict[str, Artifact] = {
         is_table=True,
     ),
     "tableS7": Artifact(
-        "Table S7: {distance} of samples of one model by steps and step size, at the same product",
+        "Table S7: {distance} of one model's samples by steps and step size, with a constant product",
         "generation.tableS7",
         needs.tableS7,
         is_table=True,
@@ -239,29 +239,29 @@ ARTIFACTS: dict[str, Artifact] = {
         needs.ood_curves,
     ),
     "ood_scores": Artifact(
-        "OOD scores: logits in and out of distribution, clean and attacked, by adversarial training and without",
+        "OOD scores: logits in and out of distribution, clean and attacked, with and without adversarial training",
         "detection_figures.ood_scores",
         needs.attacks,
     ),
     "ood_attacked": Artifact(
-        "OOD images: what attacks make of out-of-distribution images, on adversarial training and without",
+        "OOD images: out-of-distribution images under attack, with and without adversarial training",
         "detection_figures.ood_attacked",
         needs.ood_attacked,
     ),
     "ood_masking": Artifact(
-        "OOD masking: whether the numbers of Table 4 rest on gradients that the attack cannot see",
+        "OOD masking: checks that masked gradients do not explain the numbers of Table 4",
         "masking.ood_masking",
         needs.ood_masking,
         is_table=True,
     ),
     "picture_checks": Artifact(
-        "Picture checks: restoration, translation and memorisation in numbers, beside what trivial means do",
+        "Picture checks: restoration, translation and memorisation in numbers, beside trivial baselines",
         "picture_checks.picture_checks",
         needs.picture_checks,
         is_table=True,
     ),
     "claims": Artifact(
-        "Claims board: what the paper says of generation and detection, and what tests over several seeds say of that",
+        "Claims board: the paper's claims, tested over several seeds",
         "claims.board.claims",
         needs.claims,
         is_table=True,
@@ -269,7 +269,7 @@ ARTIFACTS: dict[str, Artifact] = {
         on_request=True,
     ),
     "controls": Artifact(
-        "Controls: what the tests of the claims board say of results that were spoilt on purpose",
+        "Controls: the tests of the claims board on results that were spoilt on purpose",
         "claims.controls.controls",
         needs.claims,
         is_table=True,
@@ -281,5 +281,5 @@ USUAL = tuple(name for name, artifact in ARTIFACTS.items() if not artifact.on_re
 
 
 def target(name: str, results: str = "results") -> str:
-    """Return the file that a user asks for: the numbers of a table, the picture of a figure."""
+    """Return the file that a user requests: the numbers of a table, or the picture of a figure."""
     return f"{results}/{name}.{ARTIFACTS[name].suffixes[0]}"

@@ -1,4 +1,4 @@
-"""Steps by science: `build.train("cifar10", 0)`, `build.metric("frechet", sample, "cifar10")`.
+"""Build steps in the words of the science: `build.train("cifar10", 0)`, `build.metric("frechet", sample, "cifar10")`.
 
 This module must stay cheap to import (no torch, no numpy): the Snakefile is parsed again for every cluster job.
 """
@@ -19,14 +19,14 @@ from ..utils.errors import ConfigError, DataError
 from .replication import replicated
 from .step import Step
 
-OVERVIEW = 40  # samples that are shown
+OVERVIEW = 40  # samples in the picture of an overview
 
 
 P = ParamSpec("P")
 
 
 def once(make: Callable[Concatenate["StepBuilder", P], Step]) -> Callable[Concatenate["StepBuilder", P], Step]:
-    """Let a builder make a step once: digests take long, and a large plan names a set a thousand times."""
+    """Make a builder construct each step only once: digests are slow, and a large plan uses a set a thousand times."""
 
     @wraps(make)
     def made(build: "StepBuilder", *args: P.args, **kwargs: P.kwargs) -> Step:
@@ -39,7 +39,7 @@ def once(make: Callable[Concatenate["StepBuilder", P], Step]) -> Callable[Concat
 
 
 class StepBuilder:
-    """Makes steps of a configuration."""
+    """Build the steps of a configuration."""
 
     def __init__(self, config: Config):
         self.config = config
@@ -48,7 +48,7 @@ class StepBuilder:
         self.made: dict[tuple[Any, ...], Step] = {}  # see `once`
 
     def at(self, seed: int) -> "StepBuilder":
-        """Return what makes the steps of a seed: itself, but where each seed is a whole replication."""
+        """Return the builder for the steps of a seed: itself, unless each seed is a whole replication."""
         if self.config.replication == "training":
             return self
         if seed not in self.replications:
@@ -61,7 +61,7 @@ class StepBuilder:
 
     @once
     def data(self, name: str) -> Step:
-        """Return a set: its images as an array or, of kind `index`, where each of them lies."""
+        """Return a set: its images as an array or, for kind `index`, the place of each image file."""
         spec = self.config.sets[name]
         kind = "index" if isinstance(spec, ImageIndex) else "data"
         parents = {"of": self.data(spec.of)} if isinstance(spec, Part) else {}
@@ -70,9 +70,9 @@ class StepBuilder:
 
     @once
     def extractor(self, name: str | None = None) -> Step:
-        """Return an extractor: metrics.extractor, by which training selects and tables score, or another one by name.
+        """Return an extractor: metrics.extractor, used for selection and tables, or another one by name.
 
-        Raises ConfigError for a name that metrics.rulers does not have.
+        Raises ConfigError for a name that is not in metrics.rulers.
         """
         name = name or self.config.metrics.extractor
         if name not in (self.config.metrics.extractor, *self.config.metrics.rulers):
@@ -120,7 +120,7 @@ class StepBuilder:
 
     @once
     def gan(self, name: str, seed: int) -> Step:
-        """Return samples of a GAN; `metric` scores them as it does those of a run."""
+        """Return samples of a GAN; `metric` scores them like samples of a run."""
         spec = self.config.gans[name]
         parents = {"p_data": self.at(seed).data(self.config.tasks[spec.task].p_data)}
         return Step("gan", name, {"seed": seed, **spec.model_dump(exclude={"task"})}, parents, ("gans", name))
@@ -129,8 +129,8 @@ class StepBuilder:
     def sample(self, sampler: str, seed: int, checkpoint: str) -> Step:
         """Return samples of the checkpoint that is `best` on validation sources, or of the `last` one.
 
-        `sampler` is an entry of samplers; most are those of the run of their name. One that says the same as its run's
-        is that one, so that nothing is sampled twice.
+        `sampler` is an entry of samplers; most have the name of their run. A sampler with the settings of its run's own
+        sampler gives the same step, so nothing is sampled twice.
         """
         if sampler not in self.config.samplers:
             raise ConfigError(f"config.yaml: {sampler} has no entry in samplers.")
@@ -145,7 +145,7 @@ class StepBuilder:
 
     @once
     def ascent(self, name: str, seed: int) -> Step:
-        """PGD with the selected checkpoint of a run, from the images that an entry of `ascents` names."""
+        """Return PGD with the selected checkpoint of a run, from the images that an entry of `ascents` names."""
         build = self.at(seed)
         spec = build.config.ascents[name]
         task = self.task(spec.run)
@@ -169,7 +169,8 @@ class StepBuilder:
             sets["held_out"] = build.data(task.held_out)
         parents = {"samples": sample, "samples_features": self.features(sample, n)}
         for role, images in sets.items():
-            count = None if role == "train" else min(n, self.config.sets[images.name].images)  # as for distances
+            # as many as for distances
+            count = None if role == "train" else min(n, self.config.sets[images.name].images)
             parents |= {role: images, f"{role}_features": self.features(images, count)}
         return Step("neighbours", sample.name, build.config.neighbours.model_dump(), parents, ("neighbours",))
 
@@ -177,9 +178,9 @@ class StepBuilder:
     def features(
         self, images: Step, n: int | None = None, size: int | None = None, extractor: str | None = None
     ) -> Step:
-        """Return an extractor's view of the first `n` images (all by default) of a `data` or `sample` step.
+        """Return features of the first `n` images (by default all) of a `data` or `sample` step.
 
-        Shrunk to `size` pixels a side before, where it is given; by that of metrics.extractor where none is named.
+        Images are first shrunk to `size` pixels a side if it is given. The extractor is metrics.extractor by default.
         """
         parents = {"images": images, "extractor": self.extractor(extractor)}
         name = f"{images.name}.{size}px" if size else images.name
@@ -191,9 +192,9 @@ class StepBuilder:
         return Step("features", name, settings, parents, ("metrics",))
 
     def agreement(self, name: str) -> list[Step]:
-        """Return the distance of a set's features to published statistics; nothing where there are none.
+        """Return the distance of a set's features to published statistics; [] if there are none.
 
-        No step waits for it: neither a large distance nor statistics that cannot be had may stop a training.
+        No step depends on it, so neither a large distance nor unavailable statistics can stop a training.
         """
         extractor = self.config.extractors[self.config.metrics.extractor]
         if not isinstance(extractor, Inception) or name not in extractor.published:
@@ -208,10 +209,10 @@ class StepBuilder:
     def metric(
         self, name: str, images: Step, reference: str, size: int | None = None, extractor: str | None = None
     ) -> Step:
-        """Return one number on `metrics.n` images, or on all where `images` is a set that has fewer.
+        """Return one number on `metrics.n` images, or on all images of a set that has fewer.
 
-        Both sides are shrunk to `size` pixels a side before, where it is given, and seen by the same extractor. Raises
-        ConfigError for a metric that this extractor is not made for.
+        Both sides are first shrunk to `size` pixels a side if it is given, and use the same extractor. Raises
+        ConfigError for a metric that this extractor does not support.
         """
         metrics, how = self.config.metrics, METRICS[name]
         n = metrics.n if images.kind in ("sample", "gan") else min(metrics.n, self.config.sets[images.name].images)
@@ -227,7 +228,7 @@ class StepBuilder:
         if how.compares:
             of = self.data(reference)
             parents["reference"] = of if how.looks_at == "images" else self.features(of, None, size, extractor)
-            if images.kind == "data":  # a set is scored against several others
+            if images.kind == "data":  # a set may be compared with several others
                 label = f"{label}.to_{reference}"
         return Step("metric", f"{label}.{name}", settings, parents, ("metrics",))
 
@@ -235,17 +236,17 @@ class StepBuilder:
         extractor = extractor or self.config.metrics.extractor
         distance = self.config.extractors[self.extractor(extractor).name].distance
         if distance != "frechet" and name != distance:
-            raise ConfigError(f"extractor {extractor} is for {distance} alone, not for {name}.")
+            raise ConfigError(f"extractor {extractor} supports only {distance}, not {name}.")
 
     def quality(self, name: str, seed: int, extractor: str | None = None) -> Step:
-        """Return the distance to p_data of samples, as `score`, by metrics.extractor or another.
+        """Return the distance of samples to p_data, for the samples of `score`, by metrics.extractor or another one.
 
-        It is the one that this extractor is made for: the Frechet distance, or KID.
+        The extractor determines which distance it is: the Frechet distance, or KID.
         """
         return self.score(self.config.extractors[self.extractor(extractor).name].distance, name, seed, extractor)
 
     def score(self, metric: str, name: str, seed: int, extractor: str | None = None) -> Step:
-        """Return one number on a sampler's samples of the selected checkpoint, or on a GAN's samples."""
+        """Return one number on samples of the selected checkpoint, or on a GAN's samples."""
         build = self.at(seed)
         if name in self.config.gans:
             samples, task = self.gan(name, seed), build.config.tasks[self.config.gans[name].task]
@@ -255,7 +256,7 @@ class StepBuilder:
         return build.metric(metric, samples, task.p_data, extractor=extractor)
 
     def distance_of_sources(self, task: str, seed: int) -> Step:
-        """Return the distance to p_data of a task's source images as they are."""
+        """Return the distance of a task's unchanged source images to p_data."""
         build = self.at(seed)
         return build.metric("frechet", build.data(build.config.tasks[task].sources), build.config.tasks[task].p_data)
 
@@ -271,8 +272,8 @@ class StepBuilder:
     ) -> Step:
         """Return the logits of a run's model in and out of distribution: clean, and after the attacks of its task.
 
-        A variant has its own name and `changes` of the attacks' settings, or is by the published attack `alone`. With
-        `other_seed`, the attacks climb the logit of the run with that seed instead, and the model scores what they find
+        A variant has its own name and `changes` to the attacks' settings, or uses the published attack `alone`. With
+        `other_seed`, the attacks climb the logit of the run with that seed, and this model scores the attacked images
         (transfer).
         """
         build, name, task = self.at(seed), self.config.runs[run].task, self.task(run)
@@ -291,7 +292,7 @@ class StepBuilder:
 
     @once
     def detection(self, attack: Step) -> Step:
-        """Return how well the logits of an attack step tell each of its sets from in-distribution images."""
+        """Return how well the logits of an attack step separate each of its sets from in-distribution images."""
         return Step("detection", attack.name, {}, {"attack": attack}, ("detection",))
 
     def worst_case(self, run: str, seed: int) -> Step:
@@ -299,7 +300,7 @@ class StepBuilder:
         return self.detection(self.attack(run, seed))
 
     def sweeps(self, run: str, seed: int) -> list[Step]:
-        """Return the same by the published attack alone at other radii, and with other numbers of steps."""
+        """Return detection under the published attack alone, at other radii and with other numbers of steps."""
         spec = self.config.detection[self.config.runs[run].task]
         variants: dict[str, dict[str, Any]] = {"radii": {"radii": list(spec.radii)}}
         published = getattr(spec, PUBLISHED).model_dump()
@@ -307,12 +308,12 @@ class StepBuilder:
         return [self.detection(self.attack(run, seed, name, alone=True, **own)) for name, own in variants.items()]
 
     def network(self, stem: int) -> Step:
-        """Return the 256x256 network on RGB images with one output; even if no run has it."""
+        """Return the 256x256 network for RGB images with one output, even if no run uses it."""
         settings = {"channels": 3, "size": 256, "stem": stem}
         return Step("network", f"discriminator256_stem{stem}", settings)
 
     def timing(self, run: str) -> Step:
-        """Wall-clock time of sampling with the run's first model, its sampler's step size and sources."""
+        """Return the time of sampling with the run's first model, its sampler's step size and its sources."""
         step_size = self.config.samplers[run].step_size
         settings = {**self.config.timing.model_dump(), "checkpoint": "best", "step_size": step_size}
         parents = {
@@ -322,7 +323,7 @@ class StepBuilder:
         return Step("timing", run, settings, parents, ("timing",))
 
     def check(self, run: str) -> Step:
-        """Return the numbers behind Table 1, on images and with the attack of a run, without training it."""
+        """Return the numbers behind Table 1, with the images and the attack of a run; the run is not trained."""
         spec, task = self.config.runs[run], self.task(run)
         settings: dict[str, Any] = {"seed": self.config.seed, "step_size": spec.step_size, "K": spec.schedule.K_max}
         settings |= {"mean": spec.network.mean, "std": spec.network.std}
@@ -330,7 +331,7 @@ class StepBuilder:
         return Step("check", run, settings, parents, ("runs", run))
 
     def overview(self, run: str, seed: int) -> Step:
-        """Return a picture of samples, sources and held-out images, and how well the run's model detects."""
+        """Return a picture of samples, sources and held-out images, with the AUROC of the run's model."""
         sample = self.sample(run, seed, "best")
         task = self.task(sample.parents["model"].name)
         parents = {"samples": sample, "sources": sample.parents["sources"], "held_out": self.data(task.held_out)}
@@ -339,13 +340,15 @@ class StepBuilder:
 
 
 def check_blocks(blocks: int, n: int, images: Step) -> None:
-    """Raise ConfigError unless n images are at least two for each block: fewer have no covariance."""
+    """Raise ConfigError unless each block has at least two of n images: fewer have no covariance."""
     if n < 2 * blocks:
-        raise ConfigError(f"config.yaml: metrics.blocks = {blocks} want {2 * blocks} images, {images.name} has {n}.")
+        raise ConfigError(
+            f"config.yaml: metrics.blocks = {blocks} needs at least {2 * blocks} images, but {images.name} has {n}."
+        )
 
 
 def archive_files(archive: str, split: str | None = None) -> tuple[str, ...]:
-    """Return the files of an archive or a split. Raises ConfigError, a mistake in config.yaml, for an unknown one."""
+    """Return the files of an archive or a split. Raises ConfigError if config.yaml names an unknown one."""
     try:
         return files_of(archive, split)
     except DataError as error:
@@ -353,9 +356,11 @@ def archive_files(archive: str, split: str | None = None) -> tuple[str, ...]:
 
 
 def adopted(kind: str, name: str, spec: Run | Pretraining, section: tuple[str, ...], **settings: Any) -> Step:
-    """Return a step that takes the place of a training: its weights are a checkpoint's that import-weights has read."""
+    """Return a step that takes the place of a training: its weights come from a checkpoint read by import-weights."""
     digest = releases().get(name, {}).get("sha256") if spec.weights == "released" else spec.weights
     if digest is None:
         known = ", ".join(releases())
-        raise ConfigError(f"config.yaml: {'.'.join(section)}.weights: none were released; there are some of {known}.")
+        raise ConfigError(
+            f"config.yaml: {'.'.join(section)}.weights: the authors released no weights for it, only for {known}."
+        )
     return Step(kind, name, {**settings, "weights": digest, "network": spec.network.model_dump()}, section=section)

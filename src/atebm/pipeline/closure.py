@@ -1,7 +1,7 @@
-"""Which files of this package decide what a function does: its module, and all that this imports, and so on.
+"""Find the files of this package that decide what a function does: its module, all modules that it imports, and so on.
 
-Imports are read, not run, wherever they stand in a module, but for those that are there for type checkers alone. A name
-that a package passes on leads to the module that defines it, so one function of `report` has not all of `report`.
+Imports are read and not run, wherever they stand in a module, except those for type checkers only. A name that a
+package re-exports leads to the module that defines it, so one function of `report` does not depend on all of `report`.
 """
 
 import ast
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-# Modules that read, write and complain, and are in no closure: a change in them shows in no rendering.
+# Modules for files, locks and errors, left out of closures: a change in them does not change any rendering.
 PLUMBING = frozenset(
     {
         "pipeline/job.py",
@@ -29,8 +29,8 @@ PLUMBING = frozenset(
 def closure(name: str, package: Path, without: frozenset[str] = PLUMBING) -> set[Path]:
     """Return the files behind `name`, "report.table2" or "publish.page", in the folder of a package.
 
-    `without` are files, relative to that folder, which are left out with all that only they import. Raises ValueError
-    where the package has no module or function of that name.
+    `without` lists files, relative to that folder, to leave out together with modules that only they import. Raises
+    ValueError if the package has no module or function of that name.
     """
     folder, _, last = name.rpartition(".")
     origin = module(package, folder)
@@ -48,7 +48,7 @@ def closure(name: str, package: Path, without: frozenset[str] = PLUMBING) -> set
 
 @cache
 def imported(path: Path, source: bytes, package: Path) -> tuple[Path, ...]:
-    """Return the modules of the package in which lies what a module imports."""
+    """Return the modules of the package that define the names which a module imports."""
     paths = []
     for statement in statements(ast.parse(source)):
         if isinstance(statement, ast.ImportFrom) and (origin := imported_from(path, statement, package)):
@@ -57,7 +57,7 @@ def imported(path: Path, source: bytes, package: Path) -> tuple[Path, ...]:
 
 
 def statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all that a module consists of, but for what type checkers alone see."""
+    """Yield all nodes of a module, except code for type checkers only."""
     for node in ast.iter_child_nodes(tree):
         if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
             yield node
@@ -65,7 +65,7 @@ def statements(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def imported_from(path: Path, statement: ast.ImportFrom, package: Path) -> Path | None:
-    """Return the module or package that a statement of the module at `path` imports from; None for others' modules."""
+    """Return the module or package that a statement imports from; None if it belongs to another distribution."""
     name = statement.module or ""
     if statement.level:
         return module(path.parents[statement.level - 1], name)
@@ -73,13 +73,13 @@ def imported_from(path: Path, statement: ast.ImportFrom, package: Path) -> Path 
 
 
 def module(folder: Path, name: str) -> Path | None:
-    """Return the file of the module or package of a dotted name below a folder, of the folder's own for ""."""
+    """Return the file of the module or package with a dotted name below a folder; "" is the folder's own package."""
     path = folder.joinpath(*name.split(".")) if name else folder
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
 def defining_file(origin: Path, name: str) -> Path:
-    """Return the file in which lies what a module, or a package at its __init__.py, gives by a name."""
+    """Return the file that defines a name which is imported from a module or from a package's __init__.py."""
     if origin.name != "__init__.py":
         return origin
     if inner := module(origin.parent, name):

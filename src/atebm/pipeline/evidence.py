@@ -1,7 +1,7 @@
-"""Which results each claim of the paper is tested on: roles without their seed, "distance/cifar10", and how many seeds.
+"""List the results that each claim is tested on, as roles without a seed, "distance/cifar10", with numbers of seeds.
 
-It stands here, below `report`, so that a plan asks for them without importing what draws; report/claims/ has the same
-claims by the same ids, with their tests. A test compares both: a claim asks for what stands here, and for nothing else.
+The list stands below `report` so that a plan can use it without importing code that draws. report/claims/ has the same
+claims under the same ids, with their tests; a test checks that each claim reads exactly the results listed here.
 
 Roles: "train/<run>", "distance/<sampler>", "sources/<task>" (distance of the unchanged source images), "precision/" and
 "recall/" and "saturation/<sampler>", "detection/<run>" (all attacks), "ascent/<name>", "neighbours/<run>",
@@ -13,9 +13,9 @@ hold all seeds.
 from dataclasses import dataclass
 from functools import cache
 
-TIERS = {"A": 12, "B": 4, "C": 5}  # seeds: verdicts; values; Sec. 5.3, which is long
+TIERS = {"A": 12, "B": 4, "C": 5}  # numbers of seeds: A for verdicts, B for values, C for Sec. 5.3, which takes long
 
-ROWS4 = ("SVHN", "CIFAR-100", "ImageNet", "Uniform Noise")  # of Table 4
+ROWS4 = ("SVHN", "CIFAR-100", "ImageNet", "Uniform Noise")  # rows of Table 4
 TASKS = ("celebahq256", "afhqcat256", "church256")
 
 
@@ -76,7 +76,7 @@ EVIDENCE: dict[str, Needed] = {
     "r1_needed_slope": of("A", "train/celebahq256", "train/celebahq256_r1_0"),
     "r1_needed": distances("A", "celebahq256_r1_0", "celebahq256"),
     "r1_harmless": of("A", "distance/celebahq256_scratch", "distance/celebahq256_scratch_r1_0", "sources/celebahq256"),
-    # --- what the sources disagree on
+    # --- disagreements between paper and code
     "sources_in_attack": of("B", "distance/cifar10_no_in_attack", *LEARNT),
     "sources_auc_advance": of("B", "distance/cifar10_no_auc_advance", *LEARNT),
     "sources_average": of("B", "distance/cifar10_no_average", *LEARNT),
@@ -151,7 +151,7 @@ EVIDENCE: dict[str, Needed] = {
 
 @cache
 def seeds_by_role(tiers: tuple[str, ...] = tuple(TIERS)) -> dict[str, int]:
-    """Return for each role the number of seeds that the claims of some tiers ask for: the most, where several do."""
+    """Return, for each role, the largest number of seeds that a claim of some tiers needs."""
     found: dict[str, int] = {}
     for needed in (needed for needed in EVIDENCE.values() if needed.tier in tiers):
         for role in needed.roles:
@@ -160,5 +160,5 @@ def seeds_by_role(tiers: tuple[str, ...] = tuple(TIERS)) -> dict[str, int]:
 
 
 def seeds_for(name: str) -> int | None:
-    """Return how many seeds of a run or sampler the claims ask for; None where they ask for none."""
+    """Return how many seeds of a run or sampler the claims need; None if they need none."""
     return max((seeds for role, seeds in seeds_by_role().items() if role.partition("/")[2] == name), default=None)

@@ -1,7 +1,7 @@
-"""A step as a process sees it: its spec, its folder, its parents' folders, and the record it leaves.
+"""Give the process that computes a step its spec, its folder and its parents' folders, and write its record.
 
 The record is written last, so a folder with a record is complete. It holds the sha256 of every file beside it and of
-every parent's record: a chain from each number back to the data, which `python -m atebm verify` walks.
+every parent's record: a chain from each number back to the data, which `python -m atebm verify` checks.
 """
 
 import json
@@ -44,18 +44,19 @@ class Job:
 
     @property
     def checkpoints(self) -> Path:
-        """Return what an interrupted step goes on from.
+        """Return the folder of the state from which an interrupted step resumes.
 
-        Not among the outputs, since Snakemake deletes those of a job that
-        fails; gone when the step is done."""
+        It is not among the outputs, since Snakemake deletes the outputs of a failed job. It is removed when the step is
+        done.
+        """
         return self.work / "checkpoints" / self.spec["kind"] / self.spec_file.stem
 
     @contextmanager
     def lock(self, part: str = "") -> Iterator[None]:
         """Keep two processes from computing this step (or the same part of it) at once.
 
-        A workflow that was killed can leave its job running, and the next one starts that job again. What a killed
-        process left half-written, under temporary names, goes.
+        A killed workflow can leave its job running, and the next workflow starts that job again. Half-written files
+        that a killed process left under temporary names are removed.
         """
         with locked(self.work / "locks" / self.spec["kind"] / f"{self.spec_file.stem}.{part}lock"):
             sweep(self.folder, part)
@@ -64,16 +65,16 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Return whether the record, which is written last, is there."""
+        """Return whether the step is complete: its record, which is written last, exists."""
         return record_file(self.folder).exists()
 
     def parent(self, role: str) -> Path:
         return self.work / self.spec["parents"][role]
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Write the record; all other files of the step must be there. What it would have gone on from goes.
+        """Write the record, once all other files of the step exist, and remove the state for resuming.
 
-        Raises ResultError where a number is not finite: what is drawn from it would be wrong.
+        Raises ResultError if a number is not finite, because results drawn from it would be wrong.
         """
         *files, record = FILES[self.spec["kind"]]
         contents = {
@@ -89,8 +90,8 @@ class Job:
             text = sealed(contents)
         except ValueError:
             raise ResultError(
-                f"{contents['step']} has a number that is not finite in its record, so the step is not kept: does "
-                "`python -m atebm verify` find one of its parents altered?"
+                f"the record of {contents['step']} has a number that is not finite, so the step is not kept. "
+                "`python -m atebm verify` shows whether one of its parents was altered."
             ) from None
         write_text(self.folder / record, text)
         shutil.rmtree(self.checkpoints, ignore_errors=True)
@@ -106,6 +107,6 @@ def record_of(folder: Path) -> dict[str, Any]:
 
 
 def described(record: dict[str, Any]) -> dict[str, Any]:
-    """Return what a number says of the `data` or `sample` step, with this record, whose images it is of."""
+    """Return the part of a `data` or `sample` step's record that a number on its images repeats."""
     keys = ("set", "run", "seed", "checkpoint", "sampler", "steps", "step_size")
     return {key: record[key] for key in keys if key in record}

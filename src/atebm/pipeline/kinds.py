@@ -1,6 +1,6 @@
-"""The kinds of step, each declared once: rules, verbs, targets, `explain`, DVC's folders and the reference follow.
+"""Declare each kind of step once; rules, verbs, targets, `explain`, DVC's folders and the reference derive from it.
 
-Cheap to import: strings only, so that neither a job nor the Snakefile imports what it does not need.
+The module holds strings only and is cheap to import, so neither a job nor the Snakefile imports what it does not need.
 """
 
 from collections.abc import Callable
@@ -16,18 +16,18 @@ class Kind:
     """A kind of step; equal specs of one kind give equal files."""
 
     name: str
-    files: dict[str, str]  # that it leaves in its folder, and what each holds; the record (.json) is written last
-    runs: str  # "module:function" of this package; called with the Job and, by keyword, what it `takes`
-    computes: str  # in a line, with its place in the paper
-    revision: int = 1  # +1 when a change of code changes what it computes; everything downstream then runs again
-    stage: Literal["train", "evaluate", "report"] = "evaluate"  # of dvc.yaml
-    goal: bool = True  # whether the target of its stage asks for it; if not, it is computed where a goal needs it
-    takes: tuple[str, ...] = ()  # of device, group (torchrun's processes), workers, tensorboard, micro_batch
-    joins: str = ""  # "module:function" that joins its shards; `runs` takes `shard` and `out` then
-    alone: bool = False  # whether no other job may run meanwhile
-    retried: bool = False  # whether a job that failed goes on from its last checkpoint, so that another try is worth it
-    priority: int = 0  # above 0: before others that are ready
-    bytes: int = 0  # of its folder, if that is small at every scale; cost/disk.py counts those of the others
+    files: dict[str, str]  # the files in its folder and their contents; the record (.json) is written last
+    runs: str  # "module:function" of this package, called with the Job and, by keyword, the names in `takes`
+    computes: str  # one line on what it computes, with its place in the paper
+    revision: int = 1  # +1 when a change of code changes the result; everything downstream then runs again
+    stage: Literal["train", "evaluate", "report"] = "evaluate"  # stage of dvc.yaml
+    goal: bool = True  # whether the target of its stage requests it; if not, it is computed when a goal needs it
+    takes: tuple[str, ...] = ()  # from device, group (torchrun's processes), workers, tensorboard, micro_batch
+    joins: str = ""  # "module:function" that joins its shards; `runs` then takes `shard` and `out`
+    alone: bool = False  # whether no other job may run at the same time
+    retried: bool = False  # whether a failed job resumes from its last checkpoint, so another try is worthwhile
+    priority: int = 0  # above 0: runs before other jobs that are ready
+    bytes: int = 0  # size of its folder, if small at every scale; cost/disk.py counts the others
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -42,20 +42,20 @@ class Kind:
 
     @property
     def join_rule(self) -> str:
-        """Return the name of the rule that joins its shards: that of the function."""
+        """Return the name of the rule that joins its shards: the name of the joining function."""
         return self.joins.partition(":")[2]
 
     def function(self) -> Callable[..., None]:
-        """Import what computes a step or, if it comes in shards, one of them."""
+        """Import the function that computes a step or, for a kind with shards, one shard."""
         return imported(self.runs)
 
     def join(self) -> Callable[..., None]:
-        """Import what joins the shards of a step."""
+        """Import the function that joins the shards of a step."""
         return imported(self.joins)
 
 
 def imported(place: str) -> Any:
-    """Return "module:function" of this package."""
+    """Import and return the function at "module:function" of this package."""
     module, _, function = place.partition(":")
     return getattr(import_module(f"{PACKAGE}.{module}"), function)
 
@@ -67,19 +67,19 @@ KINDS = {
     for kind in (
         Kind(
             "data",
-            {"images.npy": "a set", "labels.npy": "int64", "set.json": "names of the labels, and the archive"},
+            {"images.npy": "the images of a set", "labels.npy": "int64", "set.json": "names of labels, the archive"},
             runs="data.prepare:write_set",
             computes="a data set (Sec. 5; supplement 3, datasets)",
             stage="train",
             takes=("workers",),
-            priority=10,  # the long chain data, extractor, train starts first; the toy fills the other core
+            priority=10,  # the long chain data, extractor, train starts first; the toy uses the other core
         ),
         Kind(
             "index",  # a set that is too large for an array
             {
-                "entries.npy": "where each image file of a large archive lies",
+                "entries.npy": "the place of each image file in a large archive",
                 "labels.npy": "int64",
-                "set.json": "names of the labels, and the archive",
+                "set.json": "names of labels, the archive",
             },
             runs="data.index:write_index",
             computes="an index of a data set's image files (Sec. 5; supplement 3, datasets)",
@@ -101,7 +101,7 @@ KINDS = {
             "pretrain",
             {**WEIGHTS, "pretrain.json": "its accuracy and classes"},
             runs="training.classifier:train_classifier",
-            computes="pretraining of D as a classifier (Sec. 4.4, regularization; supplement 3, training)",
+            computes="pre-training of D as a classifier (Sec. 4.4, regularization; supplement 3, training)",
             revision=2,
             stage="train",
             goal=False,
@@ -126,7 +126,7 @@ KINDS = {
                 "minimax.csv": "Algorithm 3 in 2D: a row per seed",
                 "energy.csv": "energy distance by moves",
                 "fields.npz": "D and its gradient on a grid, points",
-                "minimax.json": "the energy distance of a fresh sample, and a test of the generator's",
+                "minimax.json": "the energy distance of a fresh sample of p_data, and settings of the two-sample test",
             },
             runs="toy2d.minimax:write_minimax",
             computes="Algorithm 3 in 2D (supplement 2, Fig. S1)",
@@ -138,8 +138,8 @@ KINDS = {
                 "best.safetensors": "weights of the selected checkpoint",
                 "last.safetensors": "weights of the last checkpoint",
                 "log.csv": "iteration, K, gradient_steps, loss, r1, logit_data, logit_contrastive, auc",
-                "monitor.csv": "iteration, gradient_steps, steps, distance, on validation sources",
-                "run.json": "which checkpoint is best, and with how many steps of sampling",
+                "monitor.csv": "iteration, gradient_steps, steps, distance (on validation sources)",
+                "run.json": "the best checkpoint, and its number of sampling steps",
             },
             runs="training.loop:train",
             computes="binary adversarial training (Algorithm 2; Eqs. 8 and 11)",
@@ -168,7 +168,7 @@ KINDS = {
             "sample",
             {
                 "images.npy": "samples",
-                "paths.csv": "of each sample the logit of its source and its own, and how far it moved",
+                "paths.csv": "for each sample, the logit of its source, its own logit, and how far it moved",
                 "samples.json": "the settings of the sampler",
             },
             runs="sampling.sample:sample_shard",
@@ -181,14 +181,14 @@ KINDS = {
         Kind(
             "ascent",
             {
-                "frames.npy": "(n, numbers of steps, height, width, channels): images on the way",
-                "motion.npy": "the same after every step, of the first few",
+                "frames.npy": "(n, numbers of steps, height, width, channels): images after several numbers of steps",
+                "motion.npy": "the first few images after every step",
                 "path.csv": "logit, moved, psnr, ssim",
                 "distances.csv": "distance to p_data by number of steps",
-                "ascent.json": "the settings, and what it started from",
+                "ascent.json": "the settings, and the images it started from",
             },
             runs="sampling.ascent:write_ascent",
-            computes="PGD from any images, and what is seen on the way (Fig. 7; Figs. S11-S20)",
+            computes="PGD from any images, with intermediate results (Fig. 7; Figs. S11-S20)",
             takes=("device",),
         ),
         Kind(
@@ -199,7 +199,7 @@ KINDS = {
                 "features.json": "the images and the extractor",
             },
             runs="evaluation.features:write_features",
-            computes="the extractor's view of images (supplement 3, evaluation metrics)",
+            computes="features of images (supplement 3, evaluation metrics)",
             revision=2,
             goal=False,
             takes=("device",),
@@ -220,7 +220,7 @@ KINDS = {
             "neighbours",
             {
                 "neighbours.csv": "sample, space, among (training or held-out images), rank, index, distance",
-                "neighbours.json": "the settings, and the sets",
+                "neighbours.json": "the settings and the sets",
             },
             runs="evaluation.neighbours:write_neighbours",
             computes="nearest training and held-out images of samples (Figs. S3 and S8-S10)",
@@ -229,7 +229,7 @@ KINDS = {
         Kind(
             "attack",
             {
-                "scores.csv": "row of the table, image, radius; logit clean and after each attack",
+                "scores.csv": "row of the table, image, radius; the logit, clean and after each attack",
                 "images.npy": "some attacked images, float32 in [0, 1]",
                 "attack.json": "the settings of the attacks",
             },
@@ -242,8 +242,8 @@ KINDS = {
         Kind(
             "detection",
             {
-                "detection.csv": "auroc with its interval (low, high), aupr, fpr95 by set, radius and attack",
-                "detection.json": "the run, and its attacks",
+                "detection.csv": "auroc with its interval (low, high), aupr, fpr95; by set, radius and attack",
+                "detection.json": "the run and its attacks",
             },
             runs="detection.detection_step:write_detection",
             computes="AUROC of out-of-distribution detection (Sec. 5.2; supplement 3, evaluation metrics)",
@@ -258,16 +258,16 @@ KINDS = {
         ),
         Kind(
             "timing",
-            {"timing.json": "seconds of sampling one batch, median and quartiles, device"},
+            {"timing.json": "seconds to sample one batch, with median and quartiles; the device"},
             runs="sampling.timing:write_timing",
             computes="seconds to draw samples on this machine (Table S6)",
             takes=("device",),
-            alone=True,  # time is what is measured
+            alone=True,  # other jobs would change the measured time
             bytes=1000,
         ),
         Kind(
             "check",
-            {"check.json": "both gradients of Table 1 and how far they are from their formulas"},
+            {"check.json": "how far the two gradients of Table 1 are from their formulas; checks of its other lines"},
             runs="training.gradient_check:write_check",
             computes="the numbers behind Table 1 (Sec. 4.3; Eqs. 2, 3, 8, 11 and 14)",
             bytes=1000,
@@ -275,11 +275,11 @@ KINDS = {
         Kind(
             "overview",
             {
-                "samples.png": "of [your data](../howto/own-data.md): samples below the images that they started from",
-                "overview.json": "the AUROC of each set out of distribution",
+                "samples.png": "for [your data](../howto/own-data.md): samples below the images that they started from",
+                "overview.json": "the AUROC of each out-of-distribution set",
             },
             runs="report.overview:write_overview",
-            computes="a picture of samples, and detection by the same model, of your images (Sec. 5)",
+            computes="a picture of samples for your images, and detection by the same model (Sec. 5)",
             stage="report",
             bytes=100_000,
         ),
@@ -291,5 +291,5 @@ REVISION = {name: kind.revision for name, kind in KINDS.items()}
 
 
 def goals(stage: str) -> tuple[str, ...]:
-    """Return the kinds that the target of a stage asks for, with all behind them."""
+    """Return the kinds that the target of a stage requests; the kinds they depend on follow."""
     return tuple(name for name, kind in KINDS.items() if kind.stage == stage and kind.goal)

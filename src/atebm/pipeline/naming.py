@@ -1,4 +1,4 @@
-"""How data are named, by what they are and what of the paper's they stand in for; which artifacts a place names."""
+"""Name data by what they are and what they stand in for, and find the artifacts that a place in the paper names."""
 
 import re
 
@@ -7,7 +7,7 @@ NUMBER = re.compile(r"(S?)(\d+)(?:-S?(\d+))?")
 
 
 def labelled(used: str, paper: str) -> str:
-    """Return the name of data in rows, legends and headings: "handwritten digits (for SVHN)", or "SVHN" itself."""
+    """Return the name of data for rows, legends and headings: "handwritten digits (for SVHN)", or "SVHN" itself."""
     return paper if used.casefold() == paper.casefold() else f"{used} (for {paper})"
 
 

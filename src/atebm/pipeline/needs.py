@@ -1,4 +1,4 @@
-"""What artifacts are drawn from: steps by their role, "train/cifar10/0"; drawing functions find them by these names."""
+"""List the steps that artifacts are drawn from by role, "train/cifar10/0"; drawing functions use these names."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,9 +11,9 @@ from .tasks import PAPER_TASKS, TASKS_256
 Needs = dict[str, Step]  # by role
 
 TRANSLATIONS = ("afhqcat256_from_celebahq256", "celebahq256_from_afhqcat256", "church256_from_afhqcat256")
-WITH_AND_WITHOUT = ("cifar10_ood", "cifar10_ood_plain")  # adversarial training, at equal iterations
+WITH_AND_WITHOUT = ("cifar10_ood", "cifar10_ood_plain")  # with and without adversarial training, equal iterations
 PRETRAINED_OR_NOT = ("celebahq256", "celebahq256_r1_0", "celebahq256_scratch", "celebahq256_scratch_r1_0")
-UNSTABLE_OR_NOT = tuple(  # of Sec. 5.3
+UNSTABLE_OR_NOT = tuple(  # the runs of Sec. 5.3
     f"cifar10_{way}"
     for way in (
         "max_likelihood",
@@ -23,13 +23,13 @@ UNSTABLE_OR_NOT = tuple(  # of Sec. 5.3
         "binary_at_small_lr",
     )
 )
-EQUAL_PRODUCTS = tuple(  # of steps and step size
+EQUAL_PRODUCTS = tuple(  # samplers with equal products of steps and step size
     f"{run}_{way}" for run in ("cifar10", "celebahq256") for way in ("small_steps", "middle_steps", "large_steps")
 )
 
 
 def seeds_of(build: StepBuilder, name: str) -> range:
-    """Return the seeds that are shown of a run or sampler: all, but no more than the claims on it ask for."""
+    """Return the seeds of a run or sampler to show: all, but no more than the claims about it need."""
     return build.seeds[: seeds_for(name)]
 
 
@@ -39,18 +39,18 @@ def trainings(build: StepBuilder, *runs: str) -> Needs:
 
 
 def curves(build: StepBuilder, *runs: str) -> Needs:
-    """Return what a figure of distances on validation sources in the course of training needs."""
+    """Return the steps for a figure of distances on validation sources during training."""
     return trainings(build, *runs) | {"extractor": build.extractor()}
 
 
 def qualities(build: StepBuilder, *runs: str) -> Needs:
-    """Return what a figure of distances of samples needs: "distance/<run>/<seed>", and their trainings."""
+    """Return the steps for a figure of distances of samples, "distance/<run>/<seed>", and their trainings."""
     distances = {f"distance/{run}/{seed}": build.quality(run, seed) for run in runs for seed in seeds_of(build, run)}
     return trainings(build, *runs) | distances
 
 
 def fig3(build: StepBuilder) -> Needs:
-    """Return the distances of samples of models of three p_0, and their trainings: all by the same sampler."""
+    """Return distances of samples from models with three p_0, all by the same sampler, and their trainings."""
     needs = qualities(build, "cifar10_p0_narrower", "cifar10_p0_narrowest") | trainings(build, "cifar10")
     same = "cifar10_middle_steps"
     return needs | {f"distance/cifar10/{seed}": build.quality(same, seed) for seed in seeds_of(build, same)}
@@ -67,12 +67,12 @@ def sampled(build: StepBuilder, *samplers: str) -> Needs:
 
 
 def uncurated(build: StepBuilder, sampler: str) -> Needs:
-    """Return what a grid of samples needs: these, their sources, and their distance to p_data."""
+    """Return the steps for a grid of samples: the samples, their sources, and their distance to p_data."""
     return sampled(build, sampler) | {f"distance/{sampler}": build.quality(sampler, build.config.seed)}
 
 
 def neighbours(build: StepBuilder, run: str) -> Needs:
-    """Return what a figure of nearest neighbours needs."""
+    """Return the steps for a figure of nearest neighbours."""
     search = build.neighbours(run, build.config.seed)
     return {"neighbours": search, "samples": search.parents["samples"], "p_data": search.parents["train"]}
 
@@ -82,19 +82,19 @@ def ascents(build: StepBuilder, *names: str) -> Needs:
     steps = {name: build.ascent(name, build.config.seed) for name in names}
     models = {f"model/{name}": step.parents["model"] for name, step in steps.items()}
     needs = {f"ascent/{name}": step for name, step in steps.items()} | models
-    if any("extractor" in step.parents for step in steps.values()):  # of distances
+    if any("extractor" in step.parents for step in steps.values()):  # some ascent measures distances
         needs["extractor"] = build.extractor()
     return needs
 
 
 def restored(build: StepBuilder, run: str) -> Needs:
-    """Return denoising and inpainting with a run, and the undamaged images."""
+    """Return denoising and inpainting with a run's model, and the undamaged images."""
     needs = ascents(build, f"{run}_denoising", f"{run}_inpainting")
     return needs | {f"undamaged/{run}": needs[f"ascent/{run}_denoising"].parents["images"]}
 
 
 def selecting(build: StepBuilder, runs: Iterable[str]) -> Needs:
-    """Return samples of the first seed whose number of steps training selects, which is known after it only."""
+    """Return samples of the first seed for runs whose number of steps is known only after training selects it."""
     selected = [run for run in runs if build.config.samplers[run].steps == "selected"]
     steps = {run: build.sample(run, build.config.seed, "best") for run in selected}
     models = {f"model/{run}": step.parents["model"] for run, step in steps.items()}
@@ -102,7 +102,7 @@ def selecting(build: StepBuilder, runs: Iterable[str]) -> Needs:
 
 
 def scored(build: StepBuilder, row: str, sampler: str, checkpoint: str, metrics: Iterable[str]) -> Needs:
-    """Return what a measured row of samples needs, by seed: its metrics, samples and models."""
+    """Return the steps for a measured row of samples, by seed: metrics, samples and models."""
     needs: Needs = {}
     for seed in seeds_of(build, sampler):
         sample = build.sample(sampler, seed, checkpoint)
@@ -118,7 +118,7 @@ def games(build: StepBuilder) -> Needs:
 
 
 def figS2(build: StepBuilder) -> Needs:
-    """Return samples, their sources, what the extractor sees in them, and the way of some of them."""
+    """Return samples, their sources, their features, and the animation of some of them."""
     needs = sampled(build, "cifar10")
     features = build.features(needs["samples/cifar10"], build.config.metrics.n)
     return needs | {"features": features, "motion": build.ascent("cifar10_trajectory", build.config.seed)}
@@ -128,7 +128,8 @@ def table2(build: StepBuilder) -> Needs:
     """Return the metrics of samples of the best and the last checkpoint, of sources, and of held-out images."""
     task = build.task("cifar10")
     names = metrics_of_samples(build.config.extractors[build.config.metrics.extractor].kind)
-    kept = ("best", "last") if build.config.runs["cifar10"].weights == "trained" else ("best",)  # one file was released
+    # the authors released one checkpoint per model
+    kept = ("best", "last") if build.config.runs["cifar10"].weights == "trained" else ("best",)
     needs: Needs = {}
     for checkpoint in kept:
         needs |= scored(build, checkpoint, "cifar10", checkpoint, names)
@@ -145,7 +146,7 @@ def table2(build: StepBuilder) -> Needs:
 
 
 def table3(build: StepBuilder) -> Needs:
-    """Return the distances of each asked task's samples, sources and held-out images, and those of shrunk ones."""
+    """Return the distances of each asked task's samples, sources and held-out images, at full size and shrunk."""
     needs: Needs = {}
     for run in build.config.table3:
         task = build.task(run)
@@ -173,15 +174,15 @@ def detections(build: StepBuilder, *runs: str) -> Needs:
 
 
 def detectors(build: StepBuilder) -> tuple[str, ...]:
-    """Return the runs of Table 4: ours, those of `baselines` (without attack, as long and longer), and the rivals."""
+    """Return the runs of Table 4: adversarial training, the `baselines` (without attack, two lengths), and rivals."""
     rivals = (rival for rival in build.config.rivals if rival in build.config.runs)
     return (WITH_AND_WITHOUT[0], *build.config.baselines, *rivals)
 
 
 def table4(build: StepBuilder) -> Needs:
-    """Return detection by each detector, and the distances that say whether one that generates has learnt.
+    """Return detection by each detector, and the distances that show whether a generative rival has learnt.
 
-    And attacks of the first seed, "attack/<run>", whose logits the notebook counts an AUROC from.
+    Also return attacks of the first seed, "attack/<run>": the notebook computes an AUROC from their logits.
     """
     needs = detections(build, *detectors(build)) | attacks(build, detectors(build))
     for rival in (name for name in build.config.rivals if name in build.config.runs and name in build.config.samplers):
@@ -193,7 +194,7 @@ def table4(build: StepBuilder) -> Needs:
 
 
 def tableS7(build: StepBuilder) -> Needs:
-    """Return the distances of the samplers of equal product of steps and step size."""
+    """Return the distances for samplers with equal products of steps and step size."""
     needs: Needs = {}
     for sampler in EQUAL_PRODUCTS:
         run = build.config.samplers[sampler].run or sampler
@@ -212,7 +213,7 @@ def ood_curves(build: StepBuilder) -> Needs:
 
 
 def attacks(build: StepBuilder, wanted: Iterable[str] = WITH_AND_WITHOUT) -> Needs:
-    """Return the attacks on models with and without adversarial training, those that are wanted: "attack/<run>"."""
+    """Return attacks on the wanted ones of the models with and without adversarial training: "attack/<run>"."""
     return {f"attack/{run}": build.attack(run, build.config.seed) for run in WITH_AND_WITHOUT if run in wanted}
 
 
@@ -223,10 +224,10 @@ def ood_attacked(build: StepBuilder) -> Needs:
 
 
 def ood_masking(build: StepBuilder) -> Needs:
-    """Return detection under all attacks, by other budgets, and under what another seed's gradients find.
+    """Return detection under all attacks, with other budgets, and under attacks by another seed's gradients.
 
-    The last only where `detection` asks for it, and where the other seed's model is another one: of weights that were
-    released there is one.
+    The last one is included only if `detection` asks for it and the run was trained here: released weights have no
+    second seed.
     """
     run, seed = "cifar10_ood", build.config.seed
     needs = {"all_attacks": build.worst_case(run, seed)}
@@ -242,14 +243,14 @@ def picture_checks(build: StepBuilder) -> Needs:
     """Return restorations, translations, distances of ordinary samples, and nearest neighbours."""
     seed = build.config.seed
     needs = restored(build, "celebahq256") | restored(build, "afhqcat256") | ascents(build, *TRANSLATIONS)
-    needs |= {f"distance/{run}": build.quality(run, seed) for run in TASKS_256}  # how far ordinary samples are
+    needs |= {f"distance/{run}": build.quality(run, seed) for run in TASKS_256}  # of ordinary samples
     return needs | {f"neighbours/{run}": build.neighbours(run, seed) for run in PAPER_TASKS}
 
 
 def claims(build: StepBuilder) -> Needs:
-    """Return what the claims board is decided on: what each role of pipeline/evidence.py stands for, by seed."""
+    """Return the steps that decide the claims board: those of each role in pipeline/evidence.py, by seed."""
     roles, needs = seeds_by_role(build.config.claims.tiers), {}
-    for seed in build.seeds:  # seed by seed, so that a board of more seeds is at first one of fewer
+    for seed in build.seeds:  # in the order of seeds, so that a board with more seeds begins with those of fewer
         for role, seeds in roles.items():
             if role in IN_THE_PLANE or seed not in build.seeds[:seeds]:
                 continue
@@ -261,7 +262,7 @@ def claims(build: StepBuilder) -> Needs:
     return needs | {role: make(build) for role, make in IN_THE_PLANE.items() if role in roles}
 
 
-IN_THE_PLANE: dict[str, Callable[[StepBuilder], Step]] = {  # each has all seeds
+IN_THE_PLANE: dict[str, Callable[[StepBuilder], Step]] = {  # each step holds all seeds
     "maximin/relu": lambda build: build.toy("relu"),
     "maximin/tanh": lambda build: build.toy("tanh"),
     "minimax": lambda build: build.minimax(),
@@ -269,7 +270,7 @@ IN_THE_PLANE: dict[str, Callable[[StepBuilder], Step]] = {  # each has all seeds
 
 
 def evidence(build: StepBuilder, role: str, seed: int) -> Step:
-    """Return the step that a role of pipeline/evidence.py stands for."""
+    """Return the step of a role in pipeline/evidence.py."""
     what, _, name = role.partition("/")
     if what in ("precision", "recall", "saturation"):
         return build.score(what, name, seed)
@@ -286,6 +287,6 @@ def evidence(build: StepBuilder, role: str, seed: int) -> Step:
 
 
 def figS17(build: StepBuilder) -> Needs:
-    """Return the ascent of the sum of two models' f, and samples of each alone."""
+    """Return PGD on the sum of two models' f, and samples of each model alone."""
     alone = {f"samples/{run}": build.sample(run, build.config.seed, "best") for run in ("celebahq256", "afhqcat256")}
     return ascents(build, "celebahq256_and_afhqcat256") | alone

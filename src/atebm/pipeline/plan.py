@@ -1,4 +1,4 @@
-"""What must be computed for each artifact: a DAG of content-addressed steps."""
+"""Plan what must be computed for each artifact: a DAG of content-addressed steps."""
 
 import shlex
 from collections.abc import Sequence
@@ -41,23 +41,23 @@ class Plan(StepBuilder):
 
     @property
     def apart(self) -> str:
-        """Return what tells this plan's requests and logs from those of results/: nothing, or ".board"."""
+        """Return the suffix that separates this plan's requests and logs from those of results/: "" or ".board"."""
         return self.results.removeprefix("results").replace("/scales/", ".")
 
     @property
     def runs(self) -> list[str]:
-        """Return the runs of config.yaml, or the one run on your own images alone where there is one."""
+        """Return the runs of config.yaml or, for a scale of your own images, its one run."""
         return [self.config.own] if self.config.own else list(self.config.runs)
 
     @cached_property
     def sets(self) -> dict[tuple[str, str], Step]:
-        """Return every set of the tasks that runs train on, and what it is drawn from, even if no artifact needs it."""
+        """Return every set of the runs' tasks, and the sets it is made from, even if no artifact needs it."""
         tasks = [self.config.tasks[name] for name in dict.fromkeys(self.config.runs[run].task for run in self.runs)]
         return ancestors(self.data(name) for task in tasks for name in task.sets)
 
     @cached_property
     def known(self) -> dict[tuple[str, str], Step]:
-        """Return the steps, and those that only a request makes: of artifacts, of sets, and of every run."""
+        """Return the plan's steps and those made only on request: of artifacts, of sets, and of every run."""
         models = ancestors(self.train(run, seed) for run in self.runs for seed in self.seeds)
         drawn = ancestors(step for steps in self.artifacts.values() for step in steps)
         return self.steps | models | self.sets | drawn
@@ -68,18 +68,18 @@ class Plan(StepBuilder):
             return self.steps.get((kind, id)) or self.known[kind, id]
         except KeyError:
             raise ConfigError(
-                f"{kind}/{id} is no step of scale {self.config.scale} as it is configured now: say the --config that "
+                f"{kind}/{id} is not a step of the {self.config.scale} scale as configured now: add the --config that "
                 "it belongs to, such as --config scale=paper."
             ) from None
 
     def command(self, *targets: str) -> str:
-        """Return the shell command that computes files of this plan, by default all that the scale is for."""
+        """Return the shell command that computes files of this plan, by default all usual ones of the scale."""
         config = ("--config", *self.overrides) if self.overrides else ()
         return shlex.join(["snakemake", "--cores", "all", *targets, *config])
 
     @cached_property
     def words(self) -> dict[str, str]:
-        """Return what the titles of artifacts say of this scale: each task's data, and its measures of samples."""
+        """Return the words of this scale in titles of artifacts: each task's data, and its measures of samples."""
         genuine = isinstance(self.config.extractors[self.config.metrics.extractor], Inception)
         measures = ("FID", "IS") if genuine else ("stand-in distance", "stand-in score")
         data = {
@@ -88,15 +88,15 @@ class Plan(StepBuilder):
         return {**data, "distance": measures[0], "score": measures[1]}
 
     def title(self, artifact: str) -> str:
-        """Return an artifact's number and title, which names the data that this scale really has."""
+        """Return an artifact's title, which names the data that this scale really uses."""
         return ARTIFACTS[artifact].titled(self.words)
 
     def shards(self) -> list[str]:
-        """Return wildcards of the sampling jobs; each says which part of how many it is."""
+        """Return the wildcards of sampling jobs, "0-of-4": the part, and the number of parts."""
         return [f"{index}-of-{self.config.shards}" for index in range(self.config.shards)]
 
     def trainings(self) -> list[tuple[str, int]]:
-        """Run and seed of every `train` step."""
+        """Return the run and seed of every `train` step."""
         return [(step.name, step.settings["seed"]) for (kind, _), step in self.steps.items() if kind == "train"]
 
     def of_kinds(self, *kinds: str) -> list[str]:
@@ -104,7 +104,7 @@ class Plan(StepBuilder):
         return [file for (kind, _), step in self.steps.items() if kind in kinds for file in step.files]
 
     def settings(self, artifact: str) -> dict[str, Any]:
-        """Return what an artifact shows of the configuration; nothing where it shows none."""
+        """Return the part of the configuration that an artifact shows; {} if it shows none."""
         select = ARTIFACTS[artifact].settings
         if select is None:
             return {}
@@ -114,7 +114,7 @@ class Plan(StepBuilder):
     def write(self, root: Path) -> None:
         """Write a spec for each known step, at work/specs/<kind>/<id>.json, and make the folders that DVC needs.
 
-        Not on demand only: Snakemake looks once at what is in a folder.
+        All specs are written at once, because Snakemake reads the contents of a folder only once.
         """
         for kind in FILES:
             (root / "work" / kind).mkdir(parents=True, exist_ok=True)

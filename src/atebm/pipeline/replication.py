@@ -1,7 +1,8 @@
-"""Whole replications: what else than the training is drawn anew for each seed.
+"""Make whole replications, in which more than the training is drawn again for each seed.
 
-With `replication: whole`, a seed deals the photographs, draws the crops, sources and noise, pre-trains the network that
-runs start from, and chooses the images under attack. So an effect that is the same in all seeds hangs on none of these.
+With `replication: whole`, a seed also deals the photographs, draws the crops, sources and noise, pre-trains the network
+that runs start from, and selects the images under attack. So an effect that appears in all seeds depends on none of
+these.
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import hashlib
 from ..config.schema import Config
 from ..config.sets import ImageSet, Photographs
 
-APART = 1000  # between the seeds of sets of two replications; config.yaml's own are smaller
+APART = 1000  # difference between the seeds of a set in two replications; config.yaml's own seeds are smaller
 
 
 def replicated(config: Config, seed: int) -> Config:
@@ -30,13 +31,13 @@ def replicated(config: Config, seed: int) -> Config:
 
 
 def dealing(photographs: tuple[str, ...], seed: int) -> dict[str, str]:
-    """Return which photograph takes the place of which: a permutation, a pure function of the seed."""
+    """Return which photograph replaces which: a permutation that depends only on the seed."""
     order = sorted(photographs, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
     return dict(zip(photographs, order, strict=True))
 
 
 def replicated_set(spec: ImageSet, seed: int, dealt: dict[str, str]) -> ImageSet:
-    """Return a set as a replication has it: its own seed, and the photographs that were dealt to it."""
+    """Return a set of a replication: with its own seed, and the photographs that were dealt to it."""
     changes: dict[str, object] = {}
     if "seed" in type(spec).model_fields:
         changes["seed"] = getattr(spec, "seed") + APART * (seed + 1)  # noqa: B009  # only some sets have one

@@ -1,7 +1,7 @@
-"""The settings behind an artifact, the paper's beside those of a scale: what its notebook shows before any result.
+"""List the settings behind an artifact, the paper's beside a scale's; its notebook shows them before any result.
 
-Both columns are made from the configuration: config.yaml states the paper's, the scale's file what differs. Cheap to
-import, since Snakemake asks for it whenever it starts.
+Both columns come from the configuration: config.yaml states the paper's settings, the scale's file the differences. The
+module is cheap to import, since Snakemake uses it at every start.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,15 +11,15 @@ from ..config.schema import Config
 from .step import Step, ancestors
 from .tasks import PAPER_TASKS
 
-Line = list[str]  # what, at scale paper, at this scale
+Line = list[str]  # setting, its value at the paper scale, its value at this scale
 MANY = 1000  # numbers from here on have commas
 
 
 def settings_beside(steps: Iterable[Step], paper: Config, here: Config) -> list[Line]:
-    """Return the settings of the steps behind an artifact, at scale paper and at another: a line each.
+    """Return a line per setting of the steps behind an artifact: its values at the paper scale and at another.
 
-    Of several trainings they are those of the first: others differ by what their artifact is about, which its rows or
-    its legend say.
+    Of several trainings, the first one's settings are listed; the others differ by what the artifact compares, which
+    its rows or legend show.
     """
     behind = ancestors(steps)
     runs = named(behind, "train", here.runs)
@@ -49,30 +49,30 @@ def named(behind: Iterable[tuple[str, str]], kind: str, known: Iterable[str]) ->
 
 
 def of_both(theirs: dict[str, str], ours: dict[str, str]) -> Iterator[Line]:
-    """Yield what two configurations say under the same names."""
+    """Yield a line per setting with its values in two configurations."""
     for name in theirs | ours:
         yield [name, theirs.get(name, ""), ours.get(name, "")]
 
 
 def data_lines(task: str, config: Config) -> dict[str, str]:
-    """Return what a task's images are."""
+    """Return the lines on a task's images."""
     spec = config.tasks[task]
     return {
         f"p_data of {task}": config.title_of(spec.p_data),
-        f"pixels a side, {task}": str(config.size_of(spec.p_data)),
+        f"image size of {task}, pixels": str(config.size_of(spec.p_data)),
         f"p_0 of {task}": config.title_of(spec.p_0),
     }
 
 
 def run_lines(name: str, config: Config) -> dict[str, str]:
-    """Return how a model is trained."""
+    """Return the lines on a model's training."""
     run = config.runs[name]
     schedule = run.schedule
     K = f"{schedule.K_start} to {schedule.K_max}" if schedule.K_start != schedule.K_max else f"{schedule.K_max}"
     length = number(schedule.iterations) if schedule.iterations else f"{schedule.epochs_per_K:g} epochs for each K"
     return {
         "network": run.network.name,
-        "K, steps of the attack in training": K,
+        "K, attack steps in training": K,
         "step size of the attack, L2": f"{run.step_size:g}",
         "iterations": length,
         "batch size": str(run.batch_size),
@@ -82,27 +82,27 @@ def run_lines(name: str, config: Config) -> dict[str, str]:
 
 
 def check_lines(name: str, config: Config) -> dict[str, str]:
-    """Return the attack of a run whose gradients are checked; its network is a small one everywhere."""
+    """Return the lines on the attack of a run whose gradients are checked; the network is always a small one."""
     run = config.runs[name]
     return {
-        "K, steps of the attack": str(run.schedule.K_max),
+        "K, attack steps": str(run.schedule.K_max),
         "step size of the attack, L2": f"{run.step_size:g}",
     }
 
 
 def sampler_lines(name: str, config: Config) -> dict[str, str]:
-    """Return how a model is sampled."""
+    """Return the lines on a model's sampler."""
     sampler = config.samplers[name]
     steps = "selected on validation sources" if sampler.steps == "selected" else str(sampler.steps)
     return {
-        "steps of the sampler": steps,
+        "PGD steps of the sampler": steps,
         "step size of the sampler, L2": f"{sampler.step_size:g}",
         "samples": number(sampler.n),
     }
 
 
 def ascent_lines(name: str, config: Config) -> dict[str, str]:
-    """Return how far images climb, and what is done to them before, by the name of the ascent."""
+    """Return the line on an ascent: its steps, and how its images are changed before."""
     ascent = config.ascents[name]
     how = ", ".join(f"{key} {value}" for key, value in ascent.start.model_dump().items() if key != "name")
     start = f", from {ascent.start.name}{f' ({how})' if how else ''}"
@@ -110,28 +110,28 @@ def ascent_lines(name: str, config: Config) -> dict[str, str]:
 
 
 def attack_lines(task: str, config: Config) -> dict[str, str]:
-    """Return how images out of distribution are attacked."""
+    """Return the lines on the attack of out-of-distribution images."""
     detection = config.detection[task]
     budget = detection.auto_pgd
     return {
         "radius of the attack, L2": f"{detection.radius:g}",
         "Auto-PGD": f"{budget.steps} steps, {budget.restarts} restarts",
-        "images of each set": number(detection.n),
+        "images per set": number(detection.n),
     }
 
 
 def extractor_lines(config: Config) -> dict[str, str]:
-    """Return what distances are measured with."""
-    return {"extractor of features": config.metrics.extractor}
+    """Return the line on the extractor that distances use."""
+    return {"feature extractor": config.metrics.extractor}
 
 
 def seeds_lines(config: Config) -> dict[str, str]:
-    """Return how many models are trained of each run."""
+    """Return the line on the number of models per run."""
     return {"seeds": str(config.seeds)}
 
 
 def toy_lines(config: Config) -> dict[str, str]:
-    """Return how the game in the plane is played."""
+    """Return the lines on the game in the plane."""
     toy = config.toy
     return {
         "width of the network in the plane": str(toy.width),

@@ -1,7 +1,7 @@
-"""What each stage of dvc.yaml depends on: the steps that it computes, by their ids, and what its renderings show.
+"""List what each stage of dvc.yaml depends on: the ids of its steps, and what its renderings show.
 
-DVC compares these small files. So a stage runs again when there is something else to compute or to draw, and neither
-code nor configuration that changes nothing of that makes it stale.
+DVC compares these small files. So a stage runs again only if there is something else to compute or draw; a change of
+code or configuration that does not affect this does not make it stale.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from .step import ancestors
 
 
 def write_stages(plan: Plan, root: Path) -> None:
-    """Write work/plan/train.json, evaluate.json and report.json, unless they are there with the same contents."""
+    """Write work/plan/train.json, evaluate.json and report.json, unless they exist with the same contents."""
     for stage, contents in stages(plan, root).items():
         write_if_changed(root / f"work/plan/{stage}.json", canonical(contents))
 
@@ -28,11 +28,11 @@ def stages(plan: Plan, root: Path) -> dict[str, Any]:
     return {
         "train": steps(plan, goals("train")),
         "evaluate": steps(plan, goals("evaluate")),
-        "report": shown or steps(plan, goals("report")),  # of your own images nothing is drawn
+        "report": shown or steps(plan, goals("report")),  # nothing is drawn for your own images
     }
 
 
 def steps(plan: Plan, kinds: tuple[str, ...]) -> list[str]:
-    """Return the folders of the steps of some kinds, and of all that they are computed from."""
+    """Return the folders of the steps of some kinds and of all steps that they depend on."""
     wanted = [step for (kind, _), step in plan.steps.items() if kind in kinds]
     return sorted(step.folder for step in ancestors(wanted).values())

@@ -1,11 +1,11 @@
-"""Which renderings in the folder of results are those of the present plan.
+"""Decide which renderings in the folder of results belong to the present plan.
 
-Contents decide, not ages: a clone, a checkout or a `dvc pull` scrambles mtimes, and Snakemake's own records don't
-travel. With every rendering lies the request that it was drawn for, provenance/<id>.json; where that is not the present
-one, or the numbers it was drawn from are not here, the artifact is stale.
+Contents decide, not ages: a clone, a checkout or a `dvc pull` scrambles mtimes, and Snakemake's own records do not
+travel. Beside every rendering lies the request that it was drawn for, provenance/<id>.json. An artifact is stale if
+that is not the present request, or if the numbers that it was drawn from are missing.
 
-What a rendering was drawn from is kept in numbers/ (pipeline/kept.py). Where the configuration says
-`numbers: kept`, that is enough: no step is computed again in order to draw it.
+numbers/ keeps what a rendering was drawn from (pipeline/kept.py). With `numbers: kept` in the configuration this is
+enough: no step is computed again to draw it.
 """
 
 import csv
@@ -32,51 +32,51 @@ from .step import Step
 MANIFEST, SITE = "manifest", "site"
 PAGE = "index.html"  # in the folder of results
 # States of a rendering.
-DRAWN = "drawn"  # from the present plan, and the steps behind it are here, or kept and that is enough
-ELSEWHERE = "drawn elsewhere"  # from the present plan, but the steps behind it are not in work/: as in a clone
+DRAWN = "drawn"  # from the present plan, and its steps are in work/, or copies of them are enough
+ELSEWHERE = "drawn elsewhere"  # from the present plan, but its steps are not in work/, as in a clone
 STALE, TO_DRAW = "stale", "to draw"
-DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # versions that a job in a conda environment can't see
-SHOWING = ("src/atebm/publish/*.j2", "src/atebm/publish/*.css", "CITATION.cff")  # the overview, beside its code
-PAGE_CODE = "publish.artifact_page"  # it makes an artifact's own page, of these:
+DRIVING = ("snakemake", "dvc", "papermill", "nbconvert")  # packages that a job in a conda environment cannot see
+SHOWING = ("src/atebm/publish/*.j2", "src/atebm/publish/*.css", "CITATION.cff")  # parts of the overview beside code
+PAGE_CODE = "publish.artifact_page"  # the module that makes an artifact's own page, from these parts:
 PAGE_PARTS = ("artifact.html.j2", "cells.html.j2", "layout.html.j2", "macros.html.j2", "site.css")
-SHOWN_OF_CLAIMS = ("claim", "effect", "unit", "verdict", "fragile", "seeds", "scale")  # of a board, in notebooks
-WRITERS = {True: "report.tabulating.write_table", False: "report.drawing.write_figure"}  # by whether it is a table
+SHOWN_OF_CLAIMS = ("claim", "effect", "unit", "verdict", "fragile", "seeds", "scale")  # columns that notebooks show
+WRITERS = {True: "report.tabulating.write_table", False: "report.drawing.write_figure"}  # True: for a table
 
 
 def request(plan: Plan, root: Path) -> set[str]:
-    """Write what each rendering is asked to show, its `request_file`; returns the names of the stale ones.
+    """Write the request of each rendering to its `request_file`; return the names of the stale renderings.
 
-    The request of a stale one is new at each call, in content and age, so that Snakemake can't take it for a known one.
+    The request of a stale rendering gets new contents and a new mtime at each call, so Snakemake always notices it.
     """
     wanted = renderings(plan, root)
     outdated = {name for name, state in states_of(wanted, plan, root).items() if state != DRAWN}
     for name, contents in wanted.items():
         asked = time.time_ns() if name in outdated else 0
-        wish: dict[str, Any] = {"asked": asked, "request": contents}
+        written: dict[str, Any] = {"asked": asked, "request": contents}
         if name == MANIFEST:
-            wish |= {"driving": versions(DRIVING), "known": known_steps(plan, root)}
-        write_if_changed(root / request_file(plan, name), canonical(wish))
+            written |= {"driving": versions(DRIVING), "known": known_steps(plan, root)}
+        write_if_changed(root / request_file(plan, name), canonical(written))
     return outdated
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those packages that are installed."""
+    """Return the versions of packages, for those that are installed."""
     found = {package: next(iter(metadata.distributions(name=package)), None) for package in packages}
     return {package: distribution.version for package, distribution in found.items() if distribution}
 
 
 def request_file(plan: Plan, name: str) -> str:
-    """Return where the request of a rendering is, work/specs/artifact/<id>.json or work/specs/artifact.board/<id>.json.
+    """Return the file of a rendering's request: work/specs/artifact/<id>.json or work/specs/artifact.board/<id>.json.
 
-    Each folder of results has its own, so that who plans one scale changes nothing under a run of another.
+    Each folder of results has its own requests, so planning one scale does not disturb a run of another.
     """
     return f"work/specs/artifact{plan.apart}/{name}.json"
 
 
 def known_steps(plan: Plan, root: Path) -> dict[str, Any]:
-    """Return the steps in the manifest, since Snakemake removes this before it is written anew.
+    """Return the steps in the manifest, to keep them in its request: Snakemake removes the manifest before a job.
 
-    Where it is removed already they are in the request that asked for that.
+    If the manifest is already removed, they are read from the request.
     """
     manifest = root / plan.results / provenance(MANIFEST)
     for path, key in ((manifest, "steps"), (root / request_file(plan, MANIFEST), "known")):
@@ -89,17 +89,17 @@ def known_steps(plan: Plan, root: Path) -> dict[str, Any]:
 
 
 def stale(plan: Plan, root: Path) -> set[str]:
-    """Return the names of the artifacts, "manifest" and "site", that are not here as the plan wants them."""
+    """Return the names of the renderings (artifacts, "manifest", "site") that are missing or not as planned."""
     return {name for name, state in states(plan, root).items() if state != DRAWN}
 
 
 def states(plan: Plan, root: Path) -> dict[str, str]:
-    """Return the state of each artifact of the plan, and of "manifest" and "site" where it has some."""
+    """Return the state of each artifact of the plan and, if there are any, of "manifest" and "site"."""
     return states_of(renderings(plan, root), plan, root)
 
 
 def states_of(wanted: dict[str, dict[str, Any]], plan: Plan, root: Path) -> dict[str, str]:
-    """Return the states beside `wanted`, the plan's `renderings`, which take a tenth of a second to find."""
+    """Return the states by `wanted`, the plan's `renderings`, which take a tenth of a second to compute."""
     found: dict[str, str] = {}
     results = root / plan.results
     for name in plan.artifacts:
@@ -116,12 +116,12 @@ def states_of(wanted: dict[str, dict[str, Any]], plan: Plan, root: Path) -> dict
 
 
 def state_of(drawn: dict[str, Any] | None, wanted: dict[str, Any], best: str) -> str:
-    """Return the state of a rendering by the plan that it was drawn from; `best` where that is the wanted one."""
+    """Return the state of a rendering by its request; `best` if the request is the wanted one."""
     return TO_DRAW if drawn is None else best if drawn == wanted else STALE
 
 
 def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
-    """Return the steps that an artifact must be drawn from; none where what is kept of them is enough."""
+    """Return the steps that must be computed to draw an artifact; [] if copies of their results are enough."""
     steps = plan.artifacts[artifact]
     if plan.config.numbers == "computed":
         return steps
@@ -131,14 +131,14 @@ def drawn_steps(plan: Plan, artifact: str, root: Path) -> list[Step]:
 
 
 def has_numbers(plan: Plan, artifact: str, root: Path) -> bool:
-    """Return whether all that a rendering was drawn from is kept."""
+    """Return whether copies of all that a rendering was drawn from are here."""
     return is_kept(root / plan.results, listing_in(root / plan.results / provenance(artifact)))
 
 
 def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
-    """Return all that decides how each artifact looks.
+    """Return everything that decides how each rendering looks.
 
-    As "manifest" the digests of these, as "site" what the page shows.
+    The entry "manifest" has digests of the artifacts' entries, and "site" has what the page shows.
     """
     tasks = {name: task.model_dump() for name, task in plan.config.tasks.items()}
     sets = {name: plan.config.title_of(name) for task in plan.config.tasks.values() for name in task.sets}
@@ -161,7 +161,7 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
         }
         for name, needs in plan.needs.items()
     }
-    if not artifacts:  # none is drawn of your own images
+    if not artifacts:  # nothing is drawn for your own images
         return {}
     templates = {path for glob in SHOWING for path in root.glob(glob)}
     digests = {name: hashlib.sha256(canonical(artifacts[name]).encode()).hexdigest() for name in plan.usual}
@@ -184,7 +184,7 @@ def renderings(plan: Plan, root: Path) -> dict[str, dict[str, Any]]:
 
 
 def board_in(root: Path) -> list[dict[str, str]]:
-    """Return the rows of the committed claims board, results/scales/board/claims.csv; none where there is none."""
+    """Return the rows of the committed claims board, results/scales/board/claims.csv; [] if it is missing."""
     path = root / RESULTS / "scales/board/claims.csv"
     if not path.exists():
         return []
@@ -193,12 +193,12 @@ def board_in(root: Path) -> list[dict[str, str]]:
 
 
 def claims_on(label: str, board: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """Return the rows of a board on an artifact, "Fig. 2": those whose place in the paper names it."""
+    """Return the rows of a board whose place in the paper names an artifact, "Fig. 2"."""
     return [{column: row[column] for column in SHOWN_OF_CLAIMS} for row in board if label in labels_in(row["place"])]
 
 
 def neighbours(name: str, order: list[str]) -> list[list[str] | None]:
-    """Return id and label of the artifacts before and after one; None where there is none."""
+    """Return id and label of the artifacts before and after one; None at either end."""
     place = order.index(name) if name in order else len(order)
     beside = (order[place - 1] if place else None, order[place + 1] if place + 1 < len(order) else None)
     return [[each, ARTIFACTS[each].label] if each else None for each in beside]
@@ -207,9 +207,8 @@ def neighbours(name: str, order: list[str]) -> list[list[str] | None]:
 def drawing_digests(names: Iterable[str], root: Path) -> dict[str, dict[str, str]]:
     """Return, by artifact, the sha256 of each file that decides how it and its page look.
 
-    Those are its notebook, the modules behind its drawing function and its writer, and what makes pages.
-
-    Artifacts share most of these files, so each is found and read once: Snakemake asks whenever it starts.
+    Those are its notebook, the modules behind its drawing function and its writer, and the files that make pages.
+    Artifacts share most of these files, so each is found and read only once: this runs at every start of Snakemake.
     """
     code_of, files = cache(partial(code, root=root)), {}
     page = code_of(PAGE_CODE) | {root / "src/atebm/publish" / part for part in PAGE_PARTS}
@@ -239,12 +238,12 @@ def digest(path: Path) -> str | None:
 
 
 def provenance(name: str) -> str:
-    """Return the file, in a folder of results, that says what a rendering was drawn from."""
+    """Return the file in a folder of results with the request that a rendering was drawn for."""
     return "manifest.json" if name == MANIFEST else f"provenance/{name}.json"
 
 
 def page_record(results: Path) -> dict[str, Any] | None:
-    """Return what the page of a folder of results was made from; None where its record is missing or altered."""
+    """Return the record of the page of a folder of results; None if it is missing or altered."""
     try:
         text = (results / provenance(SITE)).read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -253,7 +252,7 @@ def page_record(results: Path) -> dict[str, Any] | None:
 
 
 def shows_the_manifest(results: Path) -> bool:
-    """Return whether the page was made from the manifest that is here, and all its files are, too."""
+    """Return whether the page was made from the present manifest, and all its files exist."""
     page = page_record(results) or {}
     try:
         manifest = json.loads((results / provenance(MANIFEST)).read_text(encoding="utf-8"))
@@ -263,7 +262,7 @@ def shows_the_manifest(results: Path) -> bool:
 
 
 def drawn_from(results: Path, name: str) -> dict[str, Any] | None:
-    """Return the request that a rendering was drawn for; None where there is none, or none that can be read."""
+    """Return the request that a rendering was drawn for; None if it is missing or unreadable."""
     try:
         contents = json.loads((results / provenance(name)).read_text(encoding="utf-8"))
         return {"requests": contents["requests"]} if name == MANIFEST else contents["request"]

@@ -1,8 +1,8 @@
-"""A step: one computation of one kind, defined by its spec and named by its digest.
+"""Define a step: one computation of one kind, defined by its spec and named by its digest.
 
-A digest covers the step's own settings and its parents' digests, so a path such as
-`work/train/cifar10-1a2b3c4d/` can only ever hold one content: nothing is overwritten,
-nothing goes stale, and a changed key gives new paths exactly downstream of it.
+A digest covers the step's own settings and its parents' digests, so a path such as `work/train/cifar10-1a2b3c4d/` can
+only ever hold one content: nothing is overwritten, nothing becomes stale, and a changed key gives new paths exactly
+downstream of it.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ class Step:
     name: str
     settings: dict[str, Any]
     parents: dict[str, "Step"] = field(default_factory=dict)
-    section: tuple[str, ...] = ()  # of config.yaml, that the settings come from; no part of the digest
-    archives: tuple[str, ...] = ()  # files of data/archives/ that it reads; for an index, first that of the images
+    section: tuple[str, ...] = ()  # the section of config.yaml with its settings; not part of the digest
+    archives: tuple[str, ...] = ()  # files of data/archives/ that it reads; an index has the file of images first
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Step) and self.folder == other.folder
@@ -68,28 +68,28 @@ class Step:
         return f"work/specs/{self.kind}/{self.id}.json"
 
     def parent_files(self) -> list[str]:
-        """Return all that the step's parents left."""
+        """Return all files of the step's parents."""
         return [file for parent in self.parents.values() for file in parent.files]
 
     def missing_archives(self, folder: Path = ARCHIVES) -> list[Path]:
-        """Return what is missing of the archives that computing the step reads, its own or those of a parent index."""
+        """Return the missing files among the archives that the step reads, its own or those of a parent index."""
         indices = [step for step in (self, *self.parents.values()) if step.kind == "index"]
         indexed = {index.archives[0] for index in indices}
         paths = [folder / file for file in dict.fromkeys((*self.archives, *indexed))]
         return [path for path in paths if not (path.exists() or unpacked_folder(path))]
 
     def ancestry(self) -> Iterator["Step"]:
-        """Yield all that the step is computed from, parents first, and the step itself."""
+        """Yield all steps that this step depends on, parents first, and the step itself."""
         yield from ancestors([self]).values()
 
 
 def unique(steps: Iterable[Step]) -> list[Step]:
-    """Return each of some steps once, in their order."""
+    """Return each of the steps once, in their order."""
     return list(dict.fromkeys(steps))
 
 
 def ancestors(steps: Iterable[Step]) -> dict[tuple[str, str], Step]:
-    """Return steps and all that they are computed from, by kind and id, parents first."""
+    """Return steps and all steps that they depend on, by kind and id, parents first."""
     found: dict[tuple[str, str], Step] = {}
 
     def visit(step: Step) -> None:

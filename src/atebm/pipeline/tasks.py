@@ -1,4 +1,4 @@
-"""Runs that artifacts, tables of settings and claims have in common, by their names in config.yaml."""
+"""Name the runs that artifacts, tables of settings and claims share, as in config.yaml."""
 
 TASKS_256 = ("celebahq256", "afhqcat256", "church256")
 PAPER_TASKS = ("cifar10", *TASKS_256)  # their runs and samplers have the same names

@@ -1,4 +1,4 @@
-"""From every number back to where it comes from: what is there, whether it is whole, and why it is as it is.
+"""Trace every number to its origin: what exists, whether it is intact, and where each setting comes from.
 
-No torch: these commands answer on a login node.
+No torch: these commands also work on a login node.
 """

@@ -1,4 +1,4 @@
-"""The composed configuration: each value with the line that it comes from, and what scale paper has in its place."""
+"""Show the composed configuration: each value, the line it comes from, and the value of the paper scale."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,14 @@ from ..utils.meant import did_you_mean
 from .explain import above, paper
 
 DEFAULT = "default"
-NOTHING = "-"  # what the paper's scale has where it has no such key
-WIDTH = 44  # columns before the remark
+NOTHING = "-"  # shown if the paper scale has no such key
+WIDTH = 44  # columns before the comment
 
 
 def composed(root: Path, overrides: Sequence[str], keys: Sequence[str] = (), different: bool = False) -> dict[str, Any]:
     """Return, as JSON, the values of a configuration below `keys`, such as "runs.cifar10"; by default all of them.
 
-    Raises ConfigError for a mistake in the configuration, and for a key that it has not.
+    Raises ConfigError for a mistake in the configuration, and for an unknown key.
     """
     config, origins = load(root, overrides)
     theirs = values_of(configured(root, ["scale=paper"]))
@@ -47,7 +47,7 @@ def values_of(config: Config) -> dict[tuple[str, ...], Any]:
 def row_of(
     path: tuple[str, ...], value: Any, theirs: dict[tuple[str, ...], Any], origins: Origins, config: Config
 ) -> dict[str, Any]:
-    """Return what is known of a value."""
+    """Return a value with its key, its origin, the paper scale's value and its source."""
     origin = origins.get(path) or above(path, origins)
     return {
         "key": ".".join(path),
@@ -65,7 +65,7 @@ def is_below(path: tuple[str, ...], key: str) -> bool:
 
 
 def require_key(key: str, values: dict[tuple[str, ...], Any]) -> None:
-    """Raise ConfigError unless a configuration has a value of this key, or below it."""
+    """Raise ConfigError unless a configuration has a value at this key or below it."""
     if not any(is_below(path, key) for path in values):
         known = {".".join(path[:n]) for path in values for n in range(1, len(path) + 1)}
         raise ConfigError(f"the configuration has no {key!r}; {did_you_mean(key, known, 'atebm config')}")
@@ -75,8 +75,8 @@ def require_key(key: str, values: dict[tuple[str, ...], Any]) -> None:
 
 
 def describe_composed(found: dict[str, Any]) -> Iterator[str]:
-    """Yield it as YAML, with remarks: where each value stands, and the paper's where that is another."""
-    yield f"# scale {found['scale']}: each value, the line that it comes from, and the paper's where it differs"
+    """Yield the configuration as YAML with comments: the origin of each value, and the paper's if it differs."""
+    yield f"# {found['scale']} scale: each value, the line that it comes from, and the paper's value if it differs"
     shown: tuple[str, ...] = ()
     for row in found["values"]:
         path = tuple(row["path"])
@@ -92,7 +92,7 @@ def describe_composed(found: dict[str, Any]) -> Iterator[str]:
 
 
 def yaml_of(value: Any) -> str:
-    """Return a key or a value on one line, in quotes only where YAML would read it as something else."""
+    """Return a key or a value on one line, in quotes only if YAML would otherwise read something else."""
     if isinstance(value, list):
         return f"[{', '.join(map(yaml_of, value))}]"
     if isinstance(value, str) and is_plain(value):

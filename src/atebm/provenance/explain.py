@@ -1,4 +1,4 @@
-"""Why a number is what it is: number, file, spec, the line of the configuration, the place in the paper."""
+"""Explain where a number comes from: its file, its spec, the lines of the configuration, the places in the paper."""
 
 import json
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from ..utils.meant import did_you_mean
 
 
 def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, Any]:
-    """Return as JSON an artifact (`table2`), or the steps of an id (`train/cifar10-1a2b3c4d`) or of a name.
+    """Return, as JSON, facts about an artifact (`table2`) or about steps by id (`train/cifar10-1a2b3c4d`) or name.
 
-    Raises ConfigError for what the plan does not know.
+    Raises ConfigError for a name that the plan does not have.
     """
     if what in plan.artifacts:
         return {"what": what, "artifact": artifact_facts(what, plan, root), "steps": behind(what, plan, origins, root)}
@@ -29,7 +29,7 @@ def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, An
     if not steps:
         known = [*plan.artifacts, *(step.name for step in plan.known.values())]
         raise ConfigError(
-            f"the plan of scale {plan.config.scale} has no {what!r}; "
+            f"the plan of the {plan.config.scale} scale has no {what!r}; "
             f"{did_you_mean(what, known, 'atebm status artifacts runs sets')}"
         )
     return {
@@ -40,7 +40,7 @@ def explain(what: str, plan: Plan, origins: Origins, root: Path) -> dict[str, An
 
 
 def artifact_facts(name: str, plan: Plan, root: Path) -> dict[str, Any]:
-    """Return of an artifact its title, file and state, and the number of each step that it is drawn from."""
+    """Return an artifact's title, file and state, and the number that each of its steps contributes."""
     results = plan.results
     return {
         "title": plan.title(name),
@@ -66,20 +66,20 @@ def behind(name: str, plan: Plan, origins: Origins, root: Path) -> list[dict[str
 
 
 def record_of(step: Step, root: Path, results: str) -> str:
-    """Return where a step's record is: in work/ or, where it was not computed here, in numbers/ of `results`."""
+    """Return the path of a step's record: in work/ or, if it was not computed here, in numbers/ of `results`."""
     kept = f"{results}/{NUMBERS}/{step.kind}/{step.id}"
     is_kept = place_of(root / step.folder, root / kept) == root / kept
     return f"{kept}/{Path(step.record).name}" if is_kept else step.record
 
 
 def spec_of(step: Step, root: Path, results: str) -> str:
-    """Return where a step's spec is: beside its record where that is kept."""
+    """Return the path of a step's spec; if the record is a copy in numbers/, the spec lies beside it."""
     record = record_of(step, root, results)
     return step.spec_file if record == step.record else str(Path(record).with_name(SPEC))
 
 
 def number_of(step: Step, root: Path, results: str) -> str:
-    """Return what a step contributes: its value where it has one."""
+    """Return the number that a step contributes, or its name if it has no value."""
     path = root / record_of(step, root, results)
     if not path.exists():
         return f"not computed yet: {step.name}"
@@ -92,7 +92,7 @@ def number_of(step: Step, root: Path, results: str) -> str:
 
 
 def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict[str, Any]:
-    """Return of a step what it computes, its parents, and each setting with its line and its place in the paper."""
+    """Return facts about a step: what it computes, its parents, each setting with its line and place in the paper."""
     settings = []
     for path, value in leaves(step.settings):
         origin, where = source(step, path, config, origins)
@@ -100,7 +100,7 @@ def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict
     return {
         "step": f"{step.kind}/{step.id}",
         "computed": (root / step.record).exists(),
-        "kept": (root / record_of(step, root, config.results)).exists(),  # in numbers/, or computed here
+        "kept": (root / record_of(step, root, config.results)).exists(),  # as a copy in numbers/, or computed here
         "computes": KINDS[step.kind].computes,
         "spec": step.spec_file,
         "parents": {role: f"{parent.kind}/{parent.id}" for role, parent in step.parents.items()},
@@ -111,7 +111,7 @@ def step_facts(step: Step, config: Config, origins: Origins, root: Path) -> dict
 IN_WORDS = {
     DRAWN: "drawn from the present plan",
     ELSEWHERE: "drawn from the present plan, but the steps behind it are not in work/",
-    STALE: "drawn from another plan than the present one",
+    STALE: "not drawn from the present plan",
     TO_DRAW: "not drawn yet",
 }
 
@@ -120,7 +120,7 @@ IN_WORDS = {
 
 
 def describe_evidence(found: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines that describe what `explain` found."""
+    """Yield the lines that describe the facts from `explain`."""
     if found["artifact"] is None:
         for step in found["steps"]:
             yield from step_lines(step)
@@ -129,7 +129,10 @@ def describe_evidence(found: dict[str, Any]) -> Iterator[str]:
     yield drawn["title"]
     yield f"{drawn['file']}: {IN_WORDS[drawn['state']]}, by {drawn['notebook']} and report.{drawn['draws']}"
     if drawn["shows_settings"]:
-        yield f"It shows keys that {drawn['shows_settings']} of src/atebm/pipeline/table_settings.py selects."
+        yield (
+            f"It shows keys of the configuration: {drawn['shows_settings']} in src/atebm/pipeline/table_settings.py "
+            "selects them."
+        )
     if not drawn["numbers"]:
         return
     yield ""
@@ -137,14 +140,14 @@ def describe_evidence(found: dict[str, Any]) -> Iterator[str]:
         yield row["number"]
         yield f"    <- {row['record']} <- {row['spec']}"
     yield ""
-    yield "The steps behind it, each with its settings, where they stand, and the paper:"
+    yield "The steps behind it, with their settings, the line of each setting, and its place in the paper:"
     for step in found["steps"]:
         yield ""
         yield from step_lines(step)
 
 
 def step_lines(step: dict[str, Any]) -> Iterator[str]:
-    state = "" if step["computed"] else "  (kept)" if step["kept"] else "  (not computed yet)"
+    state = "" if step["computed"] else "  (copy in git)" if step["kept"] else "  (not computed yet)"
     yield f"{step['step']}{state}: {step['computes']}"
     rows = [("spec", step["spec"], "")] + [(f"parent {role}", parent, "") for role, parent in step["parents"].items()]
     rows += [(s["key"], json.dumps(s["value"]), f"{s['origin']}  [{s['paper']}]") for s in step["settings"]]
@@ -156,7 +159,7 @@ def step_lines(step: dict[str, Any]) -> Iterator[str]:
 
 def source(step: Step, path: tuple[str, ...], config: Config, origins: Origins) -> tuple[str, str]:
     """Return the line that a setting of a step comes from, and where the paper states it."""
-    for full in ((*step.section, *path), path):  # `seed` and its like stand at the top
+    for full in ((*step.section, *path), path):  # keys like `seed` stand at the top level
         origin = origins.get(full) or above(full, origins)
         if origin is not None:
             return f"{origin}", paper(config, full)
@@ -169,7 +172,7 @@ def above(path: tuple[str, ...], origins: Origins) -> Origin | None:
 
 
 def paper(config: Config, path: tuple[str, ...]) -> str:
-    """Return where the paper states the setting at `path`: the field's own source, else its section's."""
+    """Return where the paper states the setting at `path`: the source of the field, else of its section."""
     holder: Any = config
     where = Config.paper.where
     for key in path:

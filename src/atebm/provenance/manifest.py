@@ -1,4 +1,4 @@
-"""manifest.json: what the results in a folder were made with and from."""
+"""Write manifest.json: the programs and steps that made the results in a folder."""
 
 import json
 import platform
@@ -24,7 +24,7 @@ COMPUTING = ("torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "
 def write_manifest(results: Path, request: Path) -> None:
     """Write versions, commit, and for each artifact its steps: digest, sha256 of each file, parents, device, seconds.
 
-    `request` lies beside the requests of the artifacts. Removes from numbers/ what nothing is drawn from any more.
+    `request` lies beside the requests of the artifacts. Removes copies from numbers/ that no rendering uses any more.
     """
     asked = json.loads(request.read_text())
     requests = asked["request"]["requests"]
@@ -56,7 +56,7 @@ def write_manifest(results: Path, request: Path) -> None:
 
 
 def numbers_of(results: Path, artifacts: Iterable[str], more: Listing) -> dict[str, str]:
-    """Return the sha256 of each file in numbers/ that some artifacts are drawn from, or `more` lists."""
+    """Return the sha256 of each file in numbers/ that some artifacts were drawn from or that `more` lists."""
     listings = [listing_in(results / f"provenance/{name}.json") or {} for name in artifacts]
     names = [f"{NUMBERS}/{name}" for name in sorted(listed_files([*listings, more]))]
     return {name: sha256(results / name) for name in names if (results / name).exists()}
@@ -65,8 +65,8 @@ def numbers_of(results: Path, artifacts: Iterable[str], more: Listing) -> dict[s
 def behind(artifacts: dict[str, Needs], known: dict[str, Any]) -> dict[str, Any]:
     """Return the steps of some artifacts and their ancestors, by "kind/id".
 
-    `known` are those of the manifest that was here: what it says of steps that are neither here nor kept, and the
-    seconds of those that another machine computed, is taken over.
+    `known` are the steps of the previous manifest. Its entries are reused for steps that are neither here nor kept, and
+    its seconds for steps that another machine computed.
     """
     steps: dict[str, Any] = {}
     for needs in artifacts.values():
@@ -76,7 +76,7 @@ def behind(artifacts: dict[str, Needs], known: dict[str, Any]) -> dict[str, Any]
 
 
 def collect(result: Result, steps: dict[str, Any], known: dict[str, Any]) -> None:
-    """Add a step and its ancestors to `steps`; `known` has some of them as they were."""
+    """Add a step and its ancestors to `steps`; `known` has earlier entries for some of them."""
     folder, numbers = result.folder, result.kept and result.kept.parents[1]
     step = f"{folder.parent.name}/{folder.name}"
     if step in steps:
@@ -100,7 +100,7 @@ def collect(result: Result, steps: dict[str, Any], known: dict[str, Any]) -> Non
 
 
 def measured_seconds(log: Path) -> float | None:
-    """Wall-clock seconds of a step by Snakemake's benchmark files (all shards); None where it was not run here."""
+    """Return the wall-clock seconds of a step, all shards, by Snakemake's benchmark files; None if not run here."""
     files = sorted(log.parent.glob(f"{log.name}*.tsv"))
     return round(sum(float(pd.read_csv(file, sep="\t")["s"].iloc[0]) for file in files), 2) if files else None
 
@@ -112,11 +112,11 @@ def rendered_files(results: Path, artifact: str) -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Return the checkout's commit, "-dirty" where a tracked file outside results/ differs; None where there is none.
+    """Return the checkout's commit, with "-dirty" if a tracked file outside results/ differs; None without a commit.
 
-    A checkout that was unpacked inside another repository has none: its files are not that one's.
+    A checkout that was unpacked inside another repository has none, because that repository does not track its files.
     """
-    if git("rev-parse", "--show-prefix"):  # the way from a repository's top to here
+    if git("rev-parse", "--show-prefix"):  # the path from a repository's top to here
         return None
     head = git("rev-parse", "--short", "HEAD")
     changed = git(
@@ -132,7 +132,7 @@ def commit() -> str | None:
 
 
 def git(*arguments: str) -> str | None:
-    """Return what git prints; None outside a checkout, for an empty answer, and on a machine without git."""
+    """Return git's output; None outside a checkout, for empty output, and on a machine without git."""
     if shutil.which("git") is None:
         return None
     answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
@@ -140,7 +140,7 @@ def git(*arguments: str) -> str | None:
 
 
 def minutes(manifest: dict[str, Any], artifact: str) -> float:
-    """Return the minutes of computation of all steps behind an artifact, as if run one after the other."""
+    """Return the minutes that all steps behind an artifact took, one after the other."""
     return sum(manifest["steps"][step]["seconds"] or 0 for step in ancestry(manifest, artifact)) / 60
 
 
@@ -156,12 +156,12 @@ def ancestry(manifest: dict[str, Any], artifact: str) -> set[str]:
 
 
 def words_of(artifact: str, results: Path) -> dict[str, str]:
-    """Return what is said of a drawn artifact: its caption, its headline, and what the paper reports."""
+    """Return the words of a drawn artifact: its caption, its headline, and the paper's result."""
     contents: dict[str, str] = json.loads((results / f"provenance/{artifact}.json").read_text(encoding="utf-8"))
     return contents
 
 
 def evidence(results: Path) -> Path:
-    """Return the folder whose claims count: results/scales/board/ where it has them, else `results` itself."""
+    """Return the folder with the claims board to use: results/scales/board/ if it has one, else `results` itself."""
     board = results / "scales/board"
     return board if (board / "claims.csv").exists() else results

@@ -1,4 +1,4 @@
-"""Steps in work/ that no plan names any more."""
+"""Find and remove steps in work/ that no plan uses any more."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from ..utils.quantities import size
 
 @dataclass(frozen=True)
 class Leftover:
-    """A step that no plan names, and all that there is of it."""
+    """A step that no plan uses, with all its files and folders."""
 
     step: str  # kind/id
     paths: list[Path]
@@ -24,7 +24,7 @@ class Leftover:
 
 
 def leftovers(plans: Iterable[Plan], root: Path) -> list[Leftover]:
-    """Return steps in work/ that none of `plans` names; those that a process is computing right now are left out."""
+    """Return steps in work/ that none of `plans` uses, except those that a process is computing at the moment."""
     named = {key for plan in plans for key in plan.known}
     found = {
         (kind, path.name.removesuffix(".json"))
@@ -62,5 +62,5 @@ def describe_leftovers(found: dict[str, Any]) -> Iterator[str]:
     """Yield the lines that describe a summary."""
     for row in found["steps"]:
         yield f"{size(row['bytes']):>10}  {row['step']}"
-    what = "removed." if found["removed"] else "that no plan names; --yes removes them."
-    yield f"{len(found['steps']):,} steps, {size(found['bytes'])}, {what}"
+    what = "were removed." if found["removed"] else "are not used by any plan; --yes removes them."
+    yield f"{len(found['steps']):,} steps ({size(found['bytes'])}) {what}"

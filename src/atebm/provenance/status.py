@@ -1,4 +1,4 @@
-"""What there is and what of it is here: the steps of a plan, its artifacts, runs and sets, and the scales."""
+"""List the steps of a plan, its artifacts, runs and sets, and the scales, and say which of them are here."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,12 +20,12 @@ Rows = list[dict[str, Any]]
 
 
 def status(plan: Plan, root: Path, lists: Sequence[str] = ()) -> dict[str, Any]:
-    """Return, as JSON, the lists that are named; by default each step, by kind, each artifact, and the files about all.
+    """Return, as JSON, the requested lists; by default every step, by kind, every artifact, manifest and page.
 
     Raises ConfigError for a list that does not exist.
     """
     if unknown := [name for name in lists if name not in LISTS]:
-        raise ConfigError(f"there are no {unknown[0]!r} to list: name one of {', '.join(LISTS)}.")
+        raise ConfigError(f"there is no list {unknown[0]!r}: choose from {', '.join(LISTS)}.")
     if lists:
         return {"scale": plan.config.scale, **{name: LISTS[name](plan, root) for name in lists}}
     steps = sorted(plan.steps.values(), key=lambda step: (list(FILES).index(step.kind), step.id))
@@ -56,7 +56,7 @@ def status(plan: Plan, root: Path, lists: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def state_of_step(record: Path, done: str = "done") -> str:
-    """Return `done`, "unfinished" (a job is at it, or was stopped) or "to do"."""
+    """Return `done`, "unfinished" (a job is working on it or was stopped) or "to do"."""
     if record.exists():
         return done
     states = record.parents[2] / "checkpoints" / record.parent.parent.name / record.parent.name
@@ -64,11 +64,11 @@ def state_of_step(record: Path, done: str = "done") -> str:
     return "unfinished" if begun else "to do"
 
 
-# --- lists of what has a name -----------------------------------------------------------------------------------------
+# --- lists of named things --------------------------------------------------------------------------------------------
 
 
 def artifacts(plan: Plan, root: Path) -> Rows:
-    """Return each artifact with its title, its file and its state, as pipeline/staleness.py names them."""
+    """Return each artifact with its title, its file and its state, a constant of pipeline/staleness.py."""
     found = states(plan, root)
     return [
         {
@@ -83,7 +83,7 @@ def artifacts(plan: Plan, root: Path) -> Rows:
 
 
 def runs(plan: Plan, root: Path) -> Rows:
-    """Return each run with what it trains, and the state of its first seed's training."""
+    """Return each run with its task, network and objective, and the state of its first seed's training."""
     rows = []
     for name in plan.runs:
         run, step = plan.config.runs[name], plan.train(name, plan.config.seed)
@@ -104,7 +104,7 @@ def runs(plan: Plan, root: Path) -> Rows:
 
 
 def sets(plan: Plan, root: Path) -> Rows:
-    """Return each set of the tasks, and what it is drawn from, with its state and the archives that it lacks."""
+    """Return each set of the tasks, and the sets it is made from, with its state and missing archives."""
     return [
         {
             "set": step.name,
@@ -119,7 +119,7 @@ def sets(plan: Plan, root: Path) -> Rows:
 
 
 def all_scales(plan: Plan, root: Path) -> Rows:
-    """Return each scale with the comment that its file begins with."""
+    """Return each scale with the first comment of its file."""
     rows = []
     for name in scales(root):
         first, _, _ = (root / scale_file(name, root)).read_text(encoding="utf-8").partition("\n")
@@ -140,7 +140,7 @@ LISTS: dict[str, Callable[[Plan, Path], Rows]] = {
 
 
 def describe_status(found: dict[str, Any]) -> Iterator[str]:
-    """Yield a summary, what is next, and the steps by kind; or the lists, each in columns."""
+    """Yield a summary, the next command, and the steps by kind; or the lists, each in columns."""
     if "steps" not in found:
         yield from lists_in_columns(found)
         return
@@ -154,7 +154,7 @@ def describe_status(found: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield from columns([(row["artifact"], row["state"]) for row in others])
     yield ""
-    yield "`atebm status --todo` names each step, `atebm status artifacts` each figure and table; or runs, sets, scales"
+    yield "More: `atebm status --todo` lists every step; `atebm status artifacts` (or runs, sets, scales) lists those."
 
 
 def describe_todo(found: dict[str, Any]) -> Iterator[str]:
@@ -173,7 +173,7 @@ def describe_todo(found: dict[str, Any]) -> Iterator[str]:
 
 
 def cells_of(kind: str, rows: Rows) -> tuple[str, ...]:
-    """Return the cells of the steps of a kind: how many of each state there are, and their bytes."""
+    """Return the cells for a kind of step: the number of steps in each state, and their size."""
     used = sum(row["bytes"] for row in rows)
     return kind, *(f"{count(rows, state):,}" for state in STATES), size(used) if used else ""
 
@@ -186,30 +186,30 @@ def count(rows: Rows, state: str) -> int:
 
 
 def summary(found: dict[str, Any]) -> Iterator[str]:
-    """Yield how much there is of all steps and artifacts, and what to do next."""
+    """Yield how many steps and artifacts are done, and what to do next."""
     steps, artifacts, command = found["steps"], found["artifacts"], found["command"]
     drawn, elsewhere = count(artifacts, DRAWN), count(artifacts, ELSEWHERE)
     of = f", {drawn + elsewhere:,} of {len(artifacts):,} artifacts drawn from the present plan" if artifacts else ""
-    yield f"scale {found['scale']}: {count(steps, 'done'):,} of {len(steps):,} steps done{of}"
+    yield f"{found['scale']} scale: {count(steps, 'done'):,} of {len(steps):,} steps done{of}"
     todo = len(artifacts) - drawn - elsewhere
     about = any(row["state"] in (STALE, TO_DRAW) for row in found["about_all"])
     if begun := count(steps, "unfinished"):
-        yield f"next: `{command}` goes on where {begun:,} {'step' if begun == 1 else 'steps'} stopped"
+        yield f"next: `{command}` resumes {begun:,} unfinished {'step' if begun == 1 else 'steps'}"
     elif todo or about or not artifacts:
-        yield f"next: `{command}`" + (f" draws {todo:,} artifacts, and computes what these need" if todo else "")
+        yield f"next: `{command}`" + (f" draws {todo:,} artifacts and computes the steps they need" if todo else "")
     else:
         yield f"next: every artifact is drawn; open {found['results']}/{PAGE}"
     if elsewhere:
         yield (
             f"{elsewhere:,} artifacts were drawn elsewhere: the steps behind them are not in work/. `{command}` "
-            "computes them here; with `--config numbers=kept` what is drawn again is drawn from "
-            f"{found['results']}/numbers/ alone; `dvc pull` brings the steps where a DVC remote of yours has them."
+            "computes the steps here. With `--config numbers=kept`, artifacts are drawn again from "
+            f"{found['results']}/numbers/ only. `dvc pull` fetches the steps if your DVC remote has them."
         )
 
 
 def lists_in_columns(found: dict[str, Any]) -> Iterator[str]:
-    """Yield lists of what has a name."""
-    yield f"scale {found['scale']}"
+    """Yield the requested lists, each in columns."""
+    yield f"{found['scale']} scale"
     for name, shown in SHOWN.items():
         if name in found:
             yield from ("", f"{name}:")

@@ -1,6 +1,6 @@
-"""What `dvc metrics` and `dvc plots` compare: results/metrics.json and results/training/<run>.<seed>.csv.
+"""Write the files that `dvc metrics` and `dvc plots` compare: results/metrics.json, results/training/<run>.<seed>.csv.
 
-Neither names a digest, so that two commits with other settings have the same keys.
+Neither contains a digest, so commits with different settings have the same keys.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from ..report.needs import Needs, Result
 from ..utils.files import atomic, write_text
 from ..utils.hashing import canonical
 
-ROWS = 200  # of a training curve: enough to look at, small enough for git
+ROWS = 200  # rows of a training curve: enough for a plot, small enough for git
 
 
 def write_summary(results: Path, artifacts: dict[str, Needs], steps: Iterable[str]) -> Listing:
-    """Write both for some artifacts, and `steps`, which are these and all behind them; return what was read of those.
+    """Write both for some artifacts; `steps` are all steps behind these. Return what was read of the trainings.
 
-    What curves are drawn from is kept, as of any other artifact.
+    Copies of what was read are kept, as for any artifact.
     """
     found = [result for needs in artifacts.values() for result in needs.results.values()]
     records = [result.record for result in found if result.folder.parent.name == "metric"]
@@ -36,14 +36,14 @@ def write_summary(results: Path, artifacts: dict[str, Needs], steps: Iterable[st
         with atomic(curve) as temporary:
             log.iloc[rows].to_csv(temporary, index=False)
         curves.add(curve)
-    for curve in set((results / "training").glob("*.csv")) - curves:  # of runs and seeds that the plan had before
+    for curve in set((results / "training").glob("*.csv")) - curves:  # of runs and seeds of an earlier plan
         curve.unlink()
     keep(trainings.values())
     return {step: {"log.csv": ""} for step in trainings}
 
 
 def metrics(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Images, as the steps name them, and seed -> metric -> value: "cifar10.best.seed0" -> "frechet" -> 69.0."""
+    """Return images and seed -> metric -> value, for example "cifar10.best.seed0" -> "frechet" -> 69.0."""
     table: dict[str, Any] = {}
     for record in records:
         name = record["step"].removeprefix("metric/").rpartition(f".{record['metric']}-")[0]

@@ -1,4 +1,4 @@
-"""Is everything still what its records say? Missing, altered, stale."""
+"""Check every file against its records, and report files that are missing, altered or stale."""
 
 import hashlib
 import json
@@ -38,19 +38,19 @@ from ..utils.hashing import is_sealed, sha256
 from ..utils.progress import progress
 
 # The three kinds of finding, as users see them:
-#   missing  a file that a record names is not there, or a step was never finished
-#   altered  a file is not, byte for byte, what was written
-#   stale    a step was computed from, or a rendering drawn from, something else than what is there now
+#   missing  a file that a record names does not exist, or a step was never finished
+#   altered  a file differs from what was written
+#   stale    a step was computed, or a rendering drawn, from inputs that have changed since
 MODEL_FILES = (WEIGHTS, CARD, MODEL_RECORD)
-AGAIN = "run again what made it: snakemake --cores all, with the --config that it was made with."
+AGAIN = "make it again: snakemake --cores all, with the same --config as before."
 
 
 def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]:
     """Return the findings, a line each, and the number of files checked.
 
-    Checks every step in work/, every folder of results, of whatever scale, and every model in models/ by their records,
-    and what the plan draws, and its models, against the plan.
-    Steps that were not computed here are no finding: results/ alone, as in a fresh clone, can be whole too.
+    Checks every step in work/, every folder of results of any scale, and every model in models/ against their records;
+    and the plan's renderings and models against the plan. Steps that were not computed here are not reported: results/
+    alone, as in a fresh clone, can be complete too.
     """
     folders = [folder for kind in FILES for folder in sorted((root / "work" / kind).glob("*")) if folder.is_dir()]
     findings: list[str] = []
@@ -73,7 +73,7 @@ def verify(plan: Plan, root: Path, quiet: bool = False) -> tuple[list[str], int]
 
 
 def folder_findings(results: Path, root: Path) -> tuple[list[str], int]:
-    """Return what is wrong with a folder of results, by its own records, and how many files were checked."""
+    """Return the findings on a folder of results by its own records, and the number of files checked."""
     findings, files = numbers_findings(results, root)
     checked = len(files | manifest_files(results).keys())
     if (results / provenance(MANIFEST)).exists():
@@ -86,24 +86,26 @@ def folder_findings(results: Path, root: Path) -> tuple[list[str], int]:
 
 
 def describe_findings(found: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of findings as JSON, {"checked": n, "findings": [{"kind": ..., "what": ...}]}."""
+    """Yield the lines that describe findings in JSON, {"checked": n, "findings": [{"kind": ..., "what": ...}]}."""
     for finding in found["findings"]:
         yield f"{finding['kind']:9}{finding['what']}"
-    yield f"{found['checked']} files checked: {len(found['findings']) or 'nothing'} to report."
+    number = len(found["findings"])
+    told = f"{number} finding{'s' * (number > 1)}" if number else "nothing to report"
+    yield f"{found['checked']} files checked: {told}."
 
 
 def step_findings(folder: Path, root: Path) -> Iterator[str]:
-    """Yield what is wrong with one step."""
+    """Yield the findings on one step."""
     kind, here = folder.parent.name, str(folder.relative_to(root))
     spec = root / f"work/specs/{kind}/{folder.name}.json"
     if spec.exists() and hashlib.sha256(spec.read_bytes()).hexdigest()[:8] != folder.name[-8:]:
-        yield f"altered  {spec.relative_to(root)}: not what its name, a digest, says; snakemake writes it anew."
+        yield f"altered  {spec.relative_to(root)}: its digest is not the one in its name; snakemake writes it again."
     record = record_file(folder)
     if not record.exists():
         yield f"missing  {here}/{record.name}: the step was not finished; {AGAIN}"
         return
     if not is_sealed(record.read_text(encoding="utf-8", errors="replace")):
-        yield f"altered  {here}/{record.name}: not as it was written; {again(here)}"
+        yield f"altered  {here}/{record.name}: it has changed since it was written; {again(here)}"
         return
     contents = json.loads(record.read_text(encoding="utf-8"))
     for name in FILES[kind][:-1]:
@@ -111,17 +113,17 @@ def step_findings(folder: Path, root: Path) -> Iterator[str]:
     for role, parent in contents["parents"].items():
         theirs = record_file(root / "work" / parent["step"])
         if not theirs.exists():
-            yield f"missing  {theirs.relative_to(root)}: the {role} of {here}."
+            yield f"missing  {theirs.relative_to(root)}: {here} was computed from it, as its {role}."
         elif sha256(theirs) != parent["sha256"]:
             yield f"stale    {here}: its {role}, {parent['step']}, has been computed again since; {again(here)}"
 
 
 def model_findings(folder: Path, plan: Plan, root: Path) -> Iterator[str]:
-    """Yield what is wrong with a model in models/<scale>/<run>/, by its record and by the plan of its scale."""
+    """Yield the findings on a model in models/<scale>/<run>/, by its record and by the plan of its scale."""
     here = folder.relative_to(root)
     text = (folder / MODEL_RECORD).read_text(encoding="utf-8", errors="replace")
     if not is_sealed(text):
-        yield f"altered  {here}/{MODEL_RECORD}: not as it was written; {checked_out(here)}"
+        yield f"altered  {here}/{MODEL_RECORD}: it has changed since it was written; {checked_out(here)}"
         return
     record = json.loads(text)
     for name, sha in record["files"].items():
@@ -130,18 +132,18 @@ def model_findings(folder: Path, plan: Plan, root: Path) -> Iterator[str]:
     if record["scale"] == config.scale and run in config.runs:
         step = plan.train(run, config.seed)
         if record["step"] != f"{step.kind}/{step.id}":
-            yield f"stale    {here}: of other settings than the plan has for {run}; `atebm publish-models {run}`"
+            yield f"stale    {here}: its settings are not those of {run} in the plan; `atebm publish-models {run}`"
 
 
 def checked_out(folder: Path) -> str:
-    return f"`git checkout {folder}` brings back what was committed."
+    return f"`git checkout {folder}` restores the committed version."
 
 
 def results_findings(results: Path, root: Path) -> Iterator[str]:
-    """Yield what is wrong with a folder of results, by its manifest."""
+    """Yield the findings on a folder of results, by its manifest."""
     here, manifest = results.relative_to(root), results / provenance(MANIFEST)
     if not is_sealed(manifest.read_text(encoding="utf-8", errors="replace")):
-        yield f"altered  {here}/{manifest.name}: not as it was written; remove it and {AGAIN}"
+        yield f"altered  {here}/{manifest.name}: it has changed since it was written; remove it and {AGAIN}"
         return
     for name, sha in manifest_files(results).items():
         remedy = f"remove {here}/{name} and {AGAIN}"
@@ -150,13 +152,13 @@ def results_findings(results: Path, root: Path) -> Iterator[str]:
         record = record_file(root / "work" / step)
         text = record.read_text(encoding="utf-8", errors="replace") if record.exists() else ""
         if is_sealed(text) and json.loads(text)["files"] != entry["files"]:
-            yield f"stale    {here}/: {step} was computed again since; remove {here}/ and {AGAIN}"
+            yield f"stale    {here}/: {step} has been computed again since; remove {here}/ and {AGAIN}"
 
 
 def numbers_findings(results: Path, root: Path) -> tuple[list[str], set[str]]:
-    """Return what is wrong with numbers/ of a folder of results, by the records that are kept there, and its files.
+    """Return the findings on numbers/ of a folder of results, by the records kept there, and its files.
 
-    Missing is what a rendering says that it was drawn from; the manifest has the checksums a second time.
+    A file is missing if a rendering was drawn from it; the manifest also has the checksums.
     """
     numbers = results / NUMBERS
     findings: list[str] = []
@@ -176,45 +178,45 @@ def missing_number(path: Path, root: Path) -> str:
 
 
 def kept_findings(folder: Path, root: Path) -> Iterator[str]:
-    """Yield what is wrong with what is kept of one step."""
+    """Yield the findings on the copies of one step's files."""
     here = folder.relative_to(root)
     remedy = restore(here)
     record, spec = record_file(folder), folder / SPEC
     if spec.exists() and hashlib.sha256(spec.read_bytes()).hexdigest()[:8] != folder.name[-8:]:
-        yield f"altered  {here}/{SPEC}: not what its step's name, a digest, says; {remedy}"
+        yield f"altered  {here}/{SPEC}: its digest is not the one in the step's name; {remedy}"
     if not record.exists():
         yield missing_number(record, root)
         return
     for path in (record, folder / EXCERPTS):
         if path.exists() and not is_sealed(path.read_text(encoding="utf-8", errors="replace")):
-            yield f"altered  {here}/{path.name}: not as it was written; {remedy}"
+            yield f"altered  {here}/{path.name}: it has changed since it was written; {remedy}"
             return
     sources = json.loads(record.read_text(encoding="utf-8"))["files"]
     digests = dict(sources)
     for name, entry in excerpts_in(folder).items():
         digests[excerpt_name(name)] = entry["sha256"]
         if entry["of"] != sources.get(name):
-            yield f"altered  {here}/{excerpt_name(name)}: of another {name} than the record's; {remedy}"
+            yield f"altered  {here}/{excerpt_name(name)}: taken from another {name} than the recorded one; {remedy}"
     for path in sorted(folder.iterdir()):
         if path not in (record, spec, folder / EXCERPTS):
             yield from file_findings(path, digests.get(path.name, ""), f"{here}/{path.name}", remedy)
 
 
 def page_findings(results: Path, root: Path) -> tuple[list[str], int]:
-    """Return what is wrong with the page of a folder of results, by its record, and how many files were checked."""
+    """Return the findings on the page of a folder of results, by its record, and the number of files checked."""
     here = results.relative_to(root)
     remedy = f"remove {here}/{PAGE} and {AGAIN}"
     if not (results / PAGE).exists():
         return [] if is_beside(results) else [f"missing  {here}/{PAGE}: {AGAIN}"], 0
     if (page := page_record(results)) is None:
-        return [f"altered  {here}/{provenance(SITE)}: not as it was written; {remedy}"], 1
+        return [f"altered  {here}/{provenance(SITE)}: it has changed since it was written; {remedy}"], 1
     findings = files_findings(page["files"], results, root, remedy)
     if not findings and not shows_the_manifest(results):
         findings.append(f"stale    {here}/{PAGE}: made from another {here}/{provenance(MANIFEST)}; {AGAIN}")
     board = page.get("board", {})
     known = {provenance(name): sha for name, sha in page["request"].get("claims", {}).items()}
     known |= {f"scales/{name}": sha for name, sha in page["request"].get("scales", {}).items()}
-    if all(digest(results / name) == sha for name, sha in known.items()):  # else another was drawn since, on request
+    if all(digest(results / name) == sha for name, sha in known.items()):  # else a board was drawn since, on request
         findings += files_findings(board, results, root, f"remove the claims.csv beside it and {AGAIN}")
     return findings, 1 + len(page["files"]) + len(board)
 
@@ -236,8 +238,8 @@ def stale_renderings(plan: Plan, root: Path) -> Iterator[str]:
 
 
 def why(drawn: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """Return the keys in which two plans of an artifact differ."""
-    return "other " + ", ".join(key for key in wanted if drawn.get(key) != wanted[key])
+    """Say which keys of two requests differ."""
+    return "changed: " + ", ".join(key for key in wanted if drawn.get(key) != wanted[key])
 
 
 def file_findings(path: Path, digest: str, name: str, remedy: str) -> Iterator[str]:
@@ -248,8 +250,10 @@ def file_findings(path: Path, digest: str, name: str, remedy: str) -> Iterator[s
 
 
 def manifest_files(results: Path) -> dict[str, str]:
-    """sha256 of every file that a folder's manifest answers for, but for pages that are in no git; empty where it can't
-    be read."""
+    """Return the sha256 of every file in a folder's manifest; {} if it cannot be read.
+
+    Pages that are not in git are left out if they do not exist.
+    """
     try:
         contents = json.loads((results / provenance(MANIFEST)).read_text(encoding="utf-8", errors="replace"))
         files = {name: digest for part in contents["artifacts"].values() for name, digest in part["files"].items()} | (
@@ -266,7 +270,7 @@ def manifest_files(results: Path) -> dict[str, str]:
 
 
 def restore(path: Path) -> str:
-    return f"`git checkout {path}` where it was committed; else remove it and run again what draws from it."
+    return f"`git checkout {path}` if it is committed; otherwise remove it and draw again what uses it."
 
 
 def again(folder: str) -> str:

@@ -1,1 +1,1 @@
-"""Results for readers and programs: results/index.html, one page that works without a network, and the crate."""
+"""Write the results for readers and programs: results/index.html, which works offline, and the crate."""

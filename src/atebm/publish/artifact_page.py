@@ -1,4 +1,4 @@
-"""The page of an artifact: its executed notebook and the picture beside it, without a network and without scripts."""
+"""Make the page of an artifact: its executed notebook as HTML, which needs no network and no scripts."""
 
 import re
 from base64 import b64decode
@@ -17,31 +17,31 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from .equations import mathml
 from .templates import environment, text
 
-TRY = "try"  # tag of the cells that a reader runs, and papermill does not
-MADE = "provenance"  # tag of the cell that says how the artifact came about
-PARAMETERS = "parameters"  # tag of the cell that says where files lie
-FAILS = "fails"  # the verdict that stands first
-WITHOUT_DATA = {"toy", "minimax", "network"}  # kinds of step that see no images
+TRY = "try"  # tag of the cells that readers run but papermill skips
+MADE = "provenance"  # tag of the cell that shows how the artifact was made
+PARAMETERS = "parameters"  # tag of the cell with the paths of files
+FAILS = "fails"  # the verdict that comes first
+WITHOUT_DATA = {"toy", "minimax", "network"}  # kinds of step that read no images
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 HEAD, ROW, CELL = (re.compile(rf"<{tag}\b[^>]*>(.*?)</{tag}>", re.DOTALL) for tag in ("thead", "tr", "th"))
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a page says around its notebook; links lead from the folder that it lies in."""
+    """The texts of a page around its notebook; links are relative to the page's folder."""
 
     title: str  # "Fig. 1: D of Algorithm 1 in 2D"
-    chip: str = ""  # "scale demo: stand-ins"
-    measured: str = ""  # its headline
-    alt: str = ""  # what the artifact's figure shows
-    verdicts: dict[str, int] = field(default_factory=dict)  # on claims that name the artifact, by verdict
+    chip: str = ""  # "demo scale, stand-in data"
+    measured: str = ""  # the artifact's headline
+    alt: str = ""  # the text in place of the artifact's figure
+    verdicts: dict[str, int] = field(default_factory=dict)  # numbers of claims that name the artifact, by verdict
     previous: tuple[str, str] | None = None  # id and label
     next: tuple[str, str] | None = None
     files: Sequence[tuple[str, str]] = ()  # address and name
 
 
 def facts_of(request: Mapping[str, Any], words: Mapping[str, str], files: Sequence[tuple[str, str]]) -> Facts:
-    """Return the facts of an artifact from its request, and from what was said of it when it was drawn."""
+    """Return the facts of an artifact from its request and from the words that were written when it was drawn."""
     sets, tasks = request["sets"], request["tasks"].values()
     others = any(sets[task["p_data"]].casefold() != task["title"].casefold() for task in tasks)
     kinds = {folder.split("/")[1] for folder in request["needs"].values()}
@@ -50,7 +50,7 @@ def facts_of(request: Mapping[str, Any], words: Mapping[str, str], files: Sequen
     previous, following = (tuple(each) if each else None for each in request["neighbours"])
     return Facts(
         title=request["title"],
-        chip=f"scale {request['scale']}{': stand-ins' if standin else ''}",
+        chip=f"{request['scale']} scale{', stand-in data' if standin else ''}",
         measured=words["headline"],
         alt=f"{request['title']}. {words['headline']}",
         verdicts=dict(sorted(found.items(), key=lambda each: each[0] != FAILS)),
@@ -61,7 +61,7 @@ def facts_of(request: Mapping[str, Any], words: Mapping[str, str], files: Sequen
 
 
 def as_html(notebook: Path, facts: Facts) -> str:
-    """Return the page of an executed notebook. Equal notebooks, files beside them and facts give equal bytes."""
+    """Return the page of an executed notebook. Equal notebooks, files beside them, and facts give equal bytes."""
     contents = prepared(nbformat.read(notebook, as_version=4), facts)
     link_pictures(contents, {address: notebook.parent / address for address, _ in facts.files})
     body, _ = Cells().from_notebook_node(contents)
@@ -69,19 +69,19 @@ def as_html(notebook: Path, facts: Facts) -> str:
 
 
 class Cells(HTMLExporter):
-    """The cells of a notebook as HTML, by cells.html.j2, with equations as MathML."""
+    """Export the cells of a notebook as HTML by cells.html.j2, with equations as MathML."""
 
     def __init__(self) -> None:
         super().__init__(raw_template=text("cells.html.j2"), template_name="base", exclude_anchor_links=True)
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        """Return Markdown as HTML; nbconvert's own leaves equations to a script."""
+        """Return Markdown as HTML; nbconvert's own version leaves equations to a script."""
         return MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True)).render(source)
 
 
 class Renderer(IPythonRenderer):
-    """Markdown of notebooks, with equations as MathML."""
+    """Render Markdown of notebooks, with equations as MathML."""
 
     def inline_math(self, body: str) -> str:
         return mathml(body)
@@ -94,9 +94,9 @@ class Renderer(IPythonRenderer):
 
 
 def prepared(notebook: nbformat.NotebookNode, facts: Facts) -> nbformat.NotebookNode:
-    """Return a notebook without its title, which the page has, and with what cells.html.j2 asks of cells.
+    """Return a notebook without its title, which the page has, and with the metadata that cells.html.j2 reads.
 
-    That is a text for each picture in place of seeing it, and whether a cell to try still wants a heading.
+    The metadata are an alternative text for each picture, and whether a cell to try still needs a heading.
     """
     first = notebook.cells[0]
     if first.source.startswith("# "):
@@ -117,13 +117,13 @@ def prepared(notebook: nbformat.NotebookNode, facts: Facts) -> nbformat.Notebook
         for output in cell.get("outputs", []):
             for kind in set(PICTURES).intersection(output.get("data", {})):
                 number = next(pictures)
-                words = facts.alt if number == 0 else f"{facts.title}: picture {number + 1} of its page"
+                words = facts.alt if number == 0 else f"{facts.title}: picture {number + 1} on this page"
                 output.setdefault("metadata", {}).setdefault(kind, {}).setdefault("alt", words)
     return notebook
 
 
 def link_pictures(notebook: nbformat.NotebookNode, files: Mapping[str, Path]) -> None:
-    """Let each picture that is a file of the artifact be shown from there: a page that has it too is twice as large."""
+    """Show each picture that is also a file of the artifact from that file, which halves the size of the page."""
     pictures = {path.read_bytes(): address for address, path in files.items() if path.suffix == ".png"}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -132,7 +132,7 @@ def link_pictures(notebook: nbformat.NotebookNode, files: Mapping[str, Path]) ->
 
 
 def fitted(body: str) -> str:
-    """Return HTML in which tables scroll where a screen is narrow, and have one head and no style of their own."""
+    """Return HTML whose tables scroll on narrow screens, have one head row, and carry no style of their own."""
     body = re.sub(r"<style scoped[^>]*>.*?</style>\s*", "", body, flags=re.DOTALL)
     body = HEAD.sub(one_head, body).replace("<th></th>", "<td></td>")
     tables = count(1)
@@ -144,7 +144,7 @@ def fitted(body: str) -> str:
 
 
 def one_head(found: re.Match[str]) -> str:
-    """Return the two rows that pandas gives a table with a named index as one: the name above the index."""
+    """Merge the two head rows that pandas gives a table with a named index: the name stands above the index."""
     rows = [CELL.findall(row) for row in ROW.findall(found[1])]
     if len(rows) != 2 or len(rows[0]) != len(rows[1]):
         return found[0]

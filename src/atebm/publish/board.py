@@ -1,4 +1,4 @@
-"""The claims board on the overview: how many claims have which verdict, and every effect on an axis of its unit."""
+"""Prepare the claims board for the overview: counts of verdicts, and every effect on an axis of its unit."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -15,19 +15,19 @@ from ..pipeline.artifacts import ARTIFACTS
 from ..pipeline.naming import labels_in
 from ..report.verdicts import FAILS, HOLDS, NO_DIFFERENCE, NOT_RUN, NOT_TESTABLE, TOO_EASY, UNDECIDED, VERDICTS
 
-LOGARITHMIC = ("ratio", "gap between logits")  # units that are drawn so
-GIVEN = "given that "  # how the label of a part begins that is a condition, and no effect
-VALUES = "values only"  # of claims with too few seeds for a verdict
-ORDER = (FAILS, NO_DIFFERENCE, UNDECIDED, VALUES, HOLDS, TOO_EASY)  # of rows in a panel
-OTHERS = (NOT_RUN, NOT_TESTABLE)  # stand in the column of verdicts, and are none
+LOGARITHMIC = ("ratio", "gap between logits")  # units with a logarithmic axis
+GIVEN = "given that "  # beginning of the label of a part that is a condition and not an effect
+VALUES = "values only"  # the state of claims with too few seeds for a verdict
+ORDER = (FAILS, NO_DIFFERENCE, UNDECIDED, VALUES, HOLDS, TOO_EASY)  # order of rows in a panel
+OTHERS = (NOT_RUN, NOT_TESTABLE)  # stand in the column of verdicts but are no verdicts
 NUMBER = r"-?(?:inf|nan|[\d.]+(?:e[-+]?\d+)?)"
 SUMMARY = re.compile(rf"^(?:(?P<label>.*): )?(?P<mid>{NUMBER}) \[(?P<low>{NUMBER}), (?P<high>{NUMBER})\]$")
-MOST_TICKS, APART = 4, 18  # of an axis; percent of its width
+MOST_TICKS, APART = 4, 18  # ticks of an axis; their least distance in percent of its width
 
 
 @dataclass(frozen=True)
 class Part:
-    """An effect: median, least and greatest over seeds, and the bounds between which it speaks for its claim."""
+    """An effect: median, least and greatest over seeds, and the bounds between which it supports its claim."""
 
     mid: float
     low: float
@@ -41,40 +41,40 @@ class Part:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper, and what its test says; words are as in claims.csv."""
+    """A sentence of the paper and the result of its test, in the words of claims.csv."""
 
     text: str
-    data: str  # what it was tested on, and what that stands in for
+    data: str  # the data that it was tested on, and what they stand in for
     place: str
-    family: str  # what it is on: theory, generation or detection
-    artifacts: list[str]  # that `place` names
-    effect: str  # median [least, greatest] over seeds, of each part
+    family: str  # theory, generation or detection
+    artifacts: list[str]  # the ids of the artifacts that `place` names
+    effect: str  # median [least, greatest] over seeds, for each part
     unit: str
     test: str
     verdict: str  # one of VERDICTS or OTHERS, or VALUES
-    standing: str  # what claims.csv has in place of a verdict: "inside in 8 of 8"
-    fragile: str  # why the verdict hangs by a thread
-    reason: str  # why there is none, or what else to know
+    standing: str  # the text that claims.csv has in place of a verdict: "inside in 8 of 8"
+    fragile: str  # why the verdict is fragile
+    reason: str  # why there is no verdict, or a note
     seeds: int
     parts: list[Part]
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A part of a claim on an axis: percent of its width, and of the height of its row."""
+    """A part of a claim on an axis, in percent of the axis's width and of the row's height."""
 
     low: float
     mid: float
     high: float
     bounds: list[float]
-    left: float  # of where the effect speaks for the claim
-    width: float
+    left: float  # the left end of the side that supports the claim
+    width: float  # the width of that side
     y: float
 
 
 @dataclass(frozen=True)
 class Panel:
-    """The claims whose effects have one unit, on one axis."""
+    """The claims whose effects share a unit, on one axis."""
 
     unit: str
     logarithmic: bool
@@ -83,7 +83,7 @@ class Panel:
 
 
 def claims_in(results: Path, scale: str) -> list[Claim]:
-    """Return the claims board that lies in `results`; empty where there is none, or one of another scale."""
+    """Return the claims board in `results`; empty if there is none, or if it is of another scale."""
     path = results / "claims.csv"
     if not path.exists():
         return []
@@ -119,7 +119,7 @@ def artifacts_in(place: str) -> list[str]:
 
 
 def parts_of(row: Mapping[Hashable, str]) -> list[Part]:
-    """Return the effects of a claim in a row of claims.csv: not its conditions, and nothing that is no number."""
+    """Return the effects of a claim in a row of claims.csv, without its conditions and without missing numbers."""
     columns = (row[name].split("; ") for name in ("effect", "above", "below"))
     parts = []
     for summary, above, below in zip(*columns, strict=True):
@@ -131,13 +131,13 @@ def parts_of(row: Mapping[Hashable, str]) -> list[Part]:
 
 
 def tally(claims: Iterable[Claim]) -> dict[str, int]:
-    """Return how many claims there are of each verdict, or without one."""
+    """Return the number of claims with each verdict, and of those without one."""
     found = Counter(claim.verdict for claim in claims)
     return {name: found[name] for name in (*ORDER, *OTHERS)}
 
 
 def panels_of(claims: Iterable[Claim]) -> list[Panel]:
-    """Return the claims that have effects by their units: first where something fails, then where most are."""
+    """Return the claims that have effects, by unit: units with a failing claim first, then by number of claims."""
     by_unit: dict[str, list[Claim]] = {}
     for claim in claims:
         if claim.parts:
@@ -147,7 +147,7 @@ def panels_of(claims: Iterable[Claim]) -> list[Panel]:
 
 
 def panel_of(unit: str, claims: list[Claim]) -> Panel:
-    """Return the claims of a unit on their axis, failures first."""
+    """Return the claims with one unit on their axis, failing claims first."""
     logarithmic = unit in LOGARITHMIC
     shown = [number for claim in claims for part in claim.parts for number in ends_of(part, logarithmic)]
     ticks = tick_values(min(shown, default=0.5), max(shown, default=2.0), logarithmic)
@@ -186,7 +186,7 @@ def tick_values(low: float, high: float, logarithmic: bool) -> list[float]:
 
 
 def thinned(ticks: list[tuple[float, str]]) -> list[tuple[float, str]]:
-    """Return the first, the last, and of those between so few that their numbers do not meet."""
+    """Return the first and last tick, and only so many between them that their numbers do not overlap."""
     kept, last = [ticks[0]], ticks[-1]
     for tick in ticks[1:-1]:
         if tick[0] - kept[-1][0] >= APART and last[0] - tick[0] >= APART:
@@ -195,7 +195,7 @@ def thinned(ticks: list[tuple[float, str]]) -> list[tuple[float, str]]:
 
 
 def mark_of(part: Part, x: Callable[[float], float], y: int, parts: int) -> Mark:
-    """Return a part of a claim with `parts` of them, drawn in the row's `y`th line."""
+    """Return the mark of one part, on line `y` of the row of a claim with `parts` parts."""
     left, right = x(part.above), x(part.below)
     bounds = [x(bound) for bound in (part.above, part.below) if isfinite(bound)]
     height = round(100 * (y + 0.5) / parts, 1)

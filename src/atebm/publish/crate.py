@@ -1,9 +1,9 @@
-"""ro-crate-metadata.json: the results, and the run that made them, as a Workflow Run RO-Crate.
+"""Write ro-crate-metadata.json: the results, and the run that made them, as a Workflow Run RO-Crate.
 
-The crate is the checkout, not results/ alone, since a crate holds the workflow and the inputs that it describes. It
-follows the profiles Process, Workflow and Provenance Run Crate 0.5 and Workflow RO-Crate 1.0, on RO-Crate 1.1. What it
-says is read from results/manifest.json and from files of the checkout, never from a clock or of the machine, so that
-equal results have a crate of equal bytes. What those do not know is left out: by whom and when the workflow was run.
+The crate is the whole checkout, not just results/, because a crate contains the workflow and inputs that it describes.
+It follows the profiles Process, Workflow and Provenance Run Crate 0.5 and Workflow RO-Crate 1.0, on RO-Crate 1.1. It is
+made from results/manifest.json and files of the checkout only, not from a clock or the machine, so equal results give a
+crate of equal bytes. It leaves out facts that those files do not contain: who ran the workflow, and when.
 """
 
 import csv
@@ -34,7 +34,7 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
-# What the context of RO-Crate 1.1 does not have; the address of the profiles' own is not read, so that none is needed.
+# Terms that the context of RO-Crate 1.1 lacks; stating them here avoids a reference to the profiles' own context.
 TERMS = {
     "sha256": "https://w3id.org/ro/terms/workflow-run#sha256",
     "resourceUsage": "https://w3id.org/ro/terms/workflow-run#resourceUsage",
@@ -45,8 +45,8 @@ SECOND = "http://qudt.org/vocab/unit/SEC"
 CRATE_FILE = "ro-crate-metadata.json"
 WORKFLOW = "workflow/Snakefile"
 CONFIGURATION = "config.yaml"
-PARAMETERS = {"configuration": CONFIGURATION, "manifest": "results/manifest.json"}  # that are files
-DESCRIBED = (  # files with their sha256; of everything else that it lists, the crate says no more than that it is there
+PARAMETERS = {"configuration": CONFIGURATION, "manifest": "results/manifest.json"}  # parameters that are files
+DESCRIBED = (  # files that the crate lists with their sha256; it lists all others by name only
     "results/manifest.json",
     "results/index.html",
     "CITATION.cff",
@@ -59,7 +59,7 @@ RUN_BY = ("workflow/rules/*.smk", "workflow/envs/*.yaml", "notebooks/*.ipynb", "
 TEXTS = ("README.md", "LICENSE", "CITATION.cff", "requirements.lock")
 FASHION = "data/embedded/fashion-mnist"
 EXTRACTORS = "data/embedded/extractors"
-# Not by the `mimetypes` of the machine, which know more or less.
+# A fixed list, because the machine's `mimetypes` differ between machines.
 FORMATS = {
     ".cff": "application/yaml",
     ".csv": "text/csv",
@@ -82,17 +82,17 @@ Entities = list[dict[str, str]]  # references, {"@id": ...}
 
 
 def write_crate(root: Path) -> None:
-    """Write ro-crate-metadata.json of the checkout at `root`, once results/ are complete.
+    """Write ro-crate-metadata.json of the checkout at `root`; results/ must be complete.
 
-    Raises ConfigError where `root` is no checkout, and ResultError where there is no results/manifest.json, or a file
-    that it answers for is missing or altered.
+    Raises ConfigError if `root` is not a checkout, and ResultError if results/manifest.json is missing, or if a file
+    that it lists is missing or altered.
     """
     manifest = root / "results/manifest.json"
     of_checkout(root / "config.yaml")
     if not manifest.exists():
-        raise ResultError("there is no results/manifest.json yet, of which the crate is: snakemake --cores all")
+        raise ResultError("the crate needs results/manifest.json, which is missing; make it: snakemake --cores all")
     if findings := list(results_findings(root / RESULTS, root)):
-        raise ResultError(f"{CRATE_FILE} would describe results/ that are not whole. {findings[0]}")
+        raise ResultError(f"{CRATE_FILE} cannot describe results/, which are incomplete or altered. {findings[0]}")
     write_text(root / CRATE_FILE, canonical(crate_of(root).metadata.generate()))
 
 
@@ -112,7 +112,7 @@ def crate_of(root: Path) -> "ROCrate":
 
 
 def add(crate: "ROCrate", id: str, type: str | list[str], **properties: Any) -> dict[str, str]:
-    """Add an entity that is no file of the crate, unless the crate has one of this id; return a reference to it."""
+    """Add an entity that is not a file of the crate, unless its id exists already; return a reference to it."""
     from rocrate.model.contextentity import ContextEntity
 
     if not crate.get(id):
@@ -121,7 +121,7 @@ def add(crate: "ROCrate", id: str, type: str | list[str], **properties: Any) -> 
 
 
 def compact(properties: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is None or empty, and make a list of one that one: as RO-Crate wants its JSON."""
+    """Leave out properties that are None or empty, and unpack lists of one, as RO-Crate requires."""
     known = {key: value for key, value in properties.items() if value not in (None, [], "")}
     return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in known.items()}
 
@@ -134,7 +134,7 @@ def refer(ids: Any) -> Entities:
 
 
 def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
-    """Add all files of the crate but the workflow itself."""
+    """Add all files of the crate except the workflow itself."""
     made_from = {name: sha256(root / name) for name in matching(root, DESCRIBED)}
     for name, digest in made_from.items():
         add_file(crate, root, name, sha256=digest)
@@ -152,9 +152,9 @@ def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
         for file, digest in entry["files"].items():
             add_result(crate, root, file, digest, about)
     for file, digest in manifest["summary"].items():
-        add_result(crate, root, file, digest, "what DVC compares between commits")
+        add_result(crate, root, file, digest, "numbers that DVC compares between commits")
     for file, digest in manifest.get("numbers", {}).items():
-        add_result(crate, root, file, digest, "what results are drawn from")
+        add_result(crate, root, file, digest, "numbers that the results are drawn from")
     crate.get("README.md")["about"] = {"@id": "./"}
     for name, path in PARAMETERS.items():
         crate.get(path)["exampleOfWork"] = {"@id": f"#parameter-{name}"}
@@ -174,7 +174,7 @@ def matching(root: Path, patterns: Iterable[str]) -> list[str]:
 def add_file(crate: "ROCrate", root: Path, path: str, **properties: Any) -> None:
     if not (root / path).is_file():
         raise ResultError(
-            f"{path} is missing, which the crate describes: restore it, or draw results/ anew: snakemake --cores all"
+            f"the crate describes {path}, which is missing: restore it, or draw results/ again: snakemake --cores all"
         )
     known = {"name": path, "encodingFormat": FORMATS.get(Path(path).suffix, "text/plain")}
     crate.add_file(dest_path=path, properties=compact(known | properties))
@@ -190,7 +190,7 @@ def add_result(crate: "ROCrate", root: Path, file: str, digest: str, about: str)
 
 
 def add_workflow(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str, Any]) -> None:
-    """Add the Snakefile, what it is run with, and a tool and a step for each kind of step and each verb that draws."""
+    """Add the Snakefile, its requirements, and a tool and a step for each kind of step and each verb that draws."""
     engine = manifest["packages"].get("snakemake")
     verbs = tools_of(manifest)
     for verb in verbs:
@@ -220,14 +220,14 @@ def add_workflow(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str,
 
 
 def add_parameter(crate: "ROCrate", name: str, type: str, example: str) -> dict[str, str]:
-    """Return something that the workflow takes or gives, with what it was in this run."""
+    """Add an input or output of the workflow, with its value in this run, and return a reference to it."""
     properties = {"additionalType": type, "workExample": {"@id": example}}
     properties["conformsTo"] = {"@id": BIOSCHEMAS.format("FormalParameter")}
     return add(crate, f"#parameter-{name}", "FormalParameter", name=name, **properties)
 
 
 def tools_of(manifest: dict[str, Any]) -> list[str]:
-    """Return the kinds of step, and the verbs, that made something of these results, in the order of a run."""
+    """Return the kinds of step and the verbs that made these results, in the order of a run."""
     kinds = {step.partition("/")[0] for step in manifest["steps"]}
     return [*(kind for kind in KINDS if kind in kinds), "render", MANIFEST, SITE]
 
@@ -241,13 +241,13 @@ def tool(verb: str) -> dict[str, str]:
     return {"@id": f"#atebm-{verb}"}
 
 
-# --- what was done ----------------------------------------------------------------------------------------------------
+# --- actions ----------------------------------------------------------------------------------------------------------
 
 
 def step_actions(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> Iterator[str]:
-    """Add an action for each step, with its seconds and its device, and yield their ids.
+    """Add an action for each step, with its seconds and device, and yield the actions' ids.
 
-    What a step left in work/ is no part of the crate and named only, each file with its sha256.
+    The files of a step in work/ are not part of the crate; they are only named, with their sha256.
     """
     for step, entry in manifest["steps"].items():
         verb = step.partition("/")[0]
@@ -267,7 +267,7 @@ def step_actions(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> Iter
 
 
 def left(step: str) -> dict[str, str]:
-    """Return what a step left in its folder."""
+    """Return a reference to the files that a step left in its folder."""
     return {"@id": f"#work/{step}"}
 
 
@@ -291,14 +291,14 @@ def set_of(settings: dict[str, Any]) -> Images | None:
 
 
 def read_from(crate: "ROCrate", source: Source) -> dict[str, str]:
-    """Add a file of a public archive, under its publisher's terms; it is no part of the crate."""
+    """Add a file of a public archive, under its publisher's terms; the crate does not contain it."""
     properties = {"license": source.terms, "contentUrl": source.url, "sha256": source.sha256}
     md5 = f"md5:{source.md5}" if source.md5 else None
     return add(crate, f"#archive/{source.file}", "CreativeWork", name=source.title, identifier=md5, **properties)
 
 
 def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities:
-    """Return what a step with these settings reads of data/embedded/, or of a package that a table in there names."""
+    """Return the files that a step with these settings reads from data/embedded/, or from a package listed there."""
     if settings.get("kind") == "embedded":  # an extractor, and the record of its training
         return refer(f"{EXTRACTORS}/{Path(settings['file']).stem}{suffix}" for suffix in (".json", ".safetensors"))
     spec = set_of(settings)
@@ -313,7 +313,7 @@ def embedded(crate: "ROCrate", root: Path, settings: dict[str, Any]) -> Entities
 
 
 def adapted(crate: "ROCrate", root: Path, row: dict[str, str]) -> dict[str, str]:
-    """Add a file of data/embedded/ that was made from another's work, under its licence; it is part of the crate."""
+    """Add a file of data/embedded/ that was made from another author's work, under its licence."""
     path = f"data/embedded/{row['file']}"
     if not crate.get(path):
         licence = add(crate, row["licence_url"], "CreativeWork", name=row["licence"], url=row["licence_url"])
@@ -323,14 +323,14 @@ def adapted(crate: "ROCrate", root: Path, row: dict[str, str]) -> dict[str, str]
 
 
 def packaged(crate: "ROCrate", kind: str, row: dict[str, str]) -> dict[str, str]:
-    """Add a file that a package brings along, under the licence that it states; it is no part of the crate."""
+    """Add a file that a package contains, under the licence that it states; the crate does not contain it."""
     place = f"{row['file']} of {row['distribution']} {row['version']}"
     properties = {"name": row["name"], "description": place, "license": row["licence"], "sha256": row["sha256"]}
     return add(crate, f"#{kind}/{row['name']}", "CreativeWork", **properties)
 
 
 def rendering_actions(crate: "ROCrate", manifest: dict[str, Any]) -> Iterator[str]:
-    """Add an action for each artifact, the manifest and the page, and yield their ids."""
+    """Add an action for each artifact, the manifest and the page, and yield the actions' ids."""
     for artifact, entry in manifest["artifacts"].items():
         used = [*map(left, (folder.removeprefix("work/") for folder in entry["steps"]))]
         used += refer([f"notebooks/{artifact}.ipynb"])
@@ -352,7 +352,7 @@ def act(
 
 
 def add_run(crate: "ROCrate", manifest: dict[str, Any], actions: list[str]) -> None:
-    """Add the run as a whole: its inputs, its results, and its engine, which ran the tools step by step."""
+    """Add the run as a whole: its inputs, its results, and the engine that ran the tools step by step."""
     from rocrate.utils import as_list
 
     inputs = [CONFIGURATION, f"workflow/scales/{manifest['scale']}.yaml", "#scale"]
@@ -387,7 +387,7 @@ def add_root(crate: "ROCrate", manifest: dict[str, Any], citation: dict[str, Any
         add(crate, profile, "CreativeWork", name=name, version=profile.rpartition("/")[2])
     root = {
         "name": citation["title"],
-        "description": f"Every figure and table of the paper at scale {manifest['scale']}, and what made them.",
+        "description": f"Every figure and table of the paper at the {manifest['scale']} scale, with their provenance.",
         "datePublished": citation["date-released"].isoformat(),
         "license": add(crate, licence, "CreativeWork", name=citation["license"], url=licence),
         "author": developers,

@@ -1,28 +1,28 @@
-"""Equations as MathML, which browsers draw without a script and without a network."""
+"""Turn equations into MathML, which browsers show without a script and without a network."""
 
 from html import escape, unescape
 from xml.etree.ElementTree import Element, tostring
 
 from latex2mathml.converter import convert_to_element
 
-LIMITS = ("max", "min", "sup", "inf", "lim", "Pr", "argmax", "argmin")  # operators that have theirs below them
+LIMITS = ("max", "min", "sup", "inf", "lim", "Pr", "argmax", "argmin")  # operators with their limits below them
 
 
 def mathml(tex: str, display: str = "inline") -> str:
-    """Return TeX as MathML, "inline" or "block"; as code, where it is no TeX."""
+    """Return TeX as MathML, "inline" or "block"; text that is not valid TeX is returned as code."""
     try:
         math = convert_to_element(tex.strip(), display=display)
-    except Exception:  # latex2mathml has an exception of its own for each mistake, and IndexError for some
+    except Exception:  # latex2mathml has its own exception for each mistake, and IndexError for some
         return f"<code>{escape(tex)}</code>"
-    math.attrib.pop("xmlns", None)  # HTML knows <math> without it, and a page names no address
+    math.attrib.pop("xmlns", None)  # HTML knows <math> without it, and pages should not contain web addresses
     for element in math.iter():
         improve(element, display)
     return tostring(math, encoding="unicode")
 
 
 def improve(element: Element, display: str) -> None:
-    """Make of an element what TeX would: a limit below its operator, bars of one height, and ~ an operator."""
-    element.text = unescape(element.text or "")  # latex2mathml writes signs as HTML does
+    """Set an element as TeX would: limits below their operator, bars of one height, and ~ as an operator."""
+    element.text = unescape(element.text or "")  # latex2mathml writes signs as HTML entities
     if display == "block" and element.tag == "msub" and element[0].text in LIMITS:
         element.tag = "munder"
     if element.tag == "mo" and element.text in ("\u2016", "|"):

@@ -1,4 +1,4 @@
-"""Every figure and table as a card on the overview, grouped by the data that it really shows."""
+"""Prepare a card for every figure and table on the overview, grouped by the data that they really show."""
 
 import json
 from collections import Counter
@@ -13,28 +13,28 @@ from ..provenance.manifest import ancestry, words_of
 from .board import Claim, tally
 from .pictures import Picture, sized, thumbnail
 
-SEVERAL, PLANE, SOURCES, SETTINGS = "several of these", "points in the plane", "source images", "settings alone"
+SEVERAL, PLANE, SOURCES, SETTINGS = "several of these", "points in the plane", "source images", "settings only"
 CLAIMS = "all claims"
 NO_SET = (SEVERAL, PLANE, SOURCES, SETTINGS, CLAIMS)
 IN_PLANE = {"toy", "minimax"}  # kinds of step
-LEARNING = ("train/", "check/")  # those whose p_data counts: others look at what a model has learnt
+LEARNING = ("train/", "check/")  # steps whose p_data counts: other steps only examine trained models
 
 
 @dataclass(frozen=True)
 class Card:
-    """A figure or table; addresses lead from the overview."""
+    """A figure or table; addresses are relative to the overview."""
 
     id: str
     label: str  # "Fig. 7"
     title: str
-    measured: str  # its headline
-    page: str  # "" where it was not drawn
+    measured: str  # the artifact's headline
+    page: str  # "" if it was not drawn
     picture: Picture | None
-    verdicts: dict[str, int]  # of the claims whose place in the paper names it
+    verdicts: dict[str, int]  # numbers of claims whose place in the paper names the artifact, by verdict
 
 
 def groups_of(results: Path, manifest: dict[str, Any], claims: Iterable[Claim]) -> dict[str, list[Card]]:
-    """Return the cards of all artifacts by their data: first one data set each, then what has several or none."""
+    """Return the cards of all artifacts by their data: first those with one data set, then with several or none."""
     names = [name for name in ARTIFACTS if is_drawn(name, results, manifest)]
     data = {name: data_of(name, results, manifest) for name in names}
     found = Counter(words for words in data.values() if words not in NO_SET)
@@ -46,7 +46,7 @@ def groups_of(results: Path, manifest: dict[str, Any], claims: Iterable[Claim]) 
 
 
 def is_drawn(name: str, results: Path, manifest: dict[str, Any]) -> bool:
-    """Return whether an artifact is here: by the manifest, or drawn on request."""
+    """Return whether an artifact is drawn, according to the manifest or because it was drawn on request."""
     return name in manifest["artifacts"] or (results / f"provenance/{name}.json").exists()
 
 
@@ -68,13 +68,13 @@ def card(name: str, results: Path, manifest: dict[str, Any], claims: Iterable[Cl
 
 
 def request_of(name: str, results: Path) -> dict[str, Any]:
-    """Return what a rendering was drawn for."""
+    """Return the request that a rendering was drawn for."""
     request: dict[str, Any] = json.loads((results / f"provenance/{name}.json").read_text(encoding="utf-8"))["request"]
     return request
 
 
 def data_of(name: str, results: Path, manifest: dict[str, Any]) -> str:
-    """Return the data of the models that an artifact shows, "digits (for SVHN)"; a word where there is no such set."""
+    """Return the data of the models that an artifact shows, "digits (for SVHN)", or one of NO_SET."""
     if ARTIFACTS[name].on_request:
         return CLAIMS
     request, behind = request_of(name, results), ancestry(manifest, name)

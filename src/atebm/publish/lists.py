@@ -1,4 +1,4 @@
-"""The pages behind the overview, site/steps.html and site/trainings.html: a line for each step and each training."""
+"""Make the pages behind the overview: site/steps.html and site/trainings.html list every step and training."""
 
 from collections.abc import Iterator
 from math import isfinite
@@ -9,12 +9,12 @@ import pandas as pd
 
 from .templates import environment
 
-POINTS = 60  # of a small training curve
+POINTS = 60  # points of a small training curve
 STEPS, TRAININGS = "site/steps.html", "site/trainings.html"
 
 
 def lists_of(results: Path, manifest: dict[str, Any]) -> dict[str, str]:
-    """Return the two pages by their names below `results`."""
+    """Return the two pages by their paths below `results`."""
     steps = [step_row(step, entry) for step, entry in manifest["steps"].items()]
     trainings = [row for path in sorted((results / "training").glob("*.csv")) if (row := training(path))]
     render = environment().get_template
@@ -25,7 +25,7 @@ def lists_of(results: Path, manifest: dict[str, Any]) -> dict[str, str]:
 
 
 def step_row(step: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """Return what the page says of a step, "train/cifar10-36875fac", and its entry in the manifest."""
+    """Return the page's row for a step, "train/cifar10-36875fac", from its entry in the manifest."""
     kind_of, _, identity = step.partition("/")
     return {
         "kind": kind_of,
@@ -39,7 +39,7 @@ def step_row(step: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield nested settings as lines: "optimizer.lr", "0.0005"."""
+    """Yield nested settings as pairs such as "optimizer.lr", "0.0005"."""
     for key, value in settings.items():
         if isinstance(value, dict):
             yield from flat(value, f"{prefix}{key}.")
@@ -48,7 +48,7 @@ def flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
 
 
 def training(path: Path) -> dict[str, Any] | None:
-    """Return a run's last row and its batch AUC as a small curve; None of one that was too short to be logged."""
+    """Return a run's last row and a small curve of its batch AUC; None if it was too short to be logged."""
     log = pd.read_csv(path)
     if log.empty:
         return None
@@ -66,7 +66,7 @@ def training(path: Path) -> dict[str, Any] | None:
 
 
 def curve(values: list[float]) -> list[tuple[float, float]]:
-    """Return POINTS of some numbers between 0 and 1, as shares of the way and values; what is no number is left out."""
+    """Return at most POINTS of some numbers in [0, 1] as pairs (share of the way, value), without missing numbers."""
     last = max(len(values) - 1, 1)
     kept = range(len(values)) if len(values) <= POINTS else [round(i * last / (POINTS - 1)) for i in range(POINTS)]
     return [(round(i / last, 3), round(values[i], 3)) for i in kept if isfinite(values[i])]

@@ -1,6 +1,6 @@
-"""Models for a clone: the selected weights of some runs, copied from work/ to models/<scale>/<run>/, each with a card.
+"""Copy the selected weights of some runs from work/ to models/<scale>/<run>/, so a clone has them, each with a card.
 
-Nothing is trained here. Weights, numbers and settings are those that the steps of the plan left in work/.
+Nothing is trained here. Weights, numbers and settings come from the plan's steps in work/.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,10 +23,10 @@ from ..utils.hashing import sealed, sha256
 from .cards import card
 from .numbers import numbers_behind, numbers_of
 
-# What notebooks, examples and the commands' defaults use.
+# The runs that notebooks, examples and the commands' defaults use.
 PUBLISHED = ("cifar10", "celebahq256", "afhqcat256", "church256", "cifar10_ood", "cifar10_ood_plain")
-MOST_BYTES = 500_000  # of a model's weights: more does not belong into git
-DIGITS = 6  # of an energy in a record
+MOST_BYTES = 500_000  # limit on a model's weights: larger files do not belong in git
+DIGITS = 6  # digits of an energy in a record
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Written:
     words: str
 
     def describe(self) -> str:
-        """Say it in a line."""
+        """Return one line that names the folder, size, checksum and contents."""
         return f"{self.folder}: {self.size:,} bytes, sha256 {self.sha256[:12]}, {self.words}"
 
 
 def publish_models(plan: Plan, runs: Sequence[str], root: Path) -> Iterator[Written]:
-    """Write models/<scale>/<run>/ of a checkout for runs, all of PUBLISHED where none is named; yield what was written.
+    """Write models/<scale>/<run>/ of a checkout for runs (by default all of PUBLISHED), and yield what was written.
 
-    Raises ConfigError, before anything is written, for an unknown run and where the step of a training or of a number
-    on a card is missing; and DataError where weights in work/ are not as they were written, or are too large for git.
+    Raises ConfigError, before anything is written, for an unknown run, or if a training or a number for a card has not
+    been computed; and DataError if weights in work/ have changed since they were written, or are too large for git.
     """
     runs = runs or PUBLISHED
     for run in runs:
@@ -55,7 +55,7 @@ def publish_models(plan: Plan, runs: Sequence[str], root: Path) -> Iterator[Writ
     behind = [step for run in runs for step in (plan.train(run, plan.config.seed), *numbers_behind(plan, run))]
     if absent := [step for step in behind if not (root / step.record).exists()]:
         command = plan.command(*(step.record for step in absent))
-        raise ConfigError(f"{len(absent)} steps behind models and cards are not here yet: {command}")
+        raise ConfigError(f"{len(absent)} steps that models and cards need have not been computed; run: {command}")
     models = [trained_here(plan, run, root) for run in runs]
     paper = configured(root, ["scale=paper"])
     for model in models:
@@ -63,17 +63,17 @@ def publish_models(plan: Plan, runs: Sequence[str], root: Path) -> Iterator[Writ
 
 
 def trained_here(plan: Plan, run: str, root: Path) -> OfRun:
-    """Return a run's model in work/, whose weights are as they were written and small. Raises as `publish_models`."""
+    """Return a run's model in work/. Raises DataError if its weights have changed or are too large for git."""
     model = OfRun(plan, run, root)
     if sha256(model.weights) != model.record["files"][model.weights.name]:
-        raise DataError(f"{model.weights} is not as it was written: `atebm verify` says more.")
+        raise DataError(f"{model.weights} has changed since it was written; `atebm verify` tells more.")
     if (size := model.weights.stat().st_size) > MOST_BYTES:
-        raise DataError(f"{model.weights} has {size:,} bytes, and a model in git at most {MOST_BYTES:,}.")
+        raise DataError(f"{model.weights} has {size:,} bytes; a model in git may have at most {MOST_BYTES:,}.")
     return model
 
 
 def paper_beside(model: OfRun, paper: Any) -> list[list[str]]:
-    """Return the settings of a model and of its sampler, the paper's beside those here."""
+    """Return the settings of a model and its sampler, the paper's beside those used here."""
     plan, seed = model.plan, model.plan.config.seed
     steps: list[Step] = [model.step]
     if model.run in plan.config.samplers and model.run in paper.samplers:
@@ -97,7 +97,7 @@ def write_model(model: OfRun, settings: list[list[str]]) -> Written:
 
 
 def facts_of(model: OfRun) -> dict[str, Any]:
-    """Return what loading and using a model needs, and what it was trained on."""
+    """Return the facts needed to load and use a model, and the data it was trained on."""
     plan, record, run = model.plan, model.record, model.run
     cpu = torch.device("cpu")
     usual = energies_of(model, load_detector(model, cpu), cpu)

@@ -1,4 +1,4 @@
-"""Running an artifact's notebook, and making its page, so that two runs leave the same bytes."""
+"""Run an artifact's notebook and make its page, so that two runs give the same bytes."""
 
 import json
 import os
@@ -20,29 +20,29 @@ from ..utils.hashing import canonical
 from ..utils.locks import locked
 from .artifact_page import TRY, as_html, facts_of
 
-STARTS = 3  # of a kernel
+STARTS = 3  # attempts to start a kernel
 INJECTED = "injected-parameters"  # papermill's tag
-KINDS = {"csv": "numbers", "md": "table", "png": "picture", "svg": "drawing", "gif": "animation"}  # of files drawn
+KINDS = {"csv": "numbers", "md": "table", "png": "picture", "svg": "drawing", "gif": "animation"}  # names of files
 
 
 class Kernel(AsyncKernelManager):
-    """IPython's kernel, started as all jobs are, so that `atebm warm` serves it too."""
+    """IPython's kernel, started like every job, so that `atebm warm` serves it too."""
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
         return [sys.executable, "-m", "atebm", "kernel", "-f", self.connection_file, *(extra_arguments or [])]
 
 
 def serve_cells(arguments: list[str]) -> None:
-    """Be that kernel for as long as the process lives that wants it.
+    """Run the kernel until the process that requested it ends.
 
-    IPython's own watch looks at its parent, which for a fork of `atebm warm` is another process.
+    IPython itself watches its parent process, but a fork of `atebm warm` has another parent.
     """
     from ipykernel.kernelapp import IPKernelApp
 
     def watch(process: int) -> None:
         with suppress(ProcessLookupError):
             while True:
-                os.kill(process, 0)  # a question, no signal
+                os.kill(process, 0)  # sends no signal, only checks that the process exists
                 time.sleep(1)
         os._exit(1)
 
@@ -52,11 +52,11 @@ def serve_cells(arguments: list[str]) -> None:
 
 
 def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
-    """Execute `notebook` with papermill for a request; it draws `out` and the files beside it.
+    """Execute `notebook` with papermill for a request; the notebook draws `out` and the files beside it.
 
-    Leaves notebooks/<id>.ipynb and .html beside `out`, and last provenance/<id>.json: the request that all of it was
-    drawn for, and its words. `executed` keeps the notebook as papermill left it, also when a cell fails. Raises
-    ResultError when another workflow changes the request meanwhile.
+    Writes notebooks/<id>.ipynb and .html beside `out` and, last, provenance/<id>.json with the request and the
+    artifact's words. `executed` keeps the notebook as papermill left it, even if a cell fails. Raises ResultError if
+    another workflow changes the request meanwhile.
     """
     artifact, results = request.stem, out.parent
     contents = contents_of(request)
@@ -77,14 +77,15 @@ def render(request: Path, notebook: Path, executed: Path, out: Path) -> None:
         page = as_html(results / f"notebooks/{artifact}.ipynb", facts_of(contents, words, kept_beside(out)))
         write_text(results / f"notebooks/{artifact}.html", page)
         if contents_of(request) != contents:
-            raise ResultError(f"the request of {artifact} changed while it was drawn: run the same command again.")
+            raise ResultError(f"the request for {artifact} changed while it was drawn: run the same command again.")
         write_text(results / f"provenance/{artifact}.json", canonical({"request": contents, **words}))
 
 
 def execute(notebook: Path, parameters: Mapping[str, str]) -> None:
-    """Execute a notebook in place by papermill.
+    """Execute a notebook in place with papermill.
 
-    A kernel's ports are chosen before it binds them, so another job's kernel may take one: it is then started again.
+    A kernel's ports are chosen before it binds them, so another job's kernel may take one; the kernel then starts
+    again, up to STARTS times.
     """
     import papermill
 
@@ -107,7 +108,7 @@ def execute(notebook: Path, parameters: Mapping[str, str]) -> None:
 
 
 def contents_of(request: Path) -> dict[str, Any]:
-    """Return what a request asks for, without when it was asked."""
+    """Return the contents of a request, without its time."""
     contents: dict[str, Any] = json.loads(request.read_text(encoding="utf-8"))["request"]
     return contents
 
@@ -117,7 +118,7 @@ def is_tagged(cell: nbformat.NotebookNode, tag: str) -> bool:
 
 
 def without_tries(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a notebook without the cells tagged `try`: a reader runs them, the workflow does not."""
+    """Return a notebook without the cells tagged `try`, which readers run but the workflow does not."""
     notebook.cells = [cell for cell in notebook.cells if not is_tagged(cell, TRY)]
     return notebook
 
@@ -125,11 +126,11 @@ def without_tries(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def normalised(
     executed: Path, source: Path, title: str, places: Mapping[str, str], up: str = ".."
 ) -> nbformat.NotebookNode:
-    """Return an executed notebook as it lies in results/notebooks/: without papermill's timings and random cell ids.
+    """Return an executed notebook for results/notebooks/, without papermill's timings and random cell ids.
 
-    The cells tagged `try` are again where `source` has them. The parameters are `places`, paths from where it lies, so
-    that it runs there; likewise links to files of the checkout, which is at `up` from there. Its heading becomes
-    `title`, which names the data of the scale where the notebook names the paper's.
+    The cells tagged `try` return to their places in `source`. The parameters become `places`, paths relative to
+    results/notebooks/, so the notebook runs there; links to files of the checkout get `up`, the path from there to the
+    checkout. The heading becomes `title`, which names the data of the scale; the source notebook names the paper's.
     """
     notebook = nbformat.read(executed, as_version=4)
     done = iter(cell for cell in notebook.cells if not is_tagged(cell, INJECTED))
@@ -150,8 +151,8 @@ def normalised(
 
 
 def kept_beside(out: Path) -> list[tuple[str, str]]:
-    """Return the files of a rendering that its page links to, with what they are."""
+    """Return the files of a rendering that its page links to, each with a name."""
     artifact = out.stem
     found = [(f"../{artifact}.{suffix}", f"{what} (.{suffix})") for suffix, what in KINDS.items()]
     here = [(address, what) for address, what in found if (out.parent / address[3:]).exists()]
-    return [(f"{artifact}.ipynb", "notebook"), *here, (f"../provenance/{artifact}.json", "what it was drawn from")]
+    return [(f"{artifact}.ipynb", "notebook"), *here, (f"../provenance/{artifact}.json", "request and sources (.json)")]

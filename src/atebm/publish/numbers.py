@@ -1,4 +1,4 @@
-"""What was measured of one model of a plan, for its card: from the records of steps in work/."""
+"""Read the results for one model of a plan, for its card, from the records of steps in work/."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from ..pipeline.naming import labelled
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
 
-ATTACKS = {CLEAN: "clean", PUBLISHED: "Auto-PGD", WORST: "worst of all attacks"}
+ATTACKS = {CLEAN: "clean", PUBLISHED: "Auto-PGD", WORST: "worst case of all attacks"}
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Tables for a card; each is empty where nothing of it was measured."""
+    """Tables for a card; a table is empty if nothing of it was measured."""
 
-    quality: pd.DataFrame  # of samples, and of the ends of the ruler
+    quality: pd.DataFrame  # of samples, and of source and held-out images as references
     detection: pd.DataFrame  # AUROC in percent
 
 
@@ -31,12 +31,12 @@ def numbers_behind(plan: Plan, run: str) -> list[Step]:
 
 
 def quality_steps(plan: Plan, run: str) -> Iterator[tuple[str, Step]]:
-    """Yield the metrics of a run's samples, and the distances of its sources and of held-out images, with words."""
+    """Yield the metrics of a run's samples, and the distances of its sources and held-out images, each with a name."""
     if run not in plan.config.samplers:
         return
     seed, task = plan.config.seed, plan.task(run)
     found = [("its samples", plan.score(metric, run, seed)) for metric in METRICS if measures(metric)]
-    found.append((f"source images as they are: {plan.config.title_of(task.sources)}", sources(plan, run)))
+    found.append((f"source images, unchanged: {plan.config.title_of(task.sources)}", sources(plan, run)))
     if task.held_out != task.p_data:
         found.append(("held-out real images", plan.metric("frechet", plan.data(task.held_out), task.p_data)))
     yield from ((words, step) for words, step in found if (step.kind, step.id) in plan.steps)
@@ -51,7 +51,7 @@ def sources(plan: Plan, run: str) -> Step:
 
 
 def detection_steps(plan: Plan, run: str) -> Iterator[Step]:
-    """Yield the detection with a run's model in the worst case, where the plan has it."""
+    """Yield the detection step of a run's model in the worst case, if the plan has it."""
     if plan.config.runs[run].task in plan.config.detection:
         step = plan.worst_case(run, plan.config.seed)
         if (step.kind, step.id) in plan.steps:
@@ -59,7 +59,7 @@ def detection_steps(plan: Plan, run: str) -> Iterator[Step]:
 
 
 def numbers_of(plan: Plan, run: str, root: Path) -> Numbers:
-    """Return what was measured of the first model of a run."""
+    """Return the results for the first model of a run."""
     quality = [quality_row(words, record_of(root / step.folder)) for words, step in quality_steps(plan, run)]
     detection = [row for step in detection_steps(plan, run) for row in detection_rows(plan, run, root / step.folder)]
     return Numbers(pd.DataFrame(quality), pd.DataFrame(detection))
@@ -75,7 +75,7 @@ def quality_row(words: str, record: dict[str, Any]) -> dict[str, str]:
 
 
 def detection_rows(plan: Plan, run: str, folder: Path) -> Iterator[dict[str, str]]:
-    """Yield a row per set out of distribution: AUROC in percent with its interval, clean and attacked."""
+    """Yield a row per out-of-distribution set: AUROC in percent with its interval, clean and attacked."""
     frame = pd.read_csv(folder / "detection.csv")
     frame = frame[frame["in"] == IN]
     for row, of_row in frame.groupby("row", sort=False):

@@ -1,4 +1,4 @@
-"""index.html of a folder of results, from what lies there: an overview, from which all else is a click away."""
+"""Write index.html of a folder of results from the files there: an overview with links to everything else."""
 
 import json
 from collections.abc import Iterator
@@ -22,22 +22,22 @@ from .lists import lists_of
 from .pictures import CLIMB, CLIMBS, FOLDER, sized, write_pictures
 from .templates import environment
 
-# What each scale is. Those of the tests are shown only where the page is of them.
+# A description of each scale. A page shows the scales for tests only if its results are of such a scale.
 SCALES = {
-    "demo": "stand-ins: small grey images in place of all data, small networks, minutes of training on two CPU cores",
-    "board": f"demo's settings on {LEAST_SEEDS} seeds, each a whole replication: the evidence for the claims",
-    "fashion": "all of Fashion-MNIST at 32x32 as a stand-in for CIFAR-10, about an hour on a CPU core",
+    "demo": "small grey images stand in for all data; small networks; minutes of training on two CPU cores",
+    "board": f"the demo scale's settings on {LEAST_SEEDS} seeds, each a complete replication: evidence for the claims",
+    "fashion": "all of Fashion-MNIST at 32x32 stands in for CIFAR-10; about an hour on a CPU core",
     "paper": "the paper's own data sets, networks and lengths of training, on GPUs",
 }
-EXAMPLES = ("table2", "table4")  # whose headlines stand on the first screen
+EXAMPLES = ("table2", "table4")  # artifacts whose headlines stand on the first screen
 TESTS_ONLY = "for the project's tests: its numbers mean nothing"
 BOARD_FILES = ("notebooks/claims.html", "notebooks/claims.ipynb", "claims.csv", "claims.md")
 
 
 def write_site(results: Path, request: Path) -> None:
-    """Write index.html, site/ and their record for what `request`, work/specs/artifact/site.json, names.
+    """Write index.html, site/ and their record for a request, work/specs/artifact/site.json.
 
-    Reads nothing but `results`, and scales/ in it. Removes from site/ what is no part of it any more.
+    Reads only `results`, including scales/ in it. Removes files from site/ that are no longer part of it.
     """
     asked = json.loads(request.read_text(encoding="utf-8"))["request"]
     pictures = write_pictures(results, asked["requests"])
@@ -47,7 +47,7 @@ def write_site(results: Path, request: Path) -> None:
     for path in set((results / FOLDER).iterdir()) - {results / name for name in (*pages, *pictures)}:
         path.unlink()
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
-    where = evidence(results)  # drawn on request: no manifest answers for it
+    where = evidence(results)  # the board is drawn on request, so no manifest lists it
     board = [
         where / name for name in BOARD_FILES if (where / provenance("claims")).exists() and (where / name).exists()
     ]
@@ -61,9 +61,9 @@ def write_site(results: Path, request: Path) -> None:
 
 
 def pages_of(results: Path, claims_present: bool = True) -> dict[str, str]:
-    """Return the pages by their names below `results`, from what lies there alone, but for artifacts' own pages.
+    """Return the pages, except those of artifacts, by their paths below `results`, from the files there only.
 
-    `claims_present`: whether claims.csv is of the present plan.
+    `claims_present` says whether claims.csv belongs to the present plan.
     """
     manifest = json.loads((results / "manifest.json").read_text(encoding="utf-8"))
     where = evidence(results)
@@ -100,12 +100,12 @@ def pages_of(results: Path, claims_present: bool = True) -> dict[str, str]:
 
 
 def described(scale: str) -> str:
-    """Return what a scale is."""
+    """Return a description of a scale."""
     return SCALES.get(scale, TESTS_ONLY)
 
 
 def board_of(where: Path, results: Path, scale: str, present: bool) -> dict[str, Any]:
-    """Return whose claims board the page shows, its files, and what draws it again."""
+    """Return the scale of the claims board on the page, its files, and the command that draws it again."""
     folder = "" if where == results else f"scales/{where.name}/"
     kept = [name for name in BOARD_FILES if (where / name).exists()]
     place = f"{RESULTS}/scales/{where.name}" if is_beside(where) else RESULTS
@@ -120,7 +120,7 @@ def board_of(where: Path, results: Path, scale: str, present: bool) -> dict[str,
 
 
 def scales_of(results: Path, scale: str) -> Iterator[dict[str, Any]]:
-    """Yield what is known at each scale: its claims, how many artifacts were drawn, and what is kept of others."""
+    """Yield, for each scale, its claims, how many artifacts were drawn, and the kept renderings of other scales."""
     names = [scale] if is_beside(results) else list(dict.fromkeys((*SCALES, scale)))
     for name in names:
         folder = "" if name == scale else f"scales/{name}/"

@@ -1,4 +1,4 @@
-"""The pictures that only the overview has, in results/site/: figures in small, and images on their way uphill."""
+"""Make the overview's own pictures in results/site/: thumbnails of figures, and images that climb f."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from PIL import Image, ImageSequence
 from ..utils.files import atomic
 
 FOLDER = "site"
-WIDTH = 320  # pixels of a thumbnail: twice what it is shown in
-COLOURS = 32  # of a thumbnail
-CLIMB, CLIMBS = "site/climb.png", "figS2"  # the picture of an ascent, and the artifact whose animation it is from
-FRAMES, IMAGES = 8, 3  # of it
+WIDTH = 320  # pixels of a thumbnail: twice its width on the page
+COLOURS = 32  # colours of a thumbnail
+CLIMB, CLIMBS = "site/climb.png", "figS2"  # the picture of an ascent, and the artifact whose animation it comes from
+FRAMES, IMAGES = 8, 3  # columns and rows of that picture
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture and its size in pixels, which a page sets aside for it."""
+    """A picture and its size in pixels, which a page reserves for it."""
 
     file: str
     width: int
@@ -26,7 +26,7 @@ class Picture:
 
 
 def write_pictures(results: Path, names: Iterable[str]) -> list[str]:
-    """Write the pictures of these artifacts; returns the files' names below `results`."""
+    """Write the pictures of some artifacts; return the files' paths below `results`."""
     figures = [results / f"{name}.png" for name in names if (results / f"{name}.png").exists()]
     written = [write_thumbnail(figure, results / thumbnail(figure.stem), results) for figure in figures]
     if (animation := results / f"{CLIMBS}.gif").exists():
@@ -35,7 +35,7 @@ def write_pictures(results: Path, names: Iterable[str]) -> list[str]:
 
 
 def thumbnail(name: str) -> str:
-    """Return where the thumbnail of a figure is."""
+    """Return the path of a figure's thumbnail."""
     return f"{FOLDER}/{name}.png"
 
 
@@ -48,7 +48,7 @@ def write_thumbnail(figure: Path, out: Path, results: Path) -> str:
 
 
 def write_climb(animation: Path, out: Path, results: Path) -> str:
-    """Write a row for each of the first IMAGES of an animation, in which the steps of its ascent go to the right."""
+    """Write a row for each of the first IMAGES images of an animation; the steps of its ascent go to the right."""
     with Image.open(animation) as motion:
         frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(motion)]
     side = frames[0].shape[0]  # images lie side by side, and are squares
@@ -67,7 +67,7 @@ def save(picture: Image.Image, out: Path, results: Path) -> str:
 
 
 def sized(results: Path, name: str) -> Picture | None:
-    """Return a picture of the results; None where there is none."""
+    """Return a picture in the results with its size; None if it is missing."""
     if not (results / name).exists():
         return None
     with Image.open(results / name) as image:

@@ -1,4 +1,4 @@
-"""Jinja for the pages: it escapes everything, since names and captions come from files that anyone may have written."""
+"""Set up Jinja for the pages. It escapes everything, since anyone may have written the files that texts come from."""
 
 from importlib.resources import files
 
@@ -6,7 +6,7 @@ import jinja2
 
 
 def environment() -> jinja2.Environment:
-    """Return what renders the templates of this package."""
+    """Return the environment that renders the templates of this package."""
     return jinja2.Environment(
         loader=jinja2.FunctionLoader(text),
         autoescape=True,

@@ -1,6 +1,6 @@
-"""Figures and tables: a function per artifact or family, from the results of its steps to what is drawn of them.
+"""Draw figures and tables: one function per artifact, or family of artifacts, draws them from the results of steps.
 
-No torch, no training, no network. pipeline/artifacts.py says which function draws which artifact.
+Nothing here trains, downloads or imports torch. pipeline/artifacts.py says which function draws which artifact.
 """
 
 from .document import CheckError, Document, check

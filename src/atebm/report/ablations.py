@@ -1,4 +1,4 @@
-"""What makes the method work, and how stable it is: Figs. 2 to 5 and Sec. 5.3."""
+"""Draw which ingredients make the method work, and how stable training is: Figs. 2 to 5 and Sec. 5.3."""
 
 from collections.abc import Mapping
 from statistics import mean
@@ -17,14 +17,14 @@ from .pictures import edge
 from .records import NEAR, WINDOW, arrival, evaluations, extractor_of, gaps, interval
 
 FIG3 = ("cifar10", "cifar10_p0_narrower", "cifar10_p0_narrowest")
-GROWN = 1  # a gap between logits below this one is far from an overflow
+GROWN = 1  # a gap between logits below this value is far from an overflow
 
 
-# --- Figs. 2 and 5: in the course of training ---------------------------------------------------------------------
+# --- Figs. 2 and 5: distances during training ---------------------------------------------------------------------
 
 
 def fig2(needs: Needs) -> Drawn:
-    """Draw Fig. 2, distances in the course of training with and without R1 and pre-training."""
+    """Draw Fig. 2, the distance during training with and without R1 and pre-training."""
     labels = {
         run: f"R1 {training.settings['r1']:g}, {'from scratch' if from_scratch(training) else 'pre-trained'}"
         for run, training in trained(needs).items()
@@ -39,7 +39,7 @@ def fig2(needs: Needs) -> Drawn:
 
 
 def fig5(needs: Needs) -> Drawn:
-    """Draw Fig. 5, progressive training and fixed K against iterations and against their cost."""
+    """Draw Fig. 5, the distance with progressive training and with fixed K, against iterations and against cost."""
     labels = {run: of_schedule(training.settings["schedule"]) for run, training in trained(needs).items()}
     frame = labelled(evaluations(needs), labels)
     figure = canvas(11, 4.6)
@@ -47,7 +47,7 @@ def fig5(needs: Needs) -> Drawn:
     draw_curves(axes[0], frame, "iteration", labels)
     draw_curves(axes[1], frame, "gradient_steps", labels)
     axes[0].set(xlabel="iteration", ylabel=distance_name(needs))
-    axes[1].set(xlabel="gradient steps of all attacks, each of one batch")
+    axes[1].set(xlabel="gradient steps of all attacks (one step: one batch)")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     for axis in axes:
         axis.axhline(target(frame), color="0.4", linewidth=0.8, linestyle=":")
@@ -56,22 +56,25 @@ def fig5(needs: Needs) -> Drawn:
 
 
 def target(frame: pd.DataFrame) -> float:
-    """Return the distance of curves at which training has arrived, NEAR times the least; of several seeds, a mean."""
+    """Return the distance that training must reach: NEAR times the least, averaged over seeds."""
     return NEAR * frame.groupby("seed")["distance"].min().mean()
 
 
 def costs(frame: pd.DataFrame) -> str:
-    """Say after how many gradient steps each run arrived, or that it never did within what was run."""
+    """Say how many gradient steps each run took to reach the target, or that it never did."""
     words = []
     for label, mine in frame.groupby("label", sort=False):
         ends = [arrival(curve, target(frame[frame["seed"] == seed])) for seed, curve in mine.groupby("seed")]
-        each = [f"{steps:,.0f}" if arrived else f"not within {steps:,.0f}" for steps, arrived in ends]
+        each = [f"{steps:,.0f}" if arrived else f"not reached in {steps:,.0f}" for steps, arrived in ends]
         words.append(f"{label}: {', '.join(each)}")
-    return f"Gradient steps until the dotted line, {NEAR:g} times the least distance of all: {'; '.join(words)}."
+    return (
+        f"Gradient steps to reach the dotted line, which is {NEAR:g} times the smallest distance of all runs: "
+        f"{'; '.join(words)}."
+    )
 
 
 def trained(needs: Needs) -> dict[str, Result]:
-    """Return one training of each run that was trained here, by run; those of one run differ by their seed alone."""
+    """Return one training of each run that was trained here, by run; the trainings of a run differ only in seed."""
     return {run: found[0] for run, found in needs.runs("train").items() if not found[0].is_imported}
 
 
@@ -81,14 +84,14 @@ def from_scratch(training: Result) -> bool:
 
 
 def labelled(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
-    """Return a frame of runs with a column of their labels."""
+    """Add a column with the label of each run."""
     frame.insert(1, "label", frame["run"].map(labels))
     return frame
 
 
 def headline_of_curves(frame: pd.DataFrame) -> str:
     """Say each run's mean distance at the checkpoint that is kept."""
-    return f"distance on validation sources: {by_label(frame[frame['kept']])}"
+    return f"distance of samples from validation sources: {by_label(frame[frame['kept']])}"
 
 
 def by_label(frame: pd.DataFrame) -> str:
@@ -98,7 +101,7 @@ def by_label(frame: pd.DataFrame) -> str:
 
 
 def draw_curves(axis: Axes, frame: pd.DataFrame, x: str, labels: Mapping[str, str]) -> None:
-    """Draw the distances of `checks` against its column `x`, a line per run; a ring where weights were kept."""
+    """Draw the distances in `frame` against its column `x`: a line per run, and a ring where weights were kept."""
     for style, (run, label) in zip(STYLES, labels.items(), strict=False):
         mine = frame[frame["run"] == run]
         if mine.empty:
@@ -118,7 +121,7 @@ def of_schedule(schedule: Mapping[str, Any]) -> str:
 
 
 def distance_name(needs: Needs) -> str:
-    """Return what the monitors of the trainings measured."""
+    """Return the name of the distance that training measured, for an axis."""
     n = {training.settings["monitor"]["n"] for training in trained(needs).values() if training.settings["monitor"]}
     name = "FID" if needs["extractor"].record["kind"] == "inception" else "Frechet distance (stand-in)"
     return f"{name} of {'/'.join(map(str, sorted(n)))} samples"
@@ -128,23 +131,23 @@ def caption_of_curves(needs: Needs, task: str, frame: pd.DataFrame) -> str:
     seeds = sorted(set(frame["seed"]))
     band = f"mean and range over {len(seeds)} seeds" if len(seeds) > 1 else f"seed {', '.join(map(str, seeds))}"
     return (
-        f"{needs.introduction(task)}\nSamples from validation sources, at the best of the sampler's lengths, {band}. "
-        f"Ring: the checkpoint that is kept. {still_falling(frame)}"
+        f"{needs.introduction(task)}\nEach point scores samples from validation sources, with the best number of PGD "
+        f"steps at that iteration; {band}. A ring marks the checkpoint that is kept. {still_falling(frame)}"
     )
 
 
 def still_falling(frame: pd.DataFrame) -> str:
-    """Say how many lines are lowest where training ended, so that longer training might change their order."""
+    """Say how many trainings end at their smallest distance: longer training might change their order."""
     curves = [curve for _, curve in frame.groupby(["run", "seed"])]
     falling = sum(curve["distance"].idxmin() == curve["iteration"].idxmax() for curve in curves)
-    return f"{falling} of {len(curves)} trainings are at their lowest at the last check."
+    return f"{falling} of {len(curves)} trainings have their smallest distance at the last check."
 
 
 # --- Figs. 3 and 4: samples of trained models ---------------------------------------------------------------------
 
 
 def fig3(needs: Needs) -> Drawn:
-    """Draw Fig. 3, the distances of samples of models that were trained with three p_0."""
+    """Draw Fig. 3, the distances of samples of models trained with three different p_0."""
     frame = qualities(needs)
     frame.insert(1, "label", [f"p_0: {needs.p_0(run)}" for run in frame["run"]])
     figure = canvas(8, 3)
@@ -165,20 +168,20 @@ def fig3(needs: Needs) -> Drawn:
 
 
 def of_lengths(needs: Needs, frame: pd.DataFrame) -> str:
-    """Say by which samplers the models of `qualities` were sampled, and which lengths lie at the edge of their grid."""
-    lengths = {f"{row.sampler_steps} x {row.step_size:g}" for row in frame.itertuples()}
+    """Say how many PGD steps sampled each model in `frame`, and which numbers lie at the edge of their grid."""
+    lengths = {f"{row.sampler_steps} steps of {row.step_size:g}" for row in frame.itertuples()}
     if len(lengths) == 1:
-        return f"All by the same sampler, {lengths.pop()}."
+        return f"All models use the same sampler: {lengths.pop()}."
     here, columns = trained(needs), ("run", "label", "sampler_steps", "step_size")
     each = "; ".join(
-        f"{label}: {steps} x {size:g}{edge(steps, here.get(run))}"
+        f"{label}: {steps} steps of {size:g}{edge(steps, here.get(run))}"
         for run, label, steps, size in zip(*(frame[name] for name in columns), strict=True)
     )
-    return f"Each by the length that training chose for it ({each}), where the paper has one sampler for all."
+    return f"Each model uses the number of steps that its training selected ({each}); the paper uses one for all."
 
 
 def fig4(needs: Needs) -> Drawn:
-    """Draw Fig. 4, the distances of samples of models that were trained with fixed K (Algorithm 1)."""
+    """Draw Fig. 4, the distances of samples of models trained with fixed K (Algorithm 1)."""
     frame = qualities(needs)
     frame.insert(1, "label", "K = " + frame["K"])
     frame = frame.sort_values(["K", "seed"], key=pd.to_numeric, ignore_index=True)
@@ -190,15 +193,18 @@ def fig4(needs: Needs) -> Drawn:
     axis.errorbar(list(groups), means, [interval(records) for records in groups.values()], capsize=4, **STYLES[0])
     for K, records in groups.items():
         axis.plot([K] * len(records), [record["value"] for record in records], "k.", markersize=5)
-    axis.set(xlabel="K, steps of the PGD attack in training", ylabel=measure(needs), xticks=list(groups))
+    axis.set(xlabel="K, PGD steps in training", ylabel=measure(needs), xticks=list(groups))
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
-    caption = f"{needs.introduction('cifar10')}\nAlgorithm 1, K fixed. {of_samples(needs)} {of_lengths(needs, frame)}"
+    caption = (
+        f"{needs.introduction('cifar10')}\nTrained by Algorithm 1 with a fixed K. {of_samples(needs)} "
+        f"{of_lengths(needs, frame)}"
+    )
     return Drawn(frame, caption, f"distance: {by_label(frame)}", figure=figure)
 
 
 def qualities(needs: Needs) -> pd.DataFrame:
-    """Return a row per run and seed: its K, what its training cost, and the distance of its samples."""
+    """Return a row per run and seed: its K, the cost of its training, and the distance of its samples."""
     here, rows = trained(needs), []
     for role, result in needs.under("distance").items():
         run, seed = role.split("/")
@@ -223,16 +229,17 @@ def qualities(needs: Needs) -> pd.DataFrame:
 
 
 def measure(needs: Needs) -> str:
-    """Return what the numbers of samples are."""
+    """Return the name of the distance of samples, for an axis."""
     record = needs.records("distance")[0]
     return f"{record['name']} of {record['n_samples']} samples"
 
 
 def of_samples(needs: Needs) -> str:
-    """Say, for a caption, of which seeds the samples are, and what the bars are."""
+    """Say, for a caption, which seeds the samples have, and what the bars are."""
     seeds = {record["images"]["seed"] for record in needs.records("distance")}
-    spread = f"mean of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {min(seeds)}, interval from blocks of images"
-    return f"Samples from the same source images; {spread}; bars: 95 % intervals."
+    if len(seeds) > 1:
+        return f"All samples start from the same source images. Mean of {len(seeds)} seeds; bars: 95 % intervals."
+    return f"All samples start from the same source images. Seed {min(seeds)}; bars: 95 % intervals over images."
 
 
 # --- Sec. 5.3 -----------------------------------------------------------------------------------------------------
@@ -241,8 +248,8 @@ def of_samples(needs: Needs) -> str:
 def stability(needs: Needs) -> Drawn:
     """Draw the gap between logits of data and of contrastive samples (Sec. 5.3).
 
-    The frame has a row per run, seed and logged iteration, with the gap of that batch and the median gap of the batches
-    logged in the last WINDOW iterations; numbers that overflowed are inf or empty.
+    The frame has a row per run, seed and logged iteration: the gap of that batch, and the median gap of the batches
+    logged in the last WINDOW iterations. Numbers that overflowed are inf or empty.
     """
     frame = pd.concat(map(gaps, needs.under("train").values()), ignore_index=True)
     columns = ["lr", "objective", "contrastive", "seed", "iteration"]
@@ -257,7 +264,7 @@ def stability(needs: Needs) -> Drawn:
 
 
 def stability_headline(frame: pd.DataFrame) -> str:
-    """Say each run's median gap at its end, over seeds, or that numbers overflowed."""
+    """Say each run's median gap over seeds at the end of training, or that numbers overflowed."""
     last = frame.groupby(["lr", "objective", "contrastive", "seed"], sort=False).last()
     parts = [
         f"LR {lr:g}, {objective} with {attack}: "
@@ -278,9 +285,9 @@ def draw_stability(frame: pd.DataFrame) -> Figure:
         finite = mine[np.isfinite(mine[median])]
         label = f"{first['objective']}, {first['contrastive']}, LR {first['lr']:g}: {last_gap(mine, median)}"
         axis = axes[first["lr"]]
-        width = 1.4 if axis.lines else 2.8  # of lines that lie on each other, the later one is thinner
+        width = 1.4 if axis.lines else 2.8  # where lines lie on each other, the later one is thinner
         line(axis, finite, "iteration", median, label, {**style, "linewidth": width})
-    gap = "logit of data minus logit of contrastive samples"
+    gap = "mean logit of data minus that of contrastive samples"
     for rate, axis in axes.items():
         scale_gaps(axis, frame.loc[frame["lr"] == rate, median])
         axis.axhline(0, color="0.4", linewidth=0.8)
@@ -293,7 +300,7 @@ def draw_stability(frame: pd.DataFrame) -> Figure:
 
 
 def scale_gaps(axis: Axes, values: pd.Series) -> None:
-    """Scale an axis of gaps: linear where none reaches GROWN, else logarithmic beyond it and up to an overflow."""
+    """Scale an axis of gaps: linear if no gap reaches GROWN, else logarithmic beyond GROWN, up to an overflow."""
     if not (values.abs() >= GROWN).any():
         return
     axis.set_yscale("symlog", linthresh=GROWN, linscale=2)
@@ -312,7 +319,7 @@ def scale_gaps(axis: Axes, values: pd.Series) -> None:
 
 
 def last_gap(frame: pd.DataFrame, median: str) -> str:
-    """Return the end of a line, in words: over seeds, their median; and at which iteration numbers overflowed."""
+    """Return the median gap over seeds at the end of training, or the iteration at which numbers overflowed."""
     last = frame.groupby("seed").last()
     ended = frame.groupby("seed")["iteration"].max()[last["overflowed"]]
     if len(ended):
@@ -321,17 +328,17 @@ def last_gap(frame: pd.DataFrame, median: str) -> str:
 
 
 def of_batches(needs: Needs, frame: pd.DataFrame) -> str:
-    """Say, for the caption, which seeds and K were run, what else differs from Eq. 2, and what was not reached."""
+    """Say, for the caption, which seeds and K were run, what differs from Eq. 2, and where nothing overflowed."""
     seeds = sorted(set(frame["seed"]))
     band = f"Mean and range over {len(seeds)} seeds" if len(seeds) > 1 else f"Seed {seeds[0]}"
     least, most = frame["K"].min(), frame["K"].max()
-    words = [f"{band}; {f'K = {most}' if least == most else f'K from {least} to {most}'}."]
+    words = [f"{band}; {f'K = {most}' if least == most else f'K grows from {least} to {most}'}."]
     if any(training.settings["in_attack"] for training in trained(needs).values()):
-        words.append("Images of p_data are attacked downhill before each update, a step that Eq. 2 does not have.")
+        words.append("Before each update an attack lowers the logits of images of p_data; Eq. 2 has no such step.")
     words += [
-        f"At LR {lr:g} the gap under Eq. 2 with PGD was still below {GROWN} after {mine['iteration'].max()} "
-        "iterations: the overflow that the paper reports was not reached."
+        f"At learning rate {lr:g}, the gap under Eq. 2 with PGD is still below {GROWN} after "
+        f"{mine['iteration'].max()} iterations: the overflow that the paper reports is not reached."
         for lr, mine in frame[(frame["objective"] == "Eq. 2") & (frame["contrastive"] == "PGD")].groupby("lr")
         if not mine["overflowed"].any() and mine.groupby("seed")[f"median_gap_{WINDOW}"].last().max() < GROWN
     ]
-    return " ".join([*words, "After each label: where its line ends."])
+    return " ".join([*words, "The number after each label is the gap at the end of its line."])

@@ -1,4 +1,4 @@
-"""The figures of PGD from other images: intermediate results, interpolation, translation, composition, restoration."""
+"""Draw PGD from other images: intermediate results, interpolation, translation, composition, restoration."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,15 +15,15 @@ from .pictures import checkpoint, how_made
 from .published import published
 from .trivial import Restored, damage, gain, restored_trivially, trivial_filters
 
-RESTORED, COMPOSED, TRANSLATED = 14, 12, 10  # images of a restoration, of a composition, and of Fig. 7
+RESTORED, COMPOSED, TRANSLATED = 14, 12, 10  # images shown of a restoration, of a composition, and in Fig. 7
 LIGHTEST = 250  # of 255: grey levels from here on are shown as white
 
 
 def trajectory(needs: Needs) -> Drawn:
-    """Draw Figs. S14 to S16, images after several numbers of steps, energy and distance, and the whole way of some.
+    """Draw Figs. S14 to S16: images after several numbers of steps, with their energy and distance; and an animation.
 
-    A row per image and number of steps: f, its negative (the energy), the way moved, and the distance of many images
-    after as many steps.
+    The frame has a row per image and number of steps: f, its negative (the energy), how far the image has moved, and
+    the distance of many images after as many steps.
     """
     ((name, ascent),) = needs.under("ascent").items()
     record, frames = ascent.record, ascent.array("frames.npy")[:]
@@ -41,17 +41,17 @@ def trajectory(needs: Needs) -> Drawn:
     axes["distance"].set(xlabel="PGD steps", ylabel=f"{distance_name(needs)}\nof {distances['n'].max()} images")
     log_scale(axes["distance"].yaxis)
     lowest = distances.sort_values("distance").iloc[0]
-    edge = ", the edge" if lowest["steps"] in (distances["steps"].min(), distances["steps"].max()) else ""
+    edge = ", the edge of the grid" if lowest["steps"] in (distances["steps"].min(), distances["steps"].max()) else ""
     caption = (
-        f"{needs.introduction(record['run'])}\nThe first {len(frames)} source images on their way, steps of "
-        f"{record['step_size']:g}, seed {record['seed']}, {checkpoint(ascent, needs[f'model/{name}'])}. Of these "
-        f"numbers of steps, {lowest['steps']:.0f} have the lowest distance{edge}. Energy: median and quartiles of the "
-        f"{len(frames)} images. Bars: 95 % intervals. {saturation(frames)}"
+        f"{needs.introduction(record['run'])}\nThe first {len(frames)} source images under PGD with steps of "
+        f"{record['step_size']:g}, seed {record['seed']}, {checkpoint(ascent, needs[f'model/{name}'])}. The distance "
+        f"is smallest after {lowest['steps']:.0f} steps{edge}. Energy: median and quartiles of the {len(frames)} "
+        f"images. Bars: 95 % intervals. {saturation(frames)}"
     )
     return Drawn(
         frame.merge(distances, on="steps", how="left"),
         caption,
-        f"of these numbers of steps, {lowest['steps']:.0f} have the lowest distance, {lowest['distance']:.4g}",
+        f"the distance is smallest after {lowest['steps']:.0f} steps: {lowest['distance']:.4g}",
         best_number(needs.task(record["run"])["title"]),
         figure=figure,
         animation=ascent.array("motion.npy")[:],
@@ -59,15 +59,15 @@ def trajectory(needs: Needs) -> Drawn:
 
 
 def best_number(task: str) -> str:
-    """Say which number of steps the paper found best for a task; nothing where it has none."""
+    """Say which number of steps the paper found best for a task; return "" if it gives none."""
     steps = published("tableS4").set_index("task")["steps"]
-    return f"{steps[task]} steps have the best FID" if task in steps else ""
+    return f"the FID is best after {steps[task]} steps" if task in steps else ""
 
 
 def interpolation(needs: Needs) -> Drawn:
-    """Draw Figs. S11 to S13, samples from blends of two sources below these.
+    """Draw Figs. S11 to S13: blends of two sources, and below them the samples that PGD makes of them.
 
-    A row per blend, before and after the ascent: pair, share of the second source, f and energy.
+    The frame has a row per blend, before and after the ascent: pair, share of the second source, f and energy.
     """
     ((name, ascent),) = needs.under("ascent").items()
     record, frames = ascent.record, ascent.array("frames.npy")[:]
@@ -88,32 +88,33 @@ def interpolation(needs: Needs) -> Drawn:
         draw_energies(axes[label], frame[frame["steps"] == at], "share", "share of the second source", style)
         axes[label].set_title(label, fontsize=9)
     caption = (
-        f"{needs.introduction(record['run'])}\nPGD from linear blends of two source images, the first of the set in "
-        f"pairs. {how_made(ascent, needs[f'model/{name}'])} Seed {record['seed']}. Energy: median and quartiles of "
-        f"{pairs} pairs; the two scales differ."
+        f"{needs.introduction(record['run'])}\nPGD from linear blends of two source images; the first images of the "
+        f"set form the pairs. {how_made(ascent, needs[f'model/{name}'])} Seed {record['seed']}. Energy: median and "
+        f"quartiles of {pairs} pairs; the two axes differ in scale."
     )
     energies = frame[frame["steps"] > 0].groupby("share")["energy"].median()
     headline = (
-        f"median energy at the ends {energies.iloc[[0, -1]].mean():.3g}, between {energies.iloc[1:-1].mean():.3g}"
+        f"median energy of samples from the sources themselves {energies.iloc[[0, -1]].mean():.3g}, from blends "
+        f"{energies.iloc[1:-1].mean():.3g}"
     )
     return Drawn(frame, caption, headline, figure=figure)
 
 
 def fig7(needs: Needs) -> Drawn:
-    """Draw Fig. 7, images of two tasks, each translated by the other's model."""
+    """Draw Fig. 7: images of two tasks, each translated by the other's model."""
     return translation(needs, slice(TRANSLATED))
 
 
 def figS20(needs: Needs) -> Drawn:
-    """Draw Fig. S20, translation in three directions: the last images that are kept, where Fig. 7 has the first."""
+    """Draw Fig. S20, translation in three directions: the last images that are kept, while Fig. 7 shows the first."""
     return translation(needs, slice(-18, None))
 
 
 def translation(needs: Needs, shown: slice) -> Drawn:
     """Draw some images of one task translated by another's model, a strip for each direction.
 
-    A row per direction, image and number of steps, with f, and the distance to the target's p_data of many images after
-    as many steps.
+    The frame has a row per direction, image and number of steps: f, and the distance of many images to the target's
+    p_data after as many steps.
     """
     ascents = needs.under("ascent")
     first, last, _ = shown.indices(min(len(ascent.array("frames.npy")) for ascent in ascents.values()))
@@ -130,22 +131,22 @@ def translation(needs: Needs, shown: slice) -> Drawn:
         heading(
             axis,
             f"{direction[0].upper()}{direction[1:]}. {how_made(ascent, needs[f'model/{name}'])} {distance_name(needs)} "
-            f"to the latter: {before} before, {after} after. {saturation(images)}",
+            f"to the target: {before} before, {after} after. {saturation(images)}",
         )
         frames.append(ascent.table("path.csv").merge(distances, on="steps", how="left").assign(translation=direction))
         parts.append(f"{direction} {ends[0].distance:.4g} to {ends[-1].distance:.4g}")
     caption = (
-        f"Translation at scale {needs.scale}: PGD with a model that never saw images of the other task. Images "
-        f"{first + 1} to {last} of each set, none chosen; seed {record['seed']}; ± is half of a 95 % interval."
+        f"Translation at the {needs.scale} scale: PGD with a model that never saw images of the other task. Images "
+        f"{first + 1} to {last} of each set, not hand-picked; seed {record['seed']}; ± is half of a 95 % interval."
     )
     frame = pd.concat(frames, ignore_index=True)
     return Drawn(frame, caption, f"distance: {', '.join(parts)}", figure=figure)
 
 
 def composition(needs: Needs) -> Drawn:
-    """Draw Fig. S17, samples of two models and of the sum of their f from the same sources.
+    """Draw Fig. S17: from the same sources, samples of two models and of the sum of their f.
 
-    A row per image and number of steps, with the sum and both f.
+    The frame has a row per image and number of steps, with the sum and both f.
     """
     ((name, ascent),) = needs.under("ascent").items()
     record, frames = ascent.record, ascent.array("frames.npy")[:COMPOSED]
@@ -163,18 +164,18 @@ def composition(needs: Needs) -> Drawn:
         for before, after in [frame.groupby("steps")[f"logit_{run}"].median().iloc[[0, -1]]]
     ]
     caption = (
-        f"Composition at scale {needs.scale}: {' and '.join(needs.name(run) for run in runs)}.\n"
-        f"{how_made(ascent, needs[f'model/{name}'])} Seed {record['seed']}. Median f of the "
-        f"{len(set(frame['image']))} images below the sum, from source to sample: {', '.join(medians)}."
+        f"Composition at the {needs.scale} scale: {' and '.join(needs.name(run) for run in runs)}.\n"
+        f"{how_made(ascent, needs[f'model/{name}'])} Seed {record['seed']}. Each model's median f over "
+        f"{len(set(frame['image']))} images, from source to sample under PGD on the sum: {', '.join(medians)}."
     )
-    return Drawn(frame, caption, f"median f: {', '.join(medians)}", figure=figure)
+    return Drawn(frame, caption, f"median f under PGD on the sum: {', '.join(medians)}", figure=figure)
 
 
 def restoration(needs: Needs) -> Drawn:
-    """Draw Figs. S18 and S19, denoised and inpainted images between damaged and undamaged ones, and trivial filters.
+    """Draw Figs. S18 and S19: undamaged, damaged and restored images, and those that trivial filters restore.
 
-    A row per way, image and number of steps (0: as damaged), with PSNR in dB and SSIM to the undamaged image; a row per
-    trivial filter and image with its PSNR.
+    The frame has a row per restoration, image and number of steps (0: the damaged image), with PSNR in dB and SSIM to
+    the undamaged image; and a row per trivial filter and image, with its PSNR.
     """
     ((run, undamaged),) = needs.under("undamaged").items()
     ascents = needs.under("ascent")
@@ -186,7 +187,7 @@ def restoration(needs: Needs) -> Drawn:
         damaged, mended = ("noisy", "denoised") if record["start"]["name"] == "noisy" else ("occluded", "inpainted")
         filtered = restored_trivially(record["start"], images[:, 0], undamaged.images[: len(images)])
         strips = {"undamaged": undamaged.images[:RESTORED], damaged: images[:RESTORED, 0]}
-        strips[f"{mended} by f"] = images[:RESTORED, -1]
+        strips[f"{mended} by PGD"] = images[:RESTORED, -1]
         strips |= {way.replace(" of", "\nof"): found.images[:RESTORED] for way, found in filtered.items()}
         draw_strips(axis, strips)
         frame = ascent.table("path.csv")
@@ -194,14 +195,14 @@ def restoration(needs: Needs) -> Drawn:
         heading(
             axis,
             f"{damage(record)}. {how_made(ascent, needs[f'model/{name}'])} PSNR of {len(gains)} images: {before:.2f} "
-            f"dB {damaged}, {rise(gains)} {mended} by f; {trivial_rises(filtered)}.",
+            f"dB {damaged}; PGD on f changes it by {rise(gains)}, {trivial_rises(filtered)}.",
         )
         frames += [frame.assign(way=mended), *(found.rows.assign(way=way) for way, found in filtered.items())]
         parts.append(f"{mended} {before:.2f} to {before + gains.mean():.2f}")
     task = needs.task(run)
-    unseen = "unseen in training, " if record["set"] == task["held_out"] != task["p_data"] else ""
+    unseen = "not seen in training, " if record["set"] == task["held_out"] != task["p_data"] else ""
     caption = (
-        f"{needs.introduction(run)}\nThe first images of the set, {unseen}none chosen; seed {record['seed']}; ± is "
+        f"{needs.introduction(run)}\nThe first images of the set, {unseen}not hand-picked; seed {record['seed']}; ± is "
         "half of a 95 % interval of the mean."
     )
     frame = pd.concat(frames, ignore_index=True)
@@ -209,39 +210,39 @@ def restoration(needs: Needs) -> Drawn:
 
 
 def strips_of(ascent: Result) -> int:
-    """Return how many strips show a restoration: undamaged, damaged, restored, and by each trivial filter."""
+    """Return how many strips show a restoration: undamaged, damaged, restored, and one per trivial filter."""
     return 3 + len(trivial_filters(ascent.record["start"]))
 
 
-# --- what they share --------------------------------------------------------------------------------------------------
+# --- shared by the figures --------------------------------------------------------------------------------------------
 
 
 def saturation(frames: np.ndarray) -> str:
-    """Say how many pixels of images (n, steps, H, W, C) are white before and after an ascent."""
+    """Say what share of the pixels of images (n, steps, H, W, C) is white before and after an ascent."""
     before, after = (100 * (frames[:, at] >= LIGHTEST).mean() for at in (0, -1))
     return f"White pixels: {before:.0f} % before, {after:.0f} % after."
 
 
 def rise(gains: pd.Series | np.ndarray) -> str:
-    """Say how much PSNR rises over images, in dB, and which share of them gets worse."""
+    """Say by how many dB PSNR rises on average over images, and what share of them gets worse."""
     half = t_half_width([float(each) for each in gains])
     return f"{np.mean(gains):+.2f} ± {half:.2f} dB ({100 * np.mean(gains < 0):.0f} % of the images get worse)"
 
 
 def trivial_rises(filtered: Mapping[str, Restored]) -> str:
-    """Say the same of trivial filters on the damaged images of a restoration."""
-    return ", ".join(f"{rise(found.gains)} by {name}" for name, found in filtered.items())
+    """Say by how much each trivial filter changes the PSNR of damaged images."""
+    return ", ".join(f"a {name} by {rise(found.gains)}" for name, found in filtered.items())
 
 
 def with_energy(ascent: Result) -> pd.DataFrame:
-    """Return path.csv of an ascent with a column of the energy, -f."""
+    """Return an ascent's path.csv with a column of the energy, -f."""
     frame = ascent.table("path.csv")
     frame.insert(3, "energy", -frame["logit"])
     return frame
 
 
 def draw_energies(axis: Axes, frame: pd.DataFrame, x: str, label: str, style: Mapping[str, Any]) -> None:
-    """Draw the median of the energy against a column, in the band of its quartiles."""
+    """Draw the median energy against a column, with a band between the quartiles."""
     energies = frame.groupby(x)["energy"]
     medians = energies.median()
     axis.plot(medians, markersize=4, **style)
@@ -252,5 +253,5 @@ def draw_energies(axis: Axes, frame: pd.DataFrame, x: str, label: str, style: Ma
 
 
 def distance_name(needs: Needs) -> str:
-    """Return what the Frechet distances of ascents are, by their extractor."""
+    """Return the name of the distance that an ascent's extractor gives."""
     return "FID" if needs["extractor"].record["kind"] == "inception" else "Frechet distance (stand-in)"

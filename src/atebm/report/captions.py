@@ -1,7 +1,7 @@
-"""Sentences that captions of several artifacts share."""
+"""State sentences that several captions share."""
 
 STANDIN = (
-    "The extractor is a stand-in for Inception, a small classifier of the labels of p_data: its numbers rank the "
-    "measured rows and are neither FID nor IS, so they do not compare with the published columns, which are of the "
-    "paper's own data."
+    "Here a small classifier of the labels of p_data stands in for the Inception network. Its numbers rank the "
+    "measured rows; they are neither FID nor IS and cannot be compared with the published columns, which were "
+    "measured on the paper's own data."
 )

@@ -1,4 +1,4 @@
-"""Out-of-distribution detection: what tables, figures and claims of it are all drawn from."""
+"""Read results of out-of-distribution detection for tables, figures and claims."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,7 +7,7 @@ import pandas as pd
 from .needs import Needs, Result
 from .published import published
 
-# Approaches of Table 4 as they are published, if they are, and the runs that are measured here, if there is one.
+# The approaches of Table 4, by their published names where there are any, and the run that is measured here, if any.
 APPROACHES = {
     "OE": "cifar10_ood_oe",
     "JEM": None,
@@ -21,14 +21,14 @@ LABELS = {run: approach for approach, run in APPROACHES.items() if run} | {"cifa
 
 
 def rows_of(needs: Needs) -> dict[str, str]:
-    """Return the rows of Table 4, in its order, each with its label: the images here, and what they stand in for."""
+    """Return the rows of Table 4 in its order, each with a label: the images here and which set they stand in for."""
     labels = needs.rows("cifar10")
     theirs = list(published("table4")["dataset"])
     return {row: labels[row] for row in sorted(labels, key=lambda row: theirs.index(row) if row in theirs else 99)}
 
 
 def detections(results: Iterable[Result]) -> pd.DataFrame:
-    """Return all rows of some detection steps, with the run, the seed, and how Auto-PGD was run."""
+    """Return all rows of detection steps, with the run, the seed, and the settings of Auto-PGD."""
     frames = []
     for result in results:
         record = result.record
@@ -42,12 +42,12 @@ def detections(results: Iterable[Result]) -> pd.DataFrame:
 
 
 def budget(auto_pgd: Mapping[str, int]) -> str:
-    """Return the steps and restarts of Auto-PGD, and those of the paper where they are others."""
+    """Return the steps and restarts of Auto-PGD, and the paper's where they differ."""
     paper = published("auto_pgd").set_index("setting")["value"].astype(int)
     used = f"{auto_pgd['steps']} steps and {auto_pgd['restarts']} restart{'s' * (auto_pgd['restarts'] != 1)}"
     if (auto_pgd["steps"], auto_pgd["restarts"]) == (paper["steps"], paper["restarts"]):
         return f"{used}, as published"
     return (
-        f"{used} (published: {paper['steps']} and {paper['restarts']}; with fewer, an attack finds at most as much, so "
-        "these AUROCs can only be too high)"
+        f"{used} (published: {paper['steps']} and {paper['restarts']}; a shorter attack is at most as strong, so these "
+        "AUROCs can only be too high)"
     )

@@ -1,4 +1,4 @@
-"""What Table 4 rests on, in pictures: AUROC against the radius, logits, and images under attack."""
+"""Draw the results behind Table 4: AUROC against the radius, logits, and images under attack."""
 
 from collections.abc import Mapping
 from math import ceil
@@ -14,7 +14,7 @@ from .drawing import LINE, STYLES, canvas, draw_strips, height_of
 from .drawn import Drawn
 from .needs import Needs, Result
 
-AMPLIFIED = 4  # times, changes of images by an attack
+AMPLIFIED = 4  # the factor by which changes of images by an attack are shown larger
 
 # --- OOD curves -------------------------------------------------------------------------------------------------------
 
@@ -22,7 +22,7 @@ AMPLIFIED = 4  # times, changes of images by an attack
 def ood_curves(needs: Needs) -> Drawn:
     """Draw the AUROC of each detector against the radius of Auto-PGD, a panel per set.
 
-    A row per run, set and radius, 0 for clean images, with the interval by resampling images.
+    The frame has a row per run, set and radius (0 for clean images), with an interval by resampling images.
     """
     results = [*needs.under("detection").values(), *needs.under("radii").values()]
     found = detections(results)
@@ -39,12 +39,12 @@ def ood_curves(needs: Needs) -> Drawn:
     )
     means = frame[frame["run"] == "cifar10_ood"].groupby("radius")["auroc"].mean()
     parts = ", ".join(f"{auroc:.3f} at {radius:g}" for radius, auroc in means.items())
-    headline = f"mean over sets, adversarial training: {parts}"
+    headline = f"mean AUROC over sets by adversarial training: {parts}"
     return Drawn(with_labels(frame, rows), caption, headline, figure=figure)
 
 
 def draw_curves(needs: Needs, frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
-    """Draw a panel per set, with a line and the band of its intervals per run."""
+    """Draw a panel per set, with a line and a band of intervals per run."""
     radii = sorted(frame["radius"].unique())
     figure = canvas(11, 7)
     axes = figure.subplots(2, -(-len(rows) // 2), sharex=True, sharey=True)
@@ -70,12 +70,12 @@ def draw_curves(needs: Needs, frame: pd.DataFrame, rows: Mapping[str, str]) -> F
 
 
 def with_labels(frame: pd.DataFrame, rows: Mapping[str, str]) -> pd.DataFrame:
-    """Return a frame whose column `row` has the labels of the rows out of distribution."""
+    """Replace each out-of-distribution set in the column `row` by its label."""
     return frame.assign(row=frame["row"].map(lambda row: rows.get(row, row)))
 
 
 def of_seed(frame: pd.DataFrame) -> str:
-    """Say which seeds a frame is of."""
+    """Say which seeds a frame holds."""
     return f"seed {', '.join(map(str, sorted(set(frame['seed']))))}"
 
 
@@ -85,20 +85,21 @@ def of_seed(frame: pd.DataFrame) -> str:
 def ood_scores(needs: Needs) -> Drawn:
     """Draw histograms of logits, a row of panels per model and a panel per set.
 
-    A row per model and image, clean and in the worst case of all attacks.
+    The frame has a row per model and image: its logit, clean and in the worst case of all attacks.
     """
     rows = rows_of(needs)
     frame = pd.concat(map(scores, needs.under("attack").values()), ignore_index=True)
     caption = (
-        f"In distribution: {needs.introduction('cifar10')}\nAttacked: worst of all attacks, {of_radius(frame)}; "
-        f"{of_seed(frame)}."
+        f"In distribution: {needs.introduction('cifar10')}\nAttacked: each image in the worst case of all attacks, "
+        f"{of_radius(frame)}; {of_seed(frame)}."
     )
-    headline = f"{len(frame)} logits of {frame['run'].nunique()} models"
+    images = len(frame) // frame["run"].nunique()
+    headline = f"logits of {images} images by {frame['run'].nunique()} models, clean and attacked"
     return Drawn(with_labels(frame, rows), caption, headline, figure=draw_histograms(frame, rows))
 
 
 def draw_histograms(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
-    """Draw the histograms of `ood_scores` as outlines, all on the same two axes."""
+    """Draw the histograms of `ood_scores` as outlines; all panels share both axes."""
     figure = canvas(12, 6.2)
     runs = [run for run in LABELS if run in set(frame["run"])]
     axes = figure.subplots(len(runs), len(rows), squeeze=False, sharex=True, sharey=True)
@@ -124,7 +125,7 @@ def draw_histograms(frame: pd.DataFrame, rows: Mapping[str, str]) -> Figure:
 
 
 def scores(attack: Result) -> pd.DataFrame:
-    """Return the logits of an attack step, with its run and seed."""
+    """Return the logits that an attack step computed, with its run and seed."""
     record, frame = attack.record, attack.table("scores.csv")
     frame.insert(0, "run", record["run"])
     frame.insert(1, "label", LABELS[record["run"]])
@@ -138,9 +139,9 @@ def of_radius(frame: pd.DataFrame) -> str:
 
 
 def ood_attacked(needs: Needs) -> Drawn:
-    """Draw the first images of each set, clean and as the worst attacks on two models leave them.
+    """Draw the first images of each set, clean and under the strongest attack on each of two models.
 
-    A row per model and image, with its logits and how far it was moved.
+    The frame has a row per model and image, with its logits and how far the attack moved it.
     """
     rows = rows_of(needs)
     attacks = needs.under("attack")
@@ -159,21 +160,21 @@ def ood_attacked(needs: Needs) -> Drawn:
             attacked = 255 * images[here]
             strips[f"{LABELS[run]}\nf from {moved}"] = np.round(attacked).astype(np.uint8)
             changes = 127.5 + AMPLIFIED * (attacked - clean)
-            strips[f"{LABELS[run]}:\nchange x {AMPLIFIED}"] = np.round(changes).clip(0, 255).astype(np.uint8)
+            strips[f"{LABELS[run]}:\nchange, {AMPLIFIED} times"] = np.round(changes).clip(0, 255).astype(np.uint8)
         draw_strips(axis, strips)
         axis.set_title(label, fontsize=10)
     caption = (
-        f"The models learnt: {needs.introduction('cifar10')}\nThe first images of each set, and what the strongest "
-        f"attack on each model makes of them, {of_radius(frame)}, {of_seed(frame)}; f: mean logit of these. "
-        "Changes: grey is none."
+        f"In distribution: {needs.introduction('cifar10')}\nThe first images of each set, clean and after the "
+        f"strongest attack on each model, {of_radius(frame)}, {of_seed(frame)}. f: mean logit of the images shown. In "
+        "the strips of changes, grey means no change."
     )
     rises = (frame[WORST] - frame[CLEAN]).groupby(frame["label"]).mean()
-    headline = f"f rises by {', '.join(f'{rise:.1f} ({label})' for label, rise in rises.items())}"
+    headline = f"the attack raises f by {', '.join(f'{rise:.1f} ({label})' for label, rise in rises.items())}"
     return Drawn(with_labels(frame, rows), caption, headline, figure=figure)
 
 
 def kept_of(attack: Result) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the scores of those images of an attack whose worst case was kept, and these, floats (k, H, W, C)."""
+    """Return the scores of the images whose attacked versions an attack step kept, and these images (k, H, W, C)."""
     images, frame = attack.array("images.npy")[:], scores(attack)
     radius = attack.record["settings"]["radii"][0]
     first = frame[~frame["row"].isin([IN, HELD_OUT]) & (frame["radius"] == radius)]

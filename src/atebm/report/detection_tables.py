@@ -1,4 +1,4 @@
-"""Out-of-distribution detection, clean and in the worst case: Tables 4 and S8."""
+"""Draw the tables of out-of-distribution detection, clean and in the worst case: Tables 4 and S8."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -16,7 +16,7 @@ from .needs import Needs, Result
 from .published import published
 from .records import LEARNT, has_learnt
 
-# Settings of the tables, the last one beyond the paper, and the attack of each.
+# The settings of the tables and the attack of each; the paper does not have the last one.
 SETTINGS = {"Standard": CLEAN, "Worst-case": PUBLISHED, "Worst case of all attacks": WORST}
 TASKS = {"CelebA-HQ 256": "celebahq256", "AFHQ-CAT 256": "afhqcat256", "LSUN-Church 256": "church256"}
 
@@ -25,11 +25,11 @@ TASKS = {"CelebA-HQ 256": "celebahq256", "AFHQ-CAT 256": "afhqcat256", "LSUN-Chu
 
 
 def table4(needs: Needs) -> Drawn:
-    """Return Table 4, published AUROC, in percent, beside that of detectors trained here, clean and in the worst case.
+    """Return Table 4: published AUROC beside that of detectors trained here, clean and in the worst case, in percent.
 
-    One row per setting, set and approach. Measured columns hold the mean over seeds, and a 95 % interval: of the mean
-    over seeds where there are several, else by resampling images. A rival that generates and has not learnt to is left
-    out.
+    The frame has a row per setting, set and approach. Measured columns hold the mean over seeds and a 95 % interval of
+    that mean; with one seed, the interval is by resampling images. A generative rival that has not learnt to generate
+    is left out.
     """
     learnt = {run: results for run, results in needs.runs("detection").items() if run not in unlearnt(needs)}
     found, whose = detections(chain.from_iterable(learnt.values())), weights_of(needs)
@@ -60,50 +60,52 @@ def table4(needs: Needs) -> Drawn:
 
 
 def headline(frame: pd.DataFrame, column: str = "measured_auroc") -> str:
-    """Say for each approach its least AUROC over all sets, clean and in the worst case by Auto-PGD."""
+    """Say each approach's lowest AUROC over all sets, clean and in the worst case by Auto-PGD."""
     numbers = frame.assign(auroc=pd.to_numeric(frame[column], errors="coerce")).dropna(subset="auroc")
     least = numbers.groupby(["approach", "setting"], sort=False)["auroc"].idxmin().map(numbers[column]).unstack()
     parts = [f"{approach} {row.get('Standard')} and {row.get('Worst-case')}" for approach, row in least.iterrows()]
-    return f"least AUROC over all sets, clean and in the worst case: {'; '.join(parts)}"
+    return f"lowest AUROC over all sets, clean and in the worst case: {'; '.join(parts)}"
 
 
 def table4_caption(needs: Needs, frame: pd.DataFrame) -> str:
     words = [
-        f"Table 4 at scale {needs.scale}: AUROC in percent. In distribution: {needs.introduction('cifar10')}",
+        f"Table 4 at the {needs.scale} scale: AUROC in percent. In distribution: {needs.introduction('cifar10')}",
         protocol(needs),
         *rivals_in_words(needs),
         *imported(frame),
         *losses(needs),
     ]
-    return " ".join([*words, intervals(frame), "AUPR and FPR at 95 % TPR are in the .csv."])
+    return " ".join([*words, intervals(frame), "The .csv file also has AUPR and the FPR at 95 % TPR."])
 
 
 def weights_of(needs: Needs) -> dict[str, str]:
-    """Return whose weights each run's models have."""
+    """Return, by run, who trained its models."""
     return {run: trainings[0].weights for run, trainings in needs.runs("train").items()}
 
 
 def imported(frame: pd.DataFrame) -> list[str]:
-    """Name, for a caption, the approaches whose weights were not trained here; nothing where all were."""
+    """Name, for a caption, the approaches whose weights were not trained here; return [] if there are none."""
     rows = frame[~frame["weights"].isin(["", "trained here"])].drop_duplicates("approach")
     named = "; ".join(f"{row.approach}: {row.weights}" for row in rows.itertuples())
     return [f"Weights that were not trained here: {named}."] if named else []
 
 
 def losses(needs: Needs) -> list[str]:
-    """Say how far the plain classifiers were trained; nothing where there are none."""
+    """Say how far the binary classifiers were trained; return [] if there are none."""
     ends = []
     for run, trainings in needs.runs("train").items():
         for training in trainings:
             log = training.table("log.csv")
-            if run.startswith("cifar10_ood_plain") and not log.empty:  # as that of a very short run is
+            if run.startswith("cifar10_ood_plain") and not log.empty:  # the log of a very short run is empty
                 ends.append((training.record["iterations"], log["loss"].tail(5).mean()))
     parts = [f"{loss:.2g} after {iterations} iterations" for iterations, loss in sorted(ends)]
-    return [f"The binary classifier's loss is {', '.join(parts)} (mean of the last 5 batches logged)."] if parts else []
+    if not parts:
+        return []
+    return [f"The binary classifier's training loss is {', '.join(parts)} (mean of the last 5 logged batches)."]
 
 
 def unlearnt(needs: Needs) -> list[str]:
-    """Return the rivals that generate and whose samples are hardly nearer to the data than their source images."""
+    """Return the generative rivals whose samples are hardly nearer to the data than their source images."""
     return [
         run
         for run, results in needs.runs("distance").items()
@@ -112,17 +114,18 @@ def unlearnt(needs: Needs) -> list[str]:
 
 
 def rivals_in_words(needs: Needs) -> list[str]:
-    """Say, for a caption, what the detectors share, what the rivals are, and which of them are left out."""
+    """Say, for a caption, what the detectors share, how the rivals were trained, and which of them are left out."""
     runs = needs.runs("detection")
-    words = ["All detectors share network and data; the first rows say how long each was trained."]
+    words = ["All detectors have the same network and data; the first rows show how long each was trained."]
     if {"cifar10_ood_oe", "cifar10_ood_ratio"} & set(runs):
         words.append(
-            "OE and RATIO are classifiers of the labels, trained to be uncertain on p_0, clean or attacked, by this "
-            "project's training loop; their score is the logit of the largest class probability."
+            "OE and RATIO classify the labels and are trained to be uncertain on p_0: OE on clean images, RATIO on "
+            "attacked ones. Both were trained with this project's code, and their score is the logit of the largest "
+            "class probability."
         )
-    words.append("The column of adversarial training is the paper's method.")
+    words.append("Adversarial training is the paper's method.")
     words += [
-        f"No column: {LABELS[run]}; its samples are more than {LEARNT:g} times as far from the data as their source "
+        f"{LABELS[run]} has no column: its samples are more than {LEARNT:g} times as far from the data as their source "
         "images."
         for run in unlearnt(needs)
     ]
@@ -130,9 +133,10 @@ def rivals_in_words(needs: Needs) -> list[str]:
 
 
 def qualities(needs: Needs, columns: list[str]) -> pd.DataFrame:
-    """Return the lines above Table 4 on a page: for each approach how long it was trained, and how well it classifies.
+    """Return the first lines of Table 4 on a page: how long each approach was trained, and how well it classifies.
 
-    Of the first seed; all seeds of a run are trained alike, but the accuracy is the mean over seeds.
+    Iterations and gradient steps are those of the first seed, since all seeds of a run train equally long; the accuracy
+    is the mean over seeds.
     """
     lines: dict[str, dict[str, str]] = {}
     for run, trainings in needs.runs("train").items():
@@ -145,11 +149,11 @@ def qualities(needs: Needs, columns: list[str]) -> pd.DataFrame:
 
 
 def trained(trainings: list[Result]) -> dict[str, str]:
-    """Return how long a run's models were trained, and the accuracy of those that are classifiers of labels."""
+    """Return how long a run's models were trained, and their accuracy if they classify labels."""
     records = [training.record for training in trainings]
     values = {name.replace("_", " "): f"{records[0][name]}" for name in ("iterations", "gradient_steps")}
     if "accuracy" in records[0]:
-        values["classes right, %"] = f"{100 * mean(record['accuracy'] for record in records):.2f}"
+        values["accuracy on labels, %"] = f"{100 * mean(record['accuracy'] for record in records):.2f}"
     return values
 
 
@@ -157,10 +161,10 @@ def trained(trainings: list[Result]) -> dict[str, str]:
 
 
 def tableS8(needs: Needs) -> Drawn:
-    """Return Table S8, published AUROC beside that of the three generative models, clean and in the worst case.
+    """Return Table S8: published AUROC beside that of the three generative models, clean and in the worst case.
 
-    Columns are those of Table 4, for each task; `measured_auroc_held_out` is against real images that the model never
-    saw, where the paper takes training images.
+    Each task has the columns of Table 4. `measured_auroc_held_out` takes real images that the model never saw as the
+    in-distribution images; the paper takes training images.
     """
     found, whose = detections(needs.under("detection").values()), weights_of(needs)
     labels = needs.rows(*TASKS.values())
@@ -187,26 +191,26 @@ def tableS8(needs: Needs) -> Drawn:
 
 def tableS8_caption(needs: Needs, frame: pd.DataFrame) -> str:
     words = [
-        f"Table S8 at scale {needs.scale}: AUROC of the models of three tasks.",
+        f"Table S8 at the {needs.scale} scale: AUROC of the generative models of three tasks.",
         needs.introduction(*TASKS.values()),
     ]
     words += [protocol(needs), *imported(frame), intervals(frame)]
-    words.append("In distribution are training images, as in the paper; held out: real images that no training saw,")
-    words.append("where a task has some.")
+    words.append("The in-distribution images are training images, as in the paper. Columns marked held out take real")
+    words.append("images that no training saw instead, for tasks that have such images.")
     return " ".join(words)
 
 
-# --- what both tables share -------------------------------------------------------------------------------------------
+# --- shared by both tables --------------------------------------------------------------------------------------------
 
 
 def selected(found: pd.DataFrame, run: str | None, row: str, attack: str, inside: str = IN) -> pd.DataFrame:
-    """Return of `detections` what one cell of a table shows: a line per seed, of the step with all attacks."""
+    """Return the rows of `detections` that one cell of a table shows: one per seed, of the step with all attacks."""
     same = (found["run"] == run) & (found["row"] == row) & (found["attack"] == attack) & (found["in"] == inside)
     return found[same & found["all_attacks"]]
 
 
 def measured(rows: pd.DataFrame, unit: float) -> dict[str, Any]:
-    """Return the measured columns of a cell, AUROC in 1/`unit`; none where it has no rows."""
+    """Return the measured columns of a cell, AUROC in 1/`unit`; {} if the cell has no rows."""
     if rows.empty:
         return {}
     values = rows["auroc"].tolist()
@@ -233,14 +237,14 @@ def measured(rows: pd.DataFrame, unit: float) -> dict[str, Any]:
 
 
 def shown(value: float, unit: float) -> str:
-    """Return a value in 1/`unit`, to a hundredth of a point of the AUROC; words where it could not be computed."""
+    """Return a value in 1/`unit`, to a hundredth of a point of AUROC; "not finite" if it could not be computed."""
     if not np.isfinite(value):
         return "not finite"
     return f"{value * unit:.2f}" if unit > 1 else f"{value:.4f}"
 
 
 def of_paper(artifact: str, setting: str, dataset: str, column: str) -> str:
-    """Return a published cell; empty where the paper has none."""
+    """Return a published cell; "" if the paper has none."""
     frame = published(artifact)
     cell = frame[(frame["setting"] == setting) & (frame["dataset"] == dataset)]
     value = cell[column].item() if len(cell) and column in cell else ""
@@ -248,10 +252,10 @@ def of_paper(artifact: str, setting: str, dataset: str, column: str) -> str:
 
 
 def beside(frame: pd.DataFrame, approaches: Mapping[str, tuple[str, str]], standin: bool) -> pd.DataFrame:
-    """Return, for a page, a row per setting and set: what was measured of each approach, then what was published.
+    """Return, for a page, a row per setting and set: the measured AUROC of each approach, then the published ones.
 
-    `approaches` are those of the frame, each with its names on the page, here and as published; `standin`: whether what
-    was published is of other data than the row names.
+    `approaches` maps each approach of the frame to its names on the page, as measured and as published. `standin` says
+    whether the published numbers are of other data than the row names.
     """
     measured, theirs = {}, {}
     where = ", published (on the paper's data)" if standin else ", published"
@@ -270,20 +274,20 @@ def beside(frame: pd.DataFrame, approaches: Mapping[str, tuple[str, str]], stand
 
 
 def protocol(needs: Needs) -> str:
-    """Say how the worst cases were found."""
+    """Say, for a caption, which attacks found the worst cases."""
     how = needs.records("detection")[0]["settings"]
     radius, auto, pgd, square = (how[key] for key in ("radii", "auto_pgd", "pgd", "square"))
     return (
-        f"Worst-case: each out-of-distribution image is moved in its L2 ball of radius {radius[0]:g} to where the "
-        f"logit is highest, by Auto-PGD with {budget(auto)}; the "
-        f"clean image is not a candidate. Worst case of all attacks: also PGD with {pgd['steps']} steps of "
-        f"{', '.join(f'{share:g}' for share in pgd['step_sizes'])} of the radius, a gradient-free attack by random "
-        f"squares with {square['queries']} queries, and the clean image. {how['n']} images of each set."
+        f"Worst-case: Auto-PGD with {budget(auto)} moves each out-of-distribution image within an L2 ball of radius "
+        f"{radius[0]:g} to raise its logit; the clean image is excluded from the maximum. Worst case of all attacks: "
+        f"the highest logit among the clean image and those found by Auto-PGD, by PGD with {pgd['steps']} steps of "
+        f"{', '.join(f'{share:g}' for share in pgd['step_sizes'])} of the radius, and by a gradient-free attack by "
+        f"random squares with {square['queries']} queries. Each set has {how['n']} images."
     )
 
 
 def intervals(frame: pd.DataFrame) -> str:
     seeds = max(frame.loc[frame["seeds"] != "", "seeds"])
     if seeds > 1:
-        return f"In brackets a 95 % interval of the mean over {seeds} seeds."
-    return "One seed; in brackets a 95 % interval by resampling images, at 100 % an exact one."
+        return f"Brackets hold a 95 % interval of the mean over {seeds} seeds."
+    return "One seed; brackets hold a 95 % interval by resampling images (an exact one where the AUROC is 100 %)."

@@ -1,9 +1,9 @@
-"""What the cells of an artifact's notebook work with, in the workflow and in a bare clone.
+"""Serve the cells of an artifact's notebook, in the workflow and in a bare clone.
 
-In the workflow papermill runs them: the request lies in work/, and files are written. A reader runs them anywhere: the
-numbers come from work/ where they were computed, else from what git keeps of them, results/numbers/, and no file is
-written. Git keeps what was read until the artifact was drawn. So a cell that reads a file of a step stands before
-`show()`, unless the drawing reads that file, too.
+In the workflow papermill runs the cells: the request lies in work/, and files are written. A reader runs them anywhere:
+the numbers come from work/ if they were computed there, else from the copies in git, results/numbers/, and no file is
+written. Git keeps whatever was read until the artifact was drawn. So a cell that reads a file of a step must stand
+before `show()`, unless the drawing reads that file too.
 """
 
 import json
@@ -23,7 +23,7 @@ from .tabulating import markdown_of
 if TYPE_CHECKING:  # jobs that compute import this package, and their environment has no IPython
     from IPython.display import Image, Markdown
 
-CLAIMS = {  # columns of a claims board that a notebook shows, and how it calls them
+CLAIMS = {  # columns of a claims board that a notebook shows, and their headings there
     "claim": "claim",
     "effect": "effect: median [least, greatest]",
     "unit": "unit",
@@ -33,21 +33,21 @@ CLAIMS = {  # columns of a claims board that a notebook shows, and how it calls 
 
 
 class CheckError(AssertionError):
-    """Raised where a notebook's check finds a number that is not what it is said to be."""
+    """Raised when a notebook's check fails: a number is not what the notebook says."""
 
 
 def check(holds: bool, words: str) -> None:
-    """Print that a check holds, in `words`. Raises CheckError where it does not."""
+    """Print `words` if a check holds. Raises CheckError if it does not."""
     if not holds:
-        raise CheckError(f"this does not hold: {words}")
+        raise CheckError(f"this check fails: {words}")
     print(f"✓ {words}")
 
 
 class Document:
-    """An artifact, as its notebook reads, draws and explains it.
+    """An artifact as its notebook reads, draws and explains it.
 
-    `request` is its request at work/specs/artifact/<id>.json, `out` its file in a folder of results. Where the request
-    is not here, as in a bare clone, it is drawn from what lies in that folder of results, and nothing is written.
+    `request` is the artifact's request at work/specs/artifact/<id>.json, `out` its file in a folder of results. If the
+    request is missing, as in a bare clone, the artifact is drawn from that folder of results and nothing is written.
     """
 
     def __init__(self, request: str, out: str):
@@ -58,16 +58,16 @@ class Document:
 
     @cached_property
     def drawn(self) -> Drawn:
-        """Return the artifact: its numbers, its words, and its figure or its table."""
+        """Return the artifact: its numbers, its caption and headline, and its figure or table."""
         return draw(str(self.request), str(self.out), self.needs) if self.is_asked else drawn_of(self.needs)
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Return all numbers behind the artifact, as its .csv has them."""
+        """Return all numbers behind the artifact, as in its .csv file."""
         return self.drawn.frame
 
     def show(self) -> "Image | Markdown":
-        """Draw the artifact and return what a notebook shows of it."""
+        """Draw the artifact and return the picture or table that a notebook shows."""
         from IPython.display import Image, Markdown
 
         drawn = self.drawn
@@ -81,26 +81,26 @@ class Document:
         return Image(data=picture.getvalue(), width=1000)
 
     def settings(self) -> pd.DataFrame:
-        """Return the settings behind the artifact, the paper's beside those here, both from the configuration."""
+        """Return the settings behind the artifact, the paper's beside those used here, both from the configuration."""
         lines = self.needs.request["beside"]
-        return pd.DataFrame(lines, columns=["", "paper", f"here, scale {self.needs.scale}"]).set_index("")
+        return pd.DataFrame(lines, columns=["", "paper", f"here, {self.needs.scale} scale"]).set_index("")
 
     def published(self) -> pd.DataFrame:
-        """Return the paper's numbers, as data/published/ has them."""
+        """Return the paper's numbers from data/published/."""
         return published(self.request.stem)
 
     def claims(self) -> pd.DataFrame:
-        """Return the rows of the claims board that are on this artifact; the verdicts are the board's."""
+        """Return the rows of the claims board that concern this artifact, with the board's verdicts."""
         rows = pd.DataFrame(self.needs.request["claims"], columns=[*CLAIMS, "seeds", "scale"])
         frame = rows[list(CLAIMS)].rename(columns=CLAIMS).set_index("claim")
-        return frame if len(frame) else pd.DataFrame({"": ["no board has been computed for these claims"]})
+        return frame if len(frame) else pd.DataFrame({"": ["these claims have not been tested yet"]})
 
     def table(self, role: str, file: str) -> pd.DataFrame:
-        """Return a .csv file of the step behind a role, such as ("train/cifar10/0", "monitor.csv")."""
+        """Return a .csv file of the step behind a role, for example ("train/cifar10/0", "monitor.csv")."""
         return self.needs[role].table(file)
 
     def record(self, role: str) -> dict[str, Any]:
-        """Return what the step behind a role says of itself, such as "metric/best/frechet/0"."""
+        """Return the record of the step behind a role, for example "metric/best/frechet/0"."""
         return self.needs[role].record
 
     def roles(self) -> list[str]:
@@ -108,7 +108,7 @@ class Document:
         return list(self.needs.results)
 
     def made(self) -> "Markdown":
-        """Return how the artifact came about: the steps behind it, their devices and seconds, and how to go on."""
+        """Return a table of the steps behind the artifact, with their devices and seeds, and where to read on."""
         from IPython.display import Markdown
 
         lines = [
@@ -119,7 +119,7 @@ class Document:
         ]
         head = "| role | step | device | seed |\n|---|---|---|---|\n"
         how = (
-            f"`atebm explain {self.request.stem}` says of each number which file, settings and line of the "
-            "configuration it came from."
+            f"`atebm explain {self.request.stem}` shows, for each number, the file, settings and configuration lines "
+            "that it came from."
         )
         return Markdown(f"{how}\n\n{head}" + "\n".join(lines))

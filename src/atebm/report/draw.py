@@ -1,4 +1,4 @@
-"""Drawing an artifact: from its request to its files."""
+"""Draw an artifact: read its request, write its files."""
 
 from importlib import import_module
 from pathlib import Path
@@ -11,11 +11,11 @@ from .needs import Needs
 
 
 def draw(request: str, out: str, needs: Needs | None = None) -> Drawn:
-    """Draw the artifact that `request`, work/specs/artifact/<id>.json, asks for, and return what was drawn.
+    """Draw the artifact of a request, work/specs/artifact/<id>.json, and return it.
 
-    Writes `out`, .png or .csv, and the files beside it; its words, and what it was drawn from, to its `words_file`; and
-    that itself to numbers/ beside `out`. `needs` are those of the request, if something was read of them already: then
-    that is kept, too.
+    Writes `out` (.png or .csv) and the files beside it; the artifact's words, and a list of what was read, to its
+    `words_file`; and copies of what was read to numbers/ beside `out`. Pass `needs` if something was read of them
+    already: it is then kept too.
     """
     path, target = Path(request), Path(out)
     needs = Needs.read(path, target.parent) if needs is None else needs
@@ -35,14 +35,16 @@ def draw(request: str, out: str, needs: Needs | None = None) -> Drawn:
 
 
 def drawn_of(needs: Needs) -> Drawn:
-    """Return what the artifact of a request looks like; nothing is written."""
+    """Draw the artifact of a request and return it, without writing anything."""
     module, _, function = needs.request["draws"].rpartition(".")
     drawn: Drawn = getattr(import_module(f"{__package__}.{module}"), function)(needs)
     return drawn
 
 
 def words_file(request: Path) -> Path:
-    """Return where the words of a request's artifact lie until its rendering is whole: work/drawn/<id>.json, or
-    work/drawn.board/<id>.json for work/specs/artifact.board/<id>.json."""
+    """Return the file that holds an artifact's words until its rendering is complete.
+
+    It is work/drawn/<id>.json, or work/drawn.board/<id>.json for work/specs/artifact.board/<id>.json.
+    """
     path = request.resolve()
     return path.parents[2] / f"drawn{path.parent.name.removeprefix('artifact')}" / path.name

@@ -1,4 +1,4 @@
-"""What all figures share: their canvas, their files, and strips of images."""
+"""Provide what all figures share: a canvas, their files, and strips of images."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ from ..utils.files import atomic
 from ..utils.pictures import animate, strip
 from .drawn import Drawn
 
-DPI = 110  # 12 inches fill a notebook's width, and results/ stay small enough for git
+DPI = 110  # 12 inches fill a notebook's width, and results/ stays small enough for git
 SVG_DPI = 80  # of rasterised parts
 
-# Of lines: colours that all eyes tell apart (Okabe and Ito), and dashes and markers, for print without colours.
+# Line styles: colours that colour-blind readers can tell apart (Okabe and Ito); dashes and markers for grey prints.
 STYLES: tuple[Mapping[str, Any], ...] = (
     {"color": "#0072b2", "linestyle": "-", "marker": "o"},
     {"color": "#d55e00", "linestyle": "--", "marker": "s"},
@@ -38,52 +38,52 @@ STYLES: tuple[Mapping[str, Any], ...] = (
 
 
 def canvas(width: float, height: float) -> Figure:
-    """Return an empty figure of inches, without pyplot and its state."""
+    """Return an empty figure, `width` by `height` inches, without pyplot and its global state."""
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN))
     FigureCanvasAgg(figure)
     return figure
 
 
 def height_of(rows: int, columns: int, width: float) -> float:
-    """Return how many inches high rows of square images are that fill a width of so many inches with their names."""
+    """Return the height in inches of rows of square images which, with their names, are `width` inches wide."""
     return rows * (width - NAMES) / columns
 
 
-LETTERS = 14  # of captions an inch
+LETTERS = 14  # letters of a caption per inch
 MARGIN = 0.08  # inches around axes
-NAMES = 1.0  # inches, of the names of strips and of the margins beside them
-LINE = 0.2  # inches, of a caption
+NAMES = 1.0  # width in inches of the names of strips and the margins beside them
+LINE = 0.2  # height in inches of a line of a caption
 
 
 def title(figure: Figure, text: str) -> None:
-    """Put `text` above a figure, its lines broken where the figure ends, into parts of about one length."""
+    """Put `text` above a figure, broken into lines of about equal length that fit its width."""
     width = int(LETTERS * figure.get_figwidth())
     figure.suptitle(typeset("\n".join(balanced(line, width) for line in text.splitlines())), fontsize=9)
 
 
 def heading(axis: Axes, text: str, inches: float = 12) -> None:
-    """Put `text` above axes that are as wide as a figure of so many inches, likewise."""
+    """Put `text` above axes that are `inches` wide, broken into lines of about equal length."""
     axis.set_title(typeset(balanced(text, int(0.9 * LETTERS * inches))), fontsize=9)
 
 
 def typeset(text: str) -> str:
-    """Write the distributions that a text names as formulas: p_0, p_data."""
+    """Write p_0 and p_data in a text as formulas."""
     return re.sub(r"\bp_(0|data)\b", r"$p_\\mathrm{\1}$", text)
 
 
 def balanced(text: str, width: int) -> str:
-    """`text` in as few lines of at most `width` letters as it takes, the longest as short as it can be."""
+    """Wrap `text` into the fewest lines of at most `width` letters, with the longest line as short as possible."""
     least = len(wrap(text, width))
     return next(fill(text, narrow) for narrow in range(1, width + 1) if len(wrap(text, narrow)) == least)
 
 
 def write_figure(drawn: Drawn, out: Path) -> None:
-    """Write a figure under its caption as `out` (.png) and .svg, the numbers behind it as .csv, an animation as .gif.
+    """Write a figure with its caption as `out` (.png) and .svg, its numbers as .csv, and an animation as .gif.
 
-    Raises ValueError where nothing was drawn.
+    Raises ValueError if there is no figure.
     """
     if drawn.figure is None:
-        raise ValueError(f"{out.stem} is drawn as neither a figure nor a table.")
+        raise ValueError(f"the drawing function of {out.stem} returned neither a figure nor a table.")
     title(drawn.figure, drawn.caption)
     save(drawn.figure, out)
     write_numbers(drawn.frame, out)
@@ -92,10 +92,10 @@ def write_figure(drawn: Drawn, out: Path) -> None:
 
 
 def save(figure: Figure, out: Path) -> None:
-    """Write a figure as `out` (.png) and .svg beside it, free of dates and random ids: equal drawings, equal files.
+    """Write a figure as `out` (.png) and as .svg beside it; equal drawings give equal files, without dates and ids.
 
-    The .png has no fewer pixels than the images that it shows, and all of their colours. Where these are grey, it has
-    256 colours, which takes it to a third: results/ are in git, and notebooks and pages hold it once more.
+    The .png has at least as many pixels as the images in it, and all of their colours. If they are grey, it is reduced
+    to 256 colours and a third of the size: results/ is in git, and notebooks and pages contain the picture again.
     """
     drawn = BytesIO()
     figure.savefig(drawn, dpi=resolution(figure))
@@ -103,13 +103,13 @@ def save(figure: Figure, out: Path) -> None:
         whole = picture.convert("RGB")
         written = whole if has_colour_images(figure) else whole.quantize(256, dither=Image.Dither.NONE)
         written.save(temporary, format="PNG", optimize=True)
-    # letters as letters, in the reader's font, not as outlines
+    # text stays text, in the reader's font, and does not become outlines
     with rc_context({"svg.hashsalt": out.stem, "svg.fonttype": "none"}), atomic(out.with_suffix(".svg")) as temporary:
         figure.savefig(temporary, dpi=SVG_DPI, metadata={"Date": None})
 
 
 def resolution(figure: Figure) -> int:
-    """Return DPI, or as many pixels an inch as leave each pixel of the images in a figure at least one."""
+    """Return the pixels per inch of a figure: DPI, or more where an image would otherwise lose pixels."""
     figure.draw_without_rendering()  # places the axes
     shown = [image for axis in figure.axes for image in axis.images]
     return ceil(
@@ -124,13 +124,13 @@ def has_colour_images(figure: Figure) -> bool:
 
 
 def write_numbers(frame: pd.DataFrame, out: Path) -> None:
-    """Write the numbers behind a figure, as .csv beside it."""
+    """Write the numbers behind a figure as .csv beside it."""
     with atomic(out.with_suffix(".csv")) as temporary:
         frame.to_csv(temporary, index=False)
 
 
 def line(axis: Axes, frame: pd.DataFrame, x: str, y: str, label: str, style: Mapping[str, Any]) -> None:
-    """Draw column `y` of `frame` against `x`, means over seeds at each iteration, in the band of their range."""
+    """Draw column `y` of `frame` against `x`: means over seeds at each iteration, with a band over their range."""
     rows = frame.groupby("iteration").agg(x=(x, "mean"), y=(y, "mean"), low=(y, "min"), high=(y, "max"))
     axis.plot(rows["x"], rows["y"], label=label, markersize=4, **style)
     if frame["seed"].nunique() > 1:
@@ -138,9 +138,9 @@ def line(axis: Axes, frame: pd.DataFrame, x: str, y: str, label: str, style: Map
 
 
 def draw_strips(axis: Axes, strips: Mapping[str, np.ndarray]) -> None:
-    """Draw strips of uint8 images (n, H, W, C) below each other, each with its name."""
+    """Draw strips of images (n, H, W, C), uint8, below each other, each with its name."""
     n, height = max(map(len, strips.values())), next(iter(strips.values())).shape[1] + 1
-    # "none" leaves images in .svg as small as they are, and their pixels square
+    # "none" keeps images in .svg at their own size, with square pixels
     rows = np.concatenate([strip(images, n) for images in strips.values()])
     axis.imshow(rows, cmap="gray", vmin=0, vmax=255, interpolation="none")
     axis.set_yticks([height * (i + 0.5) for i in range(len(strips))], list(strips), fontsize=8)

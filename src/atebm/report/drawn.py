@@ -1,4 +1,4 @@
-"""What a drawing function returns."""
+"""Define what a drawing function returns."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure, or a table for a page; the numbers behind it, and its words."""
+    """A figure or a table for a page, with the numbers behind it and its words."""
 
     frame: pd.DataFrame  # all numbers
     caption: str
-    headline: str  # what was measured, in a line
-    published: str = ""  # what the paper reports, in a line; empty where that is a picture, or nothing
+    headline: str  # the measured result in one line
+    published: str = ""  # the paper's result in one line; empty if it is a picture or missing
     figure: Figure | None = None
-    shown: pd.DataFrame | None = None  # of a table, what fits a page
+    shown: pd.DataFrame | None = None  # the part of a table that fits a page
     animation: np.ndarray | None = None  # images (n, frames, H, W, C), uint8

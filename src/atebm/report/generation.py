@@ -1,4 +1,4 @@
-"""Image quality: the tables of IS and FID, published beside measured."""
+"""Draw the tables of image quality, IS and FID: published beside measured."""
 
 from collections.abc import Iterator, Sequence
 from statistics import mean, median
@@ -13,13 +13,13 @@ from .published import published
 from .records import LEARNT, Record, extractor_of, has_learnt, of
 from .tabulating import HERE, IN_WORDS, Row, compared, differences, with_intervals
 
-# Approach and group of the rivals that are trained here, in the words of the published table
+# The rivals that are trained here: approach and group, in the words of the published table
 RIVALS = {
     "cifar10_ebm": ("EBM with a buffer of samples, trained here", "Explicit EBMs"),
     "cifar10_gan": ("small GAN, trained here", "GANs"),
 }
-SOURCES, REAL = "source images, unchanged", "held-out real images"  # the two ends of the ruler
-# Of Table 3, per run: the data set, and our rows at the run's resolution and at the task's also_at, as published.
+SOURCES, REAL = "source images, unchanged", "held-out real images"  # references: before any step, and real data
+# Table 3, per run: the data set, and the published names of the method's rows at the run's size and at also_at.
 TABLE3 = {
     "celebahq256": ("CelebA-HQ 256", "Ours", ""),
     "afhqcat256": ("AFHQ-CAT", "Ours (256x256)", ""),
@@ -32,12 +32,12 @@ TABLES7 = {"CIFAR-10": "cifar10", "CelebA-HQ 256": "celebahq256"}
 
 
 def table2(needs: Needs) -> Drawn:
-    """Return Table 2, published IS and FID beside what was measured, and both ends of the ruler.
+    """Return Table 2: published IS and FID beside measured ones, with two references, source images and real images.
 
-    Measured columns hold the mean over seeds and half of a 95 % interval: over seeds where there are several, else
-    over disjoint blocks of images (distances) and splits (score). With Inception there is KID as well, and the distance
-    of a set with another number of images than our samples, another metric than theirs, has columns of its own.
-    Measured on other data than the paper's, our rows are not the published row "Ours".
+    Measured columns hold the mean over seeds and half of a 95 % interval: over seeds if there are several, else over
+    disjoint blocks of images (distances) and splits (score). With Inception there is KID as well. The distance of a set
+    with another number of images than the samples is another metric and has columns of its own. On stand-in data the
+    measured rows are not joined to the published row "Ours".
     """
     paper = published("table2")
     frame = paper.rename(columns={"is": "published_is", "fid": "published_fid"})
@@ -53,7 +53,7 @@ def table2(needs: Needs) -> Drawn:
 
 
 def table2_rows(needs: Needs) -> Iterator[Row]:
-    """Yield the measured rows: samples of the best and the last checkpoint, source images, and held-out images."""
+    """Yield the measured rows: samples of the best and the last checkpoint, rivals, source and held-out images."""
     task, ours = needs.task("cifar10"), HERE if needs.is_standin("cifar10") else "Ours"
     for approach, row in ((ours, "best"), (f"{ours}, last iteration", "last")):
         if records := needs.records(f"metric/{row}"):
@@ -71,7 +71,7 @@ def table2_rows(needs: Needs) -> Iterator[Row]:
 
 
 def unlearnt(needs: Needs) -> list[str]:
-    """Name, for a caption, the rivals that have no row since they have not learnt."""
+    """Name, for a caption, the rivals that have no row because they have not learnt."""
     sources = needs.records("metric/sources")
     names = [
         approach
@@ -79,11 +79,11 @@ def unlearnt(needs: Needs) -> list[str]:
         if (records := needs.records(f"metric/rivals/{rival}")) and not has_learnt(records, sources)
     ]
     why = f"its samples are more than {LEARNT:g} times as far from the data as their source images"
-    return [f"No row: {name}; {why}." for name in names]
+    return [f"The {name.removesuffix(', trained here')} has no row: {why}." for name in names]
 
 
 def table2_headline(frame: pd.DataFrame) -> str:
-    """Say what was measured of our samples and of their sources."""
+    """Say the distance of the samples and of their source images."""
     mine = frame[frame["weights"] != ""].iloc[0]
     raw = frame.loc[frame["approach"].str.startswith(SOURCES), "measured_distance"].item()
     if "stand-in" in mine["metric"]:
@@ -93,12 +93,12 @@ def table2_headline(frame: pd.DataFrame) -> str:
 
 
 def weights(models: dict[str, Result]) -> str:
-    """Return whose weights the models behind a row have."""
+    """Return who trained the models behind a row."""
     return "; ".join(dict.fromkeys(model.weights for model in models.values()))
 
 
 def table2_shown(needs: Needs, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return Table 2 for a page: measured rows above published ones where they are of other data than the paper's."""
+    """Return Table 2 for a page; on stand-in data the measured rows come above the published ones."""
     shown = frame[["approach", "group", "published_is", "published_fid"]]
     title = needs.task("cifar10")["title"]
     shown.columns = ["approach", "group", f"IS on {title}, published", f"FID on {title}, published"]
@@ -108,32 +108,33 @@ def table2_shown(needs: Needs, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def weights_shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the column of weights for a page; none where all were trained here, which the caption says."""
+    """Return the column of weights for a page; no column if all were trained here, since the caption says so."""
     shown = frame[["weights"]].rename(columns={"weights": "weights, measured"})
     return shown if set(frame["weights"]) - {"", "trained here"} else shown[[]]
 
 
 def measured_first(shown: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a page with those that were measured above those that are published alone."""
+    """Return the rows of a page with the measured ones above those that are only published."""
     return shown.loc[(frame["data"] == "").sort_values(kind="stable").index]
 
 
 def table2_caption(needs: Needs) -> str:
-    """Say what the measured columns mean, with the ratios and class shares behind them."""
+    """Say what the measured columns hold, with the ratios and class shares behind them."""
     metrics = needs.records("metric")
     ours, (raw,) = of(needs.records("metric/best"), "frechet"), of(needs.records("metric/sources"), "frechet")
     names = " and ".join(sorted({record["name"] for record in metrics if record["metric"] not in IN_WORDS}))
     words = [
-        f"Table 2 at scale {needs.scale}. {needs.introduction('cifar10')}",
-        f"Measured: {names}, extractor {extractor_of(ours[0])}.",
-        f"Distances are of {ours[0]['n_samples']} images to {ours[0]['n_reference']} training images; from half of our "
-        f"samples it is {mean(record['value_at_half'] for record in ours):.4g}.",
+        f"Table 2 at the {needs.scale} scale. {needs.introduction('cifar10')}",
+        f"Measured: {names}, with extractor {extractor_of(ours[0])}.",
+        f"Each distance compares {ours[0]['n_samples']} images with {ours[0]['n_reference']} training images; for half "
+        f"as many samples it is {mean(record['value_at_half'] for record in ours):.4g}.",
     ]
     if raw["n_samples"] == ours[0]["n_samples"]:
         ratios = [raw["value"] / record["value"] for record in ours]
         seeds = [f"{ratio:.2f} (seed {record['images']['seed']})" for ratio, record in zip(ratios, ours, strict=True)]
         words.append(
-            f"Distance of the source images over that of our samples: {', '.join(seeds)}; median {median(ratios):.2f}."
+            "The distance of the source images, divided by that of the samples: "
+            f"{', '.join(seeds)}; median {median(ratios):.2f}."
         )
     if ours[0]["standin"]:
         words.append(STANDIN)
@@ -141,34 +142,36 @@ def table2_caption(needs: Needs) -> str:
     if shares := of(needs.records("metric/best"), "class_shares"):
         smallest = min(shares, key=lambda record: record["value"])
         name = min(smallest["shares"], key=smallest["shares"].get)
-        words.append(f"Rarest class among our samples by that classifier: {name}, {100 * smallest['value']:.1f} %.")
+        words.append(
+            f"By that classifier, the rarest class among the samples is {name}, with {100 * smallest['value']:.1f} %."
+        )
     chosen = selection(needs.under("model/best"), needs.under("samples/best"))
     return " ".join([*words, *chosen, interval_of(ours)])
 
 
 def selection(models: dict[str, Result], samples: dict[str, Result]) -> list[str]:
-    """Say what training chose on validation sources; nothing of weights that were not trained here.
+    """Say what training selected on validation sources; for imported weights, say that nothing was selected.
 
-    `samples` are those whose lengths training may have chosen, too; none where they were given.
+    `samples` are those whose number of steps training may have selected; empty if the configuration gives it.
     """
     if any(model.is_imported for model in models.values()):
-        return ["Weights that were not trained here are named in a column; nothing was chosen for them here."]
+        return ["A column names the weights that were not trained here; nothing was selected for them."]
     if not all(model.settings["monitor"] for model in models.values()):
         return []
     lengths = {sample.settings["steps"] for sample in samples.values()} == {"selected"}
-    chosen = "Checkpoint and sampler length were" if lengths else "The checkpoint was"
+    chosen = "The checkpoint and the number of PGD steps were" if lengths else "The checkpoint was"
     return [
-        f"All models were trained here. {chosen} chosen on validation sources, and the numbers are of other sources."
+        f"All models were trained here. {chosen} selected on validation sources; the numbers come from other sources."
     ]
 
 
 def interval_of(records: Sequence[Record]) -> str:
-    """Say what ± is."""
+    """Say, for a caption, what ± means."""
     if len({record["images"]["seed"] for record in records}) > 1:
         return "± is half of a 95 % interval of the mean over seeds."
     return (
-        "± is half of a 95 % interval over blocks of images of one model: of its sampling, not of other seeds and "
-        "machines, which differ by more."
+        "± is half of a 95 % interval over blocks of images of one model: it covers the sampling of images. Other "
+        "seeds and machines differ by more."
     )
 
 
@@ -176,7 +179,7 @@ def interval_of(records: Sequence[Record]) -> str:
 
 
 def table3(needs: Needs) -> Drawn:
-    """Return Table 3, published FID beside measured distances on three tasks, and the ends of each one's ruler.
+    """Return Table 3: published FID beside measured distances on three tasks, with both references for each.
 
     Columns, rows and intervals are as in `table2`.
     """
@@ -210,12 +213,12 @@ def asked_for(needs: Needs) -> list[str]:
 
 
 def distances_of(needs: Needs) -> str:
-    """Say what the distances of a headline are."""
+    """Return the name of the distances in a headline."""
     return "stand-in distances" if needs.records("metric")[0]["standin"] else "FID"
 
 
 def table3_rows(needs: Needs) -> Iterator[Row]:
-    """Yield the measured rows: samples, sources and held-out images of each task, also shrunk where it says so."""
+    """Yield the measured rows: samples, sources and held-out images of each task, also shrunk if the task says so."""
     for run in asked_for(needs):
         dataset, whole, shrunk = TABLE3[run]
         task, standin = needs.task(run), needs.is_standin(run)
@@ -234,18 +237,18 @@ def table3_rows(needs: Needs) -> Iterator[Row]:
 
 
 def table3_caption(needs: Needs) -> str:
-    """Say what was measured, on which data, and how far samples are from their sources."""
-    words = [f"Table 3 at scale {needs.scale}."]
+    """Say what was measured, on which data, and how much smaller the samples' distance is than their sources'."""
+    words = [f"Table 3 at the {needs.scale} scale."]
     every: list[Record] = []
     for run in asked_for(needs):
         ours, (raw,) = needs.records(f"metric/{run}/samples"), needs.records(f"metric/{run}/sources")
         ratio = raw["value"] / mean(record["value"] for record in ours)
         words.append(
-            f"{needs.introduction(run)} {ours[0]['n_samples']} samples are scored against {ours[0]['n_reference']} "
-            f"training images; their distance is {ratio:.2f} times smaller than the sources'."
+            f"{needs.introduction(run)} The distance of {ours[0]['n_samples']} samples to {ours[0]['n_reference']} "
+            f"training images is {ratio:.2f} times smaller than that of the source images."
         )
         every += ours
-    words.append(f"Measured: {every[0]['name']}, extractor {extractor_of(every[0])}.")
+    words.append(f"Measured: {every[0]['name']}, with extractor {extractor_of(every[0])}.")
     if every[0]["standin"]:
         words.append(STANDIN)
     return " ".join([*words, *selection(needs.under("model"), needs.under("samples")), interval_of(every)])
@@ -255,10 +258,10 @@ def table3_caption(needs: Needs) -> str:
 
 
 def tableS7(needs: Needs) -> Drawn:
-    """Return Table S7, published FID and measured distances of one model's samples, by steps and step size.
+    """Return Table S7: published FID and measured distances of a model's samples, by steps and step size.
 
-    The samplers of a model have the same product of steps and step size. Columns, rows and intervals are as in
-    `table2`; `sampler` says which steps and step size a row has.
+    All samplers of a model have the same product of steps and step size. Columns, rows and intervals are as in
+    `table2`; the column `sampler` holds the steps and step size of a row.
     """
     paper = published("tableS7")
     frame = compared(paper.rename(columns={"fid": "published_fid"}), list(tableS7_rows(needs)), needs.scale)
@@ -277,7 +280,7 @@ def tableS7(needs: Needs) -> Drawn:
 
 
 def tableS7_rows(needs: Needs) -> Iterator[Row]:
-    """Yield a row per model and sampler, the one of most steps first, as published."""
+    """Yield a row per model and sampler, ordered as published: the sampler with the most steps first."""
     for dataset, run in TABLES7.items():
         samplers = {role.split("/")[0] for role in needs.under(f"metric/{run}")}
         rows = {sampler: needs.records(f"metric/{run}/{sampler}") for sampler in samplers}
@@ -289,24 +292,26 @@ def tableS7_rows(needs: Needs) -> Iterator[Row]:
 
 
 def tableS7_caption(needs: Needs) -> str:
-    """Say what was measured, and how far the samplers of a model differ."""
-    words, every = [f"Table S7 at scale {needs.scale}."], needs.records("metric")
+    """Say what was measured, and how much the samplers of a model differ."""
+    words, every = [f"Table S7 at the {needs.scale} scale."], needs.records("metric")
     for run in TABLES7.values():
         values = [record["value"] for record in needs.records(f"metric/{run}")]
         words.append(
             f"{needs.introduction(run)} The largest distance is {max(values) / min(values):.2f} times the smallest. "
             f"{products(needs, run)}"
         )
-    words.append(f"Measured: {every[0]['name']} of {every[0]['n_samples']}, extractor {extractor_of(every[0])}.")
+    words.append(
+        f"Measured: {every[0]['name']} of {every[0]['n_samples']} samples, with extractor {extractor_of(every[0])}."
+    )
     if every[0]["standin"]:
         words.append(STANDIN)
     return " ".join([*words, *selection(needs.under("model"), {}), interval_of(every)])
 
 
 def products(needs: Needs, run: str) -> str:
-    """Say which product of steps and step size a model's samplers share, and that of the length training selected."""
+    """Say which product of steps and step size a model's samplers share, and that of the sampler training selected."""
     shared = {record["images"]["steps"] * record["images"]["step_size"] for record in needs.records(f"metric/{run}")}
-    words = f"Steps x size: {' or '.join(f'{product:.4g}' for product in sorted(shared))}"
+    words = f"Steps times step size is {' or '.join(f'{product:.4g}' for product in sorted(shared))}"
     models = [model for model in needs.under(f"model/{run}").values() if not model.is_imported]
     chosen = {
         model.record["best"]["steps"] * model.settings["monitor"]["step_size"]
@@ -315,4 +320,5 @@ def products(needs: Needs, run: str) -> str:
     }
     if not chosen:
         return f"{words}."
-    return f"{words}; of the length that training selected: {' or '.join(f'{each:.4g}' for each in sorted(chosen))}."
+    selected = " or ".join(f"{each:.4g}" for each in sorted(chosen))
+    return f"{words}; for the sampler that training selected it is {selected}."

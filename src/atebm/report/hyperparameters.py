@@ -1,4 +1,4 @@
-"""The tables of settings, architecture and cost: published beside what is here."""
+"""Draw the tables of settings, architecture and cost: published values beside those used here."""
 
 from typing import Any
 
@@ -10,23 +10,23 @@ from .needs import Needs
 from .published import published
 from .tabulating import scientific
 
-DIFFERS = "A cell holds the published value; where ours is another: published → **ours**."
+DIFFERS = "A cell holds the published value; where this project uses another: published → **used here**."
 
 
 def beside(paper: str, ours: str) -> str:
-    """Return a cell of two values: one where they agree, as marked by DIFFERS where not."""
+    """Return a cell for two values: one value if they agree, else both in the notation of DIFFERS."""
     return ours if paper in ("", ours) else f"{paper} → **{ours}**"
 
 
 def tableS2(needs: Needs) -> Drawn:
-    """Return Table S2: the layers of the network with the authors' stem and with the published one, a row each.
+    """Return Table S2: a row per layer of the network, with the authors' stem and with the published one.
 
-    Raises ValueError where the network has not as many layers as the paper lists.
+    Raises ValueError if the network has another number of layers than the paper lists.
     """
     ours, theirs = (needs[f"stem/{side}"].table("layers.csv").astype({"output_shape": str}) for side in (3, 1))
     paper = published("tableS2")
     if not len(ours) == len(theirs) == len(paper):
-        raise ValueError(f"the network has {len(ours)} layers, Table S2 {len(paper)}.")
+        raise ValueError(f"the network has {len(ours)} layers, but Table S2 lists {len(paper)}.")
     frame = paper.add_prefix("published_").join(ours)
     frame["stem1_layer"], frame["stem1_parameters"] = theirs["layer"], theirs["parameters"]
     columns = {"layer": "layer", "resample": "resample", "output_shape": "output shape"}
@@ -42,9 +42,9 @@ def tableS2(needs: Needs) -> Drawn:
     shown.loc[len(shown)] = ["all", "", "", *(f"{totals[stem]:,}" for stem in (3, 1))]
     networks = ", ".join(f"{needs.name(task)}: {needs.settings[task]}" for task in PAPER_TASKS)
     caption = (
-        f"Table S2: the network `discriminator256`, read off the network itself. {DIFFERS} Ours has the 3x3 stem of "
-        "the authors' code, whose released weights fit no other; the last column is with the published 1x1 stem. "
-        f"Networks of the tasks at scale {needs.scale}: {networks}."
+        f"Table S2: the layers of the network `discriminator256`, read from the network itself. {DIFFERS} The network "
+        "here has the 3x3 stem of the authors' code, because their released weights fit no other; the last column "
+        f"counts parameters with the published 1x1 stem. Networks of the tasks at the {needs.scale} scale: {networks}."
     )
     headline = f"{frame['layer'][0]} stem, {frame['parameters'].sum():,} parameters"
     return Drawn(frame, caption, headline, f"{paper['layer'][0]} stem", shown=shown)
@@ -53,8 +53,8 @@ def tableS2(needs: Needs) -> Drawn:
 def tableS3(needs: Needs) -> Drawn:
     """Return Table S3: hyperparameters of each task's run, published beside configured.
 
-    The frame has a row per setting and task, the page a column per task. The last rows are settings that the paper's
-    table does not have.
+    The frame has a row per setting and task, the page has a column per task. The last rows hold settings that the
+    paper's table lacks.
     """
     runs, paper = needs.settings["runs"], published("tableS3").set_index("setting")
     rows = [
@@ -73,13 +73,13 @@ def tableS3(needs: Needs) -> Drawn:
     shown = cells.pivot_table("cell", "setting", "task", aggfunc="first", sort=False).reset_index()
     printed = shown["setting"].isin(paper.index)
     shown["setting"] = shown["setting"].where(printed, shown["setting"] + " (not in Table S3)")
-    caption = f"Table S3 beside the configuration of scale {needs.scale}. {DIFFERS} {trained_here(needs)}"
+    caption = f"Table S3 beside the configuration of the {needs.scale} scale. {DIFFERS} {trained_here(needs)}"
     headline = f"{frame['differs'].sum()} of {(frame['published'] != '').sum()} settings differ"
     return Drawn(frame, caption, headline, f"{len(PAPER_TASKS)} tasks", shown=shown)
 
 
 def hyperparameters(run: dict[str, Any]) -> dict[str, str]:
-    """Return a run of config.yaml in the words and formats of Table S3, then what that table leaves out."""
+    """Return a run of config.yaml in the words and formats of Table S3, then the settings which that table lacks."""
     schedule, optimizer, attack = run["schedule"], run["optimizer"], run["in_attack"]
     names = {"adam": "Adam", "sgd": "SGD"}
     first, last = schedule["K_start"], schedule["K_max"]
@@ -98,12 +98,12 @@ def hyperparameters(run: dict[str, Any]) -> dict[str, str]:
         "Attack on p_data": f"{attack['steps']} x {attack['step_size']:g}" if attack else "none",
         "AUC at which K grows early": "none" if schedule["auc_advance"] is None else f"{schedule['auc_advance']:g}",
         "Decay of averaged weights": "none" if run["average"] is None else f"{run['average']:g}",
-        "Augmentation of p_data; p_0": "; ".join(run["augment"][side]["name"] for side in ("p_data", "p_0")),
+        "Augmentation of p_data and p_0": "; ".join(run["augment"][side]["name"] for side in ("p_data", "p_0")),
     }
 
 
 def thousands(iterations: int | None) -> str:
-    """Return 172000 as the paper prints it, 172K."""
+    """Return a number of iterations as the paper prints it: 172000 is 172K."""
     if iterations is None:
         return "by epochs"
     return f"{iterations / 1000:g}K" if iterations >= 1000 else str(iterations)
@@ -115,8 +115,8 @@ def trained_here(needs: Needs) -> str:
     if len(titles) == len(PAPER_TASKS):
         return "All of these tasks are trained at this scale."
     return (
-        f"Trained at this scale: {', '.join(titles) or 'none'}. The other tasks stand as they are configured; no "
-        "result of this scale is drawn from a model of theirs."
+        f"Trained at this scale: {', '.join(titles) or 'none'}. The other columns show the configuration only: no "
+        "result of this scale comes from a model of those tasks."
     )
 
 
@@ -142,7 +142,8 @@ def tableS4(needs: Needs) -> Drawn:
         shown[title] = [beside(*pair) for pair in zip(frame[f"published_{column}"], frame[column], strict=True)]
     shown["samples here"] = frame["samples"]
     caption = (
-        f"Table S4 beside the configuration of scale {needs.scale}. {DIFFERS} {selected(needs)} {trained_here(needs)}"
+        f"Table S4 beside the configuration of the {needs.scale} scale. {DIFFERS} {selected(needs)} "
+        f"{trained_here(needs)}"
     )
     first, theirs = frame.iloc[0], paper.iloc[0]
     return Drawn(
@@ -155,24 +156,24 @@ def tableS4(needs: Needs) -> Drawn:
 
 
 def length(needs: Needs, task: str, steps: int | str) -> str:
-    """Return the number of steps of a task's sampler; where training selects it, what it selected."""
+    """Return the number of steps of a task's sampler, as configured or as training selected it."""
     if steps != "selected":
         return str(steps)
     return str(needs[f"samples/{task}"].record["steps"])
 
 
 def selected(needs: Needs) -> str:
-    """Say among which numbers of steps training selected those that are shown, and which lie at the edge of these."""
+    """Say which numbers of steps training selected, from which range, and which of them lie at its edge."""
     words = []
     for run, sample in needs.under("samples").items():
         offered, steps = needs[f"model/{run}"].settings["monitor"]["steps"], sample.record["steps"]
-        edge = ", the edge" if steps in (min(offered), max(offered)) else ""
-        words.append(f"{needs.name(run)} {steps} of {min(offered)} to {max(offered)}{edge}")
+        edge = ", at the edge" if steps in (min(offered), max(offered)) else ""
+        words.append(f"{needs.name(run)}: {steps}, from {min(offered)} to {max(offered)}{edge}")
     return f"Training selected the number of steps on validation sources: {'; '.join(words)}." if words else ""
 
 
 def tableS5(needs: Needs) -> Drawn:
-    """Return Table S5: update steps, ours published beside configured, and other methods'."""
+    """Return Table S5: update steps of the paper's method, published beside configured, and of other methods."""
     ours, names = {}, {}
     for task, phases in needs.settings["tasks"].items():
         for phase, steps in phases.items():
@@ -185,8 +186,9 @@ def tableS5(needs: Needs) -> Drawn:
     others = {name: f"{name}, published (on the paper's data)" for name in list(frame)[3:]}
     shown = shown.assign(task=shown["task"].map(names)).rename(columns=others | {"Ours": "paper's method"})
     caption = (
-        f"Table S5: number of update steps, ours beside the configuration of scale {needs.scale}. {DIFFERS} In "
-        f"training: the last K. {selected(needs)} PCD: a persistent sampling chain. {trained_here(needs)}"
+        f"Table S5: numbers of update steps, those of the paper's method beside the configuration of the "
+        f"{needs.scale} scale. {DIFFERS} The number in training is the last K. {selected(needs)} PCD means a "
+        f"persistent sampling chain. {trained_here(needs)}"
     )
     frame = frame.rename(columns={"Ours": "Ours, published", "task": "published_task"})
     frame = frame.assign(task=frame["published_task"].map(names))
@@ -197,7 +199,7 @@ def tableS5(needs: Needs) -> Drawn:
 
 
 def tableS6(needs: Needs) -> Drawn:
-    """Return Table S6: published times beside what was measured here."""
+    """Return Table S6: published times beside the time measured here."""
     timing = needs["timing"].record
     lower, upper = timing["quartiles_seconds"]
     threads = "" if timing["device"] != "cpu" else f", {timing['threads']} thread" + "s" * (timing["threads"] > 1)
@@ -221,11 +223,11 @@ def tableS6(needs: Needs) -> Drawn:
         axis=1,
     )
     caption = (
-        f"Table S6 at scale {needs.scale}: time to generate {timing['images']} samples. Measured: "
-        f"{needs.introduction('cifar10')} Published: on the paper's data. The measured row is the median of "
-        f"{len(timing['seconds'])} repeats after a warm-up, with the network, image size and device that it names: "
-        "where these are not the paper's, its time does not compare with the published ones. A time is no function of "
-        "the settings: measured again, it has other digits."
+        f"Table S6 at the {needs.scale} scale: time to generate {timing['images']} samples. Measured on: "
+        f"{needs.introduction('cifar10')} The published times are for the paper's data. The measured row is the median "
+        f"of {len(timing['seconds'])} repeats after a warm-up and names its network, image size and device; if these "
+        "are not the paper's, the times cannot be compared. Times vary: another measurement gives slightly different "
+        "numbers."
     )
     headline = f"{ours['time']}, {ours['device']} ({ours['network']} network, {ours['images']} images)"
     theirs = paper.set_index("model").loc["Ours"]

@@ -1,4 +1,4 @@
-"""Writing results/numbers/: what drawing read of the steps in work/; removing what nothing is drawn from any more."""
+"""Write results/numbers/, copies of what drawing read of the steps in work/, and remove copies that nothing needs."""
 
 import json
 import shutil
@@ -24,9 +24,9 @@ from .needs import Result
 
 
 def keep(results: Iterable[Result]) -> None:
-    """Keep what was read of results in work/; what was read of those that are kept already stays as it is.
+    """Copy what was read of results in work/; copies of results that are not in work/ stay as they are.
 
-    Renderings that share a step add to what each other read of it, one after the other.
+    Renderings that share a step take turns, and each adds what it read to the copies of the others.
     """
     for result in results:
         if result.kept is not None and result.place != result.kept and result.is_there:
@@ -39,9 +39,9 @@ def keep(results: Iterable[Result]) -> None:
 
 
 def keep_step(result: Result, kept: Path) -> None:
-    """Write copies of record, spec and files, and excerpts of arrays.
+    """Write copies of a step's record, spec and files, and excerpts of its arrays.
 
-    What was kept before is written again, too: the step may have been computed anew.
+    Earlier copies are written again too, since the step may have been computed again.
     """
     arrays = {name: rows for name, rows in result.read.items() if rows is not None}
     for name, entry in excerpts_in(kept).items():
@@ -59,7 +59,7 @@ def keep_step(result: Result, kept: Path) -> None:
 
 
 def describe_excerpts(kept: Path, rows: dict[str, str]) -> None:
-    """Write what the excerpts in a folder are of: their checksums, and those of the arrays as the record has them."""
+    """Describe the excerpts in a folder: their rows, their checksums, and the recorded checksums of the arrays."""
     sources = json.loads(record_file(kept).read_text(encoding="utf-8")).get("files", {})
     files = {
         name: {"rows": rows[name], "of": sources.get(name), "sha256": sha256(kept / excerpt_name(name))}
@@ -75,10 +75,10 @@ def copy_if_changed(source: Path, target: Path) -> None:
 
 
 def prune_numbers(results: Path, requests: Path, more: Listing) -> None:
-    """Remove from results/numbers/ what no rendering in `results` is drawn from, and `more` does not list.
+    """Remove from results/numbers/ every copy that no rendering in `results` was drawn from and `more` does not list.
 
-    `requests` is the folder of the requests of the present plan. What those need that are not drawn, because they are
-    drawn right now or their notebook failed, stays as it is.
+    `requests` is the folder of the requests of the present plan. Copies that an undrawn artifact needs stay: it is
+    being drawn at the moment, or its notebook failed.
     """
     listed = {path.stem: listing_in(path) for path in (results / "provenance").glob("*.json")}
     listings = [more, *(listing for listing in listed.values() if listing is not None)]
@@ -99,13 +99,13 @@ def prune_numbers(results: Path, requests: Path, more: Listing) -> None:
 
 
 def needed(request: Path) -> Iterable[str]:
-    """Return the folders of the steps that a request names; none of the requests about all renderings."""
+    """Return the folders of the steps that a request names; requests about all renderings name none."""
     needs: dict[str, str] = json.loads(request.read_text(encoding="utf-8"))["request"].get("needs", {})
     return needs.values()
 
 
 def trim_step(folder: Path, readings: list[dict[str, str]]) -> None:
-    """Leave of a step's excerpts the rows that somebody reads."""
+    """Trim a step's excerpts to the rows that some rendering reads."""
     kept = excerpts_in(folder)
     rows = {name: {row for reads in readings for row in rows_of(reads.get(name, ""))} for name in kept}
     rows = {name: wanted for name, wanted in rows.items() if (folder / excerpt_name(name)).exists()}

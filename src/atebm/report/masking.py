@@ -1,4 +1,4 @@
-"""Does the attack behind Table 4 find what there is? Checks that masked gradients would fail."""
+"""Check that the attack behind Table 4 is not misled by masked gradients."""
 
 import re
 from collections.abc import Iterable
@@ -11,15 +11,15 @@ from .detection import detections, rows_of
 from .drawn import Drawn
 from .needs import Needs
 
-MARGIN = 0.005  # of the AUROC, by which a stronger attack may find less: half of a point
-DEFEATED = 0.05  # an AUROC that says that a detector is
+MARGIN = 0.005  # half a point of AUROC: a stronger attack may leave the AUROC this much higher
+DEFEATED = 0.05  # a detector with at most this AUROC is defeated
 
 
 def ood_masking(needs: Needs) -> Drawn:
-    """Put the attack on `cifar10_ood` to checks that masked gradients would fail: a row per check and set.
+    """Return checks of the attack on `cifar10_ood` that it fails if gradients are masked: a row per check and set.
 
-    AUROC is in percent, of Auto-PGD where no other attack is named. The largest radius was raised after a first run, in
-    which 4 did not defeat the detector on noise; all else was stated before it.
+    AUROC is in percent, under Auto-PGD unless another attack is named. The largest radius was raised after a first run,
+    in which radius 4 did not defeat the detector on noise; everything else was fixed before that run.
     """
     found = detections(needs.results.values())
     found = found[found["in"] == IN]
@@ -31,12 +31,13 @@ def ood_masking(needs: Needs) -> Drawn:
     frame = pd.DataFrame(rows).sort_values("check", kind="stable", ignore_index=True)
     tied = frame["auroc"].map(lambda series: set(re.findall(r"\d+\.\d", series)) == {"100.0"})
     words = [
-        f"Checks of the attack behind Table 4 at scale {needs.scale}, on the model of adversarial training: AUROC in "
-        f"percent. In distribution: {needs.introduction('cifar10')}",
-        f"A stronger attack may find {100 * MARGIN:g} points less, and a detector is defeated at {100 * DEFEATED:g}. "
-        "The largest radius was raised after a first run, in which 4 did not defeat the detector on noise. "
+        f"Checks of the attack behind Table 4 at the {needs.scale} scale, on the model of adversarial training: AUROC "
+        f"in percent. In distribution: {needs.introduction('cifar10')}",
+        f"An attack that should be stronger may leave an AUROC that is {100 * MARGIN:g} points higher at most; a "
+        f"detector is defeated at an AUROC of {100 * DEFEATED:g} or less. The largest radius was raised after a first "
+        "run, in which radius 4 did not defeat the detector on noise. "
         f"{(frame['met'] == 'yes').sum()} of {len(frame)} checks are met.",
-        f"{tied.sum()} of them compare 100.0 with 100.0 and could not fail." if tied.any() else "",
+        f"{tied.sum()} of them compare 100.0 with 100.0, so they cannot fail." if tied.any() else "",
     ]
     shown = frame[["check", "dataset", "auroc", "met"]]
     headline = f"{(frame['met'] == 'yes').sum()} of {len(frame)} checks met"
@@ -44,29 +45,29 @@ def ood_masking(needs: Needs) -> Drawn:
 
 
 def checks(found: pd.DataFrame) -> Iterable[tuple[str, str, bool]]:
-    """Yield what is checked of one set, the AUROCs, and whether it is met."""
+    """Yield each check on one set: its name, the AUROCs, and whether it is met."""
     whitebox = found[~found["transferred"]]
     steps = whitebox["steps"].max()
     full = whitebox[(whitebox["steps"] == steps) & whitebox["attack"].isin([CLEAN, PUBLISHED])]
     by_radius = full.drop_duplicates("radius").set_index("radius")["auroc"].sort_index()
-    yield "1. a larger radius finds no less", series(by_radius, "at"), falls(by_radius)
+    yield "1. a larger radius does not raise the AUROC", series(by_radius, "at"), falls(by_radius)
     largest = by_radius.tail(1)
     yield "2. the largest radius defeats the detector", series(largest, "at"), largest.item() <= DEFEATED
     main = whitebox.loc[whitebox["all_attacks"], "radius"].max()
     at_radius = whitebox[(whitebox["radius"] == main) & (whitebox["attack"] == PUBLISHED)]
     by_steps = at_radius.drop_duplicates("steps").set_index("steps")["auroc"].sort_index()
-    yield "3. more steps find no less", series(by_steps, "steps"), falls(by_steps)
+    yield "3. more steps do not raise the AUROC", series(by_steps, "steps"), falls(by_steps)
     others = whitebox[whitebox["all_attacks"] & ~whitebox["attack"].isin([CLEAN, PUBLISHED, WORST])]
     own = by_steps.iloc[-1]
     weaker = others.set_index("attack")["auroc"]
     named = pd.concat([pd.Series({PUBLISHED: own}), weaker])
-    yield "4. other attacks find no more", series(named, ""), weaker.min() >= own - MARGIN
+    yield "4. no other attack lowers the AUROC further", series(named, ""), weaker.min() >= own - MARGIN
     transferred = found.loc[found["transferred"] & (found["attack"] == PUBLISHED), "auroc"]
-    if transferred.empty:  # it was not asked for
+    if transferred.empty:  # no transferred attack was configured
         return
     transferred = transferred.item()
-    both = pd.Series({"its own gradients": own, "those of another seed": transferred})
-    yield "5. another seed's gradients find no more", series(both, ""), transferred >= own - MARGIN
+    both = pd.Series({"its own gradients": own, "another seed's gradients": transferred})
+    yield "5. another seed's gradients do not lower the AUROC further", series(both, ""), transferred >= own - MARGIN
 
 
 def series(values: pd.Series, word: str) -> str:
@@ -77,5 +78,5 @@ def series(values: pd.Series, word: str) -> str:
 
 
 def falls(values: pd.Series) -> bool:
-    """Return whether no value is above the one before, but by MARGIN."""
+    """Return whether no value exceeds the one before it by more than MARGIN."""
     return all(after <= before + MARGIN for before, after in pairwise(values))

@@ -1,4 +1,4 @@
-"""The figures of the 2D simulation."""
+"""Draw the 2D simulation of Algorithm 1."""
 
 from collections.abc import Mapping
 
@@ -22,35 +22,36 @@ PANELS = (
 )
 """Label, setting and state of Fig. 1's panels, from left to right."""
 
-# D - 1/2 at the edges of the colours: geometric, since D spans 0.1 before training and 0.01 after it
+# D - 1/2 at the limits of the colours: geometric, since D spans 0.1 before training and 0.01 after it
 OFFSETS = np.array([0.002, 0.005, 0.01, 0.02, 0.05, 0.1])
 LEVELS = np.concatenate([0.5 - OFFSETS[::-1], 0.5 + OFFSETS])
-P_0_COLOUR, P_DATA_COLOUR = "#d7191c", "#1f4fd8"  # red and blue as in the paper, apart in lightness too
+P_0_COLOUR, P_DATA_COLOUR = "#d7191c", "#1f4fd8"  # red and blue as in the paper, different in lightness too
 
 
 def fig1(needs: Needs) -> Drawn:
-    """Draw Fig. 1 (Sec. 4.2): D of Algorithm 1 in 2D, before and after.
+    """Draw Fig. 1 (Sec. 4.2): D of Algorithm 1 in 2D, before and after training.
 
-    The ReLU networks of one seed are drawn, chosen by the rule of `maximin.simulate`; the frame holds all of them.
+    The figure shows the ReLU networks of one seed, which the rule of `maximin.simulate` selects; the frame holds all.
     """
     frames = {activation: result.table("toy.csv") for activation, result in needs.results.items()}
     drawn = "relu" if "relu" in frames else min(frames)
     fields, mine = needs[drawn].arrays("fields.npz"), frames[drawn]
     caption = (
-        f"Algorithm 1 in 2D at scale {needs.scale}: D before and after, {drawn} network, seed {int(fields['seed'])} of "
-        f"{mine['seed'].min()} to {mine['seed'].max()} (the first with the median number of initial maxima)"
+        f"Algorithm 1 in 2D at the {needs.scale} scale: D before and after training, {drawn} network, seed "
+        f"{int(fields['seed'])} of {mine['seed'].min()} to {mine['seed'].max()} (the first with the median number of "
+        "initial maxima). Reach: the share of starting points on a grid whose ascent of D ends at p_data."
     )
     frame = pd.concat([frames[activation] for activation in sorted(frames)], ignore_index=True)
     medians = mine[mine["state"] == "final"].groupby("setting")[["reach", "local_maxima"]].median()
     parts = [f"{setting} p_0: {row.reach:.2f}, {row.local_maxima:.0f}" for setting, row in medians.iterrows()][::-1]
-    headline = f"median reach and local maxima, {'; '.join(parts)}"
+    headline = f"after training, median reach and number of other local maxima: {'; '.join(parts)}"
     return Drawn(frame, caption, headline, figure=draw_fig1(mine, fields))
 
 
 def draw_fig1(frame: pd.DataFrame, fields: Mapping[str, np.ndarray]) -> Figure:
-    """Draw D before and after Algorithm 1 in four panels: 1a, 1b with uniform p_0; 2a, 2b with corner p_0 (Fig. 1).
+    """Draw D before and after Algorithm 1 in four panels (Fig. 1): 1a, 1b with uniform p_0; 2a, 2b with corner p_0.
 
-    `frame` (measures) and `fields` (arrays of one seed) are what `maximin.simulate` returns for one activation.
+    `maximin.simulate` returns `frame` (measures) and `fields` (arrays of one seed) for one activation.
     """
     shown = frame[frame["seed"] == int(fields["seed"])].set_index(["setting", "state"])
     figure = canvas(12, 4.2)
@@ -69,13 +70,13 @@ def draw_fig1(frame: pd.DataFrame, fields: Mapping[str, np.ndarray]) -> Figure:
 
 
 def draw_field(axis: Axes, panel: Mapping[str, np.ndarray]) -> QuadContourSet:
-    """Draw one panel of Fig. 1 (arrays as `maximin.picture` names them) and return its filled contours of D."""
+    """Draw one panel of Fig. 1, from arrays named as in `maximin.picture`, and return its filled contours of D."""
     fine, coarse = np.linspace(-1, 1, len(panel["d"])), np.linspace(-1, 1, len(panel["gradient"]))
     colours = colormaps["PuOr_r"](np.linspace(0.2, 0.8, len(LEVELS) + 1))  # its dark ends would hide the points
     contours = axis.contourf(fine, fine, panel["d"], LEVELS, colors=colours, extend="both")
     lines = axis.contour(fine, fine, panel["d"], 12, colors="0.35", linewidths=0.4)
     for drawn in (contours, lines):
-        drawn.set_rasterized(True)  # where D is steep, their outlines would be megabytes
+        drawn.set_rasterized(True)  # where D is steep, their outlines would take megabytes
     length = np.linalg.norm(panel["gradient"], axis=-1, keepdims=True)
     arrows = panel["gradient"] / np.maximum(length, 1e-12)
     axis.quiver(
@@ -106,7 +107,7 @@ def draw_field(axis: Axes, panel: Mapping[str, np.ndarray]) -> QuadContourSet:
 
 
 def fig1_handles() -> list[Line2D]:
-    """Return the legend's entries of Fig. 1."""
+    """Return the entries of Fig. 1's legend."""
     entries = (
         ("$p_0$", "o", P_0_COLOUR, 4),
         (r"$p_\mathrm{data}$", "o", P_DATA_COLOUR, 4),

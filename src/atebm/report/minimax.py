@@ -1,4 +1,4 @@
-"""The figure of the minimax game in 2D."""
+"""Draw the minimax game in 2D."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,15 +14,15 @@ from .maximin import LEVELS, draw_field, fig1_handles
 from .needs import Needs
 
 SETTINGS = {"uniform": ("#0072b2", "o"), "corner": ("#d55e00", "s")}  # Okabe and Ito's blue and vermilion
-ROWS = tuple(SETTINGS)  # of the fields, from above
+ROWS = tuple(SETTINGS)  # rows of panels, from the top
 Arrays = Mapping[str, np.ndarray]
 
 
 def figS1(needs: Needs) -> Drawn:
     """Draw Fig. S1 (supplement 2): Algorithm 3 in 2D, beside D of Algorithm 1.
 
-    One row per algorithm x setting x seed; what Algorithm 1's step does not measure is empty. Which seed is drawn is
-    the rule of `minimax.simulate`, for Algorithm 1 that of `maximin.simulate`.
+    The frame has a row per algorithm, setting and seed; measures that Algorithm 1's step lacks are empty. The rules of
+    `minimax.simulate` and `maximin.simulate` select the seed that is drawn.
     """
     played, maximin = needs["minimax"], needs["maximin"]
     record, fields = played.record, played.arrays("fields.npz")
@@ -31,33 +31,34 @@ def figS1(needs: Needs) -> Drawn:
     frame = pd.concat([algorithm3.assign(algorithm=3), algorithm1.assign(algorithm=1)], ignore_index=True)
     frame.insert(0, "algorithm", frame.pop("algorithm"))
     caption = (
-        f"Algorithm 3 (minimax) in 2D at scale {needs.scale}, {record['activation']} network, {record['m']:,} "
-        f"particles, seed {int(fields['seed'])} of {frame['seed'].min()} to {frame['seed'].max()} (median share of D > "
-        "1/2, corner)"
+        f"Algorithm 3 (minimax) in 2D at the {needs.scale} scale, {record['activation']} network, {record['m']:,} "
+        f"particles, seed {int(fields['seed'])} of {frame['seed'].min()} to {frame['seed'].max()} (the seed with the "
+        "median share of the region off the support where D > 1/2, with corner p_0)."
     )
     figure = draw_figS1(frame, played.table("energy.csv"), fields, maximin.arrays("fields.npz"), record)
     return Drawn(frame, caption, figS1_headline(algorithm3), figure=figure)
 
 
 def figS1_headline(frame: pd.DataFrame) -> str:
-    """Say how near the particles of Algorithm 3 come to p_data, and what is left of D off its support."""
+    """Say how near the particles of Algorithm 3 come to p_data, and where D exceeds 1/2 off its support."""
     fall = frame["energy_initial"] / frame["energy_final"]
     rejected = [int((frame[name] <= 0.05).sum()) for name in ("p_value", "p_value_shifted")]
     above = frame.groupby("setting")["d_above_half"].median()
     return (
-        f"energy distance falls at least {fall.min():.0f}-fold; two-sample test rejects {rejected[0]} of {len(frame)}, "
-        f"shifted by 0.25 std {rejected[1]}; share off support with D > 1/2, median, uniform p_0 "
-        f"{above['uniform']:.2f}, corner p_0 {above['corner']:.2f}"
+        f"energy distance to p_data falls at least {fall.min():.0f}-fold; a two-sample test tells the particles from "
+        f"p_data in {rejected[0]} of {len(frame)} games, and in {rejected[1]} once they are shifted by 0.25 std; "
+        f"median share of the region off the support with D > 1/2: {above['uniform']:.2f} with uniform p_0, "
+        f"{above['corner']:.2f} with corner p_0"
     )
 
 
 def draw_figS1(
     frame: pd.DataFrame, curve: pd.DataFrame, fields: Arrays, fields1: Arrays, record: dict[str, Any]
 ) -> Figure:
-    """Draw Algorithm 3's D and particles at four times beside Algorithm 1's last D, a row a setting; measures below.
+    """Draw D and particles of Algorithm 3 at four times beside the last D of Algorithm 1, and measures below.
 
-    `fields` (with `record`) and `fields1` are the arrays of one seed that `minimax.simulate` and `maximin.simulate`
-    return.
+    Each setting has a row. `minimax.simulate` returns `fields` and `record`, and `maximin.simulate` returns `fields1`:
+    arrays of one seed each.
     """
     figure = canvas(12, 8.4)
     moves = fields["moves"].tolist()
@@ -65,7 +66,7 @@ def draw_figS1(
     first: Axes | None = None
     axes: list[Axes] = []
     for row, setting in enumerate(ROWS):
-        titles = [f"after {count} moves" if count else f"$p_0$ {setting}, first D" for count in moves]
+        titles = [f"after {count} moves" if count else f"{setting} $p_0$, first D" for count in moves]
         panels = [panel_of(fields, f"{setting}.{count}.") for count in moves]
         titles.append(f"Algorithm 1, last D, seed {int(fields1['seed'])}")
         panels.append(panel_of(fields1, f"{setting}.final."))
@@ -82,39 +83,39 @@ def draw_figS1(
     draw_curve(figure.add_subplot(below[0]), curve, frame[frame["algorithm"] == 3], record)
     draw_off_support(figure.add_subplot(below[1]), frame)
     handles = fig1_handles()
-    handles[0].set_label("particles, in Algorithm 1 $p_0$")
+    handles[0].set_label("particles (Algorithm 1: points of $p_0$)")
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
 
 
 def panel_of(fields: Arrays, prefix: str) -> dict[str, np.ndarray]:
-    """Return the arrays of one panel, as `draw_field` names them."""
+    """Return the arrays of one panel, by the names that `draw_field` uses."""
     return {key.removeprefix(prefix): fields[key] for key in fields if key.startswith(prefix)}
 
 
 def draw_curve(axis: Axes, curve: pd.DataFrame, frame: pd.DataFrame, record: dict[str, Any]) -> None:
-    """Draw the particles' energy distance to p_data over moves, and say what the test makes of the last."""
+    """Draw the particles' energy distance to p_data over moves, with the result of the final test in the legend."""
     for setting, (colour, _) in SETTINGS.items():
         rows = frame[frame["setting"] == setting]
         fall = rows["energy_initial"] / rows["energy_final"]
         names = ("p_value", "p_value_data", "p_value_shifted")
         particles, goal, shifted = ((rows[name] <= record["level"]).sum() for name in names)
         label = (
-            f"{setting} $p_0$: falls {fall.min():,.0f}- to {fall.max():,.0f}-fold; test rejects {particles} of "
-            f"{len(rows)}\n(their goal, the draw of $p_\\mathrm{{data}}$ itself, {goal}; with a shift of "
-            f"{record['shift']} std {shifted})"
+            f"{setting} $p_0$: falls {fall.min():,.0f}- to {fall.max():,.0f}-fold; the test rejects {particles} of "
+            f"{len(rows)}\n(a draw of $p_\\mathrm{{data}}$ itself: {goal}; particles shifted by "
+            f"{record['shift']} std: {shifted})"
         )
         for number, (_, line) in enumerate(curve[curve["setting"] == setting].groupby("seed")):
             axis.plot(line["moves"], line["energy"], color=colour, linewidth=1, label=None if number else label)
-    label = f"mean of {record['m']:,} points drawn from $p_\\mathrm{{data}}$"
+    label = f"mean for {record['m']:,} points drawn from $p_\\mathrm{{data}}$"
     axis.axhline(record["energy_of_sample"], color="0.3", linewidth=1, linestyle="--", label=label)
     axis.set(yscale="log", xlabel="moves of the particles")
-    axis.set_title("energy distance of the particles to $p_\\mathrm{data}$, a line a seed", fontsize=9)
+    axis.set_title("energy distance of the particles to $p_\\mathrm{data}$, a line per seed", fontsize=9)
     axis.legend(fontsize=8, frameon=False)
 
 
 def draw_off_support(axis: Axes, frame: pd.DataFrame) -> None:
-    """Draw the greatest D off support, a mark a seed, of both algorithms and settings."""
+    """Draw the greatest D off the support for both algorithms and settings, a mark per seed."""
     groups = [(algorithm, setting) for setting in ROWS for algorithm in (1, 3)]
     for place, (algorithm, setting) in enumerate(groups):
         values = frame[(frame["algorithm"] == algorithm) & (frame["setting"] == setting)]["d_off_support_max"]
@@ -125,4 +126,4 @@ def draw_off_support(axis: Axes, frame: pd.DataFrame) -> None:
     names = [f"Algorithm {algorithm}\n{setting} $p_0$" for algorithm, setting in groups]
     axis.set_xticks(range(len(groups)), names, fontsize=8)
     axis.set(ylabel="greatest D", ylim=(0.45, 1.02))
-    axis.set_title("greatest D off the support of $p_\\mathrm{data}$, a mark a seed (dashed: 1/2)", fontsize=9)
+    axis.set_title("greatest D off the support of $p_\\mathrm{data}$, a mark per seed (dashed: 1/2)", fontsize=9)

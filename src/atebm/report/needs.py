@@ -1,4 +1,4 @@
-"""What an artifact is drawn from: the results of steps by their roles, and the words of a scale."""
+"""Read what an artifact is drawn from: the results of steps by their roles, and the names of a scale's data."""
 
 import json
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from ..utils.excerpts import Stored, ranges
 
 @dataclass(frozen=True)
 class Result:
-    """What a step left in its folder work/<kind>/<id>/ or, if it was not computed here, what is kept of that.
+    """The files of a step in work/<kind>/<id>/ or, if it was not computed here, their copies in results/numbers/.
 
-    Notes in `read` what was read, since this is what results/numbers/ then keeps.
+    `read` notes what was read, because results/numbers/ keeps copies of just that.
     """
 
     folder: Path
     kept: Path | None = None  # results/numbers/<kind>/<id>/
-    read: dict[str, set[int] | None] = field(default_factory=dict)  # by file, the rows of an array; None: all of it
+    read: dict[str, set[int] | None] = field(default_factory=dict)  # by file, rows of an array; None: the whole file
 
     @cached_property
     def place(self) -> Path:
@@ -34,7 +34,7 @@ class Result:
 
     @property
     def is_there(self) -> bool:
-        """Return whether the step is complete, computed here or kept."""
+        """Return whether the step's results are here, computed or as copies."""
         return record_file(self.place).exists()
 
     @property
@@ -46,20 +46,20 @@ class Result:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """Return the record, which the step wrote last."""
+        """Return the step's record."""
         return record_of(self.place)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """Return the settings of the step's spec."""
+        """Return the settings in the step's spec."""
         return json.loads(self.spec_file.read_text(encoding="utf-8"))["settings"]
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return a .csv file."""
+        """Read a .csv file."""
         return pd.read_csv(self.whole(name))
 
     def array(self, name: str) -> Stored:
-        """Return a .npy file, mapped, of whose rows it is noted which are read."""
+        """Return a memory-mapped .npy file that notes which of its rows are read."""
         rows = self.read.setdefault(name, set())
         assert rows is not None
         if (self.place / name).exists() or self.place == self.folder:
@@ -72,33 +72,33 @@ class Result:
             return dict(file)
 
     def whole(self, name: str) -> Path:
-        """Note that all of a file is read, and return where it is."""
+        """Note that the whole file is read, and return its path."""
         self.read[name] = None
         return self.there(name)
 
     def there(self, name: str) -> Path:
-        """Return a file of the folder that is read. Raises ResultError where it is not among what is kept."""
+        """Return a file in the folder that is read. Raises ResultError if no copy of it was kept."""
         path = self.place / name
         if self.place != self.folder and not path.exists():
             raise ResultError(
-                f"{path} is not kept, and is read now: compute {self.folder.parent.name}/{self.folder.name}, with "
+                f"{path} is needed but was not kept in git: compute {self.folder.parent.name}/{self.folder.name} with "
                 "--config numbers=computed."
             )
         return path
 
     @property
     def images(self) -> Stored:
-        """Return the images of a set or of samples, uint8 (N, H, W, C), mapped."""
+        """Return the images of a set or of samples, uint8 (N, H, W, C), memory-mapped."""
         return self.array("images.npy")
 
     @property
     def is_imported(self) -> bool:
-        """Return whether a model's weights were not trained here."""
+        """Return whether a model's weights were imported and not trained here."""
         return "weights" in self.settings
 
     @property
     def weights(self) -> str:
-        """Say whose weights a model has: "trained here", or which imported file, and whether the authors'."""
+        """Say where a model's weights come from: "trained here", or which imported file, and whether the authors'."""
         released = self.record.get("released")
         if released is None:
             return "trained here"
@@ -108,24 +108,24 @@ class Result:
 
 @dataclass(frozen=True)
 class Needs:
-    """The request of an artifact, with the results that it names; notebooks run from any working directory."""
+    """The request of an artifact and the results that it names. Works from any working directory."""
 
     request: dict[str, Any]
     results: dict[str, Result]  # by role, "train/cifar10/0"
-    numbers: Path = Path()  # the folder of what is kept in git, results/numbers/
+    numbers: Path = Path()  # the folder of the copies in git, results/numbers/
 
     @classmethod
     def read(cls, request: Path, results: Path) -> "Needs":
-        """Return what the request at work/specs/artifact/<id>.json names, from work/ or kept in `results`."""
+        """Return the results that a request, work/specs/artifact/<id>.json, names: in work/, or copies in `results`."""
         path = request.resolve()
         contents = json.loads(path.read_text(encoding="utf-8"))["request"]
         return cls.of(contents, path.parents[3], results.resolve() / NUMBERS)
 
     @classmethod
     def kept(cls, artifact: str, results: Path) -> "Needs":
-        """Return what an artifact in `results` was drawn from, as it is kept there; work/ is not looked at.
+        """Return the copies in `results` that an artifact there was drawn from; work/ is ignored.
 
-        Raises ResultError where no such artifact has been drawn there.
+        Raises ResultError if the artifact is not in `results`.
         """
         path = results.resolve() / f"provenance/{artifact}.json"
         if not path.exists():
@@ -137,14 +137,14 @@ class Needs:
 
     @classmethod
     def of(cls, contents: dict[str, Any], root: Path, numbers: Path) -> "Needs":
-        """Return what a request names, of a checkout at `root`."""
+        """Return the results that a request names, in the checkout at `root`."""
         steps = {folder: folder.removeprefix("work/") for folder in contents["needs"].values()}
         found = {folder: Result(root / folder, numbers / step) for folder, step in steps.items()}
         roles = sorted(contents["needs"], key=by_number)
         return cls(contents, {role: found[contents["needs"][role]] for role in roles}, numbers)
 
     def listing(self) -> Listing:
-        """Return what was read until now, by step; with nothing for those of which only the record may have been."""
+        """Return what has been read so far, by step; a step of which only the record was read has an empty entry."""
         found = [result for result in self.results.values() if result.is_there]
         unique = {f"{result.folder.parent.name}/{result.folder.name}": result.read for result in found}
         return {
@@ -156,7 +156,10 @@ class Needs:
         return self.results[role]
 
     def under(self, prefix: str) -> dict[str, Result]:
-        """Return the results whose roles begin with `prefix` and a slash, by the rest: "cifar10/0" under "train"."""
+        """Return the results whose roles begin with `prefix` and a slash, by the rest of the role.
+
+        Under "train", the result of role "train/cifar10/0" is called "cifar10/0".
+        """
         start = f"{prefix}/"
         return {role.removeprefix(start): found for role, found in self.results.items() if role.startswith(start)}
 
@@ -179,40 +182,40 @@ class Needs:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Return what the artifact shows of the configuration, as pipeline/table_settings.py selects it."""
+        """Return the part of the configuration that the artifact shows, as pipeline/table_settings.py selects it."""
         return self.request["settings"]
 
     def task(self, name: str) -> dict[str, Any]:
-        """Return a task of config.yaml: its title, and the sets around it."""
+        """Return a task of config.yaml: its title and its sets."""
         return self.request["tasks"][name]
 
     def set_title(self, name: str) -> str:
-        """Return what the images of a set are, in words."""
+        """Return a description of a set's images."""
         return self.request["sets"][name]
 
     def data(self, task: str) -> str:
-        """Return what a task's p_data really is, "tops of Fashion-MNIST 16x16"."""
+        """Return a description of the data that a task really uses, such as "tops of Fashion-MNIST 16x16"."""
         return self.set_title(self.task(task)["p_data"])
 
     def name(self, task: str) -> str:
-        """Return a task's p_data and what it stands in for, for rows, legends and headings."""
+        """Return a task's data and what they stand in for, as a name for rows, legends and headings."""
         return labelled(self.data(task), self.task(task)["title"])
 
     def name_of(self, image_set: str) -> str:
-        """Return the name of a set: that of the task whose p_data it is, if there is one."""
+        """Return the name of a set: that of the task with this p_data if there is one, else its description."""
         tasks = [task for task, spec in self.request["tasks"].items() if spec["p_data"] == image_set]
         return self.name(tasks[0]) if tasks else self.set_title(image_set)
 
     def p_0(self, task: str) -> str:
-        """Return what a task's p_0 really is."""
+        """Return a description of the p_0 that a task really uses."""
         return self.set_title(self.task(task)["p_0"])
 
     def is_standin(self, task: str) -> bool:
-        """Return whether a task's p_data is other data than the paper's."""
+        """Return whether a task's p_data stands in for the paper's data."""
         return self.data(task) != self.task(task)["title"]
 
     def introduction(self, *tasks: str) -> str:
-        """Say, for captions, which data each task has at this scale, what they stand in for, and what p_0 is."""
+        """Say, for captions, which data and which p_0 each task uses at this scale, and what the data stand in for."""
         words = []
         for task in tasks:
             title, used = self.task(task)["title"], self.data(task)
@@ -221,7 +224,7 @@ class Needs:
         return " ".join(words)
 
     def rows(self, *tasks: str) -> dict[str, str]:
-        """Return the label of each out-of-distribution row of some tasks: "SVHN": "handwritten digits (for SVHN)"."""
+        """Return labels of the out-of-distribution sets of tasks, such as {"SVHN": "handwritten digits (for SVHN)"}."""
         return {
             row: labelled(self.set_title(images), row)
             for task in tasks
@@ -230,5 +233,5 @@ class Needs:
 
 
 def by_number(role: str) -> list[tuple[int, str]]:
-    """Return a key that sorts roles as people do: seed 2 before seed 10."""
+    """Return a key that sorts roles by number: seed 2 before seed 10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in role.split("/")]

@@ -1,4 +1,4 @@
-"""The `overview` step: samples of a run on images of one's own, to be looked at, and how well its model detects."""
+"""Run the `overview` step: show samples of a run on your images, and how well its model detects other images."""
 
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ from ..pipeline.job import Job, record_of
 from ..utils.files import atomic
 
 COLUMNS = 10
-SHOWN = 48  # pixels a side, about, that an image is enlarged to
-GAP = 2
+SHOWN = 48  # images are enlarged to about this many pixels a side
+GAP = 2  # pixels between images
 
 
 def write_overview(job: Job) -> None:
-    """samples.png: a row of held-out images, then rows of sources, each above the samples that they became; and a
-    record with the AUROC of each set out of distribution, clean and in the worst case."""
+    """Write samples.png and a record with the AUROC of each out-of-distribution set, clean and in the worst case.
+
+    The picture has a row of held-out images, then rows of sources, each above the samples made from them.
+    """
     n, record = job.settings["n"], record_of(job.parent("detection"))
     held_out, sources, samples = (images_of(job.parent(role), n) for role in ("held_out", "sources", "samples"))
     rows = [held_out[:COLUMNS]]
@@ -36,7 +38,7 @@ def images_of(folder: Path, n: int) -> NDArray[np.uint8]:
 
 
 def tiled(rows: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Return rows of images (n, H, W, C), n <= COLUMNS, enlarged in one (height, width, C), with white between."""
+    """Return one picture (height, width, C) of rows of images (n, H, W, C), n <= COLUMNS, enlarged, with white gaps."""
     height, width, channels = rows[0].shape[1:]
     factor = max(1, SHOWN // width)
     high, wide = height * factor, width * factor
@@ -49,7 +51,7 @@ def tiled(rows: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 
 def aurocs(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return for each set the AUROC against held-out images, on clean images and in the worst case."""
+    """Return each set's AUROC against held-out images, clean and in the worst case."""
     frame = pd.read_csv(folder / "detection.csv")
     frame = frame[frame["in"] == (HELD_OUT if HELD_OUT in set(frame["in"]) else IN)]
     table = frame.pivot(index="row", columns="attack", values="auroc")

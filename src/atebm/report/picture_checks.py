@@ -1,4 +1,4 @@
-"""What pictures of restoration, translation and samples suggest, in numbers, beside what trivial means do."""
+"""Put pictures of restoration, translation and samples in numbers, beside trivial baselines."""
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,14 @@ from .needs import Needs, Result
 from .neighbours import nearest_of_as_many, ratios
 from .trivial import damage, gain, restored_trivially
 
-LEAST = 1e-3  # of a ratio of distances: that of a sample that is a training image
+LEAST = 1e-3  # replaces a ratio of distances of 0, that of a sample which is itself a training image
 
 
 def picture_checks(needs: Needs) -> Drawn:
-    """Return what pictures suggest, as numbers with intervals over images.
+    """Return what pictures suggest as numbers, with intervals over images.
 
-    The models are those of one seed and the intervals are not adjusted for their number, so there is no verdict: beside
-    each number stands what a trivial filter does, or how far ordinary samples of the same model are.
+    The models have one seed and the intervals are not adjusted for their number, so there is no verdict. Beside each
+    number stands a trivial filter's, or the distance of ordinary samples of the same model.
     """
     ascents = needs.under("ascent").values()
     damaged = [ascent for ascent in ascents if ascent.record["start"]["name"] != "images"]
@@ -28,10 +28,11 @@ def picture_checks(needs: Needs) -> Drawn:
         rows += nearness(needs, search)
     frame = pd.DataFrame(rows).assign(scale=needs.scale)
     words = [
-        f"What the pictures show, in numbers, at scale {needs.scale}, seed {next(iter(ascents)).record['seed']}: "
-        "values of one model each, with 95 % intervals over images. One seed decides nothing, so no row has a verdict.",
-        "Of nearest neighbours, each sample is compared with as many training as held-out images: below 1, samples are "
-        "nearer to what was trained on.",
+        f"Numbers for what the pictures show, at the {needs.scale} scale, seed "
+        f"{next(iter(ascents)).record['seed']}: each value is of one model, with a 95 % interval over images. One seed "
+        "decides nothing, so no row has a verdict.",
+        "For memorisation, each sample is compared with equally many training and held-out images; below 1, samples "
+        "are nearer to training images.",
         needs.introduction(*PAPER_TASKS),
     ]
     if any(record["extractor"]["kind"] != "inception" for record in needs.records("neighbours")):
@@ -40,24 +41,25 @@ def picture_checks(needs: Needs) -> Drawn:
     shown["measured [95 % interval]"] = [
         f"{row.value:.3g} [{row.low:.3g}, {row.high:.3g}]" for row in frame.itertuples()
     ]
-    shown["in comparison"] = frame["comparison"]
-    return Drawn(frame, " ".join(words), f"{len(frame)} values of one model each, beside trivial means", shown=shown)
+    shown["for comparison"] = frame["comparison"]
+    headline = f"{len(frame)} values of one model each, beside trivial baselines"
+    return Drawn(frame, " ".join(words), headline, shown=shown)
 
 
 def restored(needs: Needs, ascent: Result) -> list[dict[str, object]]:
-    """Return how much PSNR rises from damaged to restored images, a row for the ascent and for each trivial filter."""
+    """Return how much PSNR rises from damaged to restored images: a row for PGD and one for each trivial filter."""
     record = ascent.record
     way = "Denoising" if record["start"]["name"] == "noisy" else "Inpainting"
     damaged, undamaged = ascent.array("frames.npy")[:, 0], needs[f"undamaged/{record['run']}"]
     filtered = restored_trivially(record["start"], damaged, undamaged.images[: len(damaged)])
     gains = {"by PGD on f": gain(ascent.table("path.csv")).to_numpy()}
-    gains |= {f"by {name}, no model": found.gains for name, found in filtered.items()}
+    gains |= {f"by a {name}, without a model": found.gains for name, found in filtered.items()}
     rows: list[dict[str, object]] = []
     for by, rises in gains.items():
         half, worse = t_half_width(rises.tolist()), float((rises < 0).mean())
         rows.append(
             {
-                "what": f"{way} {by}: rise of PSNR over the damaged image, in dB. {damage(record)}",
+                "what": f"{way} {by}: rise in PSNR over the damaged image, in dB. {damage(record)}",
                 "data": needs.name(record["run"]),
                 "value": rises.mean(),
                 "low": rises.mean() - half,
@@ -71,9 +73,9 @@ def restored(needs: Needs, ascent: Result) -> list[dict[str, object]]:
 
 
 def translated(needs: Needs, ascent: Result) -> dict[str, object]:
-    """Return the distance to the target before translation over that after it, and that of ordinary samples.
+    """Return the ratio of distances to the target before and after translation, beside ordinary samples' distance.
 
-    The interval is by the delta method on blocks of images.
+    The interval comes from the delta method on blocks of images.
     """
     record, distances = ascent.record, ascent.table("distances.csv")
     before, after = distances.iloc[0], distances.iloc[-1]
@@ -81,21 +83,21 @@ def translated(needs: Needs, ascent: Result) -> dict[str, object]:
     half = value * np.hypot(before["ci95"] / before["distance"], after["ci95"] / after["distance"])
     samples = needs[f"distance/{record['run']}"].record["value"]
     return {
-        "what": "Translation: distance to the target's images before it over that after it",
+        "what": "Translation: distance to the target's images before translation, divided by that after it",
         "data": f"{needs.name_of(record['set'])} to {needs.name(record['run'])}",
         "value": value,
         "low": value - half,
         "high": value + half,
         "images": int(after["n"]),
-        "comparison": f"translated images are {after['distance']:.3g} away from the target's, ordinary samples of the "
+        "comparison": f"the distance of translated images is {after['distance']:.3g}, that of ordinary samples of the "
         f"same model {samples:.3g}: {after['distance'] / samples:.1f} times as far",
     }
 
 
 def nearness(needs: Needs, search: Result) -> list[dict[str, object]]:
-    """Return the geometric mean over samples of nearest training over nearest held-out distance, in each space.
+    """Return, for each space, how much nearer samples are to training images than to held-out ones.
 
-    There is none where no image is held out.
+    It is the geometric mean over samples of the ratio of nearest distances. Without held-out images there is none.
     """
     rows: list[dict[str, object]] = []
     for space, mine in nearest_of_as_many(search.table("neighbours.csv")).groupby("space", sort=False):
@@ -106,7 +108,8 @@ def nearness(needs: Needs, search: Result) -> list[dict[str, object]]:
         side = "; the interval lies below 1: samples are nearer to training images" if high < 1 else ""
         rows.append(
             {
-                "what": f"Memorisation: nearest training over nearest held-out distance, in {space}, geometric mean",
+                "what": "Memorisation: distance to the nearest training image, divided by that to the nearest held-out "
+                f"image, in {space} (geometric mean)",
                 "data": needs.name(search.record["run"]),
                 "value": np.exp(logs.mean()),
                 "low": np.exp(logs.mean() - half),

@@ -1,4 +1,4 @@
-"""The paper's own numbers, data/published/*.csv: the only numbers that nobody here computed."""
+"""Read the paper's own numbers, data/published/*.csv: the only numbers that were not computed here."""
 
 import pandas as pd
 
@@ -8,5 +8,5 @@ PUBLISHED = repository() / "data/published"
 
 
 def published(artifact: str) -> pd.DataFrame:
-    """Return the rows of a published table, as text, so that 9.10 stays 9.10; what the paper leaves out is empty."""
+    """Return the rows of a published table as text, so 9.10 stays 9.10; cells that the paper leaves out are empty."""
     return pd.read_csv(PUBLISHED / f"{artifact}.csv", dtype=str, keep_default_na=False)

@@ -1,4 +1,4 @@
-"""Records and logs of steps in frames: what figures, tables and claims are drawn from."""
+"""Read records and logs of steps into frames for figures, tables and claims."""
 
 from collections.abc import Iterable, Sequence
 from statistics import mean
@@ -10,9 +10,9 @@ from ..evaluation.intervals import t_half_width
 from .needs import Needs, Result
 
 Record = dict[str, Any]  # a metric.json
-NEAR = 1.5  # of Fig. 5: training has arrived at this many times the least distance of the better run
-LEARNT = 0.5  # samples farther than so many times their sources show nothing that is worth comparing
-WINDOW = 100  # iterations, of the median gap in Sec. 5.3
+NEAR = 1.5  # Fig. 5: training has arrived once its distance is this many times the least of the better run
+LEARNT = 0.5  # a model has learnt if its samples' distance is at most this share of their sources'
+WINDOW = 100  # iterations that the median gap of Sec. 5.3 covers
 
 
 def of(records: Iterable[Record], metric: str) -> list[Record]:
@@ -21,25 +21,25 @@ def of(records: Iterable[Record], metric: str) -> list[Record]:
 
 
 def has_learnt(samples: Sequence[Record], sources: Sequence[Record]) -> bool:
-    """Return whether samples are on average at most LEARNT times as far from the data as their source images."""
+    """Return whether samples are, on average, at most LEARNT times as far from the data as their source images."""
     ours, theirs = (mean(record["value"] for record in of(records, "frechet")) for records in (samples, sources))
     return ours <= LEARNT * theirs
 
 
 def extractor_of(record: Record) -> str:
-    """Return name and beginning of the sha256 of the extractor behind a number."""
+    """Return the name of the extractor behind a number, and the beginning of its sha256."""
     return f"{record['extractor']['extractor']} {record['extractor']['sha256'][:12]}"
 
 
 def interval(records: Sequence[Record]) -> float:
-    """Return half of a 95 % interval: of the mean over several seeds, else as the metric itself states it."""
+    """Return half of a 95 % interval: over seeds if there are several, else the metric's own."""
     return t_half_width([record["value"] for record in records]) if len(records) > 1 else records[0]["ci95"]
 
 
 def evaluations(needs: Needs) -> pd.DataFrame:
-    """Return one row per run, seed and evaluation: the least distance of all sampler lengths, and whether it was kept.
+    """Return a row per run, seed and evaluation: the smallest distance over numbers of steps, and whether it was kept.
 
-    A run whose weights the authors trained has none.
+    A run whose weights were imported has no rows.
     """
     frames = []
     for training in needs.under("train").values():
@@ -54,7 +54,7 @@ def evaluations(needs: Needs) -> pd.DataFrame:
 
 
 def gaps(training: Result) -> pd.DataFrame:
-    """Return a row per logged iteration: the gap between mean logits of data and of contrastive samples (Sec. 5.3)."""
+    """Return a row per logged iteration with the gap between mean logits of data and contrastive samples (Sec. 5.3)."""
     record, settings, log = training.record, training.settings, training.table("log.csv")
     gap = log["logit_data"] - log["logit_contrastive"]
     at = log["iteration"]
@@ -78,6 +78,6 @@ def gaps(training: Result) -> pd.DataFrame:
 
 
 def arrival(curve: pd.DataFrame, target: float) -> tuple[float, bool]:
-    """Return the gradient steps until a curve is at or below a target, or all it took, and whether it arrived."""
+    """Return after how many gradient steps a curve reached a target (or ended), and whether it reached it."""
     arrived = curve.loc[curve["distance"] <= target, "gradient_steps"]
     return (float(arrived.iloc[0]), True) if len(arrived) else (float(curve["gradient_steps"].iloc[-1]), False)

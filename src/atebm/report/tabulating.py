@@ -1,4 +1,4 @@
-"""What all tables share: measured columns beside published ones, and their files."""
+"""Provide what all tables share: measured columns beside published ones, and their files."""
 
 import re
 from collections.abc import Sequence
@@ -27,28 +27,28 @@ MEASURED = (
     "n_samples",
     "seeds",
 )
-COLUMNS = {"inception_score": "is", "frechet": "distance"}  # other metrics have columns of their own names
-IN_WORDS = ("class_shares",)  # metrics that a caption tells
-HERE = "AT-EBM, measured here"  # the paper's method on data that stand in for its own: no row of a published table
+COLUMNS = {"inception_score": "is", "frechet": "distance"}  # another metric's column has the metric's name
+IN_WORDS = ("class_shares",)  # metrics that only captions state
+HERE = "AT-EBM, measured here"  # the paper's method on stand-in data, which has no row in a published table
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured for one row of a table."""
+    """The measurements for one row of a table."""
 
-    names: dict[str, str]  # the columns that tell it from others, as they are published where the data are the paper's
-    records: list[Record]  # one of each metric for each seed
-    data: str  # what the model learnt, or the set was compared with
-    weights: str = ""  # whose the model's are; empty where there is no model
+    names: dict[str, str]  # the columns that identify the row; published names if the data are the paper's
+    records: list[Record]  # one for each metric and seed
+    data: str  # the data that the model learnt, or that the set was compared with
+    weights: str = ""  # who trained the model; empty if there is none
 
 
 def compared(frame: pd.DataFrame, rows: Sequence[Row], scale: str, scores: bool = False) -> pd.DataFrame:
-    """Add measured columns to a published table; what nothing was published for comes last.
+    """Add measured columns to a published table; rows without a published counterpart come last.
 
     Measured columns hold the mean over seeds and half of a 95 % interval. Where both are FID of as many images,
-    `difference` is measured less published_fid. The distance of a set with another number of images than our samples,
-    another metric than theirs, and KID have columns of their own. What was not measured, or not published, is empty.
-    `scores` adds columns of the Inception Score.
+    `difference` is the measured value minus published_fid. The distance of a set with another number of images than the
+    samples is another metric; it and KID have columns of their own. Cells that were not measured or not published are
+    empty. `scores` adds columns of the Inception Score.
     """
     columns = [*frame.columns, *(SCORES if scores else ()), *MEASURED]
     frame = frame.reindex(columns=columns).astype(object).fillna("")
@@ -65,7 +65,7 @@ def compared(frame: pd.DataFrame, rows: Sequence[Row], scale: str, scores: bool 
 
 
 def measured(records: Sequence[Record], n: int) -> dict[str, Any]:
-    """Return the measured columns of one row, of those metrics that it has; `n` images are our samples."""
+    """Return the measured columns of one row; `n` is the number of samples that the distance needs."""
     distances = of(records, "frechet")
     images = distances[0]["n_samples"]
     columns = COLUMNS if images == n else COLUMNS | {"frechet": f"distance_of_{images}_images"}
@@ -84,7 +84,7 @@ def measured(records: Sequence[Record], n: int) -> dict[str, Any]:
 
 
 def difference(records: Sequence[Record], fid: str) -> dict[str, str]:
-    """Return measured less published, where both are FID."""
+    """Return the measured minus the published value if both are FID; else {}."""
     distances = of(records, "frechet")
     if not fid or distances[0]["standin"]:
         return {}
@@ -92,9 +92,10 @@ def difference(records: Sequence[Record], fid: str) -> dict[str, str]:
 
 
 def with_intervals(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the measured columns for a page, "69.01 ± 3.2", empty where they are, under names for a page.
+    """Return the measured columns for a page, with cells like "69.01 ± 3.2", under headings for readers.
 
-    Those of distances of other numbers of images become one, whose cells say how many. A stand-in's say so.
+    Distances of other numbers of images share one column, whose cells give the number. The headings of a stand-in's
+    numbers say that they are a stand-in's.
     """
     shown = pd.DataFrame(index=frame.index)
     standin = frame["metric"].str.contains("stand-in").any()
@@ -106,7 +107,7 @@ def with_intervals(frame: pd.DataFrame) -> pd.DataFrame:
         suffix = " ± " + frame[f"{column}_ci95"]
         if other := re.fullmatch(r"distance of (\d+) images", name):
             page = f"{names['distance']} of another number of images, measured"
-            suffix += f" (of {other[1]})"
+            suffix += f" ({other[1]} images)"
         else:
             page = f"{names.get(name, name.upper())}, measured"
         cells = frame[column] + suffix.where(frame[column] != "", "")
@@ -115,8 +116,8 @@ def with_intervals(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the column of `difference` for a page, none where there is none."""
-    shown = frame[["difference"]].rename(columns={"difference": "FID, measured less published"})
+    """Return the column `difference` for a page; no column if it is empty."""
+    shown = frame[["difference"]].rename(columns={"difference": "FID, measured minus published"})
     return shown if (frame["difference"] != "").any() else shown[[]]
 
 
@@ -126,14 +127,14 @@ def scientific(number: float) -> str:
 
 
 def write_table(frame: pd.DataFrame, shown: pd.DataFrame, out: Path, caption: str) -> None:
-    """Write all of a table as `out` (.csv), and what fits a page, with a caption, as .md beside it."""
+    """Write a whole table as `out` (.csv), and the part that fits a page, with a caption, as .md beside it."""
     with atomic(out) as temporary:
         frame.to_csv(temporary, index=False)
     write_text(out.with_suffix(".md"), markdown_of(shown, caption))
 
 
 def markdown_of(shown: pd.DataFrame, caption: str) -> str:
-    """Return a table under its caption, in Markdown, whose cells are plain text whatever they hold."""
+    """Return a table under its caption in Markdown, with every cell escaped to plain text."""
     shown = shown.rename(columns=plain).map(lambda value: plain(value) if isinstance(value, str) else value)
     table = shown.to_markdown(index=False, disable_numparse=True)
     return f"{plain(caption)}\n\n{table}\n"

@@ -1,4 +1,4 @@
-"""Damaged images: what was done to them, how much restoring them gains, and what trivial filters gain beside it."""
+"""Restore damaged images by trivial filters, and measure how much restoration gains."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,44 +13,47 @@ from scipy.sparse.linalg import splu
 from ..data.hole import hole
 
 Images = NDArray[np.uint8]  # (n, H, W, C)
-BLUR = 0.5  # pixels
+BLUR = 0.5  # pixels, standard deviation
 
 
 def damage(record: dict[str, Any]) -> str:
-    """Say what was done to the images of a restoration."""
+    """Say how the images of a restoration were damaged."""
     start = record["start"]
     if start["name"] == "noisy":
-        return f"Gaussian noise of {start['sigma']:g}"
-    return f"A hole of {100 * start['side']:.3g} % of the side, filled with {start['fill']:g}; known pixels stay"
+        return f"Gaussian noise, sigma {start['sigma']:g}"
+    return (
+        f"A square hole, {100 * start['side']:.3g} % of the image's side, filled with {start['fill']:g}; PGD changes "
+        "only the hole"
+    )
 
 
 def gain(frame: pd.DataFrame) -> pd.Series:
-    """Return, from path.csv of a restoration, how much PSNR (dB) of each image rose from the damaged to the last."""
+    """Return how much the PSNR (dB) of each image in a restoration's path.csv rose from damaged to restored."""
     by_steps = frame.pivot(index="image", columns="steps", values="psnr")
     return by_steps.iloc[:, -1] - by_steps.iloc[:, 0]
 
 
 def trivial_filters(start: dict[str, Any]) -> dict[str, Callable[[Images], NDArray[np.float64]]]:
-    """Return the filters, by name, that are compared with an ascent from images that `start` damaged."""
+    """Return, by name, the trivial filters for the kind of damage that `start` describes."""
     if start["name"] == "noisy":
         return {f"Gaussian blur of {BLUR:g} px": blurred, "3x3 median": median}
     return {"Laplace filling": lambda images: filled(images, *hole(images.shape[1:3], start["side"]))}
 
 
 def blurred(images: Images) -> NDArray[np.float64]:
-    """Return images under a Gaussian blur with a standard deviation of BLUR pixels, in grey levels."""
+    """Blur images with a Gaussian of standard deviation BLUR, in grey levels."""
     return ndimage.gaussian_filter(images.astype(np.float64), (0, BLUR, BLUR, 0))
 
 
 def median(images: Images) -> NDArray[np.float64]:
-    """Return the median of the 3x3 pixels around each, in grey levels."""
+    """Replace each pixel by the median of the 3x3 pixels around it, in grey levels."""
     return ndimage.median_filter(images.astype(np.float64), (1, 3, 3, 1))
 
 
 def filled(images: Images, rows: slice, columns: slice) -> NDArray[np.float64]:
-    """Return images whose hole solves Laplace's equation with the pixels around it as boundary, in grey levels.
+    """Fill the hole of images by solving Laplace's equation with the pixels around it as boundary, in grey levels.
 
-    Beyond the image's edge there is no boundary, so nothing flows there.
+    Beyond the image's edge there is no boundary value, so nothing flows across the edge.
     """
     n, height, width, channels = images.shape
     inside = np.zeros((height, width), dtype=bool)
@@ -75,7 +78,7 @@ def filled(images: Images, rows: slice, columns: slice) -> NDArray[np.float64]:
 
 
 def psnr(images: NDArray[Any], originals: Images) -> NDArray[np.float64]:
-    """Return the peak signal-to-noise ratio of each image (n,), in dB, of grey levels up to 255; inf where equal."""
+    """Return the peak signal-to-noise ratio of each image (n,) in dB, for grey levels up to 255; inf if equal."""
     errors = np.mean((np.asarray(images, np.float64) - originals) ** 2, axis=(1, 2, 3))
     with np.errstate(divide="ignore"):
         return 10 * np.log10(255**2 / errors)
@@ -83,7 +86,7 @@ def psnr(images: NDArray[Any], originals: Images) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Restored:
-    """What a trivial filter makes of damaged images."""
+    """Damaged images as a trivial filter restores them."""
 
     images: Images
     rows: pd.DataFrame  # a row per image: its number, and its PSNR in dB
@@ -91,7 +94,7 @@ class Restored:
 
 
 def restored_trivially(start: dict[str, Any], damaged: Images, originals: Images) -> dict[str, Restored]:
-    """Return, by filter, what it makes of images that `start` damaged."""
+    """Return, by filter, its restoration of images that `start` damaged."""
     before, found = psnr(damaged, originals), {}
     for name, apply in trivial_filters(start).items():
         images = apply(damaged)
@@ -102,5 +105,5 @@ def restored_trivially(start: dict[str, Any], damaged: Images, originals: Images
 
 
 def trivial_gains(start: dict[str, Any], damaged: Images, originals: Images) -> dict[str, NDArray[np.float64]]:
-    """Return, by filter, how much the PSNR of each damaged image rises under it, in dB (n,)."""
+    """Return, by filter, how much it raises the PSNR of each damaged image, in dB (n,)."""
     return {name: found.gains for name, found in restored_trivially(start, damaged, originals).items()}

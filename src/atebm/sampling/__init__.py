@@ -1,1 +1,1 @@
-"""Sampling: PGD from source images."""
+"""Sample from trained models: PGD from source images."""

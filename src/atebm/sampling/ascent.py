@@ -1,4 +1,4 @@
-"""The `ascent` step: PGD from images, blends, noisy or occluded images, kept after several numbers of steps."""
+"""Compute the `ascent` step: PGD from images, blends, noisy or occluded images, kept after several numbers of steps."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,16 +24,16 @@ from ..utils.npy import Rows
 from ..utils.progress import progress
 from ..utils.random import generator
 
-RESTORED = ("noisy", "occluded")  # starts whose originals are known
-NOISE = 4  # the stream of random numbers
+RESTORED = ("noisy", "occluded")  # starts with known originals
+NOISE = 4  # stream of random numbers
 
 
 def write_ascent(job: Job, device: torch.device) -> None:
     """Write frames.npy (n, steps, H, W, C) and motion.npy (motion, 1 + last step, H, W, C), uint8, and the numbers.
 
-    path.csv has a row per image and number of steps: f, that of each model where several are added, the L2 distance
-    from the start in [0, 1] pixel units, and PSNR (dB) and SSIM to the original where the start was damaged.
-    distances.csv has the Frechet distance to the reference after each number of steps, where the settings ask for it.
+    path.csv has a row per image and number of steps: f (and each model's f if several are added), the L2 distance from
+    the start in [0, 1] pixel units and, for damaged starts, PSNR (dB) and SSIM to the original. distances.csv has the
+    Frechet distance to the reference after each number of steps, if the settings ask for it.
     """
     settings = job.settings
     roles = [role for role in job.spec["parents"] if role.startswith("model")]
@@ -75,7 +75,7 @@ def write_ascent(job: Job, device: torch.device) -> None:
 
 
 def table_of_path(steps: list[int], logits: np.ndarray, moved: np.ndarray, runs: list[str]) -> pd.DataFrame:
-    """Return a row per image and number of steps, of logits (n, S, 1 + terms) and ways moved (n, S), as `climb` has."""
+    """Return a row per image and number of steps, from the logits (n, S, 1 + terms) and distances (n, S) of `climb`."""
     path = pd.DataFrame(
         {
             "image": np.repeat(np.arange(len(moved)), len(steps)),
@@ -89,9 +89,9 @@ def table_of_path(steps: list[int], logits: np.ndarray, moved: np.ndarray, runs:
 
 
 def begin_ascent(images: Tensor, how: dict[str, Any], seed: int) -> tuple[Tensor, Tensor | None]:
-    """Return what an ascent starts from: images (N, C, H, W) in [0, 1], and the mask of the pixels that may change.
+    """Return the start of an ascent: images (N, C, H, W) in [0, 1], and the mask of the pixels that may change.
 
-    `images` are (n, C, H, W) in [0, 1]; `how` is a `config.Start`. The same noise on every device.
+    `images` are (n, C, H, W) in [0, 1]; `how` is a `config.Start`. The noise is the same on every device.
     """
     match how["name"]:
         case "blends":
@@ -110,9 +110,9 @@ def begin_ascent(images: Tensor, how: dict[str, Any], seed: int) -> tuple[Tensor
 def climb(
     f: Logit, terms: Sequence[Logit], start: Tensor, mask: Tensor | None, settings: dict[str, Any], motion: int
 ) -> tuple[np.ndarray, ...]:
-    """Return one batch: frames (b, S, H, W, C), those of the first `motion` images after every step, logits, way moved.
+    """Return, for one batch, frames (b, S, H, W, C), every step of the first `motion` images, logits, and distances.
 
-    Logits (b, S, 1 + terms) are f's and, where it is a sum, those of its terms; the way (b, S) is from the start.
+    Logits (b, S, 1 + terms) are those of f and, if f is a sum, of its terms. Distances (b, S) are from the start.
     """
     steps, how = settings["steps"], settings["quantise"]
     frames, moving, logits, moved = [], [], [], []
@@ -157,7 +157,7 @@ def fidelity(originals: np.ndarray, frames: np.ndarray) -> dict[str, list[float]
 
     window = min(7, *(side - 1 + side % 2 for side in originals.shape[1:3]))  # 7 by default, always odd
     pairs = [(original, frame) for original, images in zip(originals, frames, strict=True) for frame in images]
-    with np.errstate(divide="ignore"):  # of equal images it is infinite
+    with np.errstate(divide="ignore"):  # PSNR of equal images is infinite
         psnr = [float(peak_signal_noise_ratio(*pair, data_range=255)) for pair in pairs]
     ssim = [float(structural_similarity(*pair, data_range=255, channel_axis=-1, win_size=window)) for pair in pairs]
     return {"psnr": psnr, "ssim": ssim}

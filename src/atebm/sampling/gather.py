@@ -1,4 +1,4 @@
-"""Joining the shards of a `sample` step. No torch."""
+"""Join the shards of a `sample` step. No torch."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ PATH_COLUMNS = ("logit_source", "logit_sample", "moved")  # f before and after t
 
 
 def steps_of(job: Job) -> int:
-    """Return the sampler's length; `selected` is the one that training's monitor found best for this checkpoint."""
+    """Return the sampler's number of steps; `selected` is the one that training selected for this checkpoint."""
     steps = job.settings["steps"]
     return record_of(job.parent("model"))[job.settings["checkpoint"]]["steps"] if steps == "selected" else steps
 

@@ -1,4 +1,4 @@
-"""The `sample` step: PGD from source images, in shards whose number changes no byte (supplement Table 4)."""
+"""Compute the `sample` step: PGD from source images, in shards; their number changes no byte (supplement Table 4)."""
 
 import math
 from contextlib import ExitStack
@@ -30,9 +30,9 @@ from .gather import PATH_COLUMNS, steps_of
 
 
 def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
-    """Make the samples of shard "i-of-k" as .npz: images (n, H, W, C) uint8, logit_source, logit_sample and moved.
+    """Write the samples of shard "i-of-k" as .npz: images (n, H, W, C) uint8, logit_source, logit_sample and moved.
 
-    One batch of images is in memory.
+    Only one batch of images is in memory at a time.
     """
     settings = job.settings
     sources = Stored(job.parent("sources"), device, settings["n"])
@@ -41,7 +41,7 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
     steps = steps_of(job)
     channels, height, width = sources.shape
     number = sum(rows.stop - rows.start for rows in mine)
-    paths = np.empty((number, len(PATH_COLUMNS)), np.float32)  # whole: many small arrays leave holes among large ones
+    paths = np.empty((number, len(PATH_COLUMNS)), np.float32)  # one array: many small ones would fragment the memory
     made = 0
     with ExitStack() as stack:
         stack.enter_context(room(out, number * channels * height * width))
@@ -65,7 +65,7 @@ def sample_shard(job: Job, shard: str, out: Path, device: torch.device) -> None:
 def sampled(
     model: Detector, sources: Stored, steps: int, settings: dict[str, Any], step: Step, rows: slice
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return samples (b, H, W, C) of one batch of sources, and their PATH_COLUMNS (b, 3). `step` does one of PGD's."""
+    """Return samples (b, H, W, C) from one batch of sources, and their PATH_COLUMNS (b, 3); `step` is one PGD step."""
     start = blurred(to_float(sources[rows]), settings["blur"])
     step_size, noise = settings["step_size"], settings.get("noise")
     ((_, x),) = sampler(model, start, [steps], step_size, noise, range(rows.start, rows.stop), step)
@@ -75,13 +75,13 @@ def sampled(
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
-    """Return images (b, C, H, W) under a Gaussian blur of that standard deviation in pixels (Fig. S5); 0: none.
+    """Blur images (b, C, H, W) by a Gaussian of standard deviation `sigma` in pixels (Fig. S5); 0: no blur.
 
-    Cut off beyond 3 sigma; what lies outside the image is its mirror image.
+    The kernel ends at 3 sigma; beyond its edge an image is mirrored.
     """
     if not sigma:
         return x
-    from torchvision.transforms.v2.functional import gaussian_blur  # here: it takes a second
+    from torchvision.transforms.v2.functional import gaussian_blur  # imported here since it takes a second
 
     side = 2 * math.ceil(3 * sigma) + 1
     return gaussian_blur(x, [side, side], [sigma, sigma])

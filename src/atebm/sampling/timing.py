@@ -1,4 +1,4 @@
-"""The `timing` step: how long it takes this machine to draw some samples (supplement Table 6)."""
+"""Compute the `timing` step: the time that this machine takes to draw samples (supplement Table 6)."""
 
 from collections.abc import Callable
 
@@ -15,23 +15,24 @@ from ..models.weights import load_model
 from ..pipeline.job import Job, record_of
 from ..utils.errors import ResultError
 
-WARM_UP = 1  # calls before those that count
+WARM_UP = 1  # calls before those that are measured
 
 
 def write_timing(job: Job, device: torch.device) -> None:
     """Write median and quartiles of the wall-clock seconds of one batch of samples, and the device.
 
-    From source images as bytes to samples as bytes, loading left out. The one kind of step whose result is not a
-    function of its spec: the numbers are of this device at this moment. The record is sealed like all others, and a
-    step that is there is not measured again. Raises ResultError where there are fewer source images than wanted.
+    The time covers everything from source images as bytes to samples as bytes, without loading. This is the only kind
+    of step whose result does not follow from its spec: the numbers are for this device at this moment. The record is
+    sealed like all others, and an existing step is not measured again. Raises ResultError if there are too few source
+    images.
     """
     settings = job.settings
-    torch.set_num_threads(1)  # as samples are drawn, however many cores are kept free of other jobs
+    torch.set_num_threads(1)  # samples are drawn with one thread, however many cores other jobs leave free
     sources = Stored(job.parent("sources"), device, settings["images"]).resident()
     if len(sources) < settings["images"]:
         raise ResultError(
-            f"{job.spec['name']} is to draw {settings['images']} samples, but {job.parent('sources').name} has "
-            f"{len(sources)} source images: give the set more."
+            f"{job.spec['name']} must draw {settings['images']} samples, but {job.parent('sources').name} has only "
+            f"{len(sources)} source images: add images to the set."
         )
     model, train = load_model(job, device), record_of(job.parent("model"))
     with frozen(model):
@@ -58,7 +59,7 @@ def write_timing(job: Job, device: torch.device) -> None:
 
 
 def once(draw: Callable[[], Tensor]) -> float:
-    """Return seconds of one call, by a clock that waits for the device."""
+    """Return the seconds of one call, by a clock that waits for the device."""
     start = timer()
     draw()
     return timer() - start

@@ -1,1 +1,1 @@
-"""Algorithms 1 and 3 in the plane."""
+"""Simulate Algorithms 1 and 3 in the plane."""

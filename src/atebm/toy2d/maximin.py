@@ -1,4 +1,4 @@
-"""Algorithm 1 in two dimensions, the simulation behind Fig. 1 (Sec. 4.1 and 4.2).
+"""Run Algorithm 1 in two dimensions, the simulation behind Fig. 1 (Secs. 4.1 and 4.2).
 
 p_data is N(0, 0.1^2 I) in the square [-1, 1]^2; p_0 is uniform on the square (`uniform`) or on its lower left corner
 (`corner`). D = sigmoid(f), and f is a small MLP. All networks (settings x seeds) train at once: every array has a
@@ -29,24 +29,25 @@ P_0_BOUNDS = {"uniform": (-1.0, 1.0), "corner": (-1.0, -0.6)}
 DATA_STD = 0.1
 """Standard deviation of p_data along each axis."""
 SUPPORT_RADIUS = 4 * DATA_STD
-"""What lies farther than this from 0 counts as off support: p_data has 3e-4 of its mass there."""
+"""Points farther than this from 0 count as off the support: p_data has 3e-4 of its mass there."""
 GRID_SIZE = 101
-"""D is looked at on GRID_SIZE x GRID_SIZE points of the square."""
+"""D is evaluated on GRID_SIZE x GRID_SIZE points of the square."""
 
-N_MEASURE = 4000  # points for the mean of D on support and for U
-N_DRAWN = 200  # points of p_0 and of p_data that the figure shows
+N_MEASURE = 4000  # points for U and for the mean of D on the support
+N_DRAWN = 200  # points of p_0 and of p_data in the figure
 COARSE_SIZE = 21  # arrows of the gradient field, and starts of `reach`, per axis
 REACH_ASCENT = ((300, 0.02), (100, 0.005))  # (steps, step_size): crosses the square twice, then settles
-CHUNK = 512  # points per network whose activations still fit the cache
+CHUNK = 512  # points per network, few enough that their activations fit the cache
 
 
 def fast_tanh(x: Tensor) -> Tensor:
-    """Return tanh(x) = 2 sigmoid(2 x) - 1, overwriting x: 2.5 times as fast as torch.tanh on a CPU, right to 1e-7."""
+    """Return tanh(x) = 2 sigmoid(2 x) - 1, overwriting x: 2.5 times as fast as torch.tanh on a CPU, exact to 1e-7."""
     return x.mul_(2).sigmoid_().mul(2).sub_(1)
 
 
-# Value from pre-activation (which may be overwritten); then its derivative times an incoming gradient, from the *value*
-# alone: that is all a forward pass needs to keep. aten's kernels are 5 times as fast as a product with a boolean mask.
+# A pair of functions: the value from the pre-activation, which may be overwritten; and the derivative times an incoming
+# gradient, from the *value* only, so a forward pass keeps nothing else. aten's kernels are 5 times as fast as a product
+# with a boolean mask.
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
     "relu": (torch.relu_, lambda gradient, value: torch.ops.aten.threshold_backward(gradient, value, 0)),
     "tanh": (fast_tanh, torch.ops.aten.tanh_backward),
@@ -54,7 +55,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tenso
 
 
 class LogitField(Protocol):
-    """N scalar fields on the plane, each the logit f of a D = sigmoid(f)."""
+    """N scalar fields on the plane; each is the logit f of a D = sigmoid(f)."""
 
     def logit(self, x: Tensor) -> Tensor:
         """Map points (N, m, 2) to logits (N, m)."""
@@ -80,9 +81,9 @@ class Networks:
 
     @torch.no_grad()
     def gradient(self, x: Tensor) -> Tensor:
-        """Map points (N, m, 2) to the gradients (N, m, 2) of f there, with no graph and no parameter gradients.
+        """Map points (N, m, 2) to the gradients (N, m, 2) of f there, without a graph and parameter gradients.
 
-        Written out because it is the hot loop: a sixth to a third faster than autograd. f itself is not computed.
+        It is written out because it is the hot loop: a sixth to a third faster than autograd. f itself is not computed.
         """
         activate, backward = ACTIVATIONS[self.activation]
         values = [x]
@@ -97,16 +98,16 @@ class Networks:
 def stream_of_network(seed: int, purpose: int) -> torch.Generator:
     """Return the random stream of one network (`seed`) for one purpose: 0 weights, 1 training, 2 measures."""
     state = np.random.SeedSequence((seed, purpose)).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> 1))  # manual_seed takes 63 bits without a sign
+    return torch.Generator().manual_seed(int(state >> 1))  # manual_seed takes 63 bits
 
 
 def initial_networks(seeds: Sequence[int], width: int, first_layer_gain: float, activation: str) -> Networks:
-    """Return one freshly initialised network per seed; a network depends on its own seed only.
+    """Return one freshly initialised network per seed; a network depends only on its own seed.
 
-    The law is that of torch.nn.Linear: weights and biases uniform on +-1/sqrt(inputs). `first_layer_gain` multiplies
-    the first layer: more gives the untrained tanh networks the many local maxima of the paper's panels 1a and 2a. ReLU
-    networks have them anyway, since they are homogeneous but for the later biases.
-    Raises ValueError if the activation is unknown.
+    Weights and biases are distributed as in torch.nn.Linear: uniform on +-1/sqrt(inputs). `first_layer_gain` multiplies
+    the first layer: a larger gain gives untrained tanh networks the many local maxima of the paper's panels 1a and 2a.
+    ReLU networks have them anyway, since they are homogeneous except for the later biases. Raises ValueError if the
+    activation is unknown.
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"The toy's activation {activation!r} is unknown: choose one of {', '.join(ACTIVATIONS)}.")
@@ -125,10 +126,10 @@ def initial_networks(seeds: Sequence[int], width: int, first_layer_gain: float, 
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws from p_0 and p_data, for each network from its own stream.
+    """Draw from p_0 and p_data, for each network from its own stream.
 
-    `bounds` (N, 2): low and high end of each network's p_0. Streams depend on the seed only, so that the two settings
-    of one seed differ in p_0 and in nothing else.
+    `bounds` (N, 2): low and high end of each network's p_0. Streams depend only on the seed, so the two settings of a
+    seed differ only in p_0.
     """
 
     bounds: Tensor
@@ -149,10 +150,10 @@ class Sampler:
 
 @torch.no_grad()
 def ascend(f: LogitField, x: Tensor, steps: int, step_size: float) -> Tensor:
-    """Return x* (N, m, 2): x after `steps` of normalised gradient ascent on f, kept in the square (Eq. 8).
+    """Return x* (N, m, 2): x after `steps` steps of normalised gradient ascent on f, kept in the square (Eq. 8).
 
-    Every step moves a point by `step_size`, unless the square stops it or its gradient is 0. D and f share their
-    gradients' directions, and f does not saturate.
+    Every step moves a point by `step_size`, unless the square stops it or its gradient is 0. The gradients of D and f
+    have the same direction, and f does not saturate.
     """
     x = x.clone()
     for part in x.split(CHUNK, dim=1):  # views of x
@@ -164,7 +165,7 @@ def ascend(f: LogitField, x: Tensor, steps: int, step_size: float) -> Tensor:
 
 
 def learning_rate_factor(iteration: int, iterations: int) -> float:
-    """Return 1 for the first 60 % of the run, then a line that ends at 0.01 with the last iteration (0-based)."""
+    """Return 1 for the first 60 % of the run, then a linear decay to 0.01 at the last iteration (0-based)."""
     start = 0.6 * iterations
     done = max(0.0, iteration - start) / max(1.0, iterations - 1 - start)
     return 1 - 0.99 * done
@@ -173,7 +174,7 @@ def learning_rate_factor(iteration: int, iterations: int) -> float:
 def improve(networks: Networks, optimiser: torch.optim.Optimizer, x_data: Tensor, x_star: Tensor) -> None:
     """Take one step up U (Eq. 12) with points (N, m, 2) of p_data and p_T (Algorithm 1, line 4; Algorithm 3, line 3).
 
-    The loss is a *sum* over networks, so each one learns as if alone where the optimiser is elementwise.
+    The loss is a *sum* over networks, so with an elementwise optimiser each one learns as if it were alone.
     """
     on_data, on_star = networks.logit(torch.cat([x_data, x_star], dim=1)).split(x_data.shape[1], dim=1)
     # -log D(x) = softplus(-f(x)), -log(1 - D(x*)) = softplus(f(x*))
@@ -216,15 +217,15 @@ def on_grid(f: LogitField, n: int) -> Tensor:
 
 
 def off_support(size: int) -> Tensor:
-    """Return the mask (size, size) of the grid points that lie off support."""
+    """Return the mask (size, size) of the grid points off the support."""
     return (square_grid(size).norm(dim=-1) > SUPPORT_RADIUS).reshape(size, size)
 
 
 def local_maxima(values: Tensor) -> Tensor:
-    """Return the mask (N, s, s) of interior local maxima off support of values (N, s, s) on the square.
+    """Return the mask (N, s, s) of interior local maxima off the support, for values (N, s, s) on the square.
 
-    A maximum is strictly greater than its 8 neighbours and does not lie on the border. Pass logits rather than D: their
-    maxima are the same points, but near D = 1/2 neighbouring values of D round to ties.
+    A maximum is strictly greater than its 8 neighbours and does not lie on the border. Pass logits and not D: both have
+    the same maxima, but near D = 1/2 rounding makes neighbouring values of D equal.
     """
     size = values.shape[-1]
     mask = torch.zeros_like(values, dtype=torch.bool)
@@ -239,7 +240,7 @@ def local_maxima(values: Tensor) -> Tensor:
 
 
 def reach(f: LogitField, n: int) -> Tensor:
-    """Return, per field (n,), the share of a grid of starts whose normalised ascent ends on support."""
+    """Return, per field (n,), the share of starting points on a grid whose normalised ascent ends on the support."""
     x = square_grid(COARSE_SIZE).expand(n, -1, 2)
     for steps, step_size in REACH_ASCENT:
         x = ascend(f, x, steps, step_size)
@@ -255,8 +256,8 @@ def payoff(f: LogitField, x_data: Tensor, x_star: Tensor) -> Tensor:
 def measure(f: LogitField, x_0: Tensor, x_data: Tensor, K: int, step_size: float) -> dict[str, np.ndarray]:
     """Return the measures of N fields, each (N,), on points (N, m, 2) of p_0 and p_data.
 
-    d_on_support: mean D on p_data; d_off_support_max: greatest D on the grid off support; local_maxima: number of
-    interior local maxima off support; u: U of Eq. 12 with x* after K steps of PGD; reach: see `reach`.
+    d_on_support: mean D on p_data; d_off_support_max: greatest D on the grid off the support; local_maxima: number of
+    interior local maxima off the support; u: U of Eq. 12 with x* after K steps of PGD; reach: see `reach`.
     """
     n = len(x_0)
     logits = on_grid(f, n)
@@ -272,9 +273,9 @@ def measure(f: LogitField, x_0: Tensor, x_data: Tensor, K: int, step_size: float
 
 @torch.no_grad()
 def picture(f: LogitField, x_0: Tensor, x_data: Tensor, index: int) -> dict[str, np.ndarray]:
-    """Return what a panel of Fig. 1 draws of field number `index` of N: float32 arrays, points as (x, y).
+    """Return the float32 arrays that a panel of Fig. 1 shows for field number `index` of N; points are (x, y).
 
-    d (101, 101), row = y, column = x; local_maxima (any number, 2), interior and off support; gradient (21, 21, 2)
+    d (101, 101), row = y, column = x; local_maxima (any number, 2), interior and off the support; gradient (21, 21, 2)
     of D on the square; p_0 (200, 2); p_data (200, 2).
     """
     n = len(x_0)
@@ -299,12 +300,12 @@ def simulate(
     """Run Algorithm 1 in both settings on every seed, and measure D before and after (Fig. 1).
 
     Seeds are settings.seed, settings.seed + 1, ...; both settings of a seed start from the same network.
-    `report(iteration)` is called after each iteration. Torch's number of threads is the caller's choice.
+    `report(iteration)` is called after each iteration. The caller sets Torch's number of threads.
 
     Returns the measures, one row per setting x state x seed (columns setting, state, activation, seed and those of
-    `measure`), and for one seed the arrays of `picture` under "<setting>.<state>.<name>". That is the first seed whose
-    untrained D has the median number of local maxima, so that nobody picks the picture; its number is under "seed".
-    Raises ValueError if the activation is unknown.
+    `measure`), and for one seed the arrays of `picture` under "<setting>.<state>.<name>". A rule selects this seed, so
+    the picture is not hand-picked: it is the first seed whose untrained D has the median number of local maxima. Its
+    number is under "seed". Raises ValueError if the activation is unknown.
     """
     seeds = [settings.seed + k for k in range(settings.seeds)]
     keys = [(setting, seed) for setting in P_0_BOUNDS for seed in seeds]
@@ -334,7 +335,7 @@ def simulate(
 
 
 def write_toy(job: Job) -> None:
-    """Make the `toy` step: toy.csv and fields.npz."""
+    """Compute the `toy` step: write toy.csv and fields.npz."""
     settings = ToyStep(**job.settings)
     with progress(f"toy {settings.activation}", settings.iterations) as report:
         frame, fields = simulate(settings, report)

@@ -1,8 +1,9 @@
-"""Algorithm 3 in two dimensions, the simulation behind Fig. S1 (supplement 2): the GAN's order of play.
+"""Run Algorithm 3 in two dimensions, the simulation behind Fig. S1 (supplement 2): the players' order is that of a GAN.
 
-m particles, drawn from p_0 once, are p_T. D is trained on them and on m points of p_data, then every particle takes one
-normalised step up D, and so on: min over p_T of max over D, where Algorithm 1 plays max over D of min over p_T. p_data,
-p_0 and the networks are the toy's; all networks (settings x seeds) play at once, along a leading axis of N.
+m particles, drawn once from p_0, are p_T. D is trained on them and on m points of p_data, then every particle takes one
+normalised step up D, and so on: min over p_T of max over D, whereas Algorithm 1 plays max over D of min over p_T.
+p_data, p_0 and the networks are those of Algorithm 1; all networks (settings x seeds) play at once, along a leading
+axis of N.
 """
 
 from __future__ import annotations
@@ -40,33 +41,35 @@ from .two_sample import energy_test, energy_to_gaussian
 LEVEL = 0.05
 """Level of the two-sample test, fixed before any run."""
 SHIFT = 0.25
-"""Standard deviations of p_data along x_1, by which p_data is shifted to show the test's power."""
+"""Shift of p_data along x_1, in its standard deviations, to show the test's power."""
 PERMUTATIONS = 499
-"""Relabellings of a test: no p-value is below 1/500."""
+"""Permutations of a test, so no p-value is below 1/500."""
 
-SHOWN = (0.0, 0.1, 0.2, 1.0)  # of all moves: when the figure shows D and the particles
-CURVE = 50  # points of the curve of energy distance over moves, beside its start
+SHOWN = (0.0, 0.1, 0.2, 1.0)  # shares of all moves after which the figure shows D and the particles
+CURVE = 50  # points of the curve of energy distance over moves, without its start
 
 Watch = Callable[[int, Networks, Tensor], object]
 
 
 def step_size_of(move: int, settings: MinimaxStep) -> float:
-    """Return the step size of a move (0-based), which decays from step_size towards 0 (ours; the paper names none)."""
+    """Return the step size of a move (0-based), decaying from step_size towards 0 (our choice; not in the paper)."""
     return settings.step_size * (1 - move / settings.outer) ** settings.decay
 
 
 def play(
     networks: Networks, x_data: Tensor, x_star: Tensor, settings: MinimaxStep, seeds: list[int], watch: Watch
 ) -> Tensor:
-    """Play Algorithm 3 between networks, trained in place, and particles that start at x_star; return where they end.
+    """Play Algorithm 3 between networks, trained in place, and particles that start at x_star; return their end.
 
-    All points are (N, m, 2), and x_star itself stays. `watch(moves, networks, particles)` is called before the first
-    move and after each. "Until converge" (line 3) is `inner` Adam steps on random points of both, the same ones for all
-    networks of a seed; D and Adam's moments carry over from move to move. Particles stay in the square, as Algorithm
-    1's do.
+    All points are (N, m, 2); x_star itself is not changed. `watch(moves, networks, particles)` is called before the
+    first move and after each. "Until converge" (line 3) means `inner` Adam steps on random points of both, the same
+    points for all networks of a seed; D and Adam's moments carry over from move to move. Particles stay in the square,
+    like the points of Algorithm 1.
     """
     parameters = [tensor.requires_grad_() for tensor in (*networks.weights, *networks.biases)]
-    optimiser = torch.optim.Adam(parameters, lr=settings.lr, betas=(0.0, 0.99), fused=True)  # beside others, as alone
+    optimiser = torch.optim.Adam(
+        parameters, lr=settings.lr, betas=(0.0, 0.99), fused=True
+    )  # independent of other networks
     streams = [stream_of_network(seed, 3) for seed in seeds]
     rows = torch.arange(len(seeds))[:, None]
     watch(0, networks, x_star)
@@ -90,10 +93,10 @@ def energies(x: Tensor) -> list[float]:
 def measure(f: Networks, x_data: Tensor, x_star: Tensor, fresh: Tensor, seeds: list[int]) -> dict[str, np.ndarray]:
     """Return the measures of N networks and their particles, each (N,), with a fresh draw of p_data (N, m, 2).
 
-    d_on_support: mean D on the fresh draw; d_off_support_max: greatest D on the grid off support, and d_above_half the
-    share of that grid where D > 1/2; u: U of the supplement's Eq. 7 on the points that both players hold. p_value: of
-    the hypothesis that particles and fresh draw have one distribution; p_value_shifted: the same with the draw shifted
-    by SHIFT; p_value_data: the fresh draw against the points of p_data that the particles were to become.
+    d_on_support: mean D on the fresh draw; d_off_support_max: greatest D on the grid off the support; d_above_half:
+    share of that grid where D > 1/2; u: U of the supplement's Eq. 7 on the points of both players. p_value: tests the
+    hypothesis that particles and fresh draw have the same distribution; p_value_shifted: the same with the draw shifted
+    by SHIFT; p_value_data: the fresh draw against the points of p_data that the particles should match.
     """
     off = on_grid(f, len(fresh))[:, off_support(GRID_SIZE)]
     shift = torch.tensor([SHIFT * DATA_STD, 0.0])
@@ -116,16 +119,16 @@ def measure(f: Networks, x_data: Tensor, x_star: Tensor, fresh: Tensor, seeds: l
 def simulate(
     settings: MinimaxStep, report: Callable[[int], object] = lambda move: None
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:
-    """Play Algorithm 3 in both settings on every seed, and measure what came of it (Fig. S1).
+    """Play Algorithm 3 in both settings on every seed, and measure the result (Fig. S1).
 
     Seeds are settings.seed, settings.seed + 1, ...; both settings of a seed share network, p_data and random points.
-    `report(move)` is called after each move. Torch's number of threads is the caller's choice.
+    `report(move)` is called after each move. The caller sets Torch's number of threads.
 
     Returns the measures, one row per setting x seed (columns setting, seed, energy_initial and energy_final of the
-    particles, and those of `measure`); the energy distances on the way (setting, seed, moves, energy); and for one seed
-    the arrays of `toy.picture`, with particles as p_0, under "<setting>.<moves>.<name>". That is the seed with the
-    median d_above_half from corner p_0, so that nobody picks the picture; its number is under "seed", and the moves
-    that are shown under "moves". Raises ValueError if the activation is unknown.
+    particles, and those of `measure`); the energy distances during the game (setting, seed, moves, energy); and for one
+    seed the arrays of `maximin.picture`, with particles as p_0, under "<setting>.<moves>.<name>". A rule selects this
+    seed, so the picture is not hand-picked: it has the median d_above_half with corner p_0. Its number is under "seed",
+    and the moves that are shown are under "moves". Raises ValueError if the activation is unknown.
     """
     keys = [(setting, settings.seed + k) for setting in P_0_BOUNDS for k in range(settings.seeds)]
     seeds = [seed for _, seed in keys]
@@ -161,7 +164,7 @@ def simulate(
 
 
 def write_minimax(job: Job) -> None:
-    """Make the `minimax` step: minimax.csv, energy.csv and fields.npz."""
+    """Compute the `minimax` step: write minimax.csv, energy.csv and fields.npz."""
     settings = MinimaxStep(**job.settings)
     with progress(f"minimax {settings.activation}", settings.outer) as report:
         frame, curve, fields = simulate(settings, report)

@@ -1,7 +1,7 @@
-"""Energy distance and the permutation test that goes with it (Szekely and Rizzo 2013), in any dimension.
+"""Compute the energy distance and its permutation test (Szekely and Rizzo 2013), in any dimension.
 
-The energy distance of P and Q is 2 E|X - Y| - E|X - X'| - E|Y - Y'|: at least 0, and 0 for equal distributions only. It
-is a *squared* metric; scipy.stats.energy_distance, for one dimension, returns its root.
+The energy distance of P and Q is 2 E|X - Y| - E|X - X'| - E|Y - Y'|. It is at least 0, and 0 only for equal
+distributions. It is a *squared* metric; scipy.stats.energy_distance, for one dimension, returns its root.
 """
 
 import numpy as np
@@ -13,10 +13,10 @@ Array = NDArray[np.float64]
 
 
 def energy_to_gaussian(x: Array, std: float) -> float:
-    """Return the energy distance of the points x (m, 2), m >= 2, as a distribution, to N(0, std^2 I) itself.
+    """Return the energy distance of the empirical distribution of points x (m, 2), m >= 2, to N(0, std^2 I).
 
-    Nothing is drawn of the Gaussian: E|x - Y| is the mean of a Rice distribution, and E|Y - Y'| = std sqrt(pi). m
-    points drawn from that Gaussian have std sqrt(pi) / m on average.
+    No points of the Gaussian are drawn: E|x - Y| is the mean of a Rice distribution, and E|Y - Y'| = std sqrt(pi). For
+    m points drawn from that Gaussian the mean is std sqrt(pi) / m.
     """
     t = (x**2).sum(axis=1) / (4 * std**2)
     between = std * np.sqrt(np.pi / 2) * ((1 + 2 * t) * i0e(t) + 2 * t * i1e(t))  # L_1/2(-2t), scaled Bessel functions
@@ -24,10 +24,10 @@ def energy_to_gaussian(x: Array, std: float) -> float:
 
 
 def permutation_energies(x: Array, y: Array, permutations: int, seed: int) -> Array:
-    """Return energy distances (1 + permutations,) of samples x (n, d) and y (m, d), first as they are, then relabelled.
+    """Return energy distances (1 + permutations,) of samples x (n, d) and y (m, d): first as given, then permuted.
 
     The energy distance is -s'Ds, with D all distances of the pooled points and s = 1/n on the first sample, -1/m on the
-    second; a permutation of s deals the points anew.
+    second; permuting s assigns the points to the samples at random.
     """
     pooled = np.concatenate([x, y])
     signs = np.r_[np.full(len(x), 1 / len(x)), np.full(len(y), -1 / len(y))]
@@ -37,11 +37,11 @@ def permutation_energies(x: Array, y: Array, permutations: int, seed: int) -> Ar
 
 
 def energy_test(x: Array, y: Array, permutations: int, seed: int) -> float:
-    """Return the p-value of the hypothesis that samples x (n, d) and y (m, d) have one distribution.
+    """Return the p-value of the hypothesis that samples x (n, d) and y (m, d) have the same distribution.
 
-    It is the share of all relabellings, the given one among them, that are as far apart: at least 1/(1 + permutations),
-    and at most a with probability a where the hypothesis holds.
+    It is the share of permutations, including the given assignment, whose energy distance is at least as large. It is
+    at least 1/(1 + permutations) and, if the hypothesis is true, at most a with probability at most a.
     """
     energies = permutation_energies(x, y, permutations, seed)
-    slack = 1e-12 * abs(energies[0])  # ties count, whatever the order of summation, and where rounding goes below 0
+    slack = 1e-12 * abs(energies[0])  # so that ties count despite rounding, also below 0
     return float((energies >= energies[0] - slack).mean())

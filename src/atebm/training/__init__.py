@@ -1,1 +1,1 @@
-"""Training: objectives, schedule of K, the loop, checkpoints, and the stand-in classifier."""
+"""Train models: objectives, the schedule of K, the loop, checkpoints, and the stand-in classifier."""

@@ -1,4 +1,4 @@
-"""The batches of a training: which set, whose rows of them, and how they are made."""
+"""Open the batches of a training: a set, this process's rows of each batch, and their augmentation."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -25,8 +25,8 @@ def batches(
 ) -> Iterator[Stream]:
     """Open this process's rows of each batch of a set, augmented as `how` says; workers end with the block.
 
-    key: seed and random stream, which with the iteration determine all of a batch. shape: see `open_stream`.
-    Raises ConfigError where a batch cannot be shared by the group, and DataError where an image file is damaged.
+    key: seed and random stream; together with the iteration they determine a batch. shape: see `open_stream`.
+    Raises ConfigError if the group cannot share a batch evenly, and DataError if an image file is damaged.
     """
     recipe = Recipe(how.model_dump(), batch_size, group.rows(batch_size), *key)
     with watched(), closing(open_stream(folder, recipe, device, group.size, shape)) as opened:

@@ -1,4 +1,4 @@
-"""Weights as safetensors, resume state as a weights-only torch file; whole or absent, both."""
+"""Save and load the state from which a training resumes, as a weights-only torch file: complete or absent."""
 
 import hashlib
 import io
@@ -14,8 +14,8 @@ from ..utils.errors import DataError
 from ..utils.files import atomic
 
 DIGEST = hashlib.sha256().digest_size
-STATE, FORMER = "state.pt", "former.pt"  # of a training under way: where it stands, and where it stood before
-STATES = 3  # on the disk at once, while a new one is written beside these
+STATE, FORMER = "state.pt", "former.pt"  # the latest state of a training, and the one before it
+STATES = 3  # states on the disk at once: these two and one that is being written
 
 
 def tensors(state: Any) -> Iterator[torch.Tensor]:
@@ -28,12 +28,12 @@ def tensors(state: Any) -> Iterator[torch.Tensor]:
 
 
 def finite(state: Any) -> bool:
-    """Return whether no tensor in nested dicts and lists holds NaN or an infinity. The host waits for the device."""
+    """Return whether all tensors in nested dicts and lists are finite. The host waits for the device."""
     return all(bool(tensor.isfinite().all()) for tensor in tensors(state))
 
 
 def save_state(state: dict[str, Any], folder: Path) -> None:
-    """Keep what a training goes on from, behind the sha256 of its bytes; the one before stays, as FORMER."""
+    """Write the state from which a training resumes, after its sha256; the previous state stays as FORMER."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     content = buffer.getvalue()
@@ -41,24 +41,24 @@ def save_state(state: dict[str, Any], folder: Path) -> None:
         with temporary.open("wb") as file:
             file.write(hashlib.sha256(content).digest() + content)
             file.flush()
-            os.fsync(file.fileno())  # or else a power loss could leave a name without its bytes, twice
+            os.fsync(file.fileno())  # without this, a power loss could leave both names without their bytes
         if (folder / STATE).exists():
             (folder / STATE).replace(folder / FORMER)
 
 
 def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
-    """Return the last whole state in `folder`, or None if no training was interrupted. Nothing in a file is executed.
+    """Return the last intact state in `folder`, or None if no training was interrupted. No code in a file is executed.
 
-    Raises DataError where there are only damaged ones.
+    Raises DataError if all states are damaged.
     """
     found = [folder / name for name in (STATE, FORMER) if (folder / name).exists()]
     for path in found:
         content = path.read_bytes()
         if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
             return load_pickled(io.BytesIO(content[DIGEST:]), path, device)
-        # of a version whose states began with no sha256
+        # an earlier version wrote states without a sha256
         wrong = "of another version of this program" if content.startswith(ZIP) else "damaged"
         print(f"warning: {path} is {wrong}.", flush=True)
     if found:
-        raise DataError(f"no whole state is left in {folder}: remove that folder, and training begins anew.")
+        raise DataError(f"no intact state is left in {folder}: remove that folder, and training starts from scratch.")
     return None

@@ -1,8 +1,7 @@
-"""One seeded classifier of a set's labels: a run's pre-training (Sec. 4.4, regularization), or a stand-in extractor.
+"""Train a seeded classifier of a set's labels: a run's pre-training (Sec. 4.4, regularization) or a stand-in extractor.
 
-As an extractor it takes the place of Inception, whose weights are not at hand at small scales: its features give
-distances that rank images of its set; they are not FID, and comparable only among runs scored by the very same
-classifier.
+As an extractor it stands in for Inception, which small scales do not download. Distances by its features rank images of
+its set; they are not FID, and comparable only among runs scored by the very same classifier.
 """
 
 import math
@@ -30,15 +29,15 @@ from .batches import batches, load_labels
 from .distributed import ALONE, Group
 from .resumable import Resumable, complete
 
-STREAM = 0  # of random numbers; training has others
+STREAM = 0  # stream of random numbers; other trainings use others
 
 
 class ClassifierTrainer(Resumable):
-    """A classifier in training, by Adam and one cycle of the learning rate. Set `images` before the first step."""
+    """A classifier in training, with Adam and one cycle of the learning rate. Set `images` before the first step."""
 
     STATEFUL = ("model", "optimizer", "schedule")
     remedy = "Lower its lr"
-    copies = 3  # Adam keeps two numbers of each weight
+    copies = 3  # the weights, and Adam's two numbers per weight
     model: Classifier
     images: Stream
 
@@ -49,7 +48,7 @@ class ClassifierTrainer(Resumable):
         model: Classifier,
         labels: Tensor,
         group: Group,
-        micro_batch: int | None = None,  # as a Trainer's
+        micro_batch: int | None = None,  # images of a batch that are in memory at once; None: all
     ):
         self.what, self.run, self.model, self.labels, self.group = what, run, model, labels, group
         if run.compile:
@@ -57,8 +56,8 @@ class ClassifierTrainer(Resumable):
         self.epoch = len(labels) // run.batch_size
         self.total = run.epochs * self.epoch
         self.micro_batch = micro_batch or run.batch_size
-        self.losses: list[Tensor] = []  # of the epoch, on the device
-        self.accuracy: Callable[[], float] = lambda: math.nan  # on held-out images; of long epochs, each one ends in it
+        self.losses: list[Tensor] = []  # of this epoch, on the device
+        self.accuracy: Callable[[], float] = lambda: math.nan  # on held-out images; measured after each long epoch
         self.said = ""
         self.optimizer = torch.optim.Adam(model.parameters())
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, run.lr, total_steps=self.total)
@@ -77,11 +76,11 @@ class ClassifierTrainer(Resumable):
             self.end_epoch()
 
     def parts(self, x: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield a batch in parts of `micro_batch` images, whose gradients add up to the whole one's."""
+        """Yield a batch in parts of `micro_batch` images; their gradients add up to that of the whole batch."""
         return zip(x.split(self.micro_batch), labels.split(self.micro_batch), strict=True)
 
     def add_gradients(self, x: Tensor, labels: Tensor, whole: int) -> Tensor:
-        """Add some images' share, of `whole` images, of the gradient to that of the parameters; return their loss."""
+        """Add the share of some images, of `whole` in all, to the gradient; return their share of the loss."""
         with autocast(self.run.precision, x.device):
             loss = F.cross_entropy(self.model(x), labels)
         if len(x) < whole:
@@ -90,7 +89,7 @@ class ClassifierTrainer(Resumable):
         return loss.detach()
 
     def end_epoch(self) -> None:
-        """Note the epoch's mean loss and, where it was longer than the time between two states, its accuracy."""
+        """Note the epoch's mean loss and, if an epoch is longer than the interval between states, the accuracy."""
         self.said = f"epoch {self.iteration // self.epoch}: loss {torch.stack(self.losses).mean():.3f}"
         if self.epoch >= self.every and self.iteration < self.total:
             self.said += f", held-out accuracy {self.accuracy():.4f}"
@@ -100,21 +99,21 @@ class ClassifierTrainer(Resumable):
 
     @property
     def note(self) -> str:
-        """Return what was found at the end of the last epoch."""
+        """Return the loss, and the accuracy if measured, at the end of the last epoch."""
         return self.said
 
 
 def train_classifier(job: Job, device: torch.device, group: Group = ALONE, micro_batch: int | None = None) -> None:
-    """Train on p_data's labels, assert the accuracy on held-out labels, and write the step's folder.
+    """Train on p_data's labels, check the accuracy on held-out labels, and write the step's folder.
 
-    Resumes where an interrupted one stopped. Every process of `group` calls this; the first one writes. Raises as
-    `complete`, and ResultError where the held-out accuracy is below min_accuracy.
+    An interrupted training resumes. Every process of `group` calls this; the first one writes. Raises the errors of
+    `complete`, and ResultError if the held-out accuracy is below min_accuracy.
     """
     if "weights" in job.settings:
         if group.leads:
             finish_with_released(job)
         return
-    # an extractor has the settings of a pre-training, and says beside them what kind of extractor it is
+    # an extractor has the settings of a pre-training and, in addition, its kind
     run = Pretraining(**{key: value for key, value in job.settings.items() if key != "kind"})
     what, folder, shape = f"{job.spec['kind']} {job.spec['name']}", job.parent("p_data"), shape_of(job, run)
     classes, network = record_of(folder)["classes"], run.network.model_dump(mode="json")
@@ -128,8 +127,9 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE, micro
     accuracy = held_out_accuracy(model, job, shape[1], device)
     print(f"held-out accuracy {accuracy:.4f}")
     if not accuracy >= run.min_accuracy:
-        said = f"{what} reaches {accuracy:.3f} on held-out labels, below its min_accuracy {run.min_accuracy}"
-        raise ResultError(f"{said}: raise its epochs.{keep(model, job) if group.leads else ''}")
+        said = f"{what} reaches an accuracy of {accuracy:.3f} on held-out labels, below its min_accuracy"
+        more = keep(model, job) if group.leads else ""
+        raise ResultError(f"{said} {run.min_accuracy}: raise its epochs.{more}")
     if group.leads:
         save_weights(model.state_dict(), job.folder / "model.safetensors")
         job.finish(
@@ -146,29 +146,29 @@ def train_classifier(job: Job, device: torch.device, group: Group = ALONE, micro
 
 
 def keep(model: Classifier, job: Job) -> str:
-    """Write weights that were judged too bad, which may have taken days, and return how a pre-training can use them."""
+    """Keep weights that failed the check, since they may have taken days, and say how a pre-training can use them."""
     path = job.checkpoints / "model.pth"
     with atomic(path) as temporary:
         torch.save(model.network.state_dict(), temporary)
-    use = f"`atebm import-weights {path} --task {job.spec['name']}` says how to use them as they are."
-    return f" Its weights are kept; {use}" if job.spec["kind"] == "pretrain" else ""
+    use = f"`atebm import-weights {path} --task {job.spec['name']}` shows how to use them anyway."
+    return f" Its weights are kept: {use}" if job.spec["kind"] == "pretrain" else ""
 
 
 def shape_of(job: Job, run: Pretraining) -> tuple[int, ...]:
-    """Return (C, H, W) that the classifier sees: an array's, or of an index, whose images have all sizes, `size`."""
+    """Return the classifier's input shape (C, H, W): that of an array; for an index of images of all sizes, `size`."""
     folder = job.parent("p_data")
     return (3, run.size, run.size) if run.size and is_index(folder) else Stored(folder).shape
 
 
 def finish_with_released(job: Job) -> None:
-    """Write the folder of a pre-training that the authors did; of its logits, import-weights has kept the first."""
+    """Write the folder of a pre-training by the authors; import-weights has kept only the first of its logits."""
     weights, record = adopt(job)
     save_weights(load_tensors(weights), job.folder / "model.safetensors")
     job.finish({"pretrain": job.spec["name"], **{key: record[key] for key in ("network", "shape", "file", "sha256")}})
 
 
 def held_out_accuracy(model: Classifier, job: Job, size: int, device: torch.device) -> float:
-    """Return the share of the held-out images whose label is found; image files are squashed to `size` pixels."""
+    """Return the share of held-out images that are classified correctly; image files are squashed to `size` pixels."""
     extractor = of_classifier(model.eval())
     with watched():
         logits = extract(extractor, iterate_set(job.parent("held_out"), device, extractor.batch, size))[1]

@@ -1,7 +1,7 @@
-"""One run on several processes (torchrun): each takes its rows of every batch, and all keep the same weights.
+"""Train one run in several processes (torchrun): each takes its rows of every batch, and all keep the same weights.
 
-No DistributedDataParallel: the K steps of the attack need no communication, R1 differentiates twice, which its hooks
-do not follow, and what is left to share is one gradient an iteration.
+This does not use DistributedDataParallel: the K steps of the attack need no communication, its hooks do not support the
+double differentiation of R1, and only one gradient per iteration must be shared.
 """
 
 import os
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Group:
-    """The processes of a run. Of one process, the default, all methods are free."""
+    """The processes of a run. With one process, the default, all methods cost nothing."""
 
     rank: int = 0
     size: int = 1
@@ -33,14 +33,16 @@ class Group:
         return self.rank == 0
 
     def rows(self, total: int) -> range:
-        """Return this process's rows of a batch of `total`. Raises ConfigError unless it can be dealt out evenly."""
+        """Return this process's rows of a batch of `total`. Raises ConfigError unless it can be divided evenly."""
         if total % self.size:
-            raise ConfigError(f"a batch of {total} cannot be shared by {self.size} processes: change gpus_per_run.")
+            raise ConfigError(
+                f"a batch of {total} cannot be divided evenly among {self.size} processes: change gpus_per_run."
+            )
         each = total // self.size
         return range(self.rank * each, (self.rank + 1) * each)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Average the processes' gradients: to that of the whole batch, since each has as many rows."""
+        """Average the gradients over processes, which gives that of the whole batch: all have equally many rows."""
         if self.size == 1:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -59,7 +61,7 @@ class Group:
         return torch.cat(parts)
 
     def collect(self, part: T) -> list[T]:
-        """Return every process's `part`, by rank; for what is small or rare."""
+        """Return every process's `part`, by rank; use it for small or rare data."""
         if self.size == 1:
             return [part]
         parts: list[T] = [part] * self.size
@@ -72,7 +74,7 @@ ALONE = Group()
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[tuple[Group, torch.device]]:
-    """Give the group that torchrun started this process in, and this process's device; one process without torchrun."""
+    """Give the group that torchrun started this process in, and its device; without torchrun, a group of one."""
     size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
     if size == 1:
         yield ALONE, device
@@ -80,7 +82,7 @@ def processes(device: torch.device) -> Iterator[tuple[Group, torch.device]]:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
         torch.cuda.set_device(device)
-    # torchrun ends all processes when one fails, so nobody waits in vain; a leader that waits for a lock may take hours
+    # torchrun ends all processes when one fails, so none waits in vain; the leader may wait hours for a lock
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=1))
     try:
         yield Group(rank, size), device

@@ -1,4 +1,4 @@
-"""The `extractor` step: the network whose features give FID, IS and KID, or a stand-in for it."""
+"""Compute the `extractor` step: the network whose features give FID, IS and KID, or a stand-in for it."""
 
 import torch
 
@@ -12,7 +12,7 @@ GIVEN = {"inception": write_inception, "embedded": write_embedded, "efficientnet
 
 
 def write_extractor(job: Job, device: torch.device) -> None:
-    """Take weights that others or we have trained before, or train a classifier, as the settings say."""
+    """Take existing weights or train a classifier, as the settings say."""
     if job.settings["kind"] in GIVEN:
         GIVEN[job.settings["kind"]](job)
     else:

@@ -1,7 +1,7 @@
-"""The `gan` step: a small GAN on a task's images, a generative row beside ours in Table 2.
+"""Compute the `gan` step: a small GAN on a task's images, a generative rival in Table 2.
 
 Its discriminator is a run's network; its loss is the non-saturating one (Goodfellow et al. 2014) with R1 on p_data
-(Mescheder et al. 2018). Both players move at once, and samples are those of the generator's averaged weights.
+(Mescheder et al. 2018). Both players move at once, and samples come from the generator's averaged weights.
 """
 
 from itertools import pairwise
@@ -33,9 +33,9 @@ LOG_EVERY = 20  # iterations
 
 
 class Generator(nn.Module):
-    """(B, latent) numbers to (B, C, size, size) pixels in [0, 1], doubled from 4x4 maps: DCGAN without BatchNorm.
+    """Map latents (B, latent) to pixels (B, C, size, size) in [0, 1], doubling 4x4 maps: DCGAN without BatchNorm.
 
-    `size` is a power of two of at least 8, as the small network's, which it mirrors: `width` channels at full size.
+    `size` is a power of two, at least 8. The generator mirrors the small network, with `width` channels at full size.
     """
 
     def __init__(self, latent: int, width: int, shape: tuple[int, ...]):
@@ -58,7 +58,7 @@ class GanTrainer(Resumable):
     PLAIN = ("iteration", "diverged", "log")
     STATEFUL = ("model", "average", "optimizer")
     remedy = "Lower its lr or raise r1"
-    copies = 4  # Adam keeps two numbers of each weight; and the generator's average
+    copies = 4  # the weights, Adam's two numbers per weight, and the generator's average
     p_data: Stream
 
     def __init__(self, name: str, run: GanStep, shape: tuple[int, ...], device: torch.device):
@@ -73,7 +73,7 @@ class GanTrainer(Resumable):
         self.log: list[dict[str, Any]] = []
 
     def step(self) -> None:
-        """Do one iteration: the gradients of both players at the same batch, and one step of Adam on both."""
+        """Do one iteration: the gradients of both players on the same batch, and one step of Adam on both."""
         x, _ = self.p_data.batch(self.iteration)
         made = self.generator(latents(self.run, LATENT, self.iteration, len(x)).to(self.device))
         x.requires_grad_()
@@ -100,9 +100,10 @@ def latents(run: GanStep, stream: int, number: int, n: int) -> Tensor:
 
 
 def write_gan(job: Job, device: torch.device) -> None:
-    """Train a GAN on p_data, resuming where an interrupted one stopped, and write samples of it.
+    """Train a GAN on p_data, or resume an interrupted training, and write its samples.
 
-    Leaves images.npy (n, H, W, C) uint8 of the averaged generator, its weights, and log.csv. Raises as `complete`.
+    Writes images.npy (n, H, W, C), uint8, from the averaged generator, its weights, and log.csv. Raises the errors of
+    `complete`.
     """
     run, reals = GanStep(**job.settings), Stored(job.parent("p_data"))
     training = GanTrainer(job.spec["name"], run, reals.shape, device)

@@ -1,7 +1,7 @@
-"""The `check` step: the numbers behind each line of Table 1, binary adversarial training beside maximum likelihood.
+"""Compute the `check` step: the numbers behind each line of Table 1, binary adversarial training and max. likelihood.
 
-The network is a small one with random weights in double precision, since the lines hold for any f; its images are the
-first of p_data and of p_0, its attack has the run's step size and K.
+The network is a small one with random weights in double precision, since the lines hold for any f. Its images are the
+first ones of p_data and p_0; its attack has the run's step size and K.
 """
 
 from itertools import pairwise
@@ -19,11 +19,11 @@ from ..pipeline.job import Job
 from .losses import binary_at_loss, max_likelihood_loss
 
 IMAGES, WIDTH = 64, 8
-STEEPER = 10.0  # f is multiplied by this, to see whose steps follow
+STEEPER = 10.0  # f is multiplied by this factor, to see which steps become longer
 
 
 def write_check(job: Job) -> None:
-    """check.json: `gradient`, `contrastive_data` and `p_0`, one for each line of the table."""
+    """Write check.json with `gradient`, `contrastive_data` and `p_0`, one for each line of the table."""
     settings = job.settings
     sets = {role: Stored(job.parent(role)) for role in ("p_data", "p_0")}
     n = min(IMAGES, *map(len, sets.values()))
@@ -47,13 +47,13 @@ def write_check(job: Job) -> None:
 
 
 def gradient_check(f: Energy, data: Tensor, contrastive: Tensor) -> dict[str, float]:
-    """Compare the gradients of Eqs. 11 and 2 by autograd on the loss with the means of Eqs. 14 and 2 by image.
+    """Compare gradients of the losses of Eqs. 11 and 2 by autograd with the formulas of Eqs. 14 and 2, image by image.
 
-    Largest difference of a parameter's derivative, relative to the largest derivative; and the mean weights that
-    Eq. 14 gives to images of p_data and to contrastive ones, where Eq. 2 gives 1.
+    Returns the largest difference of a parameter's derivative, relative to the largest derivative; and the mean weights
+    that Eq. 14 gives to images of p_data and to contrastive ones; Eq. 2 gives 1 to both.
     """
     on_data, on_contrastive = f(data), f(contrastive)
-    # Eq. 11 is a sum of two means, our loss one mean over all 2m images with its sign turned
+    # Eq. 11 is a sum of two means; the loss here is one mean over all 2m images with the opposite sign
     binary_at = loss_gradient(f, -2 * binary_at_loss(on_data, on_contrastive))
     likelihood = loss_gradient(f, -max_likelihood_loss(on_data, on_contrastive))
     of_data, of_contrastive = per_image_gradients(f, data), per_image_gradients(f, contrastive)
@@ -70,13 +70,13 @@ def gradient_check(f: Energy, data: Tensor, contrastive: Tensor) -> dict[str, fl
 
 
 def loss_gradient(f: Energy, objective: Tensor) -> Tensor:
-    """Return the derivatives (P,) of a scalar by all parameters of f."""
+    """Return the derivatives (P,) of a scalar with respect to all parameters of f."""
     gradients = torch.autograd.grad(objective, list(f.parameters()), retain_graph=True)
     return torch.cat([gradient.flatten() for gradient in gradients])
 
 
 def per_image_gradients(f: Energy, images: Tensor) -> Tensor:
-    """Return grad_theta f(x) of each image, (n, P): by torch.func, on f itself, without any loss."""
+    """Return grad_theta f(x) for each image, (n, P), by torch.func on f itself, without a loss."""
 
     def value(parameters: dict[str, Tensor], image: Tensor) -> Tensor:
         return functional_call(f, parameters, (image[None],)).squeeze(0)
@@ -91,12 +91,12 @@ def relative_difference(a: Tensor, b: Tensor) -> float:
 
 
 def step_check(f: Energy, x: Tensor, steps: int, step_size: float, seed: int) -> dict[str, Any]:
-    """Return how far PGD (Eq. 8) and Langevin dynamics (Eq. 3) go under f and a steeper f; L2, [0, 1] pixels.
+    """Return how far PGD (Eq. 8) and Langevin dynamics (Eq. 3) move images under f and a steeper f; L2, [0, 1] pixels.
 
-    step_error: largest |distance of one step / step_size - 1| over all images and steps, before pixels are cut to
-    [0, 1]. reach: largest distance after all steps over step_size * steps, at most 1 by Sec. 4.3; cut, and not.
-    steeper: one step under STEEPER * f over one under f: of PGD its length, of Langevin dynamics the length of its
-    gradient term, that is without the noise. noise: length of Langevin's noise over sqrt(step_size * pixels).
+    step_error: largest |distance of one step / step_size - 1| over all images and steps, before pixels are clipped to
+    [0, 1]. reach: largest distance after all steps over step_size * steps, at most 1 by Sec. 4.3; without clipping and
+    (reach_clamped) with it. steeper: length of a step under STEEPER * f over that under f; for Langevin dynamics, of
+    the gradient term without the noise. noise: length of Langevin's noise over sqrt(step_size * pixels).
     """
 
     def steep(x: Tensor) -> Tensor:
@@ -125,12 +125,12 @@ def step_check(f: Energy, x: Tensor, steps: int, step_size: float, seed: int) ->
 
 
 def ratio(a: Tensor, b: Tensor) -> float:
-    """Return mean length of a over mean length of b, both (n, ...)."""
+    """Return the mean length of a over the mean length of b, both (n, ...)."""
     return (norms(a).mean() / norms(b).mean()).item()
 
 
 def spread(p_data: Tensor, p_0: Tensor) -> dict[str, float]:
-    """Return mean L2 distances: between two images of p_0, two of p_data, and from p_0 to the nearest of p_data."""
+    """Return mean L2 distances: between two images of p_0, two of p_data, and from p_0 to the nearest p_data image."""
     data, source = p_data.flatten(1), p_0.flatten(1)
     return {
         "between_p_0": torch.pdist(source).mean().item(),

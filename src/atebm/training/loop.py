@@ -1,4 +1,4 @@
-"""The `train` step: a run of binary adversarial training, or the authors' weights in its place."""
+"""Compute the `train` step: a run of binary adversarial training, or the authors' weights in its place."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -28,7 +28,7 @@ from .resumable import complete
 from .tables import write_csv
 from .trainer import Trainer
 
-STREAMS = {"p_data": 1, "p_0": 2}  # of random numbers, by the images that they draw
+STREAMS = {"p_data": 1, "p_0": 2}  # streams of random numbers, by the images that they draw
 
 
 def train(
@@ -38,11 +38,11 @@ def train(
     tensorboard: Path | None = None,
     micro_batch: int | None = None,
 ) -> None:
-    """Train the run of a spec, resuming where an interrupted one stopped, and write its folder.
+    """Train the run of a spec, or resume an interrupted training, and write its folder.
 
-    Leaves best.safetensors (lowest distance on validation sources, from iteration monitor.start on; the last weights
-    without a monitor), last.safetensors, log.csv and monitor.csv. Every process of `group` calls this; the first one
-    writes. Raises as `complete`.
+    Writes best.safetensors (smallest distance on validation sources, from iteration monitor.start on; without a
+    monitor, the last weights), last.safetensors, log.csv and monitor.csv. Every process of `group` calls this; the
+    first one writes. Raises the errors of `complete`.
     """
     if "weights" in job.settings:
         if group.leads:
@@ -61,7 +61,7 @@ def train(
 
     with (
         stream("p_data", run.augment.p_data) as trainer.p_data,
-        stream("p_0", run.augment.p_0) as trainer.p_0,  # whose image files are brought to the shape of p_data's
+        stream("p_0", run.augment.p_0) as trainer.p_0,  # image files of p_0 get the shape of p_data's images
         curves(tensorboard, job) as trainer.watch,
     ):
         if group.leads:
@@ -72,7 +72,7 @@ def train(
 
 
 def first_model(job: Job, run: TrainStep, shape: Sequence[int]) -> Detector:
-    """Make the model for images of `shape`, (C, H, W), with fresh weights or those of a pre-trained classifier."""
+    """Make the model for images of `shape` (C, H, W), with fresh weights or those of a pre-trained classifier."""
     classes = len(record_of(job.parent("p_data"))["classes"]) if run.objective == "outlier_exposure" else None
     torch.manual_seed(run.seed)
     model = model_of({"network": run.network.model_dump(mode="json"), "shape": shape, "classes": classes})
@@ -83,14 +83,14 @@ def first_model(job: Job, run: TrainStep, shape: Sequence[int]) -> Detector:
 
 @contextmanager
 def curves(folder: Path | None, job: Job) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Give a function that shows a row of the log in TensorBoard, under `folder`; without one it shows nothing."""
+    """Give a function that shows a row of the log in TensorBoard, under `folder`; without `folder` it does nothing."""
     if folder is None:
         yield lambda row: None
         return
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise ConfigError("TensorBoard is not installed: pip install tensorboard, or tensorboard: false.") from None
+        raise ConfigError("TensorBoard is not installed: pip install tensorboard, or set tensorboard: false.") from None
     with SummaryWriter(folder / job.spec_file.stem) as writer:
 
         def show(row: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ def curves(folder: Path | None, job: Job) -> Iterator[Callable[[dict[str, Any]],
 
 
 def finish(job: Job, trainer: Trainer, shape: Sequence[int]) -> None:
-    """Write the run's folder; `shape` is that of one image, (C, H, W)."""
+    """Write the run's folder; `shape` is the shape of one image, (C, H, W)."""
     run, model, weights = trainer.run, trainer.model, trainer.result.state_dict()
     final = [row for row in trainer.checks if row["iteration"] == trainer.iteration]
     best = trainer.best or {"check": None, "weights": weights}
@@ -128,15 +128,15 @@ def finish(job: Job, trainer: Trainer, shape: Sequence[int]) -> None:
 
 
 def classified(job: Job, model: Confidence, size: int) -> dict[str, Any]:
-    """Return what the record of a classifier says: how many classes, and its accuracy on held-out labels.
+    """Return a classifier's entries in the record: the number of classes, and the accuracy on held-out labels.
 
-    A baseline is judged by the second: one that does not classify is none.
+    The accuracy shows whether a baseline learnt anything.
     """
     return {"classes": model.classes, "accuracy": held_out_accuracy(model, job, size, model.mean.device)}
 
 
 def finish_with_released(job: Job) -> None:
-    """Write the folder of a run that the authors trained: there are no curves and no checks."""
+    """Write the folder of a run with the authors' weights, which has no curves and no checks."""
     path, record = adopt(job)
     weights = load_tensors(path)
     for name in ("best.safetensors", "last.safetensors"):

@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""Define the losses that training minimises, and the AUC of a batch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def binary_at_loss(data: Tensor, contrastive: Tensor) -> Tensor:
-    """Eq. 11 with its sign turned: binary cross-entropy, averaged over the 2m logits as in the authors' code.
+    """Return the negative of Eq. 11: binary cross-entropy, averaged over the 2m logits as in the authors' code.
 
     `data` are the m logits of p_data images, `contrastive` the m logits of attacked p_0 images.
     """
@@ -19,68 +19,69 @@ def binary_at_loss(data: Tensor, contrastive: Tensor) -> Tensor:
 
 
 def max_likelihood_loss(data: Tensor, contrastive: Tensor) -> Tensor:
-    """Return the objective of energy-based models with its sign turned: its gradient is that of Eq. 2, times -1.
+    """Return the negative objective of energy-based models, whose gradient is that of Eq. 2 times -1.
 
-    `data` are logits of p_data images, `contrastive` those of samples: Langevin's (Eq. 3), or PGD's as in Sec. 5.3.
-    It has no lower bound: it falls for ever where f can grow.
+    `data` are logits of p_data images, `contrastive` those of samples by Langevin dynamics (Eq. 3) or, as in Sec. 5.3,
+    by PGD. It has no lower bound and falls forever if f can grow.
     """
     return contrastive.mean() - data.mean()
 
 
 def energy_l2(data: Tensor, contrastive: Tensor) -> Tensor:
-    """Return the sum of the mean squares of energies on p_data and samples (Du and Mordatch 2019), lest they drift."""
+    """Return the sum of the mean squares of energies on p_data and samples, against drift (Du and Mordatch 2019)."""
     return data.square().mean() + contrastive.square().mean()
 
 
-OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss}  # of f on p_data and on x*
+OBJECTIVES = {"binary_at": binary_at_loss, "max_likelihood": max_likelihood_loss}  # take f on p_data and on x*
 
 
 def log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return log p(label), (B,), of class logits (B, K): what an attack on a classifier's data descends."""
+    """Return log p(label), (B,), for class logits (B, K); an attack on a classifier's data descends it."""
     return -F.cross_entropy(logits, labels, reduction="none")
 
 
 def distance_to_uniform(logits: Tensor) -> Tensor:
-    """Return cross-entropy (B,) between equal probabilities of all classes and those of logits (B, K).
+    """Return the cross-entropy (B,) between equal probabilities of all classes and those of logits (B, K).
 
-    What OE minimises on outliers, and what RATIO's attack on them ascends. At least log K.
+    OE minimises it on outliers, and RATIO's attack on outliers ascends it. It is at least log K.
     """
     return -logits.log_softmax(1).mean(1)
 
 
 def outlier_exposure_loss(data: Tensor, labels: Tensor, contrastive: Tensor, weight: float = 1) -> Tensor:
-    """Return OE (Hendrycks et al. 2019): classify p_data, and be unsure of p_0.
+    """Return the loss of OE (Hendrycks et al. 2019): classify p_data, and be uncertain on p_0.
 
-    Class logits (m, K) of both, labels (m,).
+    `data` and `contrastive` are class logits (m, K), `labels` (m,).
 
-    Where both sides were attacked before, the objective of RATIO (Augustin et al. 2020), whose `weight` of outliers is
-    1. OE's authors have 0.5, and twice as many outliers as images, which no run here has.
+    With images that were attacked before, it is the objective of RATIO (Augustin et al. 2020), whose `weight` of
+    outliers is 1. OE's authors use 0.5 and twice as many outliers as images; no run here does.
     """
     return F.cross_entropy(data, labels) + weight * distance_to_uniform(contrastive).mean()
 
 
 def r1(logits: Tensor, x: Tensor) -> Tensor:
-    """Return R1 regulariser: 0.5 * mean over images of ||grad_x f(x)||_2^2, differentiable in f's parameters.
+    """Return the R1 regulariser, 0.5 * mean over images of ||grad_x f(x)||_2^2, differentiable in f's parameters.
 
-    `logits` (B,) are f(x) of the images x (B, ...), which require a gradient: those of the loss, not computed again.
+    `logits` (B,) are f(x) of images x (B, ...) that require a gradient; pass those of the loss, to avoid a second pass.
     """
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return r1_of(gradient)
 
 
 def r1_of(gradient: Tensor) -> Tensor:
-    """R1, (), of the gradients grad_x f(x), (B, ...)."""
+    """Return R1, (), from the gradients grad_x f(x), (B, ...)."""
     return 0.5 * gradient.square().flatten(1).sum(1).mean()
 
 
 def with_slope(
     f: Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]], x: Tensor, gradient: Tensor
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """f(x), (B,), its slopes (B,) along `gradient`, (B, ...), which is a constant, and what else f returns.
+    """Return f(x), (B,), its slopes (B,) along a constant `gradient` (B, ...), and the other outputs of f.
 
-    Along grad_x f(x) the slope is ||grad_x f(x)||^2, and its derivative by f's parameters, the direction being fixed,
-    that of half of it: so the mean slope has the gradient of `r1`, exactly, by a pass in forward mode, which autograd
-    differentiates once. Twice is slow where convolutions run by cuDNN, and more than torch.compile can do.
+    Along grad_x f(x), the slope is ||grad_x f(x)||^2. With the direction fixed, its derivative with respect to f's
+    parameters is that of half the squared norm, so the mean slope has exactly the gradient of `r1`. It takes one pass
+    in forward mode, which autograd differentiates once. Differentiating twice is slow with cuDNN's convolutions, and
+    torch.compile does not support it.
     """
     found: Any = torch.func.jvp(f, (x,), (gradient,), has_aux=True)
     value, slopes, more = found

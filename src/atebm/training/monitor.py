@@ -1,4 +1,4 @@
-"""Watching image quality during training: Frechet distance of samples from validation sources (supplement 3)."""
+"""Monitor image quality during training: the Frechet distance of samples from validation sources (supplement 3)."""
 
 from typing import Any
 
@@ -20,25 +20,25 @@ from .distributed import Group
 
 
 class Monitor:
-    """Scores a model at all sampler lengths with one ascent; knows the sources and the reference, p_data's features."""
+    """Score a model at all numbers of sampling steps with one ascent from the validation sources."""
 
     def __init__(self, job: Job, settings: Settings, device: torch.device, group: Group, precision: str = "fp32"):
-        """`precision` is the run's, which samples are made in unless the monitor has its own."""
+        """Load extractor, reference and sources; `precision` is the run's, used unless the monitor sets its own."""
         self.group, self.settings, self.device = group, settings, device
         self.precision = settings.precision or precision
-        self.steps = sorted(set(settings.steps))  # as trajectory() passes through them
+        self.steps = sorted(set(settings.steps))  # in the order in which trajectory() reaches them
         self.extractor = load_extractor(job.parent("extractor"), device)
         self.reference = Gaussian.of(Rows.of(job.parent("reference") / "features.npy"))
         self.sources = Stored(job.parent("validation_sources"), device, settings.n)
 
     def distances(self, model: Detector) -> list[dict[str, Any]]:
-        """Return a row {steps, distance} per sampler length, the same in all processes of the group.
+        """Return a row {steps, distance} per number of sampling steps, the same in all processes of the group.
 
-        Batches are dealt in turn and put together in order, so that the number of processes changes no distance.
+        Processes take batches in turn, and the results are joined in order, so their number changes no distance.
         """
         batches, how = cuts(len(self.sources), BATCH), (self.settings.step_size, self.settings.noise)
         with computed_in(self.precision, self.device), frozen(model):
-            step = captured_step(self.device)  # a graph of its own, since folded weights lie elsewhere each time
+            step = captured_step(self.device)  # a new graph each time, since folded weights have new addresses
             mine = [
                 on_the_way(model, self.extractor, self.sources[rows], self.steps, *how, rows.start, step)
                 for rows in batches[self.group.rank :: self.group.size]

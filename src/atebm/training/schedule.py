@@ -1,27 +1,27 @@
-"""K over the course of training (Algorithm 2)."""
+"""Schedule K during training (Algorithm 2)."""
 
 import math
 from dataclasses import dataclass, field, replace
 
 from ..config.training import Training
 
-WINDOW = 100  # batches whose mean AUC decides on an early advance (authors' code)
+WINDOW = 100  # batches whose mean AUC decides on an early growth of K (authors' code)
 
 
 def lengths(run: Training, images: int) -> tuple[int, int]:
-    """Count the iterations after which K grows, and those of the whole run, with so many images in p_data.
+    """Return the iterations after which K grows, and those of the whole run, for `images` images in p_data.
 
-    K grows after passes over p_data, whose incomplete last batches are dropped. A run has as many iterations as it
-    states, or those of each K from K_start to K_max.
+    K grows after passes over p_data, without its incomplete last batch. A run has `schedule.iterations` if given, else
+    the iterations of each K from K_start to K_max.
     """
     at = run.schedule
-    per_K = math.ceil(at.epochs_per_K * (images // run.batch_size) - 1e-9)  # 0.28 * 50 is 14, not a rounding error more
+    per_K = math.ceil(at.epochs_per_K * (images // run.batch_size) - 1e-9)  # 0.28 * 50 must give 14, despite rounding
     return per_K, at.iterations or (at.K_max - at.K_start + 1) * per_K
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the schedule stands: K, iterations done at this K, and the last batches' AUC at this K."""
+    """The state of the schedule: K, the iterations done at this K, and the last batches' AUC at this K."""
 
     K: int
     done: int = 0

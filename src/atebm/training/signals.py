@@ -1,4 +1,4 @@
-"""Signals (a scheduler's time limit, `kill`, Ctrl-C) and the end of a budget of time: save and exit, losing no work."""
+"""Handle signals (a scheduler's time limit, `kill`, Ctrl-C) and a time budget, so that a training can save and exit."""
 
 import math
 import os
@@ -10,16 +10,16 @@ from types import FrameType
 from ..utils.errors import ConfigError
 from .distributed import Group
 
-# USR1 is what schedulers send some time before the end, if asked for (sbatch --signal); ALRM, that a budget is used up.
+# Schedulers send USR1 some time before the end, on request (sbatch --signal); ALRM means that the budget is used up.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM)
-BUDGET = "ATEBM_MINUTES"  # that a training may take at once
-# Iterations: several processes must stop at the same one, so they ask each other now and then. torchrun and Slurm kill
-# 30 seconds after their first signal, and an iteration of the 256x256 network can take two.
+BUDGET = "ATEBM_MINUTES"  # minutes that a training may take at once
+# Iterations between questions: processes must stop at the same iteration, so they ask each other now and then. torchrun
+# and Slurm kill 30 seconds after their first signal, and an iteration of the 256x256 network can take two.
 ASK_EVERY = 5
 
 
 def stops(iteration: int, received: list[int], group: Group) -> bool:
-    """Return whether a signal came, to this process or, at times, to another one of its group."""
+    """Return whether a signal reached this process or, checked every ASK_EVERY iterations, another one of its group."""
     if group.size > 1:
         if iteration % ASK_EVERY:
             return False
@@ -29,10 +29,10 @@ def stops(iteration: int, received: list[int], group: Group) -> bool:
 
 @contextmanager
 def signals() -> Iterator[list[int]]:
-    """Give a list that holds the first signal received during the block; a second one ends the process as usual.
+    """Give a list that receives the first signal during the block; a second signal ends the process as usual.
 
-    With a budget in the environment, the kernel sends one when that many minutes have passed. Raises ConfigError where
-    it is no positive number.
+    With a budget in the environment, the kernel sends a signal after that many minutes. Raises ConfigError if the
+    budget is not a positive number.
     """
     received: list[int] = []
 
@@ -46,7 +46,7 @@ def signals() -> Iterator[list[int]]:
 
     seconds = budget()
     previous = {which: signal.signal(which, note) for which in SIGNALS}
-    signal.setitimer(signal.ITIMER_REAL, seconds)  # of 0: never
+    signal.setitimer(signal.ITIMER_REAL, seconds)  # 0: never
     try:
         yield received
     finally:
@@ -55,7 +55,7 @@ def signals() -> Iterator[list[int]]:
 
 
 def budget() -> float:
-    """Return seconds that a training may take; 0 where there is no limit."""
+    """Return the seconds that a training may take; 0 without a limit."""
     minutes = os.environ.get(BUDGET)
     if minutes is None:
         return 0
@@ -64,5 +64,5 @@ def budget() -> float:
     except ValueError:
         seconds = 0
     if not 0 < seconds < math.inf:
-        raise ConfigError(f"{BUDGET}={minutes}: give the minutes that a training may take at once, such as 230.")
+        raise ConfigError(f"{BUDGET}={minutes}: set it to the minutes that a training may take at once, such as 230.")
     return seconds

@@ -1,4 +1,4 @@
-"""Algorithms 1 and 2, binary adversarial training: `Trainer.step` is one iteration."""
+"""Run Algorithms 1 and 2, binary adversarial training: `Trainer.step` is one iteration."""
 
 import math
 from collections.abc import Callable
@@ -37,12 +37,12 @@ from .monitor import Monitor
 from .replay import Replay
 from .resumable import Resumable
 
-LOG_EVERY = 20  # iterations; but for auc_advance, the only times at which the host waits for the device
-NOISE, CHAINS = 3, 4  # streams of random numbers: of Langevin dynamics, and of where its chains start
+LOG_EVERY = 20  # iterations; without auc_advance, the host waits for the device only then
+NOISE, CHAINS = 3, 4  # streams of random numbers: noise of Langevin dynamics, and starts of its chains
 
 
 class Trainer(Resumable):
-    """A run in training: what Algorithm 2 changes. Set the streams p_data and p_0 before the first step."""
+    """A run in training, with all that Algorithm 2 changes. Set the streams p_data and p_0 before the first step."""
 
     PLAIN = ("iteration", "gradient_steps", "diverged", "log", "checks", "best")
     STATEFUL = ("model", "average", "optimizer", "replay")
@@ -55,24 +55,24 @@ class Trainer(Resumable):
         self,
         name: str,
         run: TrainStep,
-        model: Detector,  # where it is trained, with its first weights
-        images: int,  # of p_data
+        model: Detector,  # with its first weights, on the device where it is trained
+        images: int,  # the number of images of p_data
         group: Group = ALONE,
-        labels: Tensor | None = None,  # of p_data, (images,), on the device, where a classifier is learnt
+        labels: Tensor | None = None,  # labels of p_data, (images,), on the device; only for a classifier
         monitor: Monitor | None = None,
-        shape: tuple[int, ...] = (),  # of an image, (C, H, W), where samples are kept
+        shape: tuple[int, ...] = (),  # of an image, (C, H, W); only for a buffer of samples
         micro_batch: int | None = None,  # images of a batch that are in memory at once; None: all
     ):
         self.what, self.run, self.group = f"train {name} seed {run.seed}", run, group
         self.model, self.device, self.labels, self.monitor = model, model.mean.device, labels, monitor
         self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run.average)) if run.average else None
-        self.result = model if self.average is None else cast(Detector, self.average.module)  # what is learnt
+        self.result = model if self.average is None else cast(Detector, self.average.module)  # the model to keep
         self.replay: Replay | None = None
         if run.langevin and run.langevin.buffer:
             if group.size > 1:
-                raise ConfigError(f"{self.what}: a buffer of samples is one process's, so gpus_per_run: 1.")
+                raise ConfigError(f"{self.what}: a buffer of samples needs a single process: set gpus_per_run: 1.")
             self.replay = Replay(run.langevin, shape, self.device)
-        if run.compile:  # for each size of batch: the attack's, both attacks' together, the monitor's
+        if run.compile:  # once per batch size: one attack, both attacks together, the monitor
             for compiled in {model, self.result}:
                 compiled.compile(dynamic=False)
         self.optimizer = optimizer_of(run.optimizer, model)
@@ -81,24 +81,24 @@ class Trainer(Resumable):
         self.copies = {"adam": 3, "sgd": 2}[run.optimizer.name] + bool(self.average) + bool(monitor)
         self.rows = self.total / LOG_EVERY + (self.total / self.every * len(monitor.steps) if monitor else 0)
         self.at = schedule.Progress(run.schedule.K_start)
-        self.gradient_steps = 0  # of all attacks so far, each of one batch
+        self.gradient_steps = 0  # of all attacks so far; one step moves one batch
         self.log: list[dict[str, Any]] = []
         self.checks: list[dict[str, Any]] = []
         self.best: dict[str, Any] | None = None  # the check selected so far, and its weights
-        self.watch: Callable[[dict[str, Any]], None] = lambda row: None  # is shown each row of the log
-        self.may_diverge = run.objective == "max_likelihood"  # with it, that is what there is to show
-        # By how much this pays: benchmarks/r1.py. A small network on a CPU has it faster by differentiating twice.
+        self.watch: Callable[[dict[str, Any]], None] = lambda row: None  # called with each row of the log
+        self.may_diverge = run.objective == "max_likelihood"  # Sec. 5.3 shows its divergence
+        # benchmarks/r1.py measures the gain. For a small network on a CPU, differentiating twice is faster.
         self.forward_mode = run.r1 > 0 and (run.compile or self.device.type == "cuda")
         whole = run.compile and self.forward_mode
         self.objective = torch.compile(self.minimised, fullgraph=True) if whole else self.minimised
-        self.micro_batch = None if run.langevin else micro_batch  # chains and their buffer are of whole batches
-        # What other processes add to comes after the graph; of one process, the optimiser's step is in it.
+        self.micro_batch = None if run.langevin else micro_batch  # chains and their buffer need whole batches
+        # With several processes, the graph ends before they share gradients; else it includes the optimiser's step.
         apart, alone = self.capturable and group.size > 1, self.capturable and group.size == 1
         self.gradients = Captured(self.attacked_gradients) if apart else self.attacked_gradients
         self.update = Captured(self.attack_and_update) if alone else self.attack_and_update
 
     def step(self) -> None:
-        """Do one iteration of Algorithm 2 at the present K: its lines 3 to 5; with a K that stays, Algorithm 1."""
+        """Do one iteration of Algorithm 2, its lines 3 to 5, at the present K; with a fixed K it is Algorithm 1."""
         K = self.at.K
         # Line 3: draw samples x_i from p_data, and x_i^0 from p_0.
         (x, indices), (x_0, _) = self.p_data.batch(self.iteration), self.p_0.batch(self.iteration)
@@ -112,7 +112,7 @@ class Trainer(Resumable):
             self.check(self.monitor)
 
     def attack_and_update(self, K: int, x: Tensor, x_0: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Do lines 4 and 5 of Algorithm 2 with images of p_data and of p_0, (B, C, H, W), and labels (B,) of the first.
+        """Do lines 4 and 5 of Algorithm 2 on images x of p_data, with labels (B,), and x_0 of p_0, all (B, C, H, W).
 
         Returns loss and R1, (), and f of the images of p_data and of the contrastive samples, (B,).
         """
@@ -122,10 +122,10 @@ class Trainer(Resumable):
         return outputs
 
     def attacked_gradients(self, K: int, x: Tensor, x_0: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Do line 4 and find the gradient of line 5; returns as `attack_and_update`.
+        """Do line 4 and compute the gradient of line 5; return the same as `attack_and_update`.
 
-        All that is minimised are means over a batch, and no network looks at several images at once: so parts of
-        `micro_batch` images, one after another, have the gradient of the whole, up to rounding.
+        The loss is a mean over a batch, and no network mixes images: so parts of `micro_batch` images, one after
+        another, give the gradient of the whole batch, up to rounding.
         """
         self.optimizer.zero_grad(set_to_none=True)
         size, whole = self.micro_batch or len(x), len(x)
@@ -142,7 +142,7 @@ class Trainer(Resumable):
     def add_gradients(
         self, K: int, x: Tensor, x_0: Tensor, labels: Tensor | None, share: float
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Attack some images, and add their `share` of the gradient to that of the parameters."""
+        """Attack some images and add their `share` of the gradient to that of the parameters."""
         run, model = self.run, self.model
         with autocast(run.precision, self.device):
             with frozen(model):
@@ -157,11 +157,11 @@ class Trainer(Resumable):
         """Return the images of p_data that the update sees, and the contrastive samples, (B, C, H, W)."""
         run, inner = self.run, self.run.in_attack
         f, f_0 = self.attacked(labels)
-        if inner and f is f_0 and not run.langevin and self.device.type == "cuda":  # one batch moves the last digits
+        if inner and f is f_0 and not run.langevin and self.device.type == "cuda":  # a joint batch changes last digits
             steps, sizes = (inner.steps, K), (-inner.step_size, run.step_size)
             x, x_star = pgd_beside(f, (x, x_0), steps, sizes, (inner.eps, run.eps))
             return x, x_star
-        if inner:  # down from x, within a ball: authors' script, the paper is silent
+        if inner:  # descend from x within a ball, as in the authors' script; the paper does not mention it
             x = pgd(f, x, inner.steps, -inner.step_size, eps=inner.eps)
         # Line 4: K steps of the PGD attack, Eq. 8 (with eps: Eq. 7), from x_0 up to x*; or of Eq. 3.
         if run.langevin:
@@ -180,9 +180,9 @@ class Trainer(Resumable):
         return x_star
 
     def attacked(self, labels: Tensor | None) -> tuple[Logit, Logit]:
-        """Return what attacks on images of p_data descend, and those on images of p_0 ascend: f, and f.
+        """Return the function that attacks on p_data descend, and the one that attacks on p_0 ascend: usually f and f.
 
-        For a classifier: the likelihood of the labels, and the distance of its probabilities from equal ones.
+        For a classifier they are the likelihood of the labels, and the distance of its probabilities from equal ones.
         """
         model = self.model
         if labels is not None and isinstance(model, Confidence):
@@ -192,9 +192,9 @@ class Trainer(Resumable):
     def minimised(
         self, x: Tensor, x_star: Tensor, labels: Tensor | None, g: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Return what an iteration minimises, its loss and R1, (), and f of both kinds of images, (B,).
+        """Return the value that an iteration minimises, its loss and R1, (), and f of both kinds of images, (B,).
 
-        With g = grad_x f(x) the derivatives of R1 are found in forward mode, otherwise by differentiating twice.
+        With g = grad_x f(x), derivatives of R1 are computed in forward mode, otherwise by differentiating twice.
         """
         run = self.run
         if g is not None:
@@ -211,13 +211,13 @@ class Trainer(Resumable):
         return loss + run.r1 * penalty, loss, penalty, f_x, f_x_star
 
     def loss(self, x: Tensor, x_star: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what an iteration minimises, (), and f of images of p_data and of contrastive samples, (B,)."""
+        """Return the loss without R1, (), and f of images of p_data and of contrastive samples, (B,)."""
         model = self.model
         if labels is not None and isinstance(model, Confidence):
             logits, logits_star = model.logits(x), model.logits(x_star)
             loss = outlier_exposure_loss(logits, labels, logits_star, self.run.outlier_weight)
             return loss, confidence(logits), confidence(logits_star)
-        # Not the compiled model, which can be differentiated once only; with R1, compiled is `minimised` as a whole.
+        # A compiled model can be differentiated only once; with R1, `minimised` is compiled as a whole instead.
         f = model.forward if self.run.r1 else model
         f_x, f_x_star = f(x), f(x_star)
         loss = OBJECTIVES[self.run.objective](f_x, f_x_star)
@@ -226,7 +226,7 @@ class Trainer(Resumable):
         return loss, f_x, f_x_star
 
     def count(self, K: int, loss: Tensor, penalty: Tensor, f_x: Tensor, f_x_star: Tensor) -> None:
-        """Count an iteration that was done with K, let K grow where it is due, and log every LOG_EVERY iterations."""
+        """Count an iteration with this K, let K grow if it is time, and log every LOG_EVERY iterations."""
         run = self.run
         self.iteration += 1
         self.gradient_steps += K + (run.in_attack.steps if run.in_attack else 0)
@@ -253,13 +253,13 @@ class Trainer(Resumable):
             return
         winner = min(rows, key=lambda row: row["distance"])
         best = self.best["check"]["distance"] if self.best is not None else math.nan
-        if winner["distance"] < best or not math.isfinite(best):  # a distance that is not finite never stays
+        if winner["distance"] < best or not math.isfinite(best):  # replace a distance that is not finite
             weights = {name: tensor.clone() for name, tensor in self.result.state_dict().items()}
             self.best = {"check": winner, "weights": weights}
 
     @property
     def ended(self) -> bool:
-        """Tell whether the run is at its end, or past the gap of logits that it was to stop at (Sec. 5.3)."""
+        """Return whether the run is at its end, or beyond the gap of logits at which it should stop (Sec. 5.3)."""
         stop, gap = self.run.stop_at_gap, 0.0
         if stop is not None and self.log:
             gap = self.log[-1]["logit_data"] - self.log[-1]["logit_contrastive"]
@@ -271,21 +271,21 @@ class Trainer(Resumable):
 
     @property
     def capturable(self) -> bool:
-        """Return whether an update is the same kernels each time, on a GPU."""
+        """Return whether an update runs the same kernels each time on a GPU."""
         return self.device.type == "cuda" and not self.run.langevin
 
     def snapshot(self) -> dict[str, Any]:
-        """Return a `Resumable`'s snapshot, with where the schedule stands."""
+        """Return the snapshot of a `Resumable`, with the state of the schedule."""
         return super().snapshot() | {"at": asdict(self.at)}
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Bring the run and its schedule to where a snapshot stands."""
+        """Set the run and its schedule to the state of a snapshot."""
         super().restore(saved)
         self.at = schedule.Progress(**saved["at"])
 
 
 def optimizer_of(settings: Optimizer, model: nn.Module) -> torch.optim.Optimizer:
-    """Make the optimiser of a run: on a GPU with few kernels, none of which makes the host wait."""
+    """Make the optimiser of a run; on a GPU it uses few kernels, and none makes the host wait."""
     parameters, cuda = list(model.parameters()), next(model.parameters()).is_cuda
     fused = True if cuda else None  # None: PyTorch's choice
     if settings.name == "adam":

@@ -1,1 +1,1 @@
-"""What everything else uses: files, errors, hashing, progress. It knows nothing of the paper."""
+"""Provide tools for all other packages: files, errors, hashing, progress. They know nothing about the paper."""

@@ -1,4 +1,4 @@
-"""Tables on a terminal."""
+"""Format tables for a terminal."""
 
 from collections.abc import Iterator
 

@@ -1,35 +1,35 @@
-"""Errors that are sentences for the user: what is wrong, where, and what to do. The command line prints them alone."""
+"""Define errors that are sentences for the user: what is wrong, where, what to do; the command line prints no more."""
 
 import errno
 import re
 import unicodedata
 from pathlib import Path
 
-# Of names that are given on a command line; a file that is missing says as well where a step before has not run.
+# Mistakes in names on a command line; a missing file can also mean that an earlier step has not run.
 MISTAKEN = {
     errno.ENOENT: "there is no such file or folder",
-    errno.ENOTDIR: "a part of this path is a file, where a folder is wanted",
-    errno.EEXIST: "there is a file of this name",
-    errno.EISDIR: "it is a folder, where a file is wanted",
-    errno.ENAMETOOLONG: "the name is longer than this file system takes: choose a shorter one",
-    errno.ELOOP: "links that lead to each other",
+    errno.ENOTDIR: "a part of this path is a file and not a folder",
+    errno.EEXIST: "a file of this name exists",
+    errno.EISDIR: "it is a folder and not a file",
+    errno.ENAMETOOLONG: "the name is too long for this file system: choose a shorter one",
+    errno.ELOOP: "its links lead in a circle",
 }
 
 
 def sentence(error: Exception) -> str | None:
-    """Return what to say of an error that lies in the machine and not in the program; None of others."""
+    """Return a sentence for an error caused by the machine or a path; None for errors of the program."""
     if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, of a GPU; without importing it
         return (
-            "the GPU has not the memory for this batch. Free it of other processes and repeat the command. Or share "
-            "each batch of a training among several GPUs (gpus_per_run); or lower batch_size in the configuration, "
-            "which makes it another run."
+            "the GPU does not have enough memory for this batch. End other processes on it and repeat the command. Or "
+            "share each batch of a training among several GPUs (gpus_per_run); or lower batch_size in the "
+            "configuration, which makes it another run."
         )
     if isinstance(error, MemoryError):
-        return "this machine has not the memory for this step. Run fewer at once, or lower batch_size."
+        return "this machine does not have enough memory for this step. Run fewer steps at once, or lower batch_size."
     if not isinstance(error, OSError):
         return None
-    where = re.sub(r"(^|/)\.\d+\.([^/]+)$", r"\1\2", str(error.filename or "a disk"))  # not by its temporary name
-    # numpy's has no number where a file takes less than it writes
+    where = re.sub(r"(^|/)\.\d+\.([^/]+)$", r"\1\2", str(error.filename or "a disk"))  # without its temporary prefix
+    # numpy's error has no number if a file takes less than it writes
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or (error.errno is None and "requested and" in str(error)):
         return f"{where}: no space left. Make room and repeat the command."
     if error.errno in MISTAKEN and error.filename is not None:
@@ -40,41 +40,41 @@ def sentence(error: Exception) -> str | None:
 
 
 class UserError(Exception):
-    """Base of all of them."""
+    """Base class of errors that are sentences for the user."""
 
     exit_code = 1
 
 
 class ConfigError(UserError):
-    """Something in config.yaml, a scale file or --config."""
+    """A mistake in config.yaml, a scale file, --config or an argument."""
 
 
 class DataError(UserError):
-    """A file of data is missing, altered or not what it should be."""
+    """A data file is missing, altered or not as expected."""
 
 
 class ResultError(UserError):
-    """A computation ended in something that must not be used."""
+    """A computation gave a result that must not be used."""
 
 
 class StoppedError(UserError):
-    """A signal asked a long computation to stop, and it saved where it stood."""
+    """A signal stopped a long computation, which saved its state."""
 
     def __init__(self, sentence: str, number: int):
         super().__init__(sentence)
-        self.exit_code = 128 + number  # as shells report a signal
+        self.exit_code = 128 + number  # shells report signals in this way
 
 
 def shown(path: Path | str) -> str:
-    """Return a name on one line of any terminal: what is no text, and what would break a line or a column, is escaped.
+    """Return a name for one line of any terminal, with escapes for bytes that are not text and for control characters.
 
-    Such as "a\\tb" for a tab, "\\xff" for a byte that is not UTF-8, and two backslashes for one: no two are alike.
+    A tab becomes "\\t", a byte that is not UTF-8 "\\xff", and a backslash two: different names stay different.
     """
     return "".join(_escaped(letter) for letter in str(path))
 
 
 def _escaped(letter: str) -> str:
-    if "\udc80" <= letter <= "\udcff":  # os.fsdecode's, of a byte that is not UTF-8
+    if "\udc80" <= letter <= "\udcff":  # os.fsdecode gives these for bytes that are not UTF-8
         return f"\\x{ord(letter) - 0xDC00:02x}"
     special = letter == "\\" or unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
     return letter.encode("unicode_escape").decode("ascii") if special else letter

@@ -1,4 +1,4 @@
-"""Rows of stored arrays: which of them were read, and a file that holds these alone."""
+"""Read rows of stored arrays, note which were read, and keep just these in a file."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from .files import atomic
 
 @dataclass(frozen=True)
 class Stored:
-    """An array (N, ...) in a file, or some rows of it, read as numpy arrays are; notes which rows are read."""
+    """An array (N, ...) in a file, or some rows of it, indexed like a numpy array; it notes which rows are read."""
 
     path: Path
-    values: NDArray[Any]  # mapped where it is the whole array
+    values: NDArray[Any]  # memory-mapped if it is the whole array
     length: int  # N
-    rows: NDArray[np.int64] | None = None  # the rows that `values` are, ascending; None: all
+    rows: NDArray[np.int64] | None = None  # row numbers of `values`, ascending; None: all rows
     read: set[int] = field(default_factory=set)
 
     @classmethod
@@ -30,7 +30,7 @@ class Stored:
 
     @classmethod
     def excerpt(cls, path: Path, read: set[int]) -> "Stored":
-        """Return what `write_excerpt` kept of an array."""
+        """Return the rows of an array that `write_excerpt` kept."""
         with np.load(path) as file:
             return cls(path, file["values"], int(file["length"]), file["rows"], read)
 
@@ -58,26 +58,26 @@ class Stored:
         return np.asarray(self[:], dtype=dtype)
 
     def places(self, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return where in `values` some rows of the array are."""
+        """Return the positions in `values` of some rows of the array."""
         if self.rows is None:
             return wanted
         if missing := sorted(set(np.unique(wanted).tolist()) - set(self.rows.tolist())):
             raise ResultError(
-                f"{self.path} does not keep row {missing[0]}, which is read now: compute the step that it is an "
-                "excerpt of, with --config numbers=computed."
+                f"{self.path} lacks row {missing[0]}, which is needed now: compute the step that it is an excerpt of, "
+                "with --config numbers=computed."
             )
         return np.searchsorted(self.rows, wanted)
 
 
 def write_excerpt(path: Path, whole: Path, rows: Iterable[int]) -> None:
-    """Write rows of the array in the .npy file `whole` as a compressed .npz, whose bytes follow from these alone."""
+    """Write rows of the array in the .npy file `whole` as a compressed .npz; equal rows give equal bytes."""
     values, chosen = np.load(whole, mmap_mode="r"), np.array(sorted(rows), np.int64)
     with atomic(path) as temporary:
         np.savez_compressed(temporary, rows=chosen, values=values[chosen], length=len(values))
 
 
 def trim_excerpt(path: Path, rows: Iterable[int]) -> None:
-    """Leave of an excerpt those of its rows that are in `rows`."""
+    """Reduce an excerpt to those of its rows that are in `rows`."""
     kept = Stored.excerpt(path, set())
     assert kept.rows is not None
     chosen = np.array(sorted(set(rows) & set(kept.rows.tolist())), np.int64)
@@ -87,7 +87,7 @@ def trim_excerpt(path: Path, rows: Iterable[int]) -> None:
 
 
 def ranges(rows: Iterable[int]) -> str:
-    """Return row numbers in short: "0-23 40"."""
+    """Return row numbers as short text: "0-23 40"."""
     parts: list[list[int]] = []
     for row in sorted(rows):
         if parts and row == parts[-1][-1] + 1:
@@ -98,6 +98,6 @@ def ranges(rows: Iterable[int]) -> str:
 
 
 def rows_of(text: str) -> set[int]:
-    """Return the row numbers that `ranges` said."""
+    """Return the row numbers in a text from `ranges`."""
     bounds = [[int(bound) for bound in part.split("-")] for part in text.split()]
     return {row for first, *last in bounds for row in range(first, (last or [first])[0] + 1)}

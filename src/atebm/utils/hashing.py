@@ -1,4 +1,4 @@
-"""Checksums, and JSON that carries its own."""
+"""Compute checksums, and write JSON that contains its own."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ SHA256 = "^[0-9a-f]{64}$"  # a regular expression
 
 
 def canonical(value: Any) -> str:
-    """Return JSON with one spelling per value: what digests are taken of. NaN is refused: it is not JSON."""
+    """Return JSON with one spelling per value, for digests. Raises ValueError for NaN, which is not JSON."""
     return json.dumps(value, sort_keys=True, indent=1, allow_nan=False) + "\n"
 
 
@@ -19,12 +19,12 @@ def sha256(path: Path) -> str:
 
 
 def sealed(contents: dict[str, Any]) -> str:
-    """Return canonical JSON with its own sha256 inside, so that any later change of the file shows."""
+    """Return canonical JSON that contains its own sha256, so any later change of the file can be detected."""
     return canonical({**contents, "seal": _seal(contents)})
 
 
 def is_sealed(text: str) -> bool:
-    """Return whether a text is, byte for byte, what `sealed` wrote."""
+    """Return whether a text is, byte for byte, as `sealed` wrote it."""
     try:
         contents = json.loads(text)
         return contents.pop("seal") == _seal(contents) and text == sealed(contents)

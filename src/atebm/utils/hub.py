@@ -1,21 +1,21 @@
-"""Data sets of the Hugging Face Hub: what the file is called that lists the shards of one at a revision.
+"""Name the files that list the shards of a Hugging Face data set at a revision.
 
-The name alone says what to fetch, so that a rule can: jobs that download know no configuration.
+The name alone says what to fetch, because jobs that download do not read the configuration.
 """
 
 import re
 
 REPOSITORY = r"^[\w.-]+/[\w.-]+$"
-REVISION = r"^[0-9a-f]{40}$"  # of git, which pins all that is in it; a branch would move
-LISTING = re.compile(r"([\w.-]+?)--([\w.-]+)--([0-9a-f]{40})\.json")  # the Hub lets no name have "--"
+REVISION = r"^[0-9a-f]{40}$"  # a git commit, which fixes all contents; a branch would move
+LISTING = re.compile(r"([\w.-]+?)--([\w.-]+)--([0-9a-f]{40})\.json")  # the Hub does not allow "--" in names
 
 
 def listing_of(repository: str, revision: str) -> str:
-    """Return the name in data/archives/ of the list of a repository's shards; they lie in the folder of that name."""
+    """Return the name in data/archives/ of the list of a repository's shards; the folder of that name holds them."""
     return f"{repository.replace('/', '--')}--{revision}.json"
 
 
 def hub_of(file: str) -> tuple[str, str] | None:
-    """Return repository and revision of a list of shards, by its name; None for any other file."""
+    """Return the repository and revision in the name of a list of shards; None for any other file."""
     found = LISTING.fullmatch(file)
     return (f"{found[1]}/{found[2]}", found[3]) if found else None

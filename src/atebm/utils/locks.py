@@ -1,6 +1,6 @@
-"""Locks between processes: the kernel's, which end with their process, however that ends.
+"""Lock files between processes. The kernel releases a lock when its process ends, however that happens.
 
-They are POSIX locks, which NFS knows too.
+They are POSIX locks, which also work on NFS.
 """
 
 import errno
@@ -15,7 +15,7 @@ from typing import IO
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` for the block; waits, and says for whom, while another process holds it.
+    """Hold the lock file `path` during the block; while another process holds it, print which one and wait.
 
     On a file system without locks the block runs unprotected, with a warning.
     """
@@ -34,7 +34,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def try_lock(file: IO[str] | int) -> bool:
-    """Lock an open file, or descriptor, until this process closes it; return False where another process holds it.
+    """Lock an open file or descriptor until this process closes it; return False if another process holds it.
 
     Raises OSError on a file system without locks.
     """
@@ -46,7 +46,7 @@ def try_lock(file: IO[str] | int) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether another process holds the lock file `path`; True as well where locks cannot tell."""
+    """Return whether another process holds the lock file `path`; also True if the file system has no locks."""
     with path.open("a") as file:
         try:
             return not try_lock(file)
@@ -58,5 +58,5 @@ def _lock(file: IO[str], path: Path) -> None:
     if not try_lock(file):
         file.seek(0)
         print(f"waiting for {path.stem}: {file.read() or 'another process'} is computing it. Let it finish or end it;")
-        print("a training then goes on from its last checkpoint.", flush=True)
+        print("a training then resumes from its last checkpoint.", flush=True)
         fcntl.lockf(file, fcntl.LOCK_EX)

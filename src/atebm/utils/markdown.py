@@ -1,9 +1,8 @@
-"""Text of others (names and words of a configuration, of records of archives) in Markdown: it stays text."""
+"""Escape foreign text (names in a configuration, records of archives) for Markdown, so that it stays plain text."""
 
 import re
 
-# What Markdown takes for an escape, for HTML, for the end of a cell, for a link or a picture from elsewhere, and for a
-# formula.
+# Patterns that Markdown reads as an escape, as HTML, as the end of a cell, as a link or picture, and as a formula.
 SPECIAL = {
     r"\\(?=[!-/:-@\[-`{-~])": r"\\\\",
     r"<(?=[a-zA-Z/!?])": "&lt;",
@@ -14,7 +13,7 @@ SPECIAL = {
 
 
 def plain(text: str) -> str:
-    """`text` in one line, as readers shall see it, between or outside of a table's bars."""
+    """Return `text` on one line, escaped so that readers see it unchanged, inside or outside a table."""
     text = " ".join(text.split())
     for pattern, instead in SPECIAL.items():
         text = re.sub(pattern, instead, text)

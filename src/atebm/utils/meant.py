@@ -1,15 +1,15 @@
-"""Names that were misspelt, and which one was meant."""
+"""Suggest the intended name for a misspelt one."""
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-MOST = 12  # names in a sentence; of more, a command lists them
+MOST = 12  # names in a sentence; longer lists are left to a command
 
 
 def did_you_mean(name: str, known: Iterable[str], listed: str) -> str:
-    """Return how a sentence on an unknown name ends: with the nearest names, with all if few, or with what lists them.
+    """Return the end of a sentence about an unknown name: the nearest names, all names if few, or a command.
 
-    `listed` is the command that lists them, such as "atebm status runs".
+    `listed` is the command that lists the names, such as "atebm status runs".
     """
     names = list(dict.fromkeys(known))
     if near := get_close_matches(name, names, 3, 0.6):
@@ -18,7 +18,7 @@ def did_you_mean(name: str, known: Iterable[str], listed: str) -> str:
 
 
 def suggestion(name: str, known: Collection[str]) -> str:
-    """Return what to write instead of a name: the one that was probably meant, or those that there are."""
+    """Suggest a replacement for an unknown name: the one that was probably meant, or some known ones."""
     known = [str(other) for other in known]  # YAML makes numbers of some names
     if close := get_close_matches(name, known, 1):
         return f"Did you mean {close[0]}?"

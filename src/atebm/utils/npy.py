@@ -1,4 +1,4 @@
-"""Arrays that are written and joined part by part, so that memory does not grow with their length. No torch."""
+"""Write and join arrays part by part, so that memory does not grow with their length. No torch."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from numpy.typing import DTypeLike, NDArray
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows `start` to `stop` of the array in a .npy file, which stay there: `rows[i:j]` is a copy of some of them.
+    """Rows `start` to `stop` of the array in a .npy file, which stay on disk; `rows[i:j]` copies some of them.
 
-    The file is mapped anew for each part, since a mapping's pages count as this process's memory as long as it lives.
+    The file is mapped again for each part, since a mapping's pages count as this process's memory while it exists.
     """
 
     path: Path
@@ -24,7 +24,7 @@ class Rows:
 
     @classmethod
     def of(cls, path: Path, n: int | None = None) -> "Rows":
-        """Return the first `n`, or all."""
+        """Return the first `n` rows, or all."""
         return cls(path, 0, len(np.load(path, mmap_mode="r")[:n]))
 
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class Rows:
         return np.array(np.load(self.path, mmap_mode="r")[self.start + first : self.start + end])
 
     def split(self, count: int) -> "list[Rows]":
-        """Split in `count` parts, as np.array_split."""
+        """Split into `count` parts, like np.array_split."""
         parts = np.array_split(np.arange(self.start, self.stop), count)
         return [Rows(self.path, int(part[0]), int(part[-1]) + 1) for part in parts]
 
@@ -48,7 +48,7 @@ class Rows:
 
 
 def begin_npy(file: IO[bytes], dtype: DTypeLike, shape: Sequence[int]) -> None:
-    """Start a .npy file: what follows are the rows of an array of that shape, in C order, as `append` writes them."""
+    """Write the header of a .npy file; the rows of an array of that shape follow, in C order, by `append`."""
     header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": tuple(shape)}
     np.lib.format.write_array_header_1_0(file, header)
 
@@ -58,14 +58,14 @@ def append(file: IO[bytes], rows: NDArray[Any]) -> None:
 
 
 def add_arrays(archive: ZipFile, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Put whole arrays into an .npz that is being written."""
+    """Add whole arrays to an .npz file that is being written."""
     for name, column in columns.items():
         with archive.open(f"{name}.npy", "w") as file:
             np.lib.format.write_array(file, column, allow_pickle=False)
 
 
 def join(file: IO[bytes], archives: Sequence[Path], name: str) -> None:
-    """Write as one .npy the arrays `name` of several .npz, in order; they differ in length only."""
+    """Write the arrays `name` of several .npz files as one .npy, in order; they may differ only in length."""
     shapes = []
     for path in archives:
         with ZipFile(path) as archive, archive.open(f"{name}.npy") as part:
@@ -79,9 +79,9 @@ def join(file: IO[bytes], archives: Sequence[Path], name: str) -> None:
 
 
 def header_of(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape and type of the array in a .npy file that `begin_npy` or numpy wrote.
+    """Read the header of a .npy file by `begin_npy` or numpy, and return the array's shape and type.
 
-    What is read next are its rows.
+    The rows follow in the file.
     """
     np.lib.format.read_magic(file)
     shape, _, dtype = np.lib.format.read_array_header_1_0(file)

@@ -1,4 +1,4 @@
-"""Strips and animations of images."""
+"""Make strips and animations of images."""
 
 from pathlib import Path
 
@@ -7,13 +7,14 @@ from PIL import Image
 
 from .files import atomic
 
-TILE, MOST_FRAMES = 48, 24  # of an animation: pixels a side of an image, and frames: some hundred KB
+TILE, MOST_FRAMES = 48, 24  # pixels a side of an image in an animation, and its frames: a few hundred KB
 
 
 def animate(images: np.ndarray, out: Path) -> None:
-    """Write images (n, frames, H, W, C), uint8, side by side as a .gif that halts on its last frame.
+    """Write images (n, frames, H, W, C), uint8, side by side as a .gif that pauses on its last frame.
 
-    Each is enlarged by a whole factor, or reduced, to about TILE pixels a side, and of many frames some are left out.
+    Each image is enlarged by a whole factor, or reduced, to about TILE pixels a side. Frames beyond MOST_FRAMES are
+    thinned out.
     """
     side, frames = images.shape[2], images.shape[1]
     kept = np.unique(np.linspace(0, frames - 1, min(frames, MOST_FRAMES)).round().astype(int))
@@ -36,7 +37,7 @@ def animate(images: np.ndarray, out: Path) -> None:
 
 
 def strip(images: np.ndarray, columns: int) -> np.ndarray:
-    """Return images (n, H, W, C), n <= columns, in a strip (H + 1, columns * (W + 1), C), apart by one white pixel."""
+    """Return images (n, H, W, C), n <= columns, as a strip (H + 1, columns * (W + 1), C) with white lines between."""
     padded = np.pad(images, ((0, columns - len(images)), (0, 0), (0, 0), (0, 0)), constant_values=255)
     framed = np.pad(padded, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
     return np.concatenate(list(framed), axis=1)

@@ -1,4 +1,4 @@
-"""How far a long computation is: a bar in a terminal, plain lines in a log."""
+"""Report the progress of a long computation: a bar in a terminal, plain lines in a log."""
 
 import sys
 import time
@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-LINES = 10  # in a log of a short computation
-MINUTES = 1  # between lines of a long one
+LINES = 10  # lines in the log of a short computation
+MINUTES = 1  # minutes between lines of a long one
 
 
 @contextmanager
 def progress(what: str, total: int, start: int = 0, quiet: bool = False) -> Iterator[Callable[..., None]]:
-    """Give a function report(done, note="") for the block; `start` is what an earlier, interrupted run had done.
+    """Give a function report(done, note="") for the block; `start` is the work that an interrupted run had done.
 
-    `quiet` is for all but one of several processes that do the same.
+    Set `quiet` in all but one of several processes that do the same work.
     """
     if quiet:
         yield lambda done, note="": None
@@ -47,7 +47,7 @@ def progress(what: str, total: int, start: int = 0, quiet: bool = False) -> Iter
 
 
 def pace(done: int, left: int, seconds: float) -> str:
-    """Return such as "90 s, 0.5/s, 0:01:00 left", of what was done in so many seconds and what is left."""
+    """Return a text such as "90 s, 0.5/s, 0:01:00 left" from the work done, the work left and the time spent."""
     if not (done > 0 and seconds > 0):
         return f"{seconds:.0f} s"
     spent = f"{seconds:.0f} s, {done / seconds:.2g}/s"

@@ -1,4 +1,4 @@
-"""Numbers for people: three or four digits, thousands apart, with a unit."""
+"""Format numbers for people: three or four digits, commas between thousands, and a unit."""
 
 import math
 
@@ -6,7 +6,7 @@ UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def rounded(value: float, figures: int = 3) -> str:
-    """Return a number with so many digits that mean something, and no exponent: "0.0241", "3.14", "1,496"."""
+    """Return a number with `figures` significant digits and no exponent: "0.0241", "3.14", "1,496"."""
     if not value or not math.isfinite(value):
         return f"{value:g}"
     decimals = figures - 1 - math.floor(math.log10(abs(value)))
@@ -14,7 +14,7 @@ def rounded(value: float, figures: int = 3) -> str:
 
 
 def size(count: float) -> str:
-    """Return a number of bytes in the unit that suits it: "414 kB"."""
+    """Return a number of bytes in a suitable unit: "414 kB"."""
     power = min(len(UNITS) - 1, int(math.log10(count) // 3)) if count >= 1 else 0
     return f"{rounded(count / 1000**power)} {UNITS[power]}" if power else f"{count:.0f} bytes"
 

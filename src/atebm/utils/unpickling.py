@@ -1,7 +1,7 @@
-"""Pickles of data: what is in them becomes plain objects and named parts, so many at most, and nothing runs.
+"""Read pickles of data safely: only plain objects and known parts, only so many, and no code runs.
 
-Not by the unpickler that is compiled: it makes room for as many objects as a number in the file says, and its opcodes
-cannot be chosen. No torch.
+The compiled unpickler is not used: it allocates as many objects as a number in the file says, and its opcodes cannot be
+restricted. No torch.
 """
 
 import pickle
@@ -9,24 +9,24 @@ from collections.abc import Callable, Mapping
 from pickle import UnpicklingError
 from typing import IO, Any, ClassVar
 
-MOST_OBJECTS = 2**20  # opcodes: a batch of ImageNet-32 has 130,000 labels, and each label takes two at most
+MOST_OBJECTS = 2**20  # opcodes: a batch of ImageNet-32 has 130,000 labels, and each label takes at most two
 
-PLAIN = (  # opcodes of numbers, strings, tuples, lists and dicts, of what is used twice, and of known parts
+PLAIN = (  # opcodes for numbers, strings, tuples, lists and dicts, for objects used twice, and for known parts
     "PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT "
     "BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES "
     "BINBYTES8 EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS "
     "PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET GLOBAL STACK_GLOBAL REDUCE BUILD BINPERSID"
 )
 CODES = {getattr(pickle, name)[0]: name for name in PLAIN.split()}
-KEYS = (str, bytes, int)  # of dicts; the hash of a tuple of tuples that are all the same one takes for ever
+KEYS = (str, bytes, int)  # keys of dicts; hashing a deep tuple of one repeated tuple would take forever
 Parts = Mapping[tuple[str, str], Any]
 Handler = Callable[["Data"], None]
 
 
 class Data(pickle._Unpickler):
-    """Reads one pickle of `size` bytes. `parts` says what it may name: (module, name) and what stands for it here.
+    """Read one pickle of `size` bytes. `parts` maps each (module, name) that it may use to a replacement here.
 
-    Raises UnpicklingError for whatever else, and what `pickle` raises for damaged ones.
+    Raises UnpicklingError for anything else, and the errors of `pickle` for damaged files.
     """
 
     dispatch: ClassVar[dict[int, Handler]]  # type: ignore[assignment]
@@ -42,7 +42,7 @@ class Data(pickle._Unpickler):
 
 
 class Bounded:
-    """A file of which `size` bytes are read at most, since the length of a string is what the file says."""
+    """A file of which at most `size` bytes are read, since the file itself states the length of its strings."""
 
     def __init__(self, file: IO[bytes], size: int):
         self.file, self.left = file, size
@@ -60,7 +60,7 @@ class Bounded:
 
 
 def handler_of(code: int) -> Handler:
-    """Return what reads one opcode, once it may be there."""
+    """Return the function that reads one opcode, after checking that the opcode is allowed."""
     name = CODES.get(code)
     theirs: Handler | None = pickle._Unpickler.dispatch.get(code)  # type: ignore[assignment]
 
@@ -69,7 +69,7 @@ def handler_of(code: int) -> Handler:
         if theirs is None or name is None:
             raise UnpicklingError(f"opcode {code} does not belong there")
         if unpickler.objects > MOST_OBJECTS:
-            raise UnpicklingError(f"it is of more than {MOST_OBJECTS} objects")
+            raise UnpicklingError(f"it has more than {MOST_OBJECTS} objects")
         stack: list[Any] = unpickler.stack  # type: ignore[attr-defined]
         keys = stack[-2:-1] if name == "SETITEM" else stack[::2] if name in ("SETITEMS", "DICT") else ()
         if not all(isinstance(key, KEYS) for key in keys):

@@ -1,6 +1,6 @@
-"""The claims of the paper: every sentence that could be tested, by part of the paper, and the board that decides them.
+"""State the claims of the paper, every sentence that could be tested, and decide them on the board.
 
-A module a part: `theory`, `ingredients`, `generation`, `detection`, `stability`, `supplement`. `evidence` computes
-effects per seed from results, `registry` has them all, `board` decides and draws, `negative` words what did not come
-out, `reproduced` has the rules by which a published number will count as reproduced.
+Each part of the paper has a module: `theory`, `ingredients`, `generation`, `detection`, `stability`, `supplement`.
+`registry` collects all claims, `evidence` computes effects per seed from results, `board` decides the claims and draws
+the board, `controls` tests spoilt results, and `reproduced` has the rules for published numbers.
 """

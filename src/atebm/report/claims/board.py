@@ -1,4 +1,4 @@
-"""The claims board: each claim of the paper, its effect over seeds, and what its test says."""
+"""Draw the claims board: each claim of the paper with its effect over seeds and the verdict of its test."""
 
 from collections.abc import Callable, Collection
 
@@ -26,15 +26,15 @@ from .claim import Claim, Words
 from .effects import Effects, effects_of
 from .registry import registry
 
-LONG = "C"  # the tier of Sec. 5.3, whose rows say how long was trained
+LONG = "C"  # the tier of Sec. 5.3, whose rows say how long training took
 
 
 def claims(needs: Needs) -> Drawn:
-    """Decide every claim, and return the board, a row per claim.
+    """Decide every claim and return the board, a row per claim.
 
-    `verdict` is a verdict only where a claim has LEAST_SEEDS seeds; else it says in
-    how many seeds each part was inside its bound, or that nothing was run. `fragile` says why a verdict hangs by a
-    thread, `reason` why there is none, or what else to know.
+    `verdict` is a verdict only if a claim has LEAST_SEEDS seeds; else it says in how many seeds all parts were inside
+    their bounds, or that nothing was run. `fragile` says why a verdict is fragile; `reason` says why there is none, or
+    gives a note.
     """
     board = registry(words_of(needs))
     effects, level = effects_of(needs, board), needs.settings["level"]
@@ -50,12 +50,12 @@ def claims(needs: Needs) -> Drawn:
 ORDER = [
     *("id", "place", "claim", "data", "test", "effect", "unit", "margin", "p_holds", "p_fails", "p_sign", "verdict"),
     *("fragile", "seeds", "effect_by_seed", "reason"),
-    *("family", "above", "below", "smallest"),  # for the page's drawings, and to adjust again
+    *("family", "above", "below", "smallest"),  # for the page's drawings, and to repeat the adjustment
 ]
 
 
 def words_of(needs: Needs) -> Words:
-    """Return what the registry says of a scale."""
+    """Return the words that the registry needs of a scale: names of data, learning rates, K."""
     of_runs = needs.settings["stability"]
     first, last = of_runs[STABILITY[0]]["K"]
     tasks = [task for task in TASKS_256 if needs.request["tasks"].get(task, {}).get("out_of_distribution")]
@@ -68,7 +68,7 @@ def words_of(needs: Needs) -> Words:
 
 
 def described(needs: Needs, board: list[Claim], tests: list[Measured], effects: Effects) -> pd.DataFrame:
-    """Return what each claim says, what its test is, and its effect; `undecided`, what stands where no verdict does."""
+    """Return each claim's sentence, test and effect; `undecided` is shown where there is no verdict."""
     rows = [
         {
             "id": claim.id,
@@ -94,7 +94,7 @@ def described(needs: Needs, board: list[Claim], tests: list[Measured], effects: 
 
 
 def bounds(claim: Claim, which: str) -> str:
-    """Return a number of each part's bound, "; " between them."""
+    """Return one number of each part's bound, joined by "; "."""
     return "; ".join(f"{getattr(part.bound, which):g}" for part in claim.parts)
 
 
@@ -107,7 +107,7 @@ def by_seed(effect: pd.Series) -> str:
 
 
 def joined(claim: Claim, tested: Measured, said: Callable[[pd.Series], str]) -> str:
-    """Say something of each part's effects, "; " between them, with the label of each where there are several."""
+    """Return `said` of each part's effects, joined by "; "; if there are several parts, each with its label."""
     several = len(claim.parts) > 1
     return "; ".join(
         f"{part.label}: {said(effects['effect'])}" if several else said(effects["effect"])
@@ -116,14 +116,14 @@ def joined(claim: Claim, tested: Measured, said: Callable[[pd.Series], str]) -> 
 
 
 def standing(claim: Claim, tested: Measured) -> str:
-    """Return what stands in place of a verdict: in how many seeds all parts are inside their bounds, or why none is."""
+    """Return what is shown without a verdict: in how many seeds all parts are inside their bounds, or why none is."""
     if not claim.parts:
         return NOT_TESTABLE
     return f"inside in {tested.inside} of {tested.seeds}" if tested.seeds else NOT_RUN
 
 
 def reason(claim: Claim, tested: Measured, effects: Effects) -> str:
-    """Return why a claim has no verdict, and what else to know of it."""
+    """Return why a claim has no verdict, with notes on it."""
     words = [claim.reason]
     if claim.parts and not tested.seeds:
         words.insert(0, effects.missing(claim))
@@ -131,12 +131,12 @@ def reason(claim: Claim, tested: Measured, effects: Effects) -> str:
         run = claim.needed.roles[0].removeprefix("train/")
         words.insert(0, f"after {in_words(effects.facts['iterations'][run])} iterations")
     if claim.parts and 0 < tested.seeds < LEAST_SEEDS:
-        words.append(f"fewer than {LEAST_SEEDS} seeds, so no verdict")
+        words.append(f"no verdict: fewer than {LEAST_SEEDS} seeds")
     return "; ".join(filter(None, words))
 
 
 def in_words(counts: Collection[int]) -> str:
-    """Return a number of iterations, from the fewest to the most where trainings of a run had different ones."""
+    """Return a number of iterations as text, or a range if the trainings of a run differ."""
     return " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
 
 
@@ -149,7 +149,7 @@ def board_shown(frame: pd.DataFrame) -> pd.DataFrame:
     shown["verdict"] = frame["verdict"] + (frame["fragile"] != "").map({True: ", fragile", False: ""})
     notes = frame["fragile"].where(frame["fragile"] == "", "Fragile: " + frame["fragile"] + ".")
     reasons = frame["reason"].where(frame["reason"] == "", frame["reason"] + ".")
-    shown["what else to know"] = (notes + " " + reasons).str.strip()
+    shown["notes"] = (notes + " " + reasons).str.strip()
     return shown
 
 
@@ -157,12 +157,12 @@ def caption(needs: Needs, frame: pd.DataFrame, effects: Effects) -> str:
     """Say what was tested, how, and on which data."""
     facts = effects.facts
     words = [
-        f"Claims of the paper at scale {needs.scale}{' on stand-in data' if facts.get('standin') else ''}: "
+        f"Claims of the paper at the {needs.scale} scale{', on stand-in data' if facts.get('standin') else ''}: "
         f"{counted(frame)}.",
         how_decided(frame, needs.settings["level"]),
         on_what_it_hangs(frame, effects),
         needs.introduction("cifar10", "celebahq256"),
-        f"Pre-training learns which class of p_0 an image is of: here, {needs.p_0('celebahq256')}.",
+        f"Pre-training classifies images of p_0, here {needs.p_0('celebahq256')}.",
         f"Distances: {facts['measure']}, extractor {facts['extractor']}." if "measure" in facts else "",
         STANDIN if facts.get("standin") else "",
     ]
@@ -170,27 +170,27 @@ def caption(needs: Needs, frame: pd.DataFrame, effects: Effects) -> str:
 
 
 def how_decided(frame: pd.DataFrame, level: float) -> str:
-    """Say how p-values are computed and what they are compared with."""
+    """Say, for the caption, how p-values are computed and which level they must reach."""
     families = list(dict.fromkeys(frame["family"]))
     tested = frame[frame["verdict"].isin(VERDICTS)]
     sizes = ", ".join(f"{(tested['family'] == family).sum()} on {family}" for family in families)
     return (
-        "Each effect is paired by seed: a ratio of distances, tested on its logarithm; a difference of AUROCs in "
-        "points; or what its unit says. A claim of several parts holds where each part does (intersection-union), and "
-        "fails where one does (Holm over its parts). Both p-values are one-sided, of exact sign-flip tests, and "
-        f"adjusted by Holm within the claim's family ({sizes}); either must be at most {level / 2:g}, half the level "
-        f"of {level:g}, so the chance of any wrong verdict on the board is at most {len(families) * level:g}. Sign "
-        "flips are exact where the bound is no difference at all; with another bound they assume symmetry, which the "
-        "sign test beside them does not."
+        "Effects are paired by seed. An effect is a ratio of distances (tested on its logarithm), a difference of "
+        "AUROCs in points, or a quantity in the unit shown. A claim with several parts holds if every part holds "
+        "(intersection-union test) and fails if some part fails (Holm over its parts). Its two p-values, one for each "
+        "direction, come from exact one-sided sign-flip tests and are adjusted by Holm within the claim's family "
+        f"({sizes}). A verdict needs a p-value of at most {level / 2:g}, half the level of {level:g}, so the chance of "
+        f"any wrong verdict on the board is at most {len(families) * level:g}. The sign-flip test is exact if the "
+        "bound means no difference; with another bound it assumes a symmetric distribution, unlike the sign test."
     )
 
 
 def on_what_it_hangs(frame: pd.DataFrame, effects: Effects) -> str:
-    """Say when there is no verdict, when a verdict is fragile, and how many are."""
-    rulers = f"extractors: {', '.join(effects.rulers)}" if effects.rulers else "no other extractor was used here"
+    """Say, for the caption, when there is no verdict, when a verdict is fragile, and how many are."""
+    rulers = f"here: {', '.join(effects.rulers)}" if effects.rulers else "no other extractor was used here"
     return (
-        f"Fewer than {LEAST_SEEDS} seeds give values and no verdict. An effect below the smallest of interest is no "
-        f"difference that matters; where both AUROCs are above {EASY:g} points, the set is too easy here. A verdict is "
-        f"fragile where the sign test, the same seeds without one, or another extractor ({rulers}) changes it: "
-        f"{sensitivity(frame)['claim'].nunique()} are."
+        f'With fewer than {LEAST_SEEDS} seeds there are values but no verdict. The verdict is "no difference that '
+        f'matters" if the effect is below the smallest one of interest, and "too easy here" if both AUROCs are above '
+        f"{EASY:g} points. A verdict is fragile if it changes under the sign test, without one of the seeds, or with "
+        f"another extractor ({rulers}): {sensitivity(frame)['claim'].nunique()} verdicts are fragile."
     )

@@ -1,7 +1,7 @@
-"""Controls: what the claims' tests say of results that were spoilt on purpose.
+"""Run the claims' tests on results that were spoilt on purpose, as negative controls.
 
-A test that finds what the paper says in spoilt results, too, finds it anywhere. Nothing is computed for this: results
-of a board take each other's places, under the roles that claims know them by.
+A test that confirms the paper even on spoilt results would confirm it on any results. Nothing is computed for this: the
+results of a board are exchanged under the roles by which claims read them.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ Swap = Callable[[Mapping[str, Result]], dict[str, Result]]
 
 @dataclass(frozen=True)
 class Control:
-    """A way of spoiling results, and the claims that must not come out of them."""
+    """A way of spoiling results, and the claims that must not hold on them."""
 
     family: str
     what: str
@@ -32,7 +32,7 @@ class Control:
 
 
 def in_place_of(role: str, other: str) -> Swap:
-    """Return what puts the results of one role in the place of another's, in every seed."""
+    """Return a swap that replaces the results of one role by those of another, in every seed."""
     return lambda results: {
         name: results.get(f"{other}/{seed}", result) if place == role else result
         for name, result in results.items()
@@ -41,7 +41,7 @@ def in_place_of(role: str, other: str) -> Swap:
 
 
 def exchanged(role: str, other: str) -> Swap:
-    """Return what gives the results of two roles each other's labels, in every other seed."""
+    """Return a swap that exchanges the results of two roles in every other seed."""
 
     def swap(results: Mapping[str, Result]) -> dict[str, Result]:
         places = {role: other, other: role}
@@ -55,7 +55,7 @@ def exchanged(role: str, other: str) -> Swap:
 
 
 class Untrained:
-    """A game in the plane whose D was never trained: its measures before training pass for those after it."""
+    """A game in the plane with an untrained D: the measures before training also stand for those after it."""
 
     def __init__(self, result: Result):
         self.result = result
@@ -70,7 +70,7 @@ class Untrained:
 
 
 def untrained(results: Mapping[str, Result]) -> dict[str, Result]:
-    """Return the results with a D in the plane that was never trained."""
+    """Return the results with an untrained D in the plane."""
     spoilt = {role: cast(Result, Untrained(results[role])) for role in ("maximin/relu",) if role in results}
     return {**results, **spoilt}
 
@@ -79,31 +79,31 @@ OURS, PLAIN = "detection/cifar10_ood", "detection/cifar10_ood_plain"
 CONTROLS = (
     Control(
         THEORY,
-        "a broken model: D before its training passes for D after it",
+        "a broken model: D before training is used as D after training",
         untrained,
         ("u_log4", "d_half_on_support", "maxima_suppressed"),
     ),
     Control(
         GENERATION,
-        "a broken model: source images pass for samples",
+        "a broken model: source images are used as samples",
         in_place_of("distance/cifar10", "sources/cifar10"),
         ("realistic",),
     ),
     Control(
         GENERATION,
-        "shuffled labels: K = 1 and the largest K change places in every other seed",
+        "shuffled labels: K = 1 and the largest K are exchanged in every other seed",
         exchanged("distance/cifar10_K_one", "distance/cifar10_K_max"),
         ("k_ends",),
     ),
     Control(
         DETECTION,
-        "a broken model: a plain classifier passes for one that was trained against attacks",
+        "a broken model: a plain classifier is used as the adversarially trained one",
         in_place_of(OURS, PLAIN),
         ("worst_plain_svhn", "worst_plain_uniform_noise"),
     ),
     Control(
         DETECTION,
-        "shuffled labels: both classifiers change places in every other seed",
+        "shuffled labels: the two classifiers are exchanged in every other seed",
         exchanged(OURS, PLAIN),
         ("worst_plain_svhn",),
     ),
@@ -111,7 +111,7 @@ CONTROLS = (
 
 
 def controls(needs: Needs) -> Drawn:
-    """Return a row per control and claim: its effect and verdict as it was measured, and in spoilt results."""
+    """Return a row per control and claim: its verdict as measured, and its effect and verdict in spoilt results."""
     board = registry(words_of(needs))
     measured = tested(needs, board)
     rows = [row for control in CONTROLS for row in rows_of(needs, board, measured, control)]
@@ -121,13 +121,14 @@ def controls(needs: Needs) -> Drawn:
         int((frame["verdict_spoilt"] != NOT_RUN).sum()),
     )
     caption = (
-        f"Controls at scale {needs.scale}: the tests of the claims board on results that were spoilt on purpose. "
-        "Results of the board take each other's places, so nothing was trained for this. A claim that held in them, "
-        "too, would be found anywhere."
+        f"Negative controls at the {needs.scale} scale: the tests of the claims board on results that were spoilt on "
+        "purpose. Existing results of the board were exchanged, so nothing was trained for this. A claim that still "
+        "held on spoilt results would have a test that confirms anything."
     )
     shown = frame[["family", "control", "claim", "verdict", "effect_spoilt", "verdict_spoilt"]].copy()
-    shown.columns = ["family", "control", "claim", "as measured", "effect in spoilt results, by seed", "verdict there"]
-    headline = f"{passed} of {len(frame)} claims do not hold in spoilt results ({decided_ones} were run)"
+    columns = ["family", "control", "claim", "verdict as measured", "effect in spoilt results, by seed"]
+    shown.columns = [*columns, "verdict in spoilt results"]
+    headline = f"{passed} of {len(frame)} claims do not hold on spoilt results ({decided_ones} of them were tested)"
     return Drawn(frame, caption, headline, shown=shown)
 
 
@@ -138,7 +139,7 @@ def tested(needs: Needs, board: list[Claim]) -> list[Measured]:
 
 
 def rows_of(needs: Needs, board: list[Claim], measured: list[Measured], control: Control) -> list[dict[str, object]]:
-    """Return the rows of one control. The other claims of the board stay as they were, so that Holm's steps do, too."""
+    """Return the rows of one control; the board's other claims keep their results, so Holm's adjustment stays."""
     spoilt = tested(replace(needs, results=control.swap(needs.results)), board)
     mixed = [
         other if claim.id in control.claims else own for claim, own, other in zip(board, measured, spoilt, strict=True)

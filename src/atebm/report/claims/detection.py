@@ -1,15 +1,16 @@
-"""The claims of Sec. 5.2 and supplement 4.2 on detection (Tables 4 and S8)."""
+"""State the claims of Sec. 5.2 and supplement 4.2 about detection (Tables 4 and S8)."""
 
 from ...config.roles import CLEAN, WORST
 from ...pipeline.evidence import RIVALS, ROWS4, TASKS, slug
 from .claim import DETECTION, POINTS, Claim, Part, Words, above, area_of, below, detects, lead_of
 
-MARGIN, MATTERS = 3, 2  # points: of "comparable", and the smallest difference of interest
+MARGIN, MATTERS = 3, 2  # points: the margin of "comparable", and the smallest difference of interest
 OF_THE_PAPER = (
-    "3 points: what the paper itself calls comparable is up to 3.0 points below RATIO (Table 4, standard, SVHN)"
+    "3 points: results that the paper itself calls comparable are up to 3.0 points below RATIO (Table 4, standard, "
+    "SVHN)"
 )
-COLLAPSED, STRONG = 50, 85  # points: no better than guessing; and at least this under attack
-ROWS8 = {  # of Table S8, by task
+COLLAPSED, STRONG = 50, 85  # points: no better than guessing; strong under attack
+ROWS8 = {  # the rows of Table S8, by task
     task: ("Uniform noise", "SVHN", "CIFAR-10", "ImageNet validation set", *others)
     for task, others in zip(
         TASKS,
@@ -25,7 +26,7 @@ NAMES = {
 
 
 def detection(words: Words) -> list[Claim]:
-    """Return the claims of Tables 4 and S8."""
+    """Return the claims about Tables 4 and S8."""
     rows = words.rows.get("cifar10", {})
     labels = {row: rows.get(row, row) for row in ROWS4}
     return [
@@ -57,7 +58,7 @@ def of_ratio(labels: dict[str, str]) -> list[Claim]:
             POINTS,
             tuple(
                 Part(
-                    f"AUROC, {how}, less that of RATIO",
+                    f"AUROC, {how}, minus that of RATIO",
                     lead_of("cifar10_ood", "cifar10_ood_ratio", row, attack),
                     above(-MARGIN),
                     label,
@@ -75,7 +76,7 @@ def of_ratio(labels: dict[str, str]) -> list[Claim]:
 
 
 def lead(rival: str, row: str, label: str) -> Claim:
-    """Return the claim that attacked images of a set are detected better than by a rival."""
+    """Return the claim that the method detects attacked images of a set better than a rival."""
     return Claim(
         f"worst_{rival}_{slug(row)}",
         "Sec. 5.2, Table 4",
@@ -85,7 +86,7 @@ def lead(rival: str, row: str, label: str) -> Claim:
         POINTS,
         (
             Part(
-                "AUROC in the worst case of all attacks less that of the other",
+                "AUROC in the worst case of all attacks minus that of the other detector",
                 lead_of("cifar10_ood", RIVALS[rival], row, WORST),
                 above(0, MATTERS),
             ),
@@ -94,7 +95,7 @@ def lead(rival: str, row: str, label: str) -> Claim:
 
 
 def as_well(rival: str, labels: dict[str, str]) -> Claim:
-    """Return the claim, ours, that clean images of all sets are detected as well as by a rival."""
+    """Return the project's own claim that the method detects clean images of all sets as well as a rival."""
     return Claim(
         f"clean_{rival}",
         "Sec. 5.2, Table 4",
@@ -104,7 +105,7 @@ def as_well(rival: str, labels: dict[str, str]) -> Claim:
         POINTS,
         tuple(
             Part(
-                "clean AUROC less that of the other",
+                "clean AUROC minus that of the other detector",
                 lead_of("cifar10_ood", RIVALS[rival], row, CLEAN),
                 above(-MARGIN),
                 label,
@@ -112,13 +113,13 @@ def as_well(rival: str, labels: dict[str, str]) -> Claim:
             for row, label in labels.items()
         )
         + tuple(detects(RIVALS[rival], row, CLEAN, label) for row, label in labels.items()),
-        "the paper does not say so: by its Table 4, outlier exposure is better on clean images",
+        "the paper does not say so: in its Table 4, outlier exposure is better on clean images",
         OF_THE_PAPER,
     )
 
 
 def collapses(labels: dict[str, str]) -> list[Claim]:
-    """Return the claims on which approaches fail under attack, and which does not."""
+    """Return the claims about which approaches collapse under attack and which do not."""
     measured = "AUROC in the worst case of all attacks"
     return [
         Claim(
@@ -146,7 +147,7 @@ def collapses(labels: dict[str, str]) -> list[Claim]:
                 Part(measured, area_of("cifar10_ood_ratio", row, WORST), above(COLLAPSED), label)
                 for row, label in labels.items()
             ),
-            "published: 73.0 to 99.8; where it does here, the rival is no RATIO worth the name",
+            "published: 73.0 to 99.8; if it collapses here, this rival does not represent RATIO",
             "better than guessing",
         ),
         Claim(
@@ -160,14 +161,14 @@ def collapses(labels: dict[str, str]) -> list[Claim]:
                 Part(measured, area_of("cifar10_ebm", row, WORST), below(COLLAPSED), label)
                 for row, label in labels.items()
             ),
-            "a model with a buffer of samples takes the place of JEM, which is a classifier too",
+            "here a model with a buffer of samples takes the place of JEM, which is also a classifier",
             "worse than guessing",
         ),
     ]
 
 
 def of_256(task: str, words: Words) -> list[Claim]:
-    """Return the claims on one of the 256x256 tasks: its model is robust, an undefended one is not."""
+    """Return the claims about a 256x256 task: its model is robust, an undefended one is not."""
     labels = words.rows.get(task, {})
     measured = "AUROC in the worst case at the radius of the task"
     rows = [(row, labels.get(row, row)) for row in ROWS8[task]]

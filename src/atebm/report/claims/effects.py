@@ -1,4 +1,4 @@
-"""Effects per seed of all claims, computed from the results of steps."""
+"""Compute the effects of all claims, per seed, from the results of steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ OWN = ""  # the board's own extractor, among rulers
 
 @dataclass(frozen=True)
 class Effects:
-    """What is known of the claims' effects: a table of them, and how they were computed."""
+    """The claims' effects in a table, with facts about how they were computed."""
 
     table: pd.DataFrame  # COLUMNS; `part` counts a claim's parts from 0
     facts: Mapping[str, Any]
 
     @property
     def rulers(self) -> list[str]:
-        """Return the other extractors by which some distance was measured."""
+        """Return the other extractors with which some distance was measured."""
         return sorted(set(self.table["ruler"]) - {OWN})
 
     def tested(self, claim: Claim, ruler: str = OWN) -> Measured:
-        """Return a claim's effects; by another extractor where they were measured by it, else the board's own."""
+        """Return a claim's effects, measured with another extractor if possible, else with the board's own."""
         mine = self.table[self.table["id"] == claim.id]
         measured = mine[mine["ruler"] == ruler]
         by_part = dict(list((measured if len(measured) else mine[mine["ruler"] == OWN]).groupby("part")))
@@ -40,11 +40,11 @@ class Effects:
 
     def missing(self, claim: Claim) -> str:
         """Return why a claim has no effects."""
-        return str(self.facts.get("missing", {}).get(claim.id, "its numbers were never computed"))
+        return str(self.facts.get("missing", {}).get(claim.id, "its numbers have not been computed"))
 
 
 def effects_of(needs: Needs, board: list[Claim]) -> Effects:
-    """Return the effects of a board, computed from the results of steps, in work/ or kept."""
+    """Return the effects of a board, computed from the results of steps in work/ or their copies."""
     rulers = sorted({role.split("/")[0] for role in needs.under("distance_by")})
     frames, missing = [], {}
     for ruler in (OWN, *rulers):
@@ -62,7 +62,7 @@ def effects_of(needs: Needs, board: list[Claim]) -> Effects:
 
 
 def effects_by_part(claim: Claim, evidence: Evidence) -> list[pd.DataFrame]:
-    """Return a frame of COLUMNS for each part of a claim. Raises NotRunError where a part lacks a number."""
+    """Return a frame of COLUMNS for each part of a claim. Raises NotRunError if a part lacks a number."""
     frames = []
     for number, part in enumerate(claim.parts):
         effect = part.effect(evidence)

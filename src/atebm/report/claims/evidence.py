@@ -1,4 +1,4 @@
-"""What claims are decided on: effects per seed, computed from the results of steps by their roles."""
+"""Compute the effects that decide claims: numbers per seed, from the results of steps by their roles."""
 
 from functools import cached_property
 from math import exp, inf
@@ -15,16 +15,16 @@ from ..records import NEAR, WINDOW, arrival, gaps
 from ..trivial import gain, trivial_gains
 from ..verdicts import EFFECT, LESSER
 
-AFTER = 300  # of Fig. 2: iterations, "a few hundred"
-LEAST = 1e-3  # of a ratio of distances to neighbours: that of a sample that is a training image
+AFTER = 300  # iterations: the "few hundred" of Fig. 2
+LEAST = 1e-3  # replaces a ratio of distances of 0, that of a sample which is itself a training image
 
 
 class NotRunError(ResultError):
-    """Raised where a role of a claim has no results, or these lack a number."""
+    """Raised if a role of a claim has no results, or if they lack a number."""
 
 
 def paired(*columns: pd.Series) -> pd.DataFrame:
-    """Return the seeds that all columns have. Raises NotRunError where there is none."""
+    """Return the rows of the seeds that all columns share. Raises NotRunError if there is none."""
     frame = pd.concat(columns, axis=1, join="inner", keys=range(len(columns)))
     if frame.empty:
         raise NotRunError("no seed has all of its numbers")
@@ -32,13 +32,13 @@ def paired(*columns: pd.Series) -> pd.DataFrame:
 
 
 def over(numerator: pd.Series, denominator: pd.Series) -> pd.Series:
-    """Return one number over another by seed."""
+    """Return one number over another, by seed."""
     frame = paired(numerator, denominator)
     return frame[0] / frame[1]
 
 
 class Evidence:
-    """Compute effects per seed. `ruler` is the extractor of distances; "" the board's own."""
+    """Compute effects per seed. `ruler` is the extractor of distances, "" for the board's own."""
 
     def __init__(self, needs: Needs, ruler: str = ""):
         self.needs = needs
@@ -46,7 +46,7 @@ class Evidence:
         self.asked: set[str] = set()
 
     def found(self, role: str) -> dict[int, Result]:
-        """Return the results of a role by seed. Raises NotRunError where there are none."""
+        """Return the results of a role by seed. Raises NotRunError if there are none."""
         self.asked.add(role)
         results = {int(seed): result for seed, result in self.needs.under(role).items() if seed.isdecimal()}
         if not results:
@@ -56,7 +56,7 @@ class Evidence:
     # --- samples ------------------------------------------------------------------------------------------------------
 
     def values(self, role: str) -> pd.Series:
-        """Return `value` of the records of a role."""
+        """Return the field `value` of a role's records, by seed."""
         return pd.Series({seed: float(result.record["value"]) for seed, result in self.found(role).items()})
 
     def distance(self, sampler: str) -> pd.Series:
@@ -76,7 +76,7 @@ class Evidence:
     # --- training -----------------------------------------------------------------------------------------------------
 
     def curve(self, run: str) -> dict[int, pd.DataFrame]:
-        """Return, by seed, a row per evaluation: the least distance of all sampler lengths, and the cost until then."""
+        """Return, by seed, a row per evaluation: the smallest distance over numbers of steps, and the cost so far."""
         curves = {}
         for seed, training in self.found(f"train/{run}").items():
             frame = training.table("monitor.csv")
@@ -88,7 +88,7 @@ class Evidence:
     def slope(self, run: str) -> pd.Series:
         """Return the slope of the distance on validation sources after iteration AFTER, in percent per 100 iterations.
 
-        By least squares on the logarithm: below 0 where the distance still falls.
+        It is fitted to the logarithm by least squares, and below 0 where the distance still falls.
         """
         slopes = {}
         for seed, curve in self.curve(run).items():
@@ -99,10 +99,10 @@ class Evidence:
         return pd.Series(slopes)
 
     def cost(self, slower: str, faster: str) -> pd.Series:
-        """Return gradient steps until a run has arrived over those of another, 1 where nobody knows who was first.
+        """Return the gradient steps until a run arrives over those of another; 1 if it is unknown which was first.
 
-        Both have arrived when their best distance so far on validation sources is NEAR times the least of both runs. A
-        run that never arrives was stopped before: then the ratio is nearer to 1 than the true one, or 1.
+        A run has arrived once its best distance so far on validation sources is NEAR times the least of both runs. If a
+        run was stopped before it arrived, the ratio is nearer to 1 than the true one, or 1.
         """
         first, second = self.curve(slower), self.curve(faster)
         costs = {}
@@ -116,7 +116,7 @@ class Evidence:
     def gap(self, run: str) -> pd.Series:
         """Return the median gap between logits at the end (Sec. 5.3), inf after an overflow.
 
-        Of a training that was to stop at a gap, and did, it is the gap at which it stopped.
+        If a training was to stop at a gap and did, it is the gap at which the training stopped.
         """
         ends = {}
         for seed, training in self.found(f"train/{run}").items():
@@ -135,11 +135,11 @@ class Evidence:
 
     @cached_property
     def areas(self) -> dict[str, pd.DataFrame]:
-        """Return what `auroc` has read, by run."""
+        """Return a cache of the tables that `auroc` has read, by run."""
         return {}
 
     def auroc(self, run: str, row: str, attack: str) -> pd.Series:
-        """Return the AUROC of a run in points, on one set under one attack; nan where logits were not finite."""
+        """Return the AUROC of a run in points, on one set under one attack; nan if logits were not finite."""
         results = self.found(f"detection/{run}")
         if run not in self.areas:
             frame = detections(results.values())
@@ -150,14 +150,14 @@ class Evidence:
         return 100 * self.areas[run][row, attack]
 
     def lead(self, run: str, rival: str, row: str, attack: str) -> pd.DataFrame:
-        """Return by how many points a run's AUROC is above a rival's, and the lesser of both."""
+        """Return by how many points a run's AUROC exceeds a rival's, and the lesser of the two."""
         frame = paired(self.auroc(run, row, attack), self.auroc(rival, row, attack))
         return pd.DataFrame({EFFECT: frame[0] - frame[1], LESSER: frame.min(axis=1, skipna=False)})
 
     # --- in the plane -------------------------------------------------------------------------------------------------
 
     def maximin(self, activation: str, setting: str, measure: str, state: str = "final") -> pd.Series:
-        """Return a measure of Algorithm 1 in 2D, before or after."""
+        """Return a measure of Algorithm 1 in 2D, before or after training."""
         role = f"maximin/{activation}"
         self.asked.add(role)
         return self.game(role, "toy.csv", measure, setting, state)
@@ -179,20 +179,20 @@ class Evidence:
     # --- pictures -----------------------------------------------------------------------------------------------------
 
     def translated(self, name: str, target: str) -> pd.Series:
-        """Return the distance of translated images to the target over that of ordinary samples of its model."""
+        """Return the distance of translated images to the target, over that of ordinary samples of its model."""
         ends = {seed: ascent.table("distances.csv") for seed, ascent in self.found(f"ascent/{name}").items()}
         after = pd.Series({seed: float(frame["distance"].iloc[-1]) for seed, frame in ends.items()})
         return over(after, self.distance(target))
 
     def nearer(self, name: str) -> pd.Series:
-        """Return the distance to the target before translation over that after it."""
+        """Return the distance to the target before translation, over that after it."""
         ends = {
             seed: ascent.table("distances.csv")["distance"] for seed, ascent in self.found(f"ascent/{name}").items()
         }
         return pd.Series({seed: float(column.iloc[0] / column.iloc[-1]) for seed, column in ends.items()})
 
     def memorised(self, run: str, space: str) -> pd.Series:
-        """Return the geometric mean over samples of nearest training over nearest held-out distance, in a space."""
+        """Return the ratio of distances to the nearest training and held-out image, a geometric mean over samples."""
         means = {}
         for seed, search in self.found(f"neighbours/{run}").items():
             mine = nearest_of_as_many(search.table("neighbours.csv"))
@@ -203,11 +203,11 @@ class Evidence:
         return pd.Series(means)
 
     def restored(self, name: str) -> dict[int, pd.Series]:
-        """Return, by seed, how much PSNR (dB) of each image rises from damaged to restored."""
+        """Return, by seed, how much the PSNR (dB) of each image rises from damaged to restored."""
         return {seed: gain(ascent.table("path.csv")) for seed, ascent in self.found(f"ascent/{name}").items()}
 
     def gained(self, name: str) -> pd.Series:
-        """Return the mean rise of PSNR in dB."""
+        """Return the mean rise in PSNR, in dB."""
         return pd.Series({seed: float(gains.mean()) for seed, gains in self.restored(name).items()})
 
     def made_worse(self, name: str) -> pd.Series:
@@ -215,7 +215,7 @@ class Evidence:
         return pd.Series({seed: 100 * float((gains < 0).mean()) for seed, gains in self.restored(name).items()})
 
     def beyond_trivial(self, name: str, run: str) -> pd.Series:
-        """Return the mean rise of PSNR over that of the best trivial filter, in dB."""
+        """Return the mean rise in PSNR minus that of the best trivial filter, in dB."""
         undamaged, best = self.found(f"undamaged/{run}"), {}
         for seed, ascent in self.found(f"ascent/{name}").items():
             if seed in undamaged:
@@ -227,7 +227,7 @@ class Evidence:
         return frame[0] - frame[1]
 
     def between(self, name: str) -> pd.Series:
-        """Return the median f of samples from blends of two sources less that of samples from the sources."""
+        """Return the median f of samples from blends of two sources minus that of samples from the sources."""
         found = {}
         for seed, ascent in self.found(f"ascent/{name}").items():
             frame, count = ascent.table("path.csv"), ascent.record["start"]["count"]
@@ -237,7 +237,7 @@ class Evidence:
         return pd.Series(found)
 
     def rise(self, name: str, run: str) -> pd.Series:
-        """Return by how much the median f of one model rises below the sum of two."""
+        """Return by how much PGD on the sum of two f raises the median f of one of the models."""
         rises = {}
         for seed, ascent in self.found(f"ascent/{name}").items():
             medians = ascent.table("path.csv").groupby("steps")[f"logit_{run}"].median()

@@ -1,11 +1,11 @@
-"""The claims of the abstract and Secs. 5.1 and 5.2 on samples and on translation (Tables 2, 3; Figs. 6, 7, S20)."""
+"""State the claims of the abstract and Secs. 5.1, 5.2 about samples and translation (Tables 2, 3; Figs. 6, 7, S20)."""
 
 from .claim import GENERATION, Claim, Effect, Part, Words, above, at_most, learnt, on_distances, ratio_of, times
 from .evidence import over
 
 PUBLISHED_ONLY = (
-    "compares FID or IS of models that others trained on the paper's data; at scale paper, a rule says whether the "
-    "published number counts as reproduced"
+    "compares FID or IS of models that others trained on the paper's data; at the paper scale, a rule decides whether "
+    "the published number counts as reproduced"
 )
 DIRECTIONS = {  # by target: its ascent
     "afhqcat256": "afhqcat256_from_celebahq256",
@@ -14,12 +14,12 @@ DIRECTIONS = {  # by target: its ascent
 
 
 def generation(words: Words) -> list[Claim]:
-    """Return the claims on samples, on rivals, and on translation."""
+    """Return the claims about samples, rivals and translation."""
     return [*of_samples(), *of_rivals(words), *of_published(), *of_translation(words)]
 
 
 def gained_on_sources(task: str) -> Effect:
-    """Return the distance of unchanged sources over that of the samples that they became."""
+    """Return the distance of unchanged sources, over that of the samples made from them."""
     return lambda e: over(e.values(f"sources/{task}"), e.distance(task))
 
 
@@ -32,7 +32,7 @@ def realistic(id: str, tasks: tuple[str, ...], which: str) -> Claim:
         f"Samples are realistic{which}",
         tasks[0],
         *(Part(gained, gained_on_sources(task), times(bound=2), task) for task in tasks),
-        reason="realistic is read as: much nearer to p_data than their sources; nobody was asked to look",
+        reason='"realistic" is taken to mean much nearer to p_data than their sources; no person judged the images',
         margin="at most half as far",
     )
 
@@ -65,7 +65,7 @@ def of_samples() -> list[Claim]:
 
 
 def of_rivals(words: Words) -> list[Claim]:
-    """Return the claims on generative models that are trained here, too."""
+    """Return the claims that compare with generative models trained here."""
     return [
         on_distances(
             "ebm_competitive",
@@ -79,7 +79,7 @@ def of_rivals(words: Words) -> list[Claim]:
                 "as good",
             ),
             learnt("cifar10", "cifar10_ebm"),
-            reason="the rival counts only where its samples are at most half as far as its sources",
+            reason="the rival counts only if its samples are at most half as far from p_data as its sources",
             margin="as near as two distances that count as the same",
         ),
         on_distances(
@@ -92,13 +92,13 @@ def of_rivals(words: Words) -> list[Claim]:
                 ratio_of("cifar10", "cifar10_gan"),
                 times(words.same),
             ),
-            reason="the paper says so of faces and churches, and this GAN is small",
+            reason="the paper says this about faces and churches; this GAN is small",
         ),
     ]
 
 
 def of_published() -> list[Claim]:
-    """Return the claims that compare with published numbers, and those on the design of others' models."""
+    """Return the claims that compare with published numbers, and those about the design of other models."""
     rows = [
         (
             "best_of_at",
@@ -134,7 +134,7 @@ def of_published() -> list[Claim]:
     return [
         *(Claim(id, place, claim, task, GENERATION, reason=PUBLISHED_ONLY) for id, place, claim, task in rows),
         *(
-            Claim(id, place, claim, task, GENERATION, reason="a statement on the design of others' models")
+            Claim(id, place, claim, task, GENERATION, reason="a statement about the design of other models")
             for id, place, claim, task in designs
         ),
     ]
@@ -149,7 +149,7 @@ def nearer(name: str) -> Effect:
 
 
 def of_translation(words: Words) -> list[Claim]:
-    """Return the claims of Sec. 5.2 on image-to-image translation."""
+    """Return the claims of Sec. 5.2 about image-to-image translation."""
     place = "Sec. 5.2, Figs. 7 and S20"
     before_over_after = "distance to the target before translation over that after it"
     over_samples = "distance of translated images to the target over that of ordinary samples of its model"
@@ -160,7 +160,7 @@ def of_translation(words: Words) -> list[Claim]:
             "A model turns images of a domain that it never saw into images nearer to its own",
             "celebahq256",
             *(Part(before_over_after, nearer(name), times(words.same), target) for target, name in DIRECTIONS.items()),
-            reason="nearer is little: the next row asks how near",
+            reason="nearer is a weak requirement: the next row tests how near",
         ),
         on_distances(
             "translation_as_samples",
@@ -176,7 +176,7 @@ def of_translation(words: Words) -> list[Claim]:
             "Finetuning on the source domain, or adding it to p_0, may improve translation",
             "celebahq256",
             GENERATION,
-            reason='the sentence says "may", the paper shows no such run, and none is made here',
+            reason='the sentence says "may", the paper shows no such run, and none was made here',
         ),
         Claim(
             "transformation_chosen",
@@ -184,6 +184,6 @@ def of_translation(words: Words) -> list[Claim]:
             "A user can choose how much to transform an image",
             "celebahq256",
             GENERATION,
-            reason="true of any sampler of steps: Figs. S14 to S16 show images after each number of them",
+            reason="true of any sampler that takes steps: Figs. S14 to S16 show images after several numbers of steps",
         ),
     ]

@@ -1,4 +1,4 @@
-"""The claims of Sec. 4.4 (Figs. 2 to 5), and what the paper and the authors' code disagree on."""
+"""State the claims of Sec. 4.4 (Figs. 2 to 5), and those about where the paper and the authors' code disagree."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -25,16 +25,16 @@ from .claim import (
 )
 from .evidence import AFTER, NEAR, over
 
-SHARES = ("one", "fifth", "two_fifths", "three_fifths", "max")  # of the largest K
+SHARES = ("one", "fifth", "two_fifths", "three_fifths", "max")  # values of K, as shares of the largest
 LIKE_MARGIN = "as near as two distances that count as the same"
 FACES, FIG2 = "celebahq256", "Sec. 4.4, Fig. 2"
 CODE = "Paper against the authors' code"
-SLOW = 1  # % per 100 iterations: a distance that falls by less has stopped
-REAL = ("SVHN", "CIFAR-100", "ImageNet")  # rows of Table 4 that are images
+SLOW = 1  # % per 100 iterations: a distance that falls more slowly has stopped
+REAL = ("SVHN", "CIFAR-100", "ImageNet")  # rows of Table 4 that are real images
 
 
 def ingredients(words: Words) -> list[Claim]:
-    """Return the claims on p_0, K, progressive training, pre-training and R1, and on what the sources disagree on."""
+    """Return the claims about p_0, K, progressive training, pre-training, R1, and disagreements of the sources."""
     return [
         *of_p_0(words),
         *of_K(words),
@@ -47,7 +47,7 @@ def ingredients(words: Words) -> list[Claim]:
 
 
 def of_p_0(words: Words) -> list[Claim]:
-    """Return the claims on the diversity of p_0, and on real images in it."""
+    """Return the claims about the diversity of p_0 and about real images in it."""
     rows = words.rows.get("cifar10", {})
     return [
         on_distances(
@@ -85,7 +85,7 @@ def of_p_0(words: Words) -> list[Claim]:
             POINTS,
             tuple(
                 Part(
-                    "AUROC in the worst case with real images less that with noise",
+                    "AUROC in the worst case with real images minus that with noise",
                     lead_of("cifar10_ood", "cifar10_ood_p0_noise", row, WORST),
                     above(0, 2),
                     rows.get(row, row),
@@ -97,7 +97,7 @@ def of_p_0(words: Words) -> list[Claim]:
 
 
 def of_K(words: Words) -> list[Claim]:
-    """Return the claims on samples of models with a fixed K."""
+    """Return the claims about samples of models with a fixed K."""
     return [
         on_distances(
             "k_ends",
@@ -127,18 +127,18 @@ def of_K(words: Words) -> list[Claim]:
             "Without a perturbation limit, p_0 images travel farther and find more local maxima",
             "cifar10",
             GENERATION,
-            reason="no count of local maxima exists for images; its consequence, Fig. 4, is tested",
+            reason="local maxima cannot be counted for images; the consequence in Fig. 4 is tested",
         ),
     ]
 
 
 def k_ratio(less: str, more: str) -> Effect:
-    """Return the effect of one K against another."""
+    """Return the effect that compares one K with another."""
     return ratio_of(f"cifar10_K_{less}", f"cifar10_K_{more}")
 
 
 def of_convergence(words: Words) -> list[Claim]:
-    """Return the claims on what it costs until samples are good: with a small K, a large one, and a growing one."""
+    """Return the claims about the cost until samples are good, with a small, a large and a growing K."""
     rows = [
         (
             "k_large_slower",
@@ -162,19 +162,19 @@ def of_convergence(words: Words) -> list[Claim]:
             "cifar10",
             Part(f"{cost}: {which}", cost_over(faster), times(words.same, ranks=True), "cost"),
             learnt("cifar10"),
-            reason="a run that never arrives counts only as far as its order is known",
+            reason="if a run never arrives, only the order of the two runs is used, as far as it is known",
         )
         for id, claim, which, faster in rows
     ]
 
 
 def cost_over(faster: str) -> Effect:
-    """Return the effect of the largest K on the cost, against another run."""
+    """Return the effect that compares the cost with the largest K to that of another run."""
     return lambda e: e.cost("cifar10_K_max", faster)
 
 
 def of_pretraining(words: Words) -> list[Claim]:
-    """Return the claims on training without any help, and on pre-training (Fig. 2)."""
+    """Return the claims about training without regularisation and about pre-training (Fig. 2)."""
     return [
         on_distances(
             "no_regularisation",
@@ -203,7 +203,7 @@ def of_pretraining(words: Words) -> list[Claim]:
 
 
 def of_r1(words: Words) -> list[Claim]:
-    """Return the claims on R1, with pre-training and from scratch (Fig. 2)."""
+    """Return the claims about R1, with pre-training and from scratch (Fig. 2)."""
     slope = f"slope of the distance on validation sources after iteration {AFTER}"
     return [
         Claim(
@@ -217,7 +217,7 @@ def of_r1(words: Words) -> list[Claim]:
                 Part(f"{slope} without R1", lambda e: e.slope(f"{FACES}_r1_0"), above(-SLOW), "without"),
                 Part(f"{slope} with R1", lambda e: e.slope(FACES), below(-SLOW), "with"),
             ),
-            "where a seed is a whole replication, it deals the photographs of validation sources anew",
+            "if a seed is a whole replication, it also draws new photographs for the validation sources",
             f"a distance that falls by less than {SLOW} % per 100 iterations has stopped",
         ),
         on_distances(
@@ -230,7 +230,7 @@ def of_r1(words: Words) -> list[Claim]:
                 ratio_of(f"{FACES}_r1_0", FACES),
                 times(words.same),
             ),
-            reason="the paper speaks of the course of training, this test of its end",
+            reason="the paper's sentence is about the course of training, this test about its end",
         ),
         on_distances(
             "r1_harmless",
@@ -250,7 +250,7 @@ def of_r1(words: Words) -> list[Claim]:
 
 
 def of_sources(words: Words) -> list[Claim]:
-    """Return what the paper and the authors' code disagree on, each as: it makes no difference that matters."""
+    """Return a claim per disagreement of paper and code: that it makes no difference that matters."""
     differing = [
         ("in_attack", "the attack on p_data, which the code has and Algorithm 2 has not"),
         ("auc_advance", "the early rise of K by the batch AUC, which only the code has"),
@@ -264,7 +264,7 @@ def of_sources(words: Words) -> list[Claim]:
             "cifar10",
             *within("distance without it over that with it", ratio_of(f"cifar10_no_{key}", "cifar10"), words.same),
             learnt("cifar10"),
-            reason="no claim of the paper; where a scale has it neither way, both runs are equal",
+            reason="not a claim of the paper; if a scale's main run does without it, both runs are equal",
             margin=LIKE_MARGIN,
         )
         for key, what in differing
@@ -272,7 +272,7 @@ def of_sources(words: Words) -> list[Claim]:
 
 
 def of_K_in_detection(labels: Mapping[str, str]) -> Claim:
-    """Return that the K of detectors, on which paper and code disagree, makes no difference that matters."""
+    """Return the claim that the K of detectors, on which paper and code disagree, makes no difference that matters."""
     code, paper = "cifar10_ood_K20", "cifar10_ood"
     leads = [(row, *how) for row in REAL for how in (("at least", code, paper), ("at most", paper, code))]
     return Claim(
@@ -286,7 +286,7 @@ def of_K_in_detection(labels: Mapping[str, str]) -> Claim:
             *(detects(paper, row, WORST, labels.get(row, row)) for row in REAL),
             *(
                 Part(
-                    "AUROC in the worst case with one K less that with the other",
+                    "AUROC in the worst case with one K minus that with the other",
                     lead_of(one, other, row, WORST),
                     above(-2),
                     f"{labels.get(row, row)}, {side}",
@@ -294,5 +294,5 @@ def of_K_in_detection(labels: Mapping[str, str]) -> Claim:
                 for row, side, one, other in leads
             ),
         ),
-        "no claim of the paper",
+        "not a claim of the paper",
     )

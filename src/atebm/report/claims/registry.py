@@ -1,4 +1,4 @@
-"""All claims, in the order of the paper."""
+"""Collect all claims, in the order of the paper."""
 
 from .claim import Claim, Words
 from .detection import detection
@@ -10,7 +10,7 @@ from .theory import theory
 
 
 def registry(words: Words | None = None) -> list[Claim]:
-    """Return every claim, with the words of a scale; without, data go by the paper's names."""
+    """Return every claim in the words of a scale; without `words`, data have the paper's names."""
     said = words or Words()
     parts = (theory, ingredients, generation, detection, stability, supplement)
     return [claim for part in parts for claim in part(said)]

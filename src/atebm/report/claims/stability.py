@@ -1,13 +1,13 @@
-"""The claims of Sec. 5.3 on the stability of training."""
+"""State the claims of Sec. 5.3 about the stability of training."""
 
 from ..verdicts import Bound
 from .claim import GENERATION, Claim, Effect, Part, Words, at_most, below, times
 
-DIVERGES, STABLE = 1e3, 50  # gaps between logits above and below these
+DIVERGES, STABLE = 1e3, 50  # gaps between logits: above the first training diverges, below the second it is stable
 
 
 def stability(words: Words) -> list[Claim]:
-    """Return the claims on Eqs. 2 and 11 at both learning rates, and on the trainings of the board."""
+    """Return the claims about Eqs. 2 and 11 at both learning rates, and about the trainings of the board."""
     return [
         *of_objectives(words),
         Claim(
@@ -28,13 +28,13 @@ def stability(words: Words) -> list[Claim]:
             "It is stable since the factors of Eq. 14 vanish where logits are large",
             "cifar10",
             GENERATION,
-            reason="log.csv has mean logits and not the mean factors; Eq. 2, which lacks them, has rows above",
+            reason="log.csv has mean logits but not the mean factors; rows above test Eq. 2, which lacks the factors",
         ),
     ]
 
 
 def of_objectives(words: Words) -> list[Claim]:
-    """Return the claims on Eqs. 2 and 11; at the small learning rate, on runs that end early at a gap of DIVERGES."""
+    """Return the claims about Eqs. 2 and 11; at the small learning rate, runs end early at a gap of DIVERGES."""
     large, small = words.rates
     likelihood = "Maximum likelihood with PGD diverges at learning rate"
     ours = "Adversarial training does not diverge at learning rate"
@@ -58,14 +58,14 @@ def of_objectives(words: Words) -> list[Claim]:
             GENERATION,
             "gap between logits",
             (Part(f"gap between mean logits at the end under Eq. {equation}, {words.K}", gap(run), bound(equation)),),
-            f"the paper speaks of Algorithm 2 and of an overflow; here a gap above {DIVERGES:,.0f} counts",
+            f"the paper speaks of Algorithm 2 and an overflow; here a gap above {DIVERGES:,.0f} counts as divergence",
         )
         for id, claim, run, equation in rows
     ]
 
 
 def bound(equation: str) -> Bound:
-    """Return what the gap must be: very large under Eq. 2, small under Eq. 11."""
+    """Return the bound on the gap: very large under Eq. 2, small under Eq. 11."""
     return times(bound=DIVERGES) if equation == "2" else at_most(STABLE)
 
 

@@ -1,10 +1,10 @@
-"""The claims of supplements 4.1 and 4.3 on sampling and on what samples, and ascents from other images, look like."""
+"""State the claims of supplements 4.1 and 4.3 about sampling, samples, and PGD from other images."""
 
 from ...pipeline.tasks import PAPER_TASKS, TASKS_256
 from .claim import GENERATION, RATIO, Claim, Effect, Part, Words, above, at_most, below, learnt, ratio_of, times, within
 
-SLIGHTLY = 1.5  # of Fig. S5: at most so many times the distance
-NEARER = 0.95  # a sample this near to training images, beside held-out ones, is no copy
+SLIGHTLY = 1.5  # Fig. S5: a slightly larger distance is at most this many times as large
+NEARER = 0.95  # above this ratio of distances to training and held-out images, samples are not copies
 RESTORED = TASKS_256[:2]
 FIGURES = {"celebahq256": "S18", "afhqcat256": "S19"}
 INTERPOLATED = dict(zip(TASKS_256, ("S11", "S12", "S13"), strict=True))
@@ -26,7 +26,7 @@ def supplement(words: Words) -> list[Claim]:
 
 def of_efficiency(words: Words) -> list[Claim]:
     """Return the claims of supplement 4.1."""
-    others = "the other models are not run here; Table S6 has our seconds beside the published ones, of other devices"
+    others = "the other models are not run here; Table S6 has our seconds beside published ones on other devices"
     return [
         Claim(
             "efficient",
@@ -63,14 +63,14 @@ def of_efficiency(words: Words) -> list[Claim]:
                 )
             )
             + tuple(learnt(run, f"{run}_middle_steps") for run in ("cifar10", "celebahq256")),
-            "the product should be that of the sampler which training selected",
+            "the product should be that of the sampler that training selected",
             "as near as two distances that count as the same; the published ones differ by at most 3 %",
         ),
     ]
 
 
 def of_blur(words: Words) -> list[Claim]:
-    """Return the claims on blurred sources (Fig. S5)."""
+    """Return the claims about blurred sources (Fig. S5)."""
     blurred, place = ratio_of("celebahq256_blurred", "celebahq256"), "Supplement 4.3, Fig. S5"
     return [
         Claim(
@@ -92,9 +92,9 @@ def of_blur(words: Words) -> list[Claim]:
             "Samples from blurred sources have fewer artifacts",
             "celebahq256",
             GENERATION,
-            "points of %",
-            (Part("precision from blurred sources less that from sharp ones", change("precision"), above(0, 2)),),
-            "artifacts are read as samples that lie outside the data: precision; nobody was asked to look",
+            "percentage points",
+            (Part("precision from blurred sources minus that from sharp ones", change("precision"), above(0, 2)),),
+            "artifacts are taken to be samples outside the data, so precision is tested; no person judged the images",
         ),
         Claim(
             "blur_less_diverse",
@@ -102,14 +102,14 @@ def of_blur(words: Words) -> list[Claim]:
             "Samples from blurred sources are less diverse, as with a truncation trick",
             "celebahq256",
             GENERATION,
-            "points of %",
-            (Part("recall from blurred sources less that from sharp ones", change("recall"), below(0, 2)),),
+            "percentage points",
+            (Part("recall from blurred sources minus that from sharp ones", change("recall"), below(0, 2)),),
         ),
     ]
 
 
 def change(measure: str) -> Effect:
-    """Return a measure of samples from blurred sources less that from sharp ones."""
+    """Return the effect: a measure of samples from blurred sources minus that from sharp ones."""
     return lambda e: e.percent(f"{measure}/celebahq256_blurred") - e.percent(f"{measure}/celebahq256")
 
 
@@ -128,20 +128,20 @@ def memorised(task: str) -> Claim:
         RATIO,
         tuple(
             Part(
-                "nearest training over nearest held-out distance of samples, among as many images",
+                "distance of samples to the nearest training image over that to the nearest of as many held-out images",
                 nearest(space),
                 times(bound=NEARER),
                 space,
             )
             for space in ("pixels", "features")
         ),
-        "the paper looks at neighbours; a small lean to training images would not be seen",
+        "the paper only shows neighbours, where a small bias towards training images would not be visible",
         "at most 5 % nearer to training images",
     )
 
 
 def interpolation(task: str) -> Claim:
-    """Return the claim that samples from blends of two sources are as good as those from the sources."""
+    """Return the claim that samples from blends of two sources are as likely as those from the sources."""
 
     def between(name: str) -> Effect:
         return lambda e: e.between(name)
@@ -155,18 +155,18 @@ def interpolation(task: str) -> Claim:
         "f",
         (
             Part(
-                "median f of samples from blends less that of samples from sources",
+                "median f of samples from blends minus that of samples from sources",
                 between(f"{task}_interpolation"),
                 above(-1),
             ),
         ),
-        "by the model's own f; whether they look like the data, nobody was asked",
+        "by the model's own f; no person judged whether they look like the data",
         "a unit of f, a factor of e in density",
     )
 
 
 def of_steps(words: Words) -> list[Claim]:
-    """Return the claims on too few and too many steps (Figs. S14 to S16)."""
+    """Return the claims about too few and too many steps (Figs. S14 to S16)."""
     return [
         Claim(
             "steps_best_number",
@@ -192,10 +192,10 @@ def of_steps(words: Words) -> list[Claim]:
             "With too many steps, samples saturate: there is no valid steady state",
             "celebahq256",
             GENERATION,
-            "points of %",
+            "percentage points",
             (
                 Part(
-                    "share of pixels at 0 or 1 with many steps less that with the sampler's number",
+                    "share of pixels at 0 or 1 with many steps minus that with the sampler's number",
                     lambda e: e.percent("saturation/celebahq256_long") - e.percent("saturation/celebahq256"),
                     above(0, 2),
                 ),
@@ -222,13 +222,13 @@ def composition() -> Claim:
             Part("rise of the median f of one model from sources to samples", rise(run), above(0, 1), run)
             for run in RESTORED
         ),
-        "by the models' own f; whether both kinds of features are seen, nobody was asked",
+        "by the models' own f; no person judged whether both kinds of features are visible",
         "a unit of f, a factor of e in density",
     )
 
 
 def of_restoration(task: str) -> list[Claim]:
-    """Return the claims on denoising and inpainting with a task's model, and ours beside trivial filters."""
+    """Return the claims about denoising and inpainting with a task's model, and our own against trivial filters."""
     claims = []
     for way, trivial in (("denoising", "a blur or a median"), ("inpainting", "a smooth filling of the hole")):
         name, place = f"{task}_{way}", f"Supplement 4.3, Fig. {FIGURES[task]}"
@@ -241,7 +241,7 @@ def of_restoration(task: str) -> list[Claim]:
                 GENERATION,
                 "dB; %",
                 (
-                    Part("mean rise of PSNR over the damaged image", gained(name), above(0, 0.5), "rise"),
+                    Part("mean rise in PSNR over the damaged image", gained(name), above(0, 0.5), "rise"),
                     Part("share of images that get worse", worse(name), below(25), "worse"),
                 ),
                 margin="half a dB; a quarter of the images",
@@ -253,8 +253,8 @@ def of_restoration(task: str) -> list[Claim]:
                 task,
                 GENERATION,
                 "dB",
-                (Part("mean rise of PSNR less that of the best trivial filter", beyond(name, task), above(0, 0.5)),),
-                "ours: the paper compares with nothing",
+                (Part("mean rise in PSNR minus that of the best trivial filter", beyond(name, task), above(0, 0.5)),),
+                "our own claim: the paper does not compare with a filter",
             ),
         ]
     return claims

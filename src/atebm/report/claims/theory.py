@@ -1,4 +1,4 @@
-"""The claims of Secs. 4.1 to 4.3 and supplements 1 and 2: the games in the plane, and what is derived."""
+"""State the claims of Secs. 4.1 to 4.3 and supplements 1 and 2: the games in the plane, and derived formulas."""
 
 from collections.abc import Callable
 from math import log
@@ -11,20 +11,20 @@ from .evidence import Evidence
 
 P_0 = ("uniform", "corner")
 OPTIMUM = -log(4)
-U_NEAR, D_NEAR = 0.01, 0.02  # nats; of D
-MAXIMA = "local maxima of D off the support"
-LATE = "its bound was stated when the numbers of five seeds other than the board's were known"
+U_NEAR, D_NEAR = 0.01, 0.02  # margins: of U in nats, and of D
+MAXIMA = "number of local maxima of D off the support"
+LATE = "its bound was stated when the numbers of five seeds, which are not the board's, were known"
 
 
 def theory(words: Words) -> list[Claim]:
-    """Return the claims on both games, and those on formulas."""
+    """Return the claims about both games and about formulas."""
     return [*of_U(), *of_D(), *uniform_p_0(), *p_0_in_a_corner(), support(), *minimax(), *formulas()]
 
 
 def in_plane(
     id: str, place: str, claim: str, unit: str = "", *parts: Part, reason: str = "", margin: str = ""
 ) -> Claim:
-    """Return a claim on the games in the plane, or on formulas."""
+    """Return a claim about the games in the plane or about formulas."""
     return Claim(id, place, claim, "", THEORY, unit, parts, reason, margin)
 
 
@@ -33,7 +33,7 @@ def final(measure: str, setting: str, activation: str = "relu") -> Effect:
 
 
 def each_p_0(measured: str, effect: Callable[[Evidence, str], pd.Series], bound: Bound) -> tuple[Part, ...]:
-    """Return a part per p_0; `effect` is told which."""
+    """Return a part per p_0, which is passed to `effect`."""
 
     def of(setting: str) -> Effect:
         return lambda e: effect(e, setting)
@@ -47,7 +47,7 @@ def distance_to_optimum(e: Evidence, setting: str, state: str = "final") -> pd.S
 
 
 def of_U() -> list[Claim]:
-    """Return the claims of Proposition 1 on the value of the game."""
+    """Return the claims of Proposition 1 about the value of the game."""
     return [
         in_plane(
             "u_log4",
@@ -63,17 +63,17 @@ def of_U() -> list[Claim]:
             "U ends nearer to -log 4 than it is before training",
             "nats",
             *each_p_0(
-                "distance of U from -log 4 before training less that after",
+                "distance of U from -log 4 before training minus that after it",
                 lambda e, p: distance_to_optimum(e, p, "initial") - distance_to_optimum(e, p),
                 above(0, U_NEAR),
             ),
-            reason="ours: untrained networks are near -log 4 too, so the row above alone says little",
+            reason="our own claim: untrained networks are near -log 4 too, so the row above alone says little",
         ),
     ]
 
 
 def of_D() -> list[Claim]:
-    """Return the claims of Proposition 1 on the discriminator."""
+    """Return the claims of Proposition 1 about the discriminator."""
     return [
         in_plane(
             "d_half_on_support",
@@ -85,7 +85,7 @@ def of_D() -> list[Claim]:
                 lambda e, p: (e.maximin("relu", p, "d_on_support") - 0.5).abs(),
                 below(D_NEAR),
             ),
-            reason="the mean over points of p_data, not each point",
+            reason="tests the mean over points of p_data, not each point",
         ),
         in_plane(
             "d_at_most_half",
@@ -94,7 +94,7 @@ def of_D() -> list[Claim]:
             "D",
             Part("greatest D off the support", final("d_off_support_max", "uniform"), below(0.5 + U_NEAR)),
             reason=LATE,
-            margin="a hundredth above 1/2 is what a finite grid and an unfinished training may leave",
+            margin="a finite grid and an unfinished training may leave a hundredth above 1/2",
         ),
         in_plane(
             "contour_of_half",
@@ -103,19 +103,19 @@ def of_D() -> list[Claim]:
             "D",
             Part("5 % quantile of D(x*)", final("d_star_q05", "uniform"), above(0.5 - D_NEAR), "low"),
             Part("95 % quantile of D(x*)", final("d_star_q95", "uniform"), below(0.5 + D_NEAR), "high"),
-            reason="Table S1 derives the mean of D(x*) from U; a test wants its quantiles",
+            reason="Table S1 derives the mean of D(x*) from U; a test needs its quantiles",
         ),
     ]
 
 
 def fewer_maxima(e: Evidence) -> pd.Series:
-    """Return by how many the local maxima off the support fall in training with uniform p_0."""
+    """Return how many local maxima off the support disappear in training with uniform p_0."""
     before, after = (e.maximin("relu", "uniform", "local_maxima", state) for state in ("initial", "final"))
     return before - after
 
 
 def uniform_p_0() -> list[Claim]:
-    """Return the claims of Sec. 4.2 on local maxima with uniform p_0."""
+    """Return the claims of Sec. 4.2 about local maxima with uniform p_0."""
     return [
         in_plane(
             "maxima_untrained",
@@ -123,7 +123,7 @@ def uniform_p_0() -> list[Claim]:
             "An untrained D has many local maxima off the support of p_data",
             "maxima",
             Part(MAXIMA, lambda e: e.maximin("relu", "uniform", "local_maxima", "initial"), above(1.5)),
-            margin="many: two at least",
+            margin="many: at least two",
         ),
         in_plane(
             "maxima_suppressed",
@@ -131,20 +131,20 @@ def uniform_p_0() -> list[Claim]:
             "With uniform p_0, training suppresses the local maxima off the support",
             "maxima",
             Part(MAXIMA, final("local_maxima", "uniform"), below(0.5), "after"),
-            Part(f"{MAXIMA}, before training less after", fewer_maxima, above(0.5), "fewer"),
+            Part(f"{MAXIMA}, before training minus after it", fewer_maxima, above(0.5), "fewer"),
         ),
         in_plane(
             "reach_uniform",
             "Sec. 4.2, Fig. 1 left",
             "With uniform p_0, the gradient of D leads from everywhere to the support",
             "share of starts",
-            Part("share of a grid of starts that arrive", final("reach", "uniform"), above(0.95)),
+            Part("share of starting points on a grid that arrive", final("reach", "uniform"), above(0.95)),
         ),
     ]
 
 
 def p_0_in_a_corner() -> list[Claim]:
-    """Return the claims of Sec. 4.2 on local maxima with p_0 in a corner."""
+    """Return the claims of Sec. 4.2 about local maxima with p_0 in a corner."""
     survive = "With p_0 in a corner, local maxima survive off the support"
     rows = [
         ("maxima_survive", survive, "relu", ""),
@@ -152,7 +152,7 @@ def p_0_in_a_corner() -> list[Claim]:
             "maxima_survive_tanh",
             f"{survive} of a tanh network, too",
             "tanh",
-            "the paper does not say which activation Fig. 1 has",
+            "the paper does not say which activation Fig. 1 uses",
         ),
     ]
     return [
@@ -169,14 +169,14 @@ def p_0_in_a_corner() -> list[Claim]:
 
 
 def support() -> Claim:
-    """Return the claim that the support is learnt and not the density."""
+    """Return the claim that D learns the support and not the density."""
     return in_plane(
         "support_not_density",
         "Secs. 4.2 and 4.3",
         "D is flat on p_data: adversarial training learns the support and not the density",
         "D",
         Part("standard deviation of D on p_data", final("d_on_support_std", "uniform"), below(D_NEAR)),
-        reason="toy.csv has the mean of D on p_data; a test wants its spread",
+        reason="toy.csv also has the mean of D on p_data; a test needs its spread",
     )
 
 
@@ -193,8 +193,8 @@ def minimax() -> list[Claim]:
                 lambda e, p: e.minimax(p, "energy_initial") / e.minimax(p, "energy_final"),
                 times(bound=100),
             ),
-            reason="a two-sample test still tells some of them from p_data; Fig. S1 shows it",
-            margin="a hundredth of the distance left",
+            reason="Fig. S1 shows that a two-sample test still tells some of them from p_data",
+            margin="at most a hundredth of the distance is left",
         ),
         in_plane(
             "d_off_support",
@@ -206,7 +206,7 @@ def minimax() -> list[Claim]:
                 lambda e, p: e.minimax(p, "d_off_support_max") / e.maximin("relu", p, "d_off_support_max"),
                 times(1.1),
             ),
-            reason=f"as to the maximin game, {LATE}",
+            reason=f"for the maximin game, {LATE}",
         ),
         Claim(
             "minimax_detector",
@@ -220,13 +220,13 @@ def minimax() -> list[Claim]:
 
 
 def formulas() -> list[Claim]:
-    """Return what the paper derives: identities that Table 1 checks in numbers, and readings of them."""
+    """Return what the paper derives: identities that Table 1 checks in numbers, and their interpretations."""
     derived = [
         (
             "gradient_scaled",
             "Sec. 4.3, Eq. 14; Table 1",
             "The gradient of adversarial training is that of maximum likelihood with each sample scaled",
-            "an identity, not a matter of seeds: Table 1 here checks it in numbers",
+            "an identity that does not depend on seeds: Table 1 here checks it in numbers",
         ),
         (
             "way_bounded",
@@ -238,7 +238,7 @@ def formulas() -> list[Claim]:
             "langevin_unstable",
             "Sec. 4.3",
             "Langevin dynamics moves images by as much as the gradient is long, which can be a source of instability",
-            "log.csv has no length of the way in training, and the sentence says what can be, not what is",
+            "log.csv does not record how far images move, and the sentence says what can be, not what is",
         ),
         (
             "gradient_vanishes",
