@@ -43,13 +43,14 @@ soak: $(VENV)/.installed  ## the fault suite for longer: 60 kills, 10,000 damage
 bench: $(VENV)/.installed benchmarks/.peers/.installed  ## speed and memory beside other programs; 25 minutes on 2 idle cores
 	python benchmarks/bench.py
 
-lint: $(VENV)/.installed  ## formatting, types, workflow
+lint: $(VENV)/.installed  ## formatting, types, workflow, container
 	ruff check
 	ruff format --check
 	mypy
 	bandit --quiet --recursive --severity-level medium src
 	snakefmt --check workflow
 	snakemake --lint
+	hadolint Dockerfile
 
 # Strict: a registry that has no advisories makes it fail, where pip-audit would else say that it found nothing.
 audit: $(VENV)/.installed  ## a report: pinned packages with known vulnerabilities; wants pypi.org itself

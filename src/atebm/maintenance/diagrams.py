@@ -1,0 +1,172 @@
+"""Two pictures of docs/explanation/workflow.md, drawn from a plan: its kinds of step, and the way of a table's data.
+
+A box lies below all that it reads. An arrow that others imply is left out. An SVG has its own ground, light or dark,
+and is as wide as a telephone.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from html import escape
+from itertools import pairwise
+
+from ..pipeline.artifacts import target
+from ..pipeline.kinds import FILES
+from ..pipeline.plan import Plan
+from ..pipeline.step import Step
+
+Graph = dict[str, set[str]]  # a box, and the boxes that it reads
+WIDTH, LINE, BETWEEN, CHARACTER = 440, 15, 26, 6.3  # in pixels: of a picture, of a line, of two rows, of a letter
+STYLE = """<style>
+text { font: 12px system-ui, sans-serif; fill: #1b2430; text-anchor: middle }
+.line0 { font-weight: 600 }
+.ground { fill: #fff } .box { fill: #e9eff8; stroke: #4a68a0 }
+.way { fill: none; stroke: #5b6675 } .tip { fill: #5b6675 }
+@media (prefers-color-scheme: dark) {
+text { fill: #e6eaf0 } .ground { fill: #1b1f27 } .box { fill: #26344d; stroke: #8aa5d6 }
+.way { stroke: #aab4c2 } .tip { fill: #aab4c2 }
+}
+</style>
+<marker id="tip" viewBox="0 0 6 6" refX="5" refY="3" markerWidth="7" markerHeight="7" orient="auto">
+<path class="tip" d="M0 0 6 3 0 6z"/></marker>"""
+
+
+def kinds_picture(plan: Plan) -> str:
+    """Return an SVG of every kind of step of a plan, from the archives to the results."""
+    graph = kinds_of(plan.steps.values())
+    graph["notebooks"] = {named(step) for steps in plan.artifacts.values() for step in steps}
+    graph["results/"] = {"notebooks"}
+    boxes, words = together(needed(graph))
+    return drawn(boxes, words, "Kinds of step, and which reads the files of which")
+
+
+def way_picture(plan: Plan, artifact: str) -> str:
+    """Return an SVG of the files through which an artifact's numbers come, kind by kind."""
+    behind = {step for needed in plan.artifacts[artifact] for step in needed.ancestry()}
+    graph = kinds_of(behind)
+    words = {named(step): (f"work/{step.kind}/", *FILES[step.kind]) for step in behind}
+    kept, notebook, result = "results/numbers/", f"notebooks/{artifact}.ipynb", target(artifact)
+    graph |= {kept: {named(step) for step in plan.artifacts[artifact]}, notebook: {kept}, result: {notebook}}
+    return drawn(needed(graph), words, f"The files through which the numbers of {artifact} come")
+
+
+def named(step: Step) -> str:
+    """Return the box of a step: its kind, and for features of what, since training reads those of data."""
+    if step.kind != "features":
+        return step.kind
+    return f"features of {'samples' if any(read.kind == 'sample' for read in step.parents.values()) else 'data'}"
+
+
+def kinds_of(steps: Iterable[Step]) -> Graph:
+    """Return the boxes of some steps, and of the archives where some read these."""
+    graph: Graph = {}
+    for step in steps:
+        reads = graph.setdefault(named(step), set())
+        reads.update({named(parent) for parent in step.parents.values()} - {named(step)})
+        reads.update({"archives"} if step.archives else ())
+    return graph | ({"archives": set()} if any("archives" in reads for reads in graph.values()) else {})
+
+
+def needed(graph: Graph) -> Graph:
+    """Return a graph without what follows from the rest: an arrow beside a longer way. Raises KeyError for no box."""
+
+    @cache
+    def above(box: str) -> frozenset[str]:
+        return frozenset(graph[box]).union(*map(above, graph[box]))
+
+    return {
+        box: {read for read in reads if not any(read in above(other) for other in reads)}
+        for box, reads in graph.items()
+    }
+
+
+def together(graph: Graph) -> tuple[Graph, dict[str, tuple[str, ...]]]:
+    """Return a graph in which boxes that read the same, and are read by the same, are one, with the words of each."""
+    alike: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}
+    for box, reads in sorted(graph.items()):
+        readers = frozenset(other for other in graph if box in graph[other])
+        alike.setdefault((frozenset(reads), readers), []).append(box)
+    of = {box: boxes[0] for boxes in alike.values() for box in boxes}
+    words = {boxes[0]: tuple(boxes) for boxes in alike.values()}
+    return {box: {of[read] for read in graph[box]} for box in words}, words
+
+
+# --- where boxes lie --------------------------------------------------------------------------------------------------
+
+
+def rows_of(graph: Graph) -> tuple[list[list[str]], Graph]:
+    """Return the boxes in rows, top row first, and the graph with a bend in each row that an arrow passes."""
+
+    @cache
+    def height(box: str) -> int:
+        return max((1 + height(other) for other in graph if box in graph[other]), default=0)
+
+    bent: Graph = {box: set() for box in graph}
+    heights = {box: height(box) for box in graph}
+    for box, reads in sorted(graph.items()):
+        for read in sorted(reads):
+            way = [read, *(f"{read}>{box}>{row}" for row in range(height(read) - 1, height(box), -1)), box]
+            heights |= {bend: int(bend.rpartition(">")[2]) for bend in way[1:-1]}
+            for upper, lower in pairwise(way):
+                bent.setdefault(lower, set()).add(upper)
+    rows = [sorted(box for box in heights if heights[box] == row) for row in range(max(heights.values()), -1, -1)]
+    return untangled(rows, bent), bent
+
+
+def untangled(rows: list[list[str]], graph: Graph) -> list[list[str]]:
+    """Return rows in which each box is near those that it has arrows from or to, by sweeps down and up."""
+    readers = {box: {other for other in graph if box in graph[other]} for box in graph}
+    for beside in (graph, readers) * 6:
+        place = {box: (index + 0.5) / len(row) for row in rows for index, box in enumerate(row)}
+        for row in rows if beside is graph else reversed(rows):
+            middle = {box: sum(place[each] for each in beside[box]) / len(beside[box] or "-") for box in row}
+            row.sort(key=lambda box: middle[box] if beside[box] else place[box])
+            place |= {box: (index + 0.5) / len(row) for index, box in enumerate(row)}
+    return rows
+
+
+# --- the picture ------------------------------------------------------------------------------------------------------
+
+
+def drawn(graph: Graph, words: Mapping[str, tuple[str, ...]], about: str) -> str:
+    """Return an SVG; `words` are the lines in a box, by default its name; the first stands out."""
+    rows, bent = rows_of(graph)
+    parts, tops, bottoms, top = [], {}, {}, 12.0
+    for row in rows:
+        height = max(len(words.get(box, (box,))) for box in row) * LINE + 10
+        sizes = [max(map(len, words.get(box, (box,)))) * CHARACTER + 14 if box in graph else 8 for box in row]
+        gap = (WIDTH - sum(sizes)) / (len(row) + 1)
+        left = gap
+        for box, size in zip(row, sizes, strict=True):
+            tops[box], bottoms[box] = (left + size / 2, top), (left + size / 2, top + height)
+            if box in graph:
+                parts.append(box_of(left, top, size, height, words.get(box, (box,))))
+            left += size + gap
+        top += height + BETWEEN
+    ways = [way(bottoms[read], tops[box], box in graph) for box in sorted(bent) for read in sorted(bent[box])]
+    bends = {box: place for box, place in tops.items() if box not in graph}
+    ways += [f'<path class="way" d="M{x:.0f} {y:.0f}V{bottoms[box][1]:.0f}"/>' for box, (x, y) in bends.items()]
+    high = top - BETWEEN + 12
+    size = f'viewBox="0 0 {WIDTH} {high:.0f}" width="{WIDTH}" height="{high:.0f}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
+    ground = f'<rect class="ground" width="{WIDTH}" height="{high:.0f}" rx="8"/>'
+    return "\n".join([head, f"<title>{escape(about)}</title>", STYLE, ground, *ways, *parts, "</svg>", ""])
+
+
+def box_of(left: float, top: float, width: float, height: float, lines: tuple[str, ...]) -> str:
+    """Return a rectangle with its lines in the middle."""
+    first = top + (height - LINE * len(lines)) / 2 + 11
+    text = [
+        f'<text class="line{number}" x="{left + width / 2:.0f}" y="{first + LINE * number:.0f}">{escape(line)}</text>'
+        for number, line in enumerate(lines)
+    ]
+    rect = f'<rect class="box" x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}" rx="4"/>'
+    return "\n".join([rect, *text])
+
+
+def way(start: tuple[float, float], end: tuple[float, float], ends: bool) -> str:
+    """Return a curve from below one box to above another, with a tip where it `ends`."""
+    (x, y), (to_x, to_y) = start, end
+    tip = ' marker-end="url(#tip)"' if ends else ""
+    middle = (y + to_y) / 2
+    curve = f"M{x:.0f} {y:.0f}C{x:.0f} {middle:.0f} {to_x:.0f} {middle:.0f} {to_x:.0f} {to_y:.0f}"
+    return f'<path class="way" d="{curve}"{tip}/>'
