@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from html import escape
 from itertools import pairwise
+from statistics import mean
 
 from ..pipeline.artifacts import target
 from ..pipeline.kinds import FILES
@@ -15,10 +16,11 @@ from ..pipeline.plan import Plan
 from ..pipeline.step import Step
 
 Graph = dict[str, set[str]]  # a box, and the boxes that it reads
-WIDTH, LINE, BETWEEN, CHARACTER = 440, 15, 26, 6.3  # in pixels: of a picture, of a line, of two rows, of a letter
+WIDTH, LINE, BETWEEN, CHARACTER = 440, 15, 26, 7.0  # in pixels: of a picture, of a line, of two rows, of a letter
+APART = 10  # pixels between two boxes of a row
 STYLE = """<style>
 text { font: 12px system-ui, sans-serif; fill: #1b2430; text-anchor: middle }
-.line0 { font-weight: 600 }
+.head { font-weight: 600 }
 .ground { fill: #fff } .box { fill: #e9eff8; stroke: #4a68a0 }
 .way { fill: none; stroke: #5b6675 } .tip { fill: #5b6675 }
 @media (prefers-color-scheme: dark) {
@@ -46,7 +48,7 @@ def way_picture(plan: Plan, artifact: str) -> str:
     words = {named(step): (f"work/{step.kind}/", *FILES[step.kind]) for step in behind}
     kept, notebook, result = "results/numbers/", f"notebooks/{artifact}.ipynb", target(artifact)
     graph |= {kept: {named(step) for step in plan.artifacts[artifact]}, notebook: {kept}, result: {notebook}}
-    return drawn(needed(graph), words, f"The files through which the numbers of {artifact} come")
+    return drawn(needed(graph), words, f"The files through which the numbers of {artifact} come", heads=True)
 
 
 def named(step: Step) -> str:
@@ -124,43 +126,76 @@ def untangled(rows: list[list[str]], graph: Graph) -> list[list[str]]:
     return rows
 
 
+def middles(rows: list[list[str]], graph: Graph, sizes: Mapping[str, float]) -> dict[str, float]:
+    """Return where the middle of each box lies from the left: near those that it has arrows from and to."""
+    beside = {box: [*graph[box], *(other for other in graph if box in graph[other])] for box in graph}
+    middle = dict.fromkeys(graph, WIDTH / 2)
+    for _ in range(40):
+        for row in rows:
+            near = [mean([middle[other] for other in beside[box]] or [WIDTH / 2]) for box in row]
+            widths = [sizes[box] for box in row]
+            both = map(mean, zip(apart(near, widths), mirrored(near, widths), strict=True))
+            middle |= dict(zip(row, mirrored(apart(list(both), widths), widths), strict=True))
+    edges = [middle[box] + side * sizes[box] / 2 for box in graph for side in (-1, 1)]
+    return {box: place + (WIDTH - min(edges) - max(edges)) / 2 for box, place in middle.items()}
+
+
+def apart(places: list[float], widths: list[float]) -> list[float]:
+    """Return places of a row, each moved to the right as far as it would touch the one before, or the edge."""
+    moved: list[float] = []
+    edge = 0.0
+    for place, width in zip(places, widths, strict=True):
+        moved.append(max(place, edge + APART + width / 2))
+        edge = moved[-1] + width / 2
+    return moved
+
+
+def mirrored(places: list[float], widths: list[float]) -> list[float]:
+    """Return places of a row, each moved to the left as far as it would touch the one behind, or the edge."""
+    return [WIDTH - place for place in apart([WIDTH - place for place in places[::-1]], widths[::-1])][::-1]
+
+
 # --- the picture ------------------------------------------------------------------------------------------------------
 
 
-def drawn(graph: Graph, words: Mapping[str, tuple[str, ...]], about: str) -> str:
-    """Return an SVG; `words` are the lines in a box, by default its name; the first stands out."""
+def drawn(graph: Graph, words: Mapping[str, tuple[str, ...]], about: str, heads: bool = False) -> str:
+    """Return an SVG; `words` are the lines in a box, by default its name; with `heads` the first stands out."""
     rows, bent = rows_of(graph)
-    parts, tops, bottoms, top = [], {}, {}, 12.0
+    lines = {box: words.get(box, (box,)) if box in graph else ("",) for box in bent}
+    sizes = {box: max(map(len, lines[box])) * CHARACTER + 14 for box in bent}
+    middle, top, bottom, high = middles(rows, bent, sizes), dict[str, float](), dict[str, float](), 12.0
     for row in rows:
-        height = max(len(words.get(box, (box,))) for box in row) * LINE + 10
-        sizes = [max(map(len, words.get(box, (box,)))) * CHARACTER + 14 if box in graph else 8 for box in row]
-        gap = (WIDTH - sum(sizes)) / (len(row) + 1)
-        left = gap
-        for box, size in zip(row, sizes, strict=True):
-            tops[box], bottoms[box] = (left + size / 2, top), (left + size / 2, top + height)
-            if box in graph:
-                parts.append(box_of(left, top, size, height, words.get(box, (box,))))
-            left += size + gap
-        top += height + BETWEEN
-    ways = [way(bottoms[read], tops[box], box in graph) for box in sorted(bent) for read in sorted(bent[box])]
-    bends = {box: place for box, place in tops.items() if box not in graph}
-    ways += [f'<path class="way" d="M{x:.0f} {y:.0f}V{bottoms[box][1]:.0f}"/>' for box, (x, y) in bends.items()]
-    high = top - BETWEEN + 12
+        height = max(len(lines[box]) for box in row) * LINE + 10
+        top |= dict.fromkeys(row, high)
+        bottom |= dict.fromkeys(row, high + height)
+        high += height + BETWEEN
+    high += 12 - BETWEEN
+    parts = [
+        way((middle[read], bottom[read]), (middle[box], top[box]), box in graph)
+        for box in sorted(bent)
+        for read in sorted(bent[box])
+    ]
+    for box in bent:
+        if box in graph:
+            parts.append(box_of(middle[box], top[box], sizes[box], bottom[box] - top[box], lines[box], heads))
+        else:
+            parts.append(f'<path class="way" d="M{middle[box]:.0f} {top[box]:.0f}V{bottom[box]:.0f}"/>')
     size = f'viewBox="0 0 {WIDTH} {high:.0f}" width="{WIDTH}" height="{high:.0f}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
     ground = f'<rect class="ground" width="{WIDTH}" height="{high:.0f}" rx="8"/>'
-    return "\n".join([head, f"<title>{escape(about)}</title>", STYLE, ground, *ways, *parts, "</svg>", ""])
+    return "\n".join([head, f"<title>{escape(about)}</title>", STYLE, ground, *parts, "</svg>", ""])
 
 
-def box_of(left: float, top: float, width: float, height: float, lines: tuple[str, ...]) -> str:
+def box_of(middle: float, top: float, width: float, height: float, lines: tuple[str, ...], heads: bool) -> str:
     """Return a rectangle with its lines in the middle."""
     first = top + (height - LINE * len(lines)) / 2 + 11
     text = [
-        f'<text class="line{number}" x="{left + width / 2:.0f}" y="{first + LINE * number:.0f}">{escape(line)}</text>'
+        f'<text class="{"head" if heads and not number else "line"}" x="{middle:.0f}" '
+        f'y="{first + LINE * number:.0f}">{escape(line)}</text>'
         for number, line in enumerate(lines)
     ]
-    rect = f'<rect class="box" x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}" rx="4"/>'
-    return "\n".join([rect, *text])
+    place = f'x="{middle - width / 2:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}"'
+    return "\n".join([f'<rect class="box" {place} rx="4"/>', *text])
 
 
 def way(start: tuple[float, float], end: tuple[float, float], ends: bool) -> str:
