@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +57,24 @@ def on_nav(nav: Any, **_: Any) -> Any:
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
-    """The results lie one folder above the site, where the navigation can't point by itself."""
+    """The results lie one folder above the site, where the navigation can't point by itself. The search has a name."""
     up = "../" * page.url.count("/")
-    return output.replace(f'href="{up}{RESULTS}"', f'href="../{up}{RESULTS}"')
+    output = output.replace(f'href="{up}{RESULTS}"', f'href="../{up}{RESULTS}"')
+    return output.replace('role="dialog">', 'role="dialog" aria-label="Search">')
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """MathML, which browsers draw by themselves, in place of the TeX that pymdownx.arithmatex has found."""
+    """MathML, which browsers draw by themselves, for the TeX that pymdownx.arithmatex has found. Cells have labels."""
     pattern = r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>'
-    return re.sub(pattern, mathml, content, flags=re.DOTALL)
+    content = re.sub(pattern, mathml, content, flags=re.DOTALL)
+    return re.sub(r"<table>.*?</table>", labelled, content, flags=re.DOTALL)
+
+
+def labelled(table: re.Match[str]) -> str:
+    """A table whose cells name their columns, for telephones, on which assets/site.css makes cards of its rows."""
+    heads = re.findall(r"<th\b[^>]*>(.*?)</th>", table[0], re.DOTALL)
+    labels = cycle([html.escape(html.unescape(re.sub("<[^>]+>", "", head))) for head in heads])
+    return re.sub(r"<td\b", lambda _: f'<td data-label="{next(labels)}"', table[0])
 
 
 def mathml(found: re.Match[str]) -> str:
@@ -72,7 +82,7 @@ def mathml(found: re.Match[str]) -> str:
     tex = re.sub(r"\\tag{(.*?)}", r"\\qquad \\text{(\1)}", html.unescape(found[2]).strip())
     if found[1] == "span":
         return equations.mathml(tex)
-    return f'<div style="overflow-x: auto">{equations.mathml(tex, "block")}</div>'  # a phone is narrower than some
+    return f'<div style="overflow-x: auto" tabindex="0">{equations.mathml(tex, "block")}</div>'  # a phone is narrower than some
 
 
 # --- the home ---------------------------------------------------------------------------------------------------------
