@@ -15,10 +15,12 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import typer
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.nav import Link
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+from atebm.cli.app import app
 from atebm.config.base import Section, sections
 from atebm.config.schema import Config
 from atebm.publish import equations
@@ -82,7 +84,8 @@ def mathml(found: re.Match[str]) -> str:
     tex = re.sub(r"\\tag{(.*?)}", r"\\qquad \\text{(\1)}", html.unescape(found[2]).strip())
     if found[1] == "span":
         return equations.mathml(tex)
-    return f'<div style="overflow-x: auto" tabindex="0">{equations.mathml(tex, "block")}</div>'  # a phone is narrower than some
+    # a telephone is narrower than some
+    return f'<div style="overflow-x: auto" tabindex="0">{equations.mathml(tex, "block")}</div>'
 
 
 # --- the home ---------------------------------------------------------------------------------------------------------
@@ -102,7 +105,20 @@ def command_line() -> str:
     command = [sys.executable, "-m", "typer", "atebm.cli.app", "utils", "docs", "--name", "atebm"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     told = re.sub(r"<(?=[a-z_ ]+>)", "&lt;", told)  # <file> is no tag
+    told = re.sub(
+        r"^\* `([\w-]+)`: .*\.\.\.$", lambda cut: f"* `{cut[1]}`: {summaries()[cut[1]]}", told, flags=re.MULTILINE
+    )
+    told = re.sub(r"^Example: (atebm .+?)(?=\. Each|$)", r"Example: `\1`", told, flags=re.MULTILINE)
     return re.sub(r"^#", "##", told.partition("\n")[2], flags=re.MULTILINE)
+
+
+@cache
+def summaries() -> dict[str, str]:
+    """The first line of the help of each verb, which typer cuts in its lists."""
+    todo = [typer.main.get_command(app)]
+    for command in todo:
+        todo += getattr(command, "commands", {}).values()
+    return {str(command.name): str(command.help).partition("\n")[0] for command in todo}
 
 
 # --- the configuration ------------------------------------------------------------------------------------------------
@@ -175,7 +191,7 @@ def typed(spec: dict[str, Any]) -> str:
     """A JSON schema in words, with links to the sections that it refers to."""
     if "$ref" in spec:
         name = spec["$ref"].rpartition("/")[2]
-        return f"[{title(name)}](#{name})"
+        return f"[{title(name).rpartition(', ')[2]}](#{name})"  # what tells it from others is enough
     if "const" in spec:
         return f"`{yaml(spec['const'])}`"
     if "enum" in spec:

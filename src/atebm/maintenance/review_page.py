@@ -43,7 +43,8 @@ def section(name: str, claims: pd.DataFrame, manifest: dict[str, Any], results: 
     published = f" The paper has: {words['published']}." if words["published"] else ""
     return "\n\n".join(
         [
-            f"### {manifest['artifacts'][name]['title']}",
+            f"### {ARTIFACTS[name].label}",
+            f"{manifest['artifacts'][name]['title'].partition(': ')[2]}.",
             f"Command: `snakemake --cores all {file}`, {minutes(manifest, name):.0f} minutes on one core.",
             f"To see: [`{file}`]({UP}{file}) and [its page]({UP}results/notebooks/{name}.ipynb). "
             f"In the committed results: {words['headline']}.{published}",
