@@ -102,7 +102,7 @@ def rows_of(graph: Graph) -> tuple[list[list[str]], Graph]:
     def height(box: str) -> int:
         return max((1 + height(other) for other in graph if box in graph[other]), default=0)
 
-    bent: Graph = {box: set() for box in graph}
+    bent: Graph = {box: set() for box in sorted(graph)}
     heights = {box: height(box) for box in graph}
     for box, reads in sorted(graph.items()):
         for read in sorted(reads):
@@ -120,7 +120,7 @@ def untangled(rows: list[list[str]], graph: Graph) -> list[list[str]]:
     for beside in (graph, readers) * 6:
         place = {box: (index + 0.5) / len(row) for row in rows for index, box in enumerate(row)}
         for row in rows if beside is graph else reversed(rows):
-            middle = {box: sum(place[each] for each in beside[box]) / len(beside[box] or "-") for box in row}
+            middle = {box: sum(sorted(place[each] for each in beside[box])) / max(len(beside[box]), 1) for box in row}
             row.sort(key=lambda box: middle[box] if beside[box] else place[box])
             place |= {box: (index + 0.5) / len(row) for index, box in enumerate(row)}
     return rows
@@ -128,7 +128,7 @@ def untangled(rows: list[list[str]], graph: Graph) -> list[list[str]]:
 
 def middles(rows: list[list[str]], graph: Graph, sizes: Mapping[str, float]) -> dict[str, float]:
     """Return where the middle of each box lies from the left: near those that it has arrows from and to."""
-    beside = {box: [*graph[box], *(other for other in graph if box in graph[other])] for box in graph}
+    beside = {box: sorted({*graph[box], *(other for other in graph if box in graph[other])}) for box in graph}
     middle = dict.fromkeys(graph, WIDTH / 2)
     for _ in range(40):
         for row in rows:

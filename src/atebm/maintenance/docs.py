@@ -16,7 +16,6 @@ from ..config.load import configured
 from ..pipeline.artifacts import ARTIFACTS, target
 from ..pipeline.plan import Plan
 from ..provenance.manifest import minutes, words_of
-from ..publish.page import citation
 from ..utils.errors import ConfigError
 from ..utils.files import of_checkout, write_between, write_if_changed, write_text
 from . import codecheck
@@ -38,7 +37,6 @@ def write_docs(root: Path) -> None:
     results = root / "results"
     for page in ("README.md", "docs/explanation/results.md"):
         write_between(root / page, "verdicts", verdicts(results))
-    write_between(root / "README.md", "citation", bibtex())
     write_between(root / "docs/howto/artifact-review.md", "review", review(results))
     write_between(root / "docs/explanation/negative.md", "negative", negative(results))
     report = root / "docs/explanation/report.md"
@@ -62,11 +60,6 @@ def pictures(root: Path) -> dict[str, str]:
     plan = Plan(configured(root, ["scale=paper"]))
     made = {"kinds": kinds_picture(plan), "way": way_picture(plan, "table2")}
     return {f"docs/explanation/{name}.svg": picture for name, picture in made.items()}
-
-
-def bibtex() -> str:
-    """Return the paper as BibTeX, in a block of Markdown."""
-    return f"```bibtex\n{citation()}\n```"
 
 
 def attributions(index: Path) -> str:
