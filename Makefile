@@ -42,13 +42,14 @@ soak: $(VENV)/.installed  ## run the fault tests for longer: 60 kills, 10,000 da
 bench: $(VENV)/.installed benchmarks/.peers/.installed  ## compare speed and memory with other programs; 25 minutes on 2 idle cores
 	python benchmarks/bench.py
 
-lint: $(VENV)/.installed  ## check formatting, types and the workflow
+lint: $(VENV)/.installed  ## check formatting, types, the workflow and the container
 	ruff check
 	ruff format --check
 	mypy
 	bandit --quiet --recursive --severity-level medium src
 	snakefmt --check workflow
 	snakemake --lint
+	hadolint Dockerfile
 
 # Strict: it fails if a registry has no advisories; otherwise pip-audit would report that it found nothing.
 audit: $(VENV)/.installed  ## report pinned packages with known vulnerabilities; needs pypi.org itself

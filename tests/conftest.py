@@ -118,6 +118,18 @@ def run(folder: Path, *command: str, **environment: str) -> subprocess.Completed
     )
 
 
+@pytest.fixture(scope="module", params=[pytest.param("Chromium", marks=pytest.mark.slow)])
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--headless"])
+        yield started
+        started.close()
+
+
 def seldom(cases: dict[str, Any], often: Container[str]) -> list[Any]:
     """Parameters of a test, one for each case; those that are not named in `often` are slow."""
     return [

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import typer
 from conftest import REPOSITORY, checkout, planned, run, snakemake
 from markdown.extensions.toc import slugify
+from mkdocs.exceptions import PluginError
 
 from atebm.cli.app import app
 from atebm.config.training import Adam, Run
@@ -62,12 +65,14 @@ def demonstrated(tmp_path_factory) -> Path:
     config.write_text(config.read_text().replace("scale: demo", "scale: smoke", 1))
     (folder / "results").mkdir()
     shutil.copy(REPOSITORY / "results/figS2.png", folder / "results")
+    shutil.copytree(REPOSITORY / "models", folder / "models")
     made = snakemake(folder, planned("smoke").train("cifar10", 0).record)
     assert made.returncode == 0, made.stdout + made.stderr
     return folder
 
 
-RUN = [block for block in BLOCKS if block.not_run is None and block.language != "pycon"]  # test_examples.py has these
+ELSEWHERE = "docs/first-hour.md"  # test_tutorial.py runs it from top to bottom, and test_examples.py what is "pycon"
+RUN = [block for block in BLOCKS if block.not_run is None and block.language != "pycon" and block.page != ELSEWHERE]
 
 
 @pytest.mark.parametrize("block", RUN, ids=lambda block: block.id)
@@ -79,7 +84,7 @@ def test_a_block_that_is_not_said_not_to_runs(demonstrated, block):
 
 def test_most_pages_of_commands_have_some_that_run():
     """So that no slip of the pattern above lets everything pass."""
-    assert {"docs/tutorial.md", "docs/howto/review.md", "docs/howto/own-images.md"} <= {block.page for block in RUN}
+    assert {"README.md", "docs/howto/review.md", "docs/howto/own-images.md"} <= {block.page for block in RUN}
     fences = sum(len(re.findall(r"^```\w", path.read_text(), re.MULTILINE)) for path in PAGES)
     assert len(BLOCKS) == fences
 
@@ -263,6 +268,23 @@ def test_the_map_has_every_page():
     assert {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")} - {"index.md"} <= links
 
 
+def test_the_readme_takes_a_minute():
+    """At 320 words a minute, without code, what is generated, and addresses."""
+    text = re.sub(
+        r"<!-- (\w+): begin.*?<!-- \1: end -->|<!--.*?-->", "", FENCED.sub("", PAGES[0].read_text()), flags=re.DOTALL
+    )
+    assert len(re.sub(r"\]\([^)]+\)|[*#`|]", " ", text).split()) <= 320
+
+
+def test_the_glossary_has_the_words_that_pages_lean_on():
+    words = re.findall(r"^\| (.+?) \|", (DOCS / "reference/glossary.md").read_text(), re.MULTILINE)
+    bold = {word for cell in words for part in re.findall(r"\*\*(.+?)\*\*", cell) for word in part.split(", ")}
+    wanted = (
+        "scale run task set step plan spec artifact record digest p_0 logit R1 stand-in seed verdict stale rival effect"
+    )
+    assert set(wanted.split()) <= bold
+
+
 def test_the_kinds_of_step_and_their_files_are_described():
     assert kind_table() in (DOCS / "reference/files.md").read_text(), "run: make docs"
 
@@ -303,6 +325,58 @@ def test_the_site_shows_every_page_and_asks_no_network(site):
         assert not [url for url in missing if "results/" not in url], made  # pictures lie beside the site
 
 
+def test_the_home_is_the_readme_with_all_pages_below(site):
+    home = (site / "index.html").read_text()
+    heads = re.findall(r'<h[12] id="([\w-]+)"', home)
+    assert heads[0].startswith("atebm") and heads[-1] == "all-pages" and "three-uses" in heads
+    assert 'href="first-hour.html"' in home and 'href="#all-pages"' in home and 'src="../results/figS2.png"' in home
+
+
+@pytest.mark.parametrize("name", ["index.html", "first-hour.html", "howto/review.html"])
+def test_the_navigation_leads_to_the_results_beside_the_site(site, name):
+    (link,) = set(
+        re.findall(
+            r'href="([^"]+)" class="md-nav__link">\s*<span class="md-ellipsis">\s*Results', (site / name).read_text()
+        )
+    )
+    lies = (REPOSITORY / "site" / name).parent / link
+    assert lies.resolve() == REPOSITORY / "results/index.html"
+
+
+def test_on_the_site_a_notebook_is_its_page(site):
+    text = (site / "reference/artifacts.html").read_text()
+    assert "results/notebooks/fig1.html" in text and ".ipynb" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[a](index.md)", []),
+        ("[a](../README.md#cite) ![b](first-hour.png) [c](https://example.org) [d](#here)", []),
+        ("[a](gone.md)", ["gone.md"]),
+        ("[a](../src/gone.py)", ["../src/gone.py"]),
+        ("```\n[a](gone.md)\n```", []),
+    ],
+)
+def test_a_link_that_leads_nowhere_ends_the_build(text, found):
+    hooks = load_hooks()
+    page = SimpleNamespace(meta={}, file=SimpleNamespace(src_uri="x.md", abs_src_path=str(DOCS / "x.md")))
+    if not found:
+        assert hooks.on_page_markdown(text, page) == text
+        return
+    with pytest.raises(PluginError, match=re.escape(", ".join(found))):
+        hooks.on_page_markdown(text, page)
+
+
+@cache
+def load_hooks() -> Any:
+    spec = spec_from_file_location("hooks", DOCS / "hooks.py")
+    assert spec and spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_equations_are_mathml(site):
     method = (site / "explanation/method.html").read_text()
     math = re.findall(r"<math.*?</math>", method, re.DOTALL)
@@ -328,9 +402,60 @@ def test_the_reference_has_every_verb_and_option(site):
 def test_the_reference_has_every_key(site):
     text = (site / "reference/configuration.html").read_text()
     for model in (Run, Adam):
-        part = re.search(rf'<h3 id="{model.__name__}">.*?(?=<h3|</article>)', text, re.DOTALL)
+        part = re.search(rf'<h[34] id="{model.__name__}">.*?(?=<h[34]|</article>)', text, re.DOTALL)
         assert part, model
         keys = re.findall(r"<tr>\s*<td><code>(\w+)</code></td>", part[0])
         assert keys == list(model.model_fields)
+    headings = [re.sub("<[^>]+>", "", head) for head in re.findall(r"<h[34] id=.*?>(.*?)<a ", text, re.DOTALL)]
+    assert {"runs.&lt;name&gt;", "schedule", "sets.&lt;name&gt;, reader: archive", "network, name: small"} <= set(
+        headings
+    )
+    assert len(headings) == len(set(headings)), "each section has a name of its own"
     assert "entry of pretrainings whose weights, with its logit 0 as f, the training starts from" in text
     assert "number ≥ 0" in text and "<code>binary_at</code> or <code>max_likelihood</code>" in text
+
+
+# --- in a browser -----------------------------------------------------------------------------------------------------
+
+SHOWN = (
+    "index",
+    "first-hour",
+    "howto/artifact-review",
+    "reference/glossary",
+    "reference/configuration",
+    "reference/cli",
+)
+SCREENS = {"light": {"width": 1440, "height": 900}, "dark": {"width": 390, "height": 800}}
+CODE = "[...document.querySelectorAll('.md-content pre > code')]"
+CUT = f"{CODE}.filter((code) => code.scrollWidth > code.clientWidth + 1).length"
+
+
+@pytest.mark.parametrize("scheme", SCREENS)
+@pytest.mark.parametrize("name", [*SHOWN, "explanation/workflow", "reference/api"])
+def test_everybody_can_read_a_page_of_the_manual(browser, site, name, scheme):
+    """By axe, on a screen by day and on a telephone by night; no code is cut off, and nothing is wider than the page.
+
+    And nothing is asked of a network.
+    """
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+    with browser.new_context(viewport=SCREENS[scheme], color_scheme=scheme) as context:
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / f"{name}.html").as_uri())
+        found = axe.run(page).response["violations"]
+        told = {each["id"]: each["nodes"][0]["html"] for each in found if each["impact"] in ("serious", "critical")}
+        assert told == {}
+        assert page.evaluate(CUT) == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= SCREENS[scheme]["width"]
+        assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_the_search_finds_a_word_in_pages_that_are_opened_as_files(browser, site):
+    with browser.new_context(viewport=SCREENS["light"]) as context:
+        page = context.new_page()
+        page.goto((site / "index.html").as_uri())
+        page.get_by_placeholder("Search").first.fill("contrastive sample")
+        page.wait_for_selector(".md-search-result__link", timeout=20_000)
+        links = page.eval_on_selector_all(".md-search-result__link", "(links) => links.map((link) => link.href)")
+        assert [link for link in links if "reference/glossary.html" in link]

@@ -7,7 +7,6 @@ made-up board that has every verdict.
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import cycle, pairwise
 from math import inf, isnan
@@ -429,18 +428,6 @@ def test_the_overview_is_small(html):
 
 
 # --- in a browser -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module", params=[pytest.param("Chromium", marks=pytest.mark.slow)])
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--headless"])
-        yield started
-        started.close()
 
 
 SHOWN = ("index.html", "site/steps.html", "site/trainings.html", "notebooks/fig2.html", "notebooks/table4.html")

@@ -187,6 +187,7 @@ def page(name: str) -> str:
 def test_the_documentation_shows_the_committed_results(results):
     from atebm.maintenance import evidence_pages as pages
     from atebm.maintenance.docs import artifact_table
+    from atebm.maintenance.review_page import review
 
     report, negative = page("docs/explanation/report.md"), page("docs/explanation/negative.md")
     assert artifact_table(results) in page("docs/reference/artifacts.md"), "run: make docs"
@@ -195,6 +196,7 @@ def test_the_documentation_shows_the_committed_results(results):
     for text in (pages.scope(results), pages.outcomes(results), pages.design(), pages.verdicts(results)):
         assert text in report, "run: make docs"
     assert pages.reproduction() in page("docs/reference/reproduction.md"), "run: make docs"
+    assert review(results) in page("docs/howto/artifact-review.md"), "run: make docs"
 
 
 def test_the_documentation_shows_what_to_expect():
@@ -208,6 +210,26 @@ def test_the_documentation_shows_the_rules(tmp_path, monkeypatch):
 
     monkeypatch.chdir(checkout(tmp_path))
     assert rule_table() in page("docs/explanation/workflow.md"), "run: make docs"
+
+
+def test_the_documentation_shows_the_pictures_and_the_citation():
+    from atebm.maintenance.docs import pictures
+    from atebm.publish.page import citation
+
+    assert {file: page(file) for file in pictures(REPOSITORY)} == pictures(REPOSITORY), "run: make docs"
+    assert f"```bibtex\n{citation()}\n```" in page("README.md"), "run: make docs"
+
+
+def test_every_claim_with_a_test_has_a_command_on_the_page_for_reviewers(results):
+    from atebm.maintenance.evidence_pages import board_of
+    from atebm.maintenance.review_page import review
+
+    frame, text = board_of(results), review(results)
+    tested = frame[frame["test"] != ""]
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in text.splitlines() if line.startswith("| ")]
+    assert sorted(row for row in rows if row != "claim") == sorted(tested["claim"]) and len(tested) > 80
+    commands = re.findall(r"`snakemake --cores all ([^`\s]+)", text)
+    assert len(commands) == text.count("### ") and {"results/table2.csv", "results/fig4.png"} < set(commands)
 
 
 def test_on_slurm_trainings_are_tried_for_longer_than_the_longest_takes():

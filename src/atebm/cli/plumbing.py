@@ -41,6 +41,11 @@ def docs() -> None:
 
     write_docs(Path())
 
+    from ..publish.page import citation
+    from ..utils.files import write_between
+
+    write_between(Path("README.md"), "citation", f"```bibtex\n{citation()}\n```")
+
 
 @command("atebm crate")
 def crate() -> None:

@@ -1,8 +1,8 @@
 """Generate the parts of the documentation that are kept in git.
 
-These are the verdicts and the table of artifacts (from the committed results/), the expected cost of the paper scale,
-the rules, the kinds of step, and the authors of the embedded photographs. docs/hooks.py makes pages that only the site
-has.
+These are the verdicts, the table of artifacts and the page for reviewers (from the committed results/), the expected
+cost of the paper scale, the rules and their pictures, the kinds of step, codecheck.yml, and the authors of the embedded
+photographs. docs/hooks.py makes pages that only the site has.
 """
 
 import csv
@@ -15,19 +15,24 @@ from typing import Any
 import pandas as pd
 
 from ..config.json_schema import FILE, schema_text
+from ..config.load import configured
 from ..pipeline.artifacts import ARTIFACTS, target
 from ..pipeline.plan import Plan
 from ..provenance.manifest import minutes, words_of
 from ..utils.errors import ConfigError
-from ..utils.files import of_checkout, write_between, write_text
-from .evidence_pages import design, negative, outcomes, reproduction, scope, verdicts
+from ..utils.files import of_checkout, write_between, write_if_changed, write_text
+from . import codecheck
+from .diagrams import kinds_picture, way_picture
+from .evidence_pages import design, markdown, negative, outcomes, reproduction, scope, verdicts
 from .kind_table import kind_table
+from .review_page import UP, review
 
 # The output of `python -m atebm cost -C scale=paper --rates data/expected/rates_h100.json --json`. Beside it lies the
 # same with bf16 and `compile: true` for the runs cifar10 and celebahq256, from which others inherit, and pre-training.
 EXPECTED = "data/expected/paper_h100.json"
 PHOTOGRAPHS = "data/embedded/photographs/README.md"
-SHOWN = 1.0  # an artifact that adds at least this many hours to those before it has its own line
+SHOWN = 1.0  # hours that an artifact must add to those before it to have a line of its own
+HEADLINE = "table2"  # has one in any case
 
 
 def write_docs(root: Path) -> None:
@@ -35,6 +40,7 @@ def write_docs(root: Path) -> None:
     results = root / "results"
     for page in ("README.md", "docs/explanation/results.md"):
         write_between(root / page, "verdicts", verdicts(results))
+    write_between(root / "docs/howto/artifact-review.md", "review", review(results))
     write_between(root / "docs/explanation/negative.md", "negative", negative(results))
     report = root / "docs/explanation/report.md"
     for part, text in (("scope", scope(results)), ("design", design()), ("outcomes", outcomes(results))):
@@ -44,9 +50,19 @@ def write_docs(root: Path) -> None:
     write_between(root / "docs/reference/artifacts.md", "artifacts", artifact_table(results))
     write_between(root / "docs/reference/scales.md", "expected", expectation(root / EXPECTED))
     write_between(root / "docs/explanation/workflow.md", "rules", rule_table())
+    for file, picture in pictures(root).items():
+        write_if_changed(root / file, picture)
     write_between(root / "docs/reference/files.md", "kinds", kind_table())
     write_text(root / FILE, schema_text())
+    write_text(root / codecheck.FILE, codecheck.codecheck(root))
     write_between(root / PHOTOGRAPHS, "photographs", attributions(root / "data/embedded/photographs.csv"))
+
+
+def pictures(root: Path) -> dict[str, str]:
+    """Return the SVGs of docs/explanation/workflow.md by their files: of scale paper, which has every kind of step."""
+    plan = Plan(configured(root, ["scale=paper"]))
+    made = {"kinds": kinds_picture(plan), "way": way_picture(plan, "table2")}
+    return {f"docs/explanation/{name}.svg": picture for name, picture in made.items()}
 
 
 def attributions(index: Path) -> str:
@@ -74,26 +90,22 @@ def rule_table() -> str:
     return pd.DataFrame(rows).to_markdown(index=False)
 
 
-UP = "../../"  # from a page in a folder of docs/ to the repository's root
-
-
 def artifact_table(results: Path) -> str:
-    """Return Markdown: item, target, notebook, minutes of computation, the published and the measured headline."""
+    """Return Markdown: item with its page, target, minutes of computation, the published and the measured headline."""
     manifest = json.loads(of_checkout(results / "manifest.json"))
     rows = []
     for artifact in filter(manifest["artifacts"].__contains__, ARTIFACTS):
         file, words = target(artifact), words_of(artifact, results)
         rows.append(
             {
-                "item": ARTIFACTS[artifact].label,
+                "item": f"[{ARTIFACTS[artifact].label}]({UP}results/notebooks/{artifact}.ipynb)",
                 "target": f"[`{file}`]({UP}{file})",
-                "notebook": f"[rendered]({UP}results/notebooks/{artifact}.ipynb)",
                 "minutes": f"{minutes(manifest, artifact):.1f}",
                 "published, on the paper's data": words["published"],
                 f"measured at the {manifest['scale']} scale, on stand-in data": words["headline"],
             }
         )
-    return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
+    return markdown(pd.DataFrame(rows))
 
 
 def headline(artifact: str, plan: Plan, root: Path) -> str:
@@ -118,7 +130,7 @@ def expectation(path: Path) -> str:
         return "Not estimated yet: `python -m atebm cost -C scale=paper` estimates it for the machine that it runs on."
     found = json.loads(path.read_text(encoding="utf-8"))
     total, archives = found["total"], found["archives"]["gigabytes"]
-    shown = [row for row in found["artifacts"] if row["adds"]["hours"] >= SHOWN]
+    shown = [row for row in found["artifacts"] if row["adds"]["hours"] >= SHOWN or row["artifact"] == HEADLINE]
     rest = [row["adds"] for row in found["artifacts"] if row not in shown]
     hours, gigabytes = (sum(adds[key] for adds in rest) for key in ("hours", "gigabytes"))
     lines = [(row["title"].split(":")[0], *both(row), *both(row["adds"])) for row in shown]
