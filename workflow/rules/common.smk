@@ -56,7 +56,7 @@ for said in changed(PLAN.config, Path()):  # images of one's own that are not th
 of_ours(PLAN.write, Path())
 STALE = of_ours(request, PLAN, Path())  # renderings that show something else than this plan
 RESULTS, DRAWING = PLAN.results, f"logs/render{PLAN.apart}"  # where renderings go, and their logs
-WORKERS = 16 if config["scale"] == "paper" else 1  # processes that prepare a set, as far as there are cores
+WORKERS = PLAN.workers  # processes that prepare a set, as far as there are cores
 # One process per GPU of a run; torchrun ends them all when one fails.
 GPUS = config["gpus_per_run"]
 LAUNCH = "python" if GPUS == 1 else f"python -m torch.distributed.run --standalone --nproc-per-node {GPUS}"

@@ -5,7 +5,19 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ..utils.errors import ConfigError
-from .base import Name, Paper, PhotographName, RivalName, RunName, SamplerName, Section, TaskKey, Unique, key
+from .base import (
+    ArtifactName,
+    Name,
+    Paper,
+    PhotographName,
+    RivalName,
+    RunName,
+    SamplerName,
+    Section,
+    TaskKey,
+    Unique,
+    key,
+)
 from .detection import Detection
 from .evaluation import Claims, Extractor, Metrics, Neighbours
 from .sampling import Ascent, Sampler, Timing
@@ -39,6 +51,11 @@ class Config(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = key("device that computes; changes no digest")
     tensorboard: bool = key("whether training curves go to work/tensorboard/ too; changes no digest")
     results: ResultsFolder = key("folder that figures and tables are drawn into; changes no digest")
+    artifacts: Unique[ArtifactName] | None = key(
+        "figures and tables that are drawn where none is named; the others are drawn on request. null: all but those "
+        "that take many seeds. Changes no digest",
+        default=None,
+    )
     numbers: Literal["computed", "kept"] = key(
         "computed: steps are computed before they are drawn; kept: what results/numbers/ keeps is drawn; "
         "changes no digest"
