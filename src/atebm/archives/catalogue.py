@@ -162,9 +162,12 @@ def or_without(said: str, source: Source) -> str:
     return f"{said}. {source.without}" if source.without else said
 
 
-def problem(path: Path, source: Source) -> str | None:
-    """Return what shows that the file at `path` is not the source's, and which it may be; None where nothing does."""
-    found = difference(path, source)
+def problem(path: Path, source: Source, whole: bool = True) -> str | None:
+    """Return what shows that the file at `path` is not the source's, and which it may be; None where nothing does.
+
+    Its checksum is looked at where `whole`, which takes minutes of a large one.
+    """
+    found = difference(path, source, whole)
     other = next(others_like(path, source), None) if found else None
     return f"{found}. It looks like {other.file}, {other.title}: {how_to_take(other)}" if other else found
 
@@ -179,7 +182,7 @@ def how_to_take(source: Source) -> str:
     return f"python -m atebm fetch {source.file} --from FILE"
 
 
-def difference(path: Path, source: Source) -> str | None:
+def difference(path: Path, source: Source, whole: bool = True) -> str | None:
     """Return what shows that the file at `path` is not the source's; None where nothing does."""
     with path.open("rb") as file:
         head = file.read(512)
@@ -189,7 +192,7 @@ def difference(path: Path, source: Source) -> str | None:
         return "it is a web page, such as a log-in, a quota or an error, not the file"
     if source.bytes not in (None, path.stat().st_size):
         return f"it has {path.stat().st_size:,} bytes, not {source.bytes:,}"
-    for algorithm, documented in source.checksums.items():
+    for algorithm, documented in source.checksums.items() if whole else ():
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, algorithm).hexdigest()
         if digest != documented and not unpacks_as_known(path, source):

@@ -28,7 +28,7 @@ TOOLS = {  # commands that are not of this package, and what each does
 WRITTEN = (".snakemake", "data/archives", "logs", "results", "work")  # folders of a checkout, by the workflow
 MEASURED = "results/scales/{scale}/manifest.json"
 TESTED = ("miniature",)  # scales whose archives tests build
-GPU_HOURS = Path("data/expected/paper_h100.json")
+GPU_HOURS = "data/expected/{scale}_h100.json"
 
 
 def own_version() -> str:
@@ -185,7 +185,7 @@ def needs(scale: str, root: Path) -> dict[str, Any]:
     try:
         plan = Plan(configured(root, [f"scale={scale}"]))
         steps = list(plan.steps.values())
-        fetch = archives_to_fetch(plan, root)
+        fetch = archives_to_fetch(steps, root)
         gigabytes = sum(size(plan, step) for step in steps) / 1e9
     except (UserError, OSError, ImportError) as error:  # Snakemake's plugins call other programs when they are loaded
         return {"scale": scale, "error": f"not known: {error}"}
@@ -204,7 +204,7 @@ def needs(scale: str, root: Path) -> dict[str, Any]:
 
 def hours(scale: str, root: Path) -> dict[str, Any]:
     """Hours of computation, and where they come from: an estimate for a GPU, or the sum of steps that were run."""
-    expected = root / GPU_HOURS
+    expected = root / GPU_HOURS.format(scale=scale)
     if expected.exists() and (found := read_json(expected)).get("scale") == scale:
         return {
             "hours": found["total"]["hours"],

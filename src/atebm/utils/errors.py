@@ -24,7 +24,7 @@ def sentence(error: Exception) -> str | None:
             "each batch of a training among several GPUs (gpus_per_run); or lower batch_size in the configuration, "
             "which makes it another run."
         )
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # PyTorch's, of a machine's memory
         return "this machine has not the memory for this step. Run fewer at once, or lower batch_size."
     if not isinstance(error, OSError):
         return None
