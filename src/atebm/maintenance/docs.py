@@ -161,11 +161,12 @@ def hours_by_scale(root: Path) -> str:
         if not artifact.on_request and any(cell and not cell.startswith("(") for cell in cells):
             rows.append((artifact.label, *cells))
     table = pd.DataFrame(rows, columns=["", *found]).to_markdown(index=False, disable_numparse=True)
-    assumed = sum(row["source"] != "measured" for row in found["weekend"]["measured"])
+    speeds = [row["source"] for row in found["weekend"]["measured"]]
+    assumed = sum(source != "measured" for source in speeds)
     return (
-        f"{table}\n\nOn an {found['paper']['device']}, data included; each figure or table with less than {LEAST} h at "
-        f"every scale is left out. Of the {len(found['weekend']['measured'])} speeds behind `weekend`, {assumed} are "
-        "assumed, not measured: `atebm cost -C scale=weekend --rates data/expected/rates_h100.json` names each."
+        f"{table}\n\nOn an {found['paper']['device']}, data included; figures and tables that take less than {LEAST} h "
+        f"are left out.\nOf the {len(speeds)} speeds behind `weekend`, {assumed} are assumed, not "
+        "measured:\n`atebm cost -C scale=weekend --rates data/expected/rates_h100.json` names each, and its source."
     )
 
 
