@@ -318,13 +318,16 @@ def test_a_true_archive_is_cut_to_its_first_images(archive, file, names, tmp_pat
         assert len(imagenet_train(small / file, 6).entries) == 6
 
 
-def test_of_a_damaged_archive_the_drawn_one_stays(tmp_path):
-    (tmp_path / "afhq.zip").write_bytes(b"PK\x03\x04 cut off")
+@pytest.mark.parametrize("whole", [False, True], ids=["cut off", "of too few images"])
+def test_of_an_archive_that_cannot_be_cut_the_drawn_one_stays(whole, tmp_path):
     (tmp_path / "small").mkdir()
-    (tmp_path / "small/afhq.zip").write_bytes(b"drawn")
-    assert not excerpt(tmp_path / "afhq.zip", tmp_path / "small/afhq.zip", {})
-    assert (tmp_path / "small/afhq.zip").read_bytes() == b"drawn"
-    assert len(list((tmp_path / "small").iterdir())) == 1
+    write_miniature("afhq_v1_cat", tmp_path, {"train": 3, "held_out": 3})
+    true, small = tmp_path / "afhq.zip", tmp_path / "small/afhq.zip"
+    small.write_bytes(b"drawn")
+    if not whole:
+        os.truncate(true, 1000)
+    assert not excerpt(true, small, {"train": 5, "held_out": 2})
+    assert [path.name for path in small.parent.iterdir()] == ["afhq.zip"] and small.read_bytes() == b"drawn"
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
