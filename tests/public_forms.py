@@ -1,6 +1,6 @@
 """The paper's archives in small, written from public descriptions of their formats and not by what our readers want.
 
-Independent of archive_builders: pickles opcode by opcode, MAT files byte by byte, tars and zips with the clutter that
+Independent of atebm.data.writers: pickles opcode by opcode, MAT files byte by byte, tars and zips with the clutter that
 the true ones have. Sources: the publishers' format pages, MathWorks' MAT-File Format, pickletools, the schema that the
 package `datasets` writes, and what public scripts say lies in the archives.
 """

@@ -29,16 +29,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import archive_builders as build
 import numpy as np
 import pytest
-from archive_builders import encoded, pixels, tar, zipped
 from conftest import write_specs
 from pydantic import TypeAdapter
 
 from atebm.config.sets import ImageSet
+from atebm.data import writers as build
 from atebm.data.index import write_index
 from atebm.data.prepare import write_set
+from atebm.data.writers import encoded, pixels, tar, zipped
 from atebm.pipeline.job import Job
 from atebm.pipeline.step import Step
 from atebm.utils.errors import DataError

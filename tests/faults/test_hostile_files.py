@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import archive_builders as build
 import numpy as np
 import pytest
 import torch
@@ -27,6 +26,7 @@ from PIL import Image
 
 from atebm.archives.catalogue import records
 from atebm.archives.tensors import load_tensors
+from atebm.data import writers as build
 from atebm.data.folder import image_files, pixels
 from atebm.data.readers.arrays import excluded_ids, npy_images, npz_arrays, read_idx, svhn_mat
 from atebm.data.readers.images import decode, imagenet_devkit, imagenet_train, tar_pictures, zip_pictures

@@ -14,7 +14,6 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import archive_builders as build
 import numpy as np
 import pytest
 import scipy.io
@@ -29,6 +28,7 @@ from PIL import Image
 from atebm.archives.catalogue import TABLE, records
 from atebm.archives.tensors import load_tensors
 from atebm.config.messages import resolve
+from atebm.data import writers as build
 from atebm.data.readers.arrays import excluded_ids, npy_images, npz_arrays, read_idx, svhn_mat
 from atebm.data.readers.images import decode, imagenet_devkit, imagenet_train, tar_pictures, zip_pictures
 from atebm.data.readers.pickles import cifar_pickles, imagenet32_zips

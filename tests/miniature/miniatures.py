@@ -1,7 +1,7 @@
 """All archives of the paper in small: their formats are the true ones, their pictures are drawn, and a server has them.
 
-Nothing in the product knows of them: a checkout's data/sources.yaml is replaced by one that has their checksums and the
-server's addresses.
+They are those that `atebm rehearse` computes on. A checkout's data/sources.yaml is replaced by one that has their
+checksums and the server's addresses.
 """
 
 import hashlib
@@ -16,70 +16,37 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import archive_builders as build
 import numpy as np
 import torch
 import yaml
-from archive_builders import coloured_shape, encoded, tar, zipped
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.metric_fid import fid_features_to_statistics
 
-TRUTH = (1, 3, 2) * 2  # of ImageNet's validation images, by the devkit's numbers
-WNIDS = ("n02", "n01", "n03")  # of coloured_shape's classes 0, 1 and 2
+from atebm.data.miniatures import undocumented, write_miniature
+
 GIVEN = ("celebahq", "imagenet", "lsun_church")  # archives that no program may download
 INCEPTION, STATISTICS = "weights-inception-2015-12-05-6726825d.pth", "fid_stats_cifar10_train.npz"
 
 
+# As workflow/scales/miniature.yaml counts them.
+COUNTS = {
+    "cifar10": {"train": 20, "held_out": 10},
+    "cifar100": {"train": 20, "held_out": 20},
+    "svhn": {"train": 20, "held_out": 10},
+    "places365_small": {"train": 60, "held_out": 20},
+    "celebahq": {"train": 10},
+    "afhq_v1_cat": {"train": 6, "held_out": 10},
+    "lsun_church": {"train": 6, "held_out": 10},
+    "imagenet": {"train": 12, "held_out": 6},
+    "inception": {},
+}
+
+
 def build_archives(folder: Path) -> None:
-    """Every archive that scale miniature reads, in `folder`; workflow/scales/miniature.yaml has their counts."""
-    build.cifar(folder / "cifar-10-python.tar.gz", 10, 4, draw=coloured_shape, held_out=10)
-    build.cifar(folder / "cifar-100-python.tar.gz", 100, 20, draw=coloured_shape)
-    build.svhn(folder / "train_32x32.mat", 20, coloured_shape)
-    build.svhn(folder / "test_32x32.mat", 10, coloured_shape)
-    places365(folder)
-    celebahq_and_afhq(folder)
-    churches(folder)
-    build.imagenet_train(folder, WNIDS, 4, coloured_shape, 280)
-    build.imagenet_val(folder, len(TRUTH), validation_image, 240)
-    build.imagenet_devkit(folder, TRUTH)
-    build.inception_weights(folder / INCEPTION)
+    """Every archive that scale miniature reads, in `folder`."""
+    for archive, counts in COUNTS.items():
+        write_miniature(archive, folder, counts)
     np.savez(folder / STATISTICS, **statistics(folder))
-
-
-def validation_image(number: int, height: int, width: int) -> np.ndarray:
-    wnid = {1: "n03", 2: "n01", 3: "n02"}[TRUTH[number - 1]]  # as imagenet_devkit has them
-    return coloured_shape(WNIDS.index(wnid), height, width)
-
-
-def places365(folder: Path) -> None:
-    train = {
-        f"data_256/a/{place}/{i:08}.jpg": encoded(image=coloured_shape(label, 256, 256))
-        for label, place in enumerate(("airfield", "attic", "apartment_building/outdoor"))
-        for i in range(1, 21)
-    }
-    tar(folder / "train_256_places365standard.tar", train)
-    val = {f"val_256/Places365_val_{i:08}.jpg": encoded(image=coloured_shape(i, 256, 256)) for i in range(1, 21)}
-    tar(folder / "val_256.tar", val)
-
-
-def celebahq_and_afhq(folder: Path) -> None:
-    faces = {f"data512x512/{i:05}.jpg": encoded(image=coloured_shape(0, 512, 512)) for i in range(10)}
-    zipped(folder / "data512x512.zip", faces)
-    animals = {
-        f"afhq/{split}/{animal}/{i:05}.jpg": encoded(image=coloured_shape(label, 512, 512))
-        for split, n in (("train", 6), ("val", 10))
-        for label, animal in enumerate(("cat", "dog", "wild"))
-        for i in range(n if animal == "cat" else 1)
-    }
-    zipped(folder / "afhq.zip", animals)
-
-
-def churches(folder: Path) -> None:
-    for part, n in (("train", 6), ("val", 10)):
-        contents = {
-            hashlib.sha1(bytes([i])).hexdigest(): encoded("WEBP", image=coloured_shape(i, 256, 300)) for i in range(n)
-        }
-        build.lmdb_zip(folder / f"church_outdoor_{part}_lmdb.zip", contents)
 
 
 def statistics(folder: Path) -> dict[str, np.ndarray]:
@@ -134,12 +101,10 @@ def served(folder: Path) -> Iterator[Server]:
 
 def miniature_sources(documented: str, archives: Path, server: Server) -> str:
     """data/sources.yaml with the miniatures' sizes and checksums, and the server's addresses instead of the world's."""
-    records = yaml.safe_load(documented)
+    records = undocumented(documented)
     for record in records.values():
         for file in record["files"]:
             path = archives / file["file"]
-            for known in ("url", "mirrors", "bytes", "md5", "sha256", "sha256_begins"):
-                file.pop(known, None)
             if path.exists():
                 content = path.read_bytes()
                 file |= {"bytes": len(content), "md5": hashlib.md5(content).hexdigest()}

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import archive_builders
 import conftest
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from conftest import REPOSITORY, checkout
 from miniatures import GIVEN, INCEPTION, STATISTICS, Server, build_archives, miniature_sources, served
 
 from atebm.config.load import load
+from atebm.data import writers
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.step import Step, ancestors
 from atebm.report.tabulating import HERE
@@ -59,9 +59,10 @@ class Made:
     archives: Path
     server: Server
     plan: Plan
+    scale: str = SCALE
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return conftest.snakemake(self.folder, *arguments, "--config", SCALE, NO_PROXY="127.0.0.1")
+        return conftest.snakemake(self.folder, *arguments, "--config", self.scale, NO_PROXY="127.0.0.1")
 
     def atebm(self, *arguments: str) -> str:
         finished = conftest.run(self.folder, "python", "-m", "atebm", *arguments, PYTHONPATH=f"{self.folder}/src")
@@ -84,7 +85,7 @@ def empty(tmp_path_factory) -> Iterator[Made]:
     """A checkout that knows the server, before anything is done in it."""
     archives = tmp_path_factory.mktemp("served")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive_builders, "RANDOM", np.random.default_rng(0))
+        patch.setattr(writers, "RANDOM", np.random.default_rng(0))
         build_archives(archives)
     folder = checkout(tmp_path_factory.mktemp("miniature") / "checkout")
     with served(archives) as server:

@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import archive_builders
 import conftest
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from conftest import REPOSITORY, checkout, typed
 from hub_server import hub_of
 from miniatures import INCEPTION, STATISTICS, miniature_sources, served
 
+from atebm.data import writers
 from atebm.report.tabulating import HERE
 
 # Nothing but what the three tables want: rivals have rows of their own, and trainings.
@@ -38,7 +38,7 @@ def write_archives(folder: Path) -> None:
     forms.church(folder / "church_outdoor_train_lmdb.zip", random, 8)
     forms.church(folder / "church_outdoor_val_lmdb.zip", random, 10)
     forms.imagenet(folder, random, 8, 12)
-    archive_builders.inception_weights(folder / "new.pth")  # torch's own layout; saved as in 2019
+    writers.inception_weights(folder / "new.pth")  # torch's own layout; saved as in 2019
     torch.save(torch.load(folder / "new.pth"), folder / INCEPTION, _use_new_zipfile_serialization=False)
     (folder / "new.pth").unlink()
     np.savez(folder / STATISTICS, mu=np.zeros(2048), sigma=np.eye(2048))  # of other images: Table 2 has to say so

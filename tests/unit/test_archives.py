@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import scipy.io
 import torchvision
-from archive_builders import cifar, encoded, idx, lmdb_zip, pixels, python3, tar, zipped
 from conftest import UNPACKED, planned, typed, write_specs
 from PIL import Image, ImageOps
 from torchvision.datasets import ImageFolder
@@ -28,6 +27,7 @@ from atebm.archives import catalogue
 from atebm.config.sets import Archive, TinyImages
 from atebm.data import archive_sets, prepare
 from atebm.data.content import Places
+from atebm.data.writers import cifar, encoded, idx, lmdb_zip, pixels, python3, tar, zipped
 from atebm.pipeline.job import Job
 from atebm.pipeline.step import Step
 from atebm.utils.errors import DataError

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import archive_builders as build
 import numpy as np
 import pytest
 import torch
@@ -36,6 +35,7 @@ from atebm.cost.passes import (
 )
 from atebm.cost.rates import Rates
 from atebm.cost.throughput import Throughput
+from atebm.data import writers as build
 from atebm.evaluation.inception import network as fidelity
 from atebm.maintenance.docs import expectation
 from atebm.models.released import read

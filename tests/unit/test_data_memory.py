@@ -7,9 +7,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from archive_builders import encoded
 from conftest import write_specs
 
+from atebm.data.writers import encoded
 from atebm.pipeline.step import Step
 
 CLASSES, EACH, DRAWN, WORKERS = 60, 1000, 600, 2

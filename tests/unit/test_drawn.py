@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from archive_builders import imagenet_devkit, imagenet_train, imagenet_val
 from conftest import configuration, planned, write_specs
 from PIL import Image
 from torchvision.transforms import v2
@@ -17,6 +16,7 @@ from atebm.config.messages import resolve
 from atebm.data.index import write_index
 from atebm.data.prepare import write_set
 from atebm.data.subsets import draw
+from atebm.data.writers import imagenet_devkit, imagenet_train, imagenet_val
 from atebm.pipeline.job import Job, record_of
 from atebm.pipeline.step import Step
 from atebm.utils.errors import ConfigError, DataError

@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import archive_builders as build
 import numpy as np
 import pytest
 import torch
@@ -14,6 +13,7 @@ from torch_fidelity import calculate_metrics
 
 from atebm.archives import catalogue as records
 from atebm.config.messages import resolve
+from atebm.data import writers as build
 from atebm.data.stored import Stored
 from atebm.evaluation.features import Extractor, extract, load_extractor, write_features
 from atebm.evaluation.frechet import Gaussian, frechet_distance

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from archive_builders import imagenet_devkit, imagenet_train, imagenet_val
 from conftest import UNPACKED, planned, write_specs
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from atebm.config.sets import ImageIndex
 from atebm.data.index import write_index
+from atebm.data.writers import imagenet_devkit, imagenet_train, imagenet_val
 from atebm.pipeline.job import Job
 from atebm.pipeline.step import Step
 from atebm.utils.errors import DataError

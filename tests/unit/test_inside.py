@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive_builders import zipped
 from conftest import UNPACKED
 from public_forms import afhq, celebahq, celebahq_stargan, celebamask_hq, church, file_of, places365, scene
 
@@ -16,6 +15,7 @@ from atebm.archives.inside import wrong_inside
 from atebm.config.sets import Archive
 from atebm.data import archive_sets
 from atebm.data.content import Content, Places
+from atebm.data.writers import zipped
 from atebm.utils.errors import DataError
 
 RANDOM = np.random.default_rng(0)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive_builders import encoded, tar, zipped
 from conftest import write_specs
 
 from atebm.config.sets import Archive
@@ -18,6 +17,7 @@ from atebm.data import archive_sets, prepare
 from atebm.data.parallel import make_in_order
 from atebm.data.readers import images
 from atebm.data.readers.transforms import area
+from atebm.data.writers import encoded, tar, zipped
 from atebm.pipeline.job import Job
 from atebm.pipeline.step import Step
 from atebm.utils.errors import DataError

@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import pytest
-from conftest import planned
+from conftest import REPOSITORY, planned
 
+from atebm.config.load import load
 from atebm.pipeline.kinds import FILES, REVISION
+from atebm.pipeline.plan import Plan
 from atebm.pipeline.step import ancestors
 from atebm.utils.errors import ConfigError
 
@@ -262,3 +264,54 @@ def test_a_distance_of_too_few_images_is_a_mistake_in_the_configuration():
     """Its interval wants blocks, and a block of one image has no covariance."""
     with pytest.raises(ConfigError, match=r"metrics\.blocks = 5 want 10 images, cifar10\w*\.best has 9\."):
         planned("smoke", metrics={"n": 9})
+
+
+def of_scale(name: str) -> Plan:
+    return Plan(load(REPOSITORY, [f"scale={name}"])[0])
+
+
+def hours(scale: str) -> float:
+    """Of one H100, as `atebm cost` said."""
+    return json.loads((REPOSITORY / f"data/expected/{scale}_h100.json").read_text())["total"]["hours"]
+
+
+def test_scale_released_trains_nothing_and_has_what_the_authors_weights_decide():
+    plan = of_scale("released")
+    trained = {name for (kind, _), step in plan.steps.items() for name in [step.name] if kind == "train"}
+    assert trained == {"cifar10", "cifar10_ood", "celebahq256", "afhqcat256", "church256"}
+    assert all("weights" in step.settings for (kind, _), step in plan.steps.items() if kind == "train")
+    assert not any(kind in ("pretrain", "gan") for kind, _ in plan.steps)
+    assert {"table2", "table3", "table4", "fig6", "fig7", "figS2", "figS20"} <= set(plan.usual)
+    assert {"tableS7", "tableS8"} <= set(plan.on_request) and hours("released") <= 3
+    of_table4 = {step.name for step in ancestors(plan.artifacts["table4"]).values() if step.kind == "train"}
+    assert of_table4 == {"cifar10_ood"}
+
+
+def test_scale_weekend_trains_in_bfloat16_what_has_32_pixels():
+    plan, paper = of_scale("weekend"), planned("paper")
+    trained = [step for (kind, _), step in plan.steps.items() if kind == "train"]
+    assert {"table2", "fig3", "fig4", "fig5", "figS2", "table4"} <= set(plan.usual) and hours("weekend") <= 55
+    assert len(trained) == 13 and all(step.name.startswith("cifar10") for step in trained)
+    assert all(step.settings["precision"] == "bf16" and step.settings["compile"] for step in trained)
+    assert not any(kind == "index" and step.name == "imagenet" for (kind, _), step in plan.steps.items())
+    for step in trained:  # nothing else is cut but how often a run without a curve is looked at
+        theirs, ours = (dict(build.train(step.name, 0).settings) for build in (paper, plan))
+        changed = {key for key in theirs if theirs[key] != ours[key]}
+        assert changed - {"precision", "compile"} <= {"monitor"}
+        if "monitor" in changed:
+            assert step.name not in ("cifar10", "cifar10_K_max", "cifar10_K_fifth"), "its curve is in Fig. 5"
+    celeba = plan.train("celebahq256", 0)
+    assert celeba.parents["init"].settings["weights"].startswith("5fe64df2"), "the authors' pre-training"
+
+
+def test_a_scale_says_what_it_draws():
+    plan = planned("demo", artifacts=["figS2", "table2"])
+    assert plan.usual == ["table2", "figS2"] and "fig1" in plan.on_request
+    assert plan.steps.keys() < planned("demo").steps.keys(), "and moves no digest"
+    with pytest.raises(ConfigError, match=r"artifacts names 'tabel2', .* Did you mean table2\?"):
+        planned("demo", artifacts=["tabel2"])
+
+
+def test_sets_of_large_archives_are_prepared_by_several_processes():
+    assert [of_scale(name).workers for name in ("paper", "weekend", "released")] == [16, 16, 16]
+    assert [planned(name).workers for name in ("demo", "miniature", "fashion")] == [1, 1, 1]

@@ -15,7 +15,6 @@ import pytest
 import scipy.io
 import torch
 import torchvision
-from archive_builders import cifar, encoded, imagenet_devkit, imagenet_train, pixels, python2, python3, tar, zipped
 from conftest import UNPACKED
 from PIL import Image
 from torchvision import transforms as theirs
@@ -23,6 +22,7 @@ from torchvision import transforms as theirs
 from atebm.archives import members
 from atebm.data.readers import arrays, images, pickles, transforms
 from atebm.data.readers.tensors import saved_images
+from atebm.data.writers import cifar, encoded, imagenet_devkit, imagenet_train, pixels, python2, python3, tar, zipped
 from atebm.utils.errors import DataError
 
 # --- pickles ----------------------------------------------------------------------------------------------------

@@ -3,15 +3,15 @@
 import json
 import pickle
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from checkpoints import discriminator_state, renamed, resnet50
 from conftest import REPOSITORY, run, typed
-from torch import Tensor, nn
-from torchvision.models.resnet import Bottleneck, ResNet
+from torch import Tensor
+from torchvision.models.resnet import ResNet
 
 from atebm.archives.releases import releases
 from atebm.models.energy import Energy
@@ -25,22 +25,7 @@ MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)  # the authors' s
 
 @pytest.fixture(scope="module")
 def resnet() -> ResNet:
-    """A trained ResNet50 by torchvision, whose BatchNorm has statistics of its own."""
-    torch.manual_seed(4)
-    network = ResNet(Bottleneck, [3, 4, 6, 3], num_classes=10)
-    network.conv1, network.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.1)
-            module.running_mean.normal_(std=0.1)
-            module.running_var.uniform_(0.5, 2)
-    return network.eval()
-
-
-def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """torchvision's names as the authors' module of ResNets has them, under DataParallel."""
-    return {f"module.{name.replace('downsample', 'shortcut').replace('fc', 'linear')}": t for name, t in state.items()}
+    return resnet50()
 
 
 def f_of(network: ResNet, x: Tensor) -> Tensor:
@@ -82,28 +67,6 @@ def test_a_resnet50_is_imported_exactly(resnet, names, tmp_path, capsys):
     }
     printed = capsys.readouterr().out
     assert printed.startswith("warning: model.pth is not the authors' experiments/cifar10-") and sha256(file) in printed
-
-
-def discriminator_state() -> dict[str, Tensor]:
-    """Random tensors of the real shapes, named as one might; typed from facts about StarGAN-v2's discriminator."""
-    generator, state = torch.Generator().manual_seed(6), {}
-
-    def layer(name: str, out: int, *rest: int, bias: bool = True) -> None:
-        fan_in = torch.Size(rest).numel()
-        state[f"{name}.weight"] = torch.randn(out, *rest, generator=generator) * fan_in**-0.5
-        if bias:
-            state[f"{name}.bias"] = torch.randn(out, generator=generator) * 0.1
-
-    layer("main.0", 64, 3, 3, 3)
-    widths = (64, 128, 256, 512, 512, 512, 512)
-    for number, (i, o) in enumerate(pairwise(widths), start=1):
-        layer(f"main.{number}.conv1", i, i, 3, 3)
-        layer(f"main.{number}.conv2", o, i, 3, 3)
-        if i != o:
-            layer(f"main.{number}.conv1x1", o, i, 1, 1, bias=False)
-    layer("main.8", 512, 512, 4, 4)
-    layer("linear", 1000, 512)
-    return state
 
 
 def discriminator(state: dict[str, Tensor], x: Tensor) -> Tensor:

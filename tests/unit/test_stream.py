@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from archive_builders import pixels, tar
 from conftest import configuration, job_of, planned, run
 from PIL import Image
 from safetensors.torch import load_file
@@ -39,6 +38,7 @@ from atebm.data.stream import (
     open_stream,
     workers_of,
 )
+from atebm.data.writers import pixels, tar
 from atebm.pipeline.job import Job, record_of
 from atebm.training import loop
 from atebm.training.batches import batches

@@ -200,9 +200,10 @@ def test_the_documentation_shows_the_committed_results(results):
 
 
 def test_the_documentation_shows_what_to_expect():
-    from atebm.maintenance.docs import EXPECTED, expectation
+    from atebm.maintenance.docs import EXPECTED, expectation, hours_by_scale
 
     assert expectation(REPOSITORY / EXPECTED) in page("docs/reference/scales.md"), "run: make docs"
+    assert hours_by_scale(REPOSITORY) in page("docs/howto/from_nothing.md"), "run: make docs"
 
 
 def test_the_documentation_shows_the_rules(tmp_path, monkeypatch):

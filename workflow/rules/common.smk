@@ -56,7 +56,7 @@ for said in changed(PLAN.config, Path()):  # user images that have changed since
 of_ours(PLAN.write, Path())
 STALE = of_ours(request, PLAN, Path())  # renderings that do not show this plan
 RESULTS, DRAWING = PLAN.results, f"logs/render{PLAN.apart}"  # the folders of renderings and of their logs
-WORKERS = 16 if config["scale"] == "paper" else 1  # processes that prepare a set, if there are enough cores
+WORKERS = PLAN.workers  # processes that prepare a set, if there are enough cores
 # One process per GPU of a run; torchrun ends all processes if one fails.
 GPUS = config["gpus_per_run"]
 LAUNCH = "python" if GPUS == 1 else f"python -m torch.distributed.run --standalone --nproc-per-node {GPUS}"

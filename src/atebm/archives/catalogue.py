@@ -166,9 +166,12 @@ def or_without(message: str, source: Source) -> str:
     return f"{message}. {source.without}" if source.without else message
 
 
-def problem(path: Path, source: Source) -> str | None:
-    """Return why the file at `path` is not the source's, and which file it may be; None if nothing is wrong."""
-    found = difference(path, source)
+def problem(path: Path, source: Source, whole: bool = True) -> str | None:
+    """Return why the file at `path` is not the source's, and which file it may be; None if nothing is wrong.
+
+    The checksum, which takes minutes for a large file, is computed only if `whole`.
+    """
+    found = difference(path, source, whole)
     other = next(others_like(path, source), None) if found else None
     return f"{found}. It looks like {other.file}, {other.title}: {how_to_take(other)}" if other else found
 
@@ -183,7 +186,7 @@ def how_to_take(source: Source) -> str:
     return f"python -m atebm fetch {source.file} --from FILE"
 
 
-def difference(path: Path, source: Source) -> str | None:
+def difference(path: Path, source: Source, whole: bool = True) -> str | None:
     """Return why the file at `path` is not the source's; None if nothing is wrong."""
     with path.open("rb") as file:
         head = file.read(512)
@@ -193,7 +196,7 @@ def difference(path: Path, source: Source) -> str | None:
         return WEB_PAGE
     if source.bytes not in (None, path.stat().st_size):
         return f"it has {path.stat().st_size:,} bytes, not {source.bytes:,}"
-    for algorithm, documented in source.checksums.items():
+    for algorithm, documented in source.checksums.items() if whole else ():
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, algorithm).hexdigest()
         if digest != documented and not unpacks_as_known(path, source):

@@ -1,5 +1,6 @@
 """Commands that show what is computed, where it comes from, and what the rest would cost."""
 
+import sys
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Device, Json, Overrides, key_names, named, pick_device, present_plan, show
+from .options import Device, Json, Overrides, artifact_names, key_names, named, pick_device, present_plan, show
 from .verbs import INSPECT, group, verb
 
 app = group()
@@ -123,6 +124,39 @@ def cost(
 
     throughput = Rates(rates) if rates else Throughput(pick_device(device))
     show(costs(present_plan(config), Path(), throughput), describe_costs, as_json)
+
+
+@command("atebm rehearse -C scale=paper")
+def rehearse(
+    artifacts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Figures and tables, such as table2; by default all that the scale draws.",
+            show_default=False,
+            autocompletion=artifact_names,
+        ),
+    ] = None,
+    config: Overrides = None,
+    device: Device = "auto",
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Images in a batch; by default all of the scale's on a GPU, and 2 on a CPU.", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Try every kind of step at true shapes, for a few iterations.
+
+    Says hours, memory and disk of the whole, and in one sentence each what would fail. Takes minutes; computes in
+    work/rehearsal/. Exit code 1: findings.
+    """
+    from ..cost.extrapolated import describe, rehearsal
+
+    tell = partial(print, file=sys.stderr, flush=True)
+    found = rehearsal(present_plan(config), artifacts or [], Path(), device, batch, tell)
+    show(found, describe, as_json)
+    raise typer.Exit(bool(found["findings"]))
 
 
 @command("atebm verify")

@@ -69,6 +69,7 @@ class Ref:
 
 
 SOURCES, PHOTOGRAPHS, EXTRACTORS = "data/sources.yaml", "data/embedded/photographs.csv", "data/embedded/extractors"
+NOTEBOOKS = "notebooks"  # one for each artifact
 SetName = Annotated[str, Ref(("sets",))]
 ArrayName = Annotated[str, Ref(("sets",), array=True)]
 TaskName = Annotated[str, Ref(("tasks",))]
@@ -81,6 +82,7 @@ TaskKey = Annotated[Name, Ref(("tasks",))]  # a key that is the name of a task
 ArchiveName = Annotated[str, Ref((SOURCES,))]
 ExtractorFile = Annotated[str, Ref((EXTRACTORS,))]
 PhotographName = Annotated[str, Ref((PHOTOGRAPHS,))]
+ArtifactName = Annotated[str, Ref((NOTEBOOKS,))]
 
 
 def without_nulls(entries: Any) -> Any:

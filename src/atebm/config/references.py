@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from ..utils.files import repository
 from ..utils.meant import suggestion
-from .base import EXTRACTORS, PHOTOGRAPHS, SOURCES, Ref, Section, mistake
+from .base import EXTRACTORS, NOTEBOOKS, PHOTOGRAPHS, SOURCES, Ref, Section, mistake
 from .schema import Config
 from .sets import ImageIndex
 
@@ -100,4 +100,14 @@ def extractors() -> frozenset[str]:
     return frozenset(path.name for path in (repository() / EXTRACTORS).glob("*.json"))
 
 
-FILES: dict[str, Callable[[], Collection[str]]] = {SOURCES: archives, PHOTOGRAPHS: photographs, EXTRACTORS: extractors}
+def artifacts() -> frozenset[str]:
+    """Return the figures and tables that have a notebook; 00_paper.ipynb is of them all."""
+    return frozenset(path.stem for path in (repository() / NOTEBOOKS).glob("[a-z]*.ipynb"))
+
+
+FILES: dict[str, Callable[[], Collection[str]]] = {
+    SOURCES: archives,
+    PHOTOGRAPHS: photographs,
+    EXTRACTORS: extractors,
+    NOTEBOOKS: artifacts,
+}

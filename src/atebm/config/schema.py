@@ -5,7 +5,19 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ..utils.errors import ConfigError
-from .base import Name, Paper, PhotographName, RivalName, RunName, SamplerName, Section, TaskKey, Unique, key
+from .base import (
+    ArtifactName,
+    Name,
+    Paper,
+    PhotographName,
+    RivalName,
+    RunName,
+    SamplerName,
+    Section,
+    TaskKey,
+    Unique,
+    key,
+)
 from .detection import Detection
 from .evaluation import Claims, Extractor, Metrics, Neighbours
 from .sampling import Ascent, Sampler, Timing
@@ -41,6 +53,11 @@ class Config(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = key("device to compute on; changes no digest")
     tensorboard: bool = key("whether training curves are also written to work/tensorboard/; changes no digest")
     results: ResultsFolder = key("folder for figures and tables; changes no digest")
+    artifacts: Unique[ArtifactName] | None = key(
+        "figures and tables that are drawn by default; the others are drawn on request. null: all except those that "
+        "need many seeds. Changes no digest",
+        default=None,
+    )
     numbers: Literal["computed", "kept"] = key(
         "numbers to draw. computed: from steps, which are computed first; kept: from results/numbers/; "
         "changes no digest"

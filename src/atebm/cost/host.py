@@ -11,6 +11,7 @@ from typing import Any
 from ..config.sets import ImageIndex, Part
 from ..data.augment import EACH
 from ..data.stream import MOST_WORKERS
+from ..pipeline.plan import MOST_WORKERS as PROCESSES
 from ..pipeline.plan import Plan
 from ..pipeline.step import Step
 from .passes import image_shape, length_of_training
@@ -24,7 +25,6 @@ RATES: dict[str, tuple[float, str]] = {
     "decode and resize an image of an archive": (6e-3, "assumed: a JPEG of 256 to 512 pixels, twice a crop's time"),
 }
 IMAGE_FILES = {"places365_small", "celebahq", "afhq_v1_cat", "lsun_church"}  # archives of image files, not of arrays
-PROCESSES = 16  # processes that prepare a set at the paper scale
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def costs(plan: Plan, root: Path, throughput: Throughput) -> dict[str, Any]:
             "steps": [{"step": f"{step.kind}/{step.id}", "hours": of_step[step.kind, step.id].hours} for step in chain],
         },
         "data": [{"what": what, "seconds": rate, "source": source} for what, (rate, source) in RATES.items()],
-        "archives": archives_to_fetch(plan, root),
+        "archives": archives_to_fetch(plan.steps.values(), root),
     }
 
 
@@ -136,9 +136,9 @@ def speeds(plan: Plan, throughput: Throughput) -> list[dict[str, Any]]:
     ]
 
 
-def archives_to_fetch(plan: Plan, root: Path) -> dict[str, Any]:
+def archives_to_fetch(steps: Iterable[Step], root: Path) -> dict[str, Any]:
     """Return the missing archive files that steps still to be done read."""
-    todo = [step for step in plan.steps.values() if not (root / step.record).exists()]
+    todo = [step for step in steps if not (root / step.record).exists()]
     missing = sorted({path.name for step in todo for path in step.missing_archives(root / ARCHIVES)})
     sizes = {name: bytes_of(name) for name in missing}
     known = sum(found for found in sizes.values() if found) / 1e9

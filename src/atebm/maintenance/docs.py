@@ -31,6 +31,14 @@ from .review_page import UP, review
 # same with bf16 and `compile: true` for the runs cifar10 and celebahq256, from which others inherit, and pre-training.
 EXPECTED = "data/expected/paper_h100.json"
 PHOTOGRAPHS = "data/embedded/photographs/README.md"
+# Of scales, likewise: their columns in docs/howto/from_nothing.md
+COLUMNS = {
+    "released": "data/expected/released_h100.json",
+    "weekend": "data/expected/weekend_h100.json",
+    "paper": EXPECTED,
+    "paper in bfloat16, compiled": "data/expected/paper_h100_bf16.json",
+}
+LEAST = 0.05  # hours of an artifact that has a line
 SHOWN = 1.0  # hours that an artifact must add to those before it to have a line of its own
 HEADLINE = "table2"  # has one in any case
 
@@ -49,6 +57,7 @@ def write_docs(root: Path) -> None:
     write_between(root / "docs/reference/reproduction.md", "rules_of_reproduction", reproduction())
     write_between(root / "docs/reference/artifacts.md", "artifacts", artifact_table(results))
     write_between(root / "docs/reference/scales.md", "expected", expectation(root / EXPECTED))
+    write_between(root / "docs/howto/from_nothing.md", "hours", hours_by_scale(root))
     write_between(root / "docs/explanation/workflow.md", "rules", rule_table())
     for file, picture in pictures(root).items():
         write_if_changed(root / file, picture)
@@ -153,6 +162,38 @@ def expectation(path: Path) -> str:
             pd.DataFrame(lines, columns=columns).to_markdown(index=False, disable_numparse=True),
         ]
     )
+
+
+def hours_by_scale(root: Path) -> str:
+    """Return Markdown: hours and disk of some scales on one GPU, and hours of each artifact alone."""
+    found = {name: json.loads(of_checkout(root / path)) for name, path in COLUMNS.items()}
+    rows = [
+        ("everything that the scale draws", *(f"{each['total']['hours']:,.1f} h" for each in found.values())),
+        ("with any number of GPUs", *(f"{each['critical_path']['hours']:,.1f} h" for each in found.values())),
+        ("`work/`", *(f"{each['total']['gigabytes']:,.0f} GB" for each in found.values())),
+        ("archives", *(f"at least {each['archives']['gigabytes']:,.0f} GB" for each in found.values())),
+    ]
+    for name, artifact in ARTIFACTS.items():
+        cells = [hours_in(each, name) for each in found.values()]
+        if not artifact.on_request and any(cell and not cell.startswith("(") for cell in cells):
+            rows.append((artifact.label, *cells))
+    table = pd.DataFrame(rows, columns=["", *found]).to_markdown(index=False, disable_numparse=True)
+    speeds = [row["source"] for row in found["weekend"]["measured"]]
+    assumed = sum(source != "measured" for source in speeds)
+    return (
+        f"{table}\n\nOn an {found['paper']['device']}, data included; figures and tables that take less than {LEAST} h "
+        f"are left out.\nOf the {len(speeds)} speeds behind `weekend`, {assumed} are assumed, not "
+        "measured:\n`atebm cost -C scale=weekend --rates data/expected/rates_h100.json` names each, and its source."
+    )
+
+
+def hours_in(found: dict[str, Any], artifact: str) -> str:
+    """Return the hours of an artifact alone at a scale; in brackets where it is drawn on request."""
+    rows = {row["artifact"]: (row, key) for key in ("artifacts", "on_request") for row in found[key]}
+    row, key = rows[artifact]
+    if row["hours"] < LEAST:
+        return ""
+    return f"{row['hours']:,.1f}" if key == "artifacts" else f"({row['hours']:,.1f})"
 
 
 def chain_of(found: dict[str, Any]) -> str:

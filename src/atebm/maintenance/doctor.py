@@ -28,7 +28,7 @@ TOOLS = {  # commands of other packages, and what each is for
 WRITTEN = (".snakemake", "data/archives", "logs", "results", "work")  # folders that the workflow writes to
 MEASURED = "results/scales/{scale}/manifest.json"
 TESTED = ("miniature",)  # scales whose archives tests build
-GPU_HOURS = Path("data/expected/paper_h100.json")
+GPU_HOURS = "data/expected/{scale}_h100.json"
 
 
 def own_version() -> str:
@@ -184,7 +184,7 @@ def needs(scale: str, root: Path) -> dict[str, Any]:
     try:
         plan = Plan(configured(root, [f"scale={scale}"]))
         steps = list(plan.steps.values())
-        fetch = archives_to_fetch(plan, root)
+        fetch = archives_to_fetch(steps, root)
         gigabytes = sum(size(plan, step) for step in steps) / 1e9
     except (UserError, OSError, ImportError) as error:  # Snakemake's plugins call other programs during import
         return {"scale": scale, "error": f"not known: {error}"}
@@ -203,7 +203,7 @@ def needs(scale: str, root: Path) -> dict[str, Any]:
 
 def hours(scale: str, root: Path) -> dict[str, Any]:
     """Return the hours of computation and their source: an estimate for a GPU, or the sum over measured steps."""
-    expected = root / GPU_HOURS
+    expected = root / GPU_HOURS.format(scale=scale)
     if expected.exists() and (found := read_json(expected)).get("scale") == scale:
         return {
             "hours": found["total"]["hours"],

@@ -17,6 +17,9 @@ from .needs import Needs
 from .step import Step, ancestors, unique, write_specs
 from .tasks import PAPER_TASKS
 
+MOST_WORKERS = 16  # processes that prepare a set
+LARGE = 100_000  # images of an archive that one process decodes in an hour
+
 
 class Plan(StepBuilder):
     """All steps of a scale: by science (`plan.train("cifar10", 0)`) and by artifact (`plan.artifacts["table2"]`)."""
@@ -28,11 +31,16 @@ class Plan(StepBuilder):
         drawn = {} if config.own else ARTIFACTS
         self.needs: dict[str, Needs] = {name: artifact.needs(self) for name, artifact in drawn.items()}
         self.artifacts = {name: unique(needs.values()) for name, needs in self.needs.items()}
-        whole = config.replication == "whole"
-        self.on_request = [name for name in self.artifacts if ARTIFACTS[name].on_request and not whole]
-        self.usual = [name for name in self.artifacts if name not in self.on_request]
+        self.usual = [name for name in self.artifacts if self.is_usual(name)]
+        self.on_request = [name for name in self.artifacts if name not in self.usual]
         self.overviews = [self.overview(config.own, config.seed)] if config.own else []
         self.steps = ancestors([*self.overviews, *(step for name in self.usual for step in self.artifacts[name])])
+
+    def is_usual(self, artifact: str) -> bool:
+        """Return whether an artifact is drawn where none is named: by `artifacts`, or as it declares itself."""
+        if self.config.artifacts is not None:
+            return artifact in self.config.artifacts
+        return self.config.replication == "whole" or not ARTIFACTS[artifact].on_request
 
     @property
     def results(self) -> str:
@@ -94,6 +102,12 @@ class Plan(StepBuilder):
     def shards(self) -> list[str]:
         """Return the wildcards of sampling jobs, "0-of-4": the part, and the number of parts."""
         return [f"{index}-of-{self.config.shards}" for index in range(self.config.shards)]
+
+    @property
+    def workers(self) -> int:
+        """Return the processes that prepare a set, as far as there are cores: several where archives are large."""
+        read = [step.name for step in self.steps.values() if step.kind == "data" and step.archives]
+        return MOST_WORKERS if any(self.config.sets[name].images >= LARGE for name in read) else 1
 
     def trainings(self) -> list[tuple[str, int]]:
         """Return the run and seed of every `train` step."""

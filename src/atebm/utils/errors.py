@@ -24,7 +24,7 @@ def sentence(error: Exception) -> str | None:
             "share each batch of a training among several GPUs (gpus_per_run); or lower batch_size in the "
             "configuration, which makes it another run."
         )
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # PyTorch's, of a machine's memory
         return "this machine does not have enough memory for this step. Run fewer steps at once, or lower batch_size."
     if not isinstance(error, OSError):
         return None

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 LINES = 10  # lines in the log of a short computation
 MINUTES = 1  # minutes between lines of a long one
+# Called at each report with what is computed, how much is done, and how much there is. A rehearsal measures time so.
+WATCHERS: list[Callable[[str, int, int], None]] = []
 
 
 @contextmanager
@@ -16,6 +18,21 @@ def progress(what: str, total: int, start: int = 0, quiet: bool = False) -> Iter
 
     Set `quiet` in all but one of several processes that do the same work.
     """
+    with shown(what, total, start, quiet) as show:
+
+        def report(done: int, note: str = "") -> None:
+            show(done, note)
+            for watch in WATCHERS:
+                watch(what, done, total)
+
+        for watch in WATCHERS:
+            watch(what, start, total)
+        yield report
+
+
+@contextmanager
+def shown(what: str, total: int, start: int, quiet: bool) -> Iterator[Callable[..., None]]:
+    """Give a function that shows how far a computation is, as a bar or in lines."""
     if quiet:
         yield lambda done, note="": None
         return

@@ -1,4 +1,7 @@
-"""Miniature archives in the true formats, of random pixels or of what a test has them drawn from."""
+"""Miniature archives in the true formats, of random pixels or of what is drawn: for `atebm rehearse`, and for tests.
+
+Not for who judges the readers: tests/public_forms.py writes the same formats from public descriptions alone.
+"""
 
 import colorsys
 import gzip
@@ -10,32 +13,35 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import lmdb
 import numpy as np
 import scipy.io
-import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from torchvision.models import inception_v3
 
 RANDOM = np.random.default_rng(0)
+Pixels = NDArray[np.uint8]
 
 
-def pixels(*shape: int) -> np.ndarray:
+def pixels(*shape: int) -> Pixels:
+    """Return random pixels."""
     return RANDOM.integers(0, 256, shape, dtype=np.uint8)
 
 
-Draw = Callable[[int, int, int], np.ndarray]  # class, height and width to pixels (height, width, 3)
+Draw = Callable[[int, int, int], Pixels]  # class, height and width to pixels (height, width, 3)
 
 
-def noise(label: int, height: int, width: int) -> np.ndarray:
+def noise(label: int, height: int, width: int) -> Pixels:
     return pixels(height, width, 3)
 
 
-def coloured_shape(label: int, height: int, width: int) -> np.ndarray:
-    """What a network could learn: a class has its colour and its shape, somewhere on a background that fades."""
+def coloured_shape(label: int, height: int, width: int) -> Pixels:
+    """Return what a network could learn: a class has its colour and its shape, on a background that fades."""
     side = min(height, width)
-    fading = np.linspace(*RANDOM.integers(30, 226, (2, 3)), height).astype(np.uint8)
+    above, below = RANDOM.integers(30, 226, (2, 3))
+    fading = np.linspace(above, below, height).astype(np.uint8)
     picture = Image.fromarray(np.repeat(fading[:, None], width, axis=1))
     left, top = RANDOM.integers(0, (width - side // 2, height - side // 2), endpoint=True).tolist()
     colour = tuple(round(255 * part) for part in colorsys.hsv_to_rgb(label * 0.618 % 1, 1, 1))
@@ -44,14 +50,14 @@ def coloured_shape(label: int, height: int, width: int) -> np.ndarray:
     return np.array(picture)
 
 
-def encoded(format: str = "JPEG", mode: str = "RGB", image: np.ndarray | None = None) -> bytes:
-    """An image file, of 12 x 10 random pixels unless told."""
+def encoded(format: str = "JPEG", mode: str = "RGB", image: Pixels | None = None) -> bytes:
+    """Return an image file, of 12 x 10 random pixels unless told."""
     file = io.BytesIO()
     Image.fromarray(pixels(10, 12, 3) if image is None else image).convert(mode).save(file, format)
     return file.getvalue()
 
 
-def tar(path: Path, contents: dict[str, bytes], mode: str = "w") -> Path:
+def tar(path: Path, contents: dict[str, bytes], mode: Literal["w", "w:gz"] = "w") -> Path:
     with tarfile.open(path, mode) as file:
         for name, content in contents.items():
             member = tarfile.TarInfo(name)
@@ -68,7 +74,7 @@ def zipped(path: Path, contents: dict[str, bytes]) -> Path:
 
 
 def lmdb_zip(path: Path, contents: dict[str, bytes]) -> Path:
-    """LSUN's form: a zip of one folder, named as it is, of data.mdb and lock.mdb."""
+    """Write LSUN's form: a zip of one folder, named as it is, of data.mdb and lock.mdb."""
     with tempfile.TemporaryDirectory() as folder:
         with lmdb.open(folder, map_size=2**26) as environment, environment.begin(write=True) as transaction:
             for key, value in contents.items():
@@ -76,15 +82,18 @@ def lmdb_zip(path: Path, contents: dict[str, bytes]) -> Path:
         return zipped(path, {f"{path.stem}/{file.name}": file.read_bytes() for file in Path(folder).iterdir()})
 
 
-def idx(path: Path, array: np.ndarray) -> Path:
-    """A gzipped IDX file of bytes, the format of MNIST."""
+def idx(path: Path, array: Pixels) -> Path:
+    """Write a gzipped IDX file of bytes, the format of MNIST."""
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
     path.write_bytes(gzip.compress(header + array.tobytes()))
     return path
 
 
 def inception_weights(path: Path, seed: int = 0) -> Path:
-    """Random weights in the layout of the 2015-12-05 Inception's file: torchvision's names, 1,008 outputs."""
+    """Write random weights in the layout of the 2015-12-05 Inception's file: torchvision's names, 1,008 outputs."""
+    import torch
+    from torchvision.models import inception_v3
+
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = inception_v3(num_classes=1008, aux_logits=False, init_weights=False)
@@ -96,12 +105,15 @@ def inception_weights(path: Path, seed: int = 0) -> Path:
     return path
 
 
-class Python2Pickler(pickle._Pickler):
+Pickler: Any = vars(pickle)["_Pickler"]  # the one in Python, whose parts can be replaced
+
+
+class Python2Pickler(Pickler):
     """As Python 2 wrote the archives of CIFAR: text and bytes are the same, `str`."""
 
-    dispatch = pickle._Pickler.dispatch.copy()
+    dispatch = Pickler.dispatch.copy()
 
-    def save_str(self, value):
+    def save_str(self, value: str | bytes) -> None:
         content = value.encode("latin1") if isinstance(value, str) else value
         self.write(b"T" + struct.pack("<i", len(content)) + content)
         self.memoize(value)
@@ -109,20 +121,26 @@ class Python2Pickler(pickle._Pickler):
     dispatch[str] = dispatch[bytes] = save_str
 
 
-def python2(value) -> bytes:
+def python2(value: Any) -> bytes:
     file = io.BytesIO()
     Python2Pickler(file, protocol=2).dump(value)
     return file.getvalue().replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")  # as NumPy 1 had it
 
 
-def python3(value, protocol: int = 4) -> bytes:
+def python3(value: Any, protocol: int = 4) -> bytes:
     return pickle.dumps(value, protocol=protocol)
 
 
 def cifar(
-    path: Path, kind: int, n: int = 3, dump=python2, draw: Draw = noise, held_out: int | None = None, **replaced: bytes
+    path: Path,
+    kind: int,
+    n: int = 3,
+    dump: Callable[[Any], bytes] = python2,
+    draw: Draw = noise,
+    held_out: int | None = None,
+    **replaced: bytes,
 ) -> Path:
-    """A miniature of CIFAR-10's or CIFAR-100's archive, with n images a batch, and n held-out ones unless told."""
+    """Write CIFAR-10's or CIFAR-100's archive, with n images a batch, and n held-out ones unless told."""
 
     def batch(n: int) -> bytes:
         labels = RANDOM.integers(kind, size=n).tolist()
@@ -145,7 +163,7 @@ def cifar(
 
 
 def svhn(path: Path, n: int, draw: Draw = noise) -> Path:
-    """SVHN's train_32x32.mat or test_32x32.mat; its label of the digit 0 is 10."""
+    """Write SVHN's train_32x32.mat or test_32x32.mat; its label of the digit 0 is 10."""
     labels = RANDOM.integers(1, 11, size=n)
     images = np.stack([draw(label, 32, 32) for label in labels.tolist()], axis=3)
     scipy.io.savemat(path, {"X": images, "y": labels[:, None].astype(np.uint8)}, do_compression=True)
@@ -155,7 +173,7 @@ def svhn(path: Path, n: int, draw: Draw = noise) -> Path:
 def imagenet_train(
     folder: Path, wnids: tuple[str, ...] = ("n02", "n01", "n03"), n: int = 3, draw: Draw = noise, side: int = 10
 ) -> Path:
-    """ILSVRC2012_img_train.tar with n images a class: a tar of tars, their members and they themselves in no order."""
+    """Write ILSVRC2012_img_train.tar with n images a class: a tar of tars, members and tars in no order."""
     inner = {}
     for label, wnid in enumerate(wnids):
         names = [f"{wnid}_{i}.JPEG" for i in (10, *range(1, n))]
@@ -166,7 +184,7 @@ def imagenet_train(
 
 
 def imagenet_val(folder: Path, n: int = 4, draw: Draw = noise, side: int = 10) -> Path:
-    """ILSVRC2012_img_val.tar, in no order; an image is drawn by its number, from 1."""
+    """Write ILSVRC2012_img_val.tar, in no order; an image is drawn by its number, from 1."""
     contents = {
         f"ILSVRC2012_val_{i:08}.JPEG": encoded(image=draw(i, side, side + side // 5)) for i in reversed(range(1, n + 1))
     }
@@ -174,7 +192,7 @@ def imagenet_val(folder: Path, n: int = 4, draw: Draw = noise, side: int = 10) -
 
 
 def imagenet_devkit(folder: Path, truth: tuple[int, ...] = (1, 3, 2, 1)) -> Path:
-    """ILSVRC2012_devkit_t12.tar.gz: n03, n01 and n02 are its classes 1, 2 and 3; `truth` has the images' classes."""
+    """Write ILSVRC2012_devkit_t12.tar.gz: n03, n01, n02 are its classes 1, 2 and 3; `truth` has the images'."""
     kinds = [("ILSVRC2012_ID", "f8"), ("WNID", "O"), ("words", "O"), ("gloss", "O"), ("num_children", "f8")]
     rows = [(1, "n03", "c", "", 0), (2, "n01", "a, b", "", 0), (3, "n02", "d", "", 0), (4, "n09", "all", "", 3)]
     mat = io.BytesIO()
