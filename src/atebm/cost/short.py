@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.base import whole
-from ..config.consistency import wanted_images
+from ..config.consistency import requested_images
 from ..config.detection import Detection
 from ..config.evaluation import Classifier
 from ..config.load import merge
@@ -138,7 +138,7 @@ def of_run(config: Config, name: str, run: Run, length: Length) -> dict[str, Any
 def counts(config: Config, length: Length) -> dict[str, dict[str, int]]:
     """Return the images of each set that has a choice, as many as a shortened configuration asks it for."""
     wanted = Counter(dict.fromkeys(config.sets, MULTIPLE))
-    for (section, *_), n, name in wanted_images(config):
+    for (section, *_), n, name in requested_images(config):
         if section != "sets":
             wanted[name] = max(wanted[name], n)
     for trained in config.pretrainings.values():  # of one epoch
