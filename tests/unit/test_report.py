@@ -183,9 +183,13 @@ def test_a_caption_is_broken_into_lines_of_about_one_length():
 def test_a_headline_says_fid_only_of_fid(tmp_path):
     stand_in = draw(plan_file(tmp_path / "a", [0]), str(tmp_path / "a/table2.csv")).headline
     data, distance = "Fashion-MNIST 16x16 (for CIFAR-10)", "stand-in distance 80 (source images 450)"
-    assert stand_in == f"{data}: {distance}, not comparable with FID"
+    others = "last iteration 80, held-out real images 2"
+    assert stand_in == f"{data}: {distance}, not comparable with FID; {others}"
     genuine = draw(plan_file(tmp_path / "b", [0], inception=True), str(tmp_path / "b/table2.csv"))
-    assert genuine.headline == "IS 4, FID 80 (source images 450)" and genuine.published == "IS 9.10, FID 13.21"
+    assert (
+        genuine.headline == "IS 4, FID 80 (source images 450); last iteration 80"
+        and genuine.published == "IS 9.10, FID 13.21"
+    )
 
 
 def test_what_was_not_measured_is_empty(tmp_path):

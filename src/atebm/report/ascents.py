@@ -198,7 +198,8 @@ def restoration(needs: Needs) -> Drawn:
             f"dB {damaged}; PGD on f changes it by {rise(gains)}, {trivial_rises(filtered)}.",
         )
         frames += [frame.assign(way=mended), *(found.rows.assign(way=way) for way, found in filtered.items())]
-        parts.append(f"{mended} {before:.2f} to {before + gains.mean():.2f}")
+        beside = ", ".join(f"{way} {found.gains.mean():+.2f}" for way, found in filtered.items())
+        parts.append(f"{mended} by PGD {gains.mean():+.2f} ({beside})")
     task = needs.task(run)
     unseen = "not seen in training, " if record["set"] == task["held_out"] != task["p_data"] else ""
     caption = (
@@ -206,7 +207,7 @@ def restoration(needs: Needs) -> Drawn:
         "half of a 95 % interval of the mean."
     )
     frame = pd.concat(frames, ignore_index=True)
-    return Drawn(frame, caption, f"PSNR in dB: {', '.join(parts)}", figure=figure)
+    return Drawn(frame, caption, f"change of PSNR in dB: {'; '.join(parts)}", figure=figure)
 
 
 def strips_of(ascent: Result) -> int:
