@@ -291,7 +291,7 @@ def test_the_board_says_how_long_runs_were_trained_that_stopped_at_a_gap(tmp_pat
         needs.results[f"train/cifar10_max_likelihood_small_lr_long/{seed}"].record["iterations"] = iterations
     frame = claims(needs).frame.set_index("id")
     assert frame.loc["likelihood_diverges_small_lr", "reason"].startswith("after 900 to 20,000 iterations; ")
-    assert "under Eq. 2, K = 4, above 1000" in frame.loc["likelihood_diverges_small_lr", "test"]
+    assert "under Eq. 2, K = 4 is above 1000" in frame.loc["likelihood_diverges_small_lr", "test"]
 
 
 def with_ruler(needs: Needs, ruler: str, factor: Callable[[str], float]) -> Needs:
@@ -313,7 +313,7 @@ def test_another_extractor_shows_in_the_board(tmp_path):
     frame = drawn.frame.set_index("id")
     assert frame.loc["k_ends", "fragile"] == "by extractor other: fails" and frame.loc["k_ends", "verdict"] == "holds"
     assert (frame.loc[["p0_diverse", "ratio_worst"], "fragile"] == "").all()
-    assert "extractors: one, other" in drawn.caption
+    assert "another extractor (here: one, other)" in drawn.caption
 
 
 def test_what_was_not_run_says_which_number_it_lacks(tmp_path):

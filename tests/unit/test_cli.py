@@ -161,7 +161,7 @@ def test_verify_and_prune_as_json_and_as_lines(bare, monkeypatch):
     assert found == {"steps": [{"step": "train/gone-0123abcd", "bytes": 5}], "bytes": 5, "removed": False}
     assert text.splitlines() == [
         "   5 bytes  train/gone-0123abcd",
-        "1 steps, 5 bytes, that no plan names; --yes removes them.",
+        "Not used by any plan: 1 step (5 bytes); --yes removes them.",
     ]
     found, text = both(bare, monkeypatch, "verify")
     assert [row["kind"] for row in found["findings"]] == ["missing"] and found["checked"] == 5

@@ -62,5 +62,6 @@ def describe_leftovers(found: dict[str, Any]) -> Iterator[str]:
     """Yield the lines that describe a summary."""
     for row in found["steps"]:
         yield f"{size(row['bytes']):>10}  {row['step']}"
-    what = "were removed." if found["removed"] else "are not used by any plan; --yes removes them."
-    yield f"{len(found['steps']):,} steps ({size(found['bytes'])}) {what}"
+    number = len(found["steps"])
+    steps = f"{number:,} step{'s' * (number != 1)} ({size(found['bytes'])})"
+    yield f"Removed: {steps}." if found["removed"] else f"Not used by any plan: {steps}; --yes removes them."

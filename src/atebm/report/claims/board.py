@@ -192,5 +192,5 @@ def on_what_it_hangs(frame: pd.DataFrame, effects: Effects) -> str:
         f'With fewer than {LEAST_SEEDS} seeds there are values but no verdict. The verdict is "no difference that '
         f'matters" if the effect is below the smallest one of interest, and "too easy here" if both AUROCs are above '
         f"{EASY:g} points. A verdict is fragile if it changes under the sign test, without one of the seeds, or with "
-        f"another extractor ({rulers}): {sensitivity(frame)['claim'].nunique()} verdicts are fragile."
+        f"another extractor ({rulers}). Fragile verdicts: {sensitivity(frame)['claim'].nunique()}."
     )
