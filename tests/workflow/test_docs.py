@@ -404,7 +404,7 @@ def test_the_reference_has_every_key(site):
     for model in (Run, Adam):
         part = re.search(rf'<h[34] id="{model.__name__}">.*?(?=<h[34]|</article>)', text, re.DOTALL)
         assert part, model
-        keys = re.findall(r"<tr>\s*<td><code>(\w+)</code></td>", part[0])
+        keys = re.findall(r'<tr>\s*<td data-label="key"><code>(\w+)</code></td>', part[0])
         assert keys == list(model.model_fields)
     headings = [re.sub("<[^>]+>", "", head) for head in re.findall(r"<h[34] id=.*?>(.*?)<a ", text, re.DOTALL)]
     assert {"runs.&lt;name&gt;", "schedule", "sets.&lt;name&gt;, reader: archive", "network, name: small"} <= set(
