@@ -41,7 +41,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         page.meta["hide"] = ["toc"]  # a table takes its place
     if missing := [link for link in links(text) if not leads(Path(page.file.abs_src_path), link)]:
         raise PluginError(f"{page.file.src_uri}: links to nothing: {', '.join(missing)}")
-    return re.sub(r"(results/notebooks/\w+)\.ipynb", r"\1.html", text)  # a browser shows no notebook, but its page
+    # A browser shows no notebook, but its page.
+    return re.sub(r"(\]\([./]*results/notebooks/\w+)\.ipynb", r"\1.html", text)
 
 
 def links(text: str) -> list[str]:
