@@ -330,11 +330,11 @@ def test_doctor_says_what_each_scale_needs(bare):
     """Beside the plan's own numbers."""
     found = json.loads(atebm(bare, "doctor", "--scales", "--json").stdout)
     rows = {row["scale"]: row for row in found["scales"]}
-    assert set(rows) == {"board", "demo", "fashion", "paper", "smoke"} and found["missing"] == []
+    assert set(rows) == {"board", "demo", "fashion", "paper", "released", "smoke", "weekend"}
+    assert found["missing"] == [] and rows["released"]["hours"] < 3 < rows["weekend"]["hours"] < 55
     assert rows["smoke"]["steps"] == len(planned("smoke").steps) and rows["smoke"]["fetch"] == []
     assert "cifar-10-python.tar.gz" in rows["paper"]["fetch"] and rows["paper"]["fetch_gb"] > 100
     expected = json.loads((REPOSITORY / "data/expected/paper_h100.json").read_text())["total"]
     assert rows["paper"]["hours"] == expected["hours"]
-    # the plan has changed by a model since an H100 was asked
     assert rows["paper"]["work_gb"] == pytest.approx(expected["gigabytes"], rel=1e-3)
     assert found["machine"]["cores"] >= 1 and found["devices"][-1]["device"] == "cpu"

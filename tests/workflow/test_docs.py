@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -189,10 +190,14 @@ def test_commands_exist_with_their_options_and_targets(tmp_path):
     targets += [target for _, code in mentioned() for target in targets_of(code, whole=False)]
     named = {target for target in targets if not target.isupper() and target != "..."}  # TARGET is the reader's
     assert {"results/table2.csv", "prepared", "results/claims.csv"} <= named
-    folder, beside = checkout(tmp_path), {target for target in named if target.startswith("results/scales/board/")}
-    for asked, config in ((named - beside, []), (beside, ["--config", "scale=board"])):
-        dry = snakemake(folder, *sorted(asked), "--dry-run", "--quiet", "all", *config)
-        assert asked and dry.returncode == 0, dry.stdout + dry.stderr
+    folder, by_scale = checkout(tmp_path), defaultdict[str, set[str]](set)
+    for target in named:
+        scale = re.match("results/scales/([a-z]+)/", target)
+        by_scale[scale[1] if scale else "demo"].add(target)
+    assert {"demo", "board", "released", "weekend"} <= by_scale.keys()
+    for scale, asked in by_scale.items():
+        dry = snakemake(folder, *sorted(asked), "--dry-run", "--quiet", "all", "--config", f"scale={scale}")
+        assert dry.returncode == 0, dry.stdout + dry.stderr
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def amount(plan: Plan, step: Step) -> float:
     if step.kind == "neighbours":
         return products(plan, step, facts(network_of_extractor(plan)).width)
     if step.kind in ("toy", "minimax"):
-        return settings["iterations" if step.kind == "toy" else "outer"]
+        return settings["iterations" if step.kind == "toy" else "outer"] * settings["seeds"]
     return settings["n"] if step.kind == "metric" and settings["metric"] != "frechet" else 1
 
 

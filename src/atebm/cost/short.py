@@ -98,8 +98,8 @@ def cut(config: Config, length: Length) -> dict[str, Any]:
         "metrics": {"n": SCORED},
         "detection": {name: of_detection(spec, length) for name, spec in config.detection.items()},
         "timing": {"images": length.of(config.timing.images), "steps": 2},
-        "toy": {"iterations": 4},
-        "minimax": {"outer": 4},
+        "toy": {"iterations": 4, "seeds": 1},
+        "minimax": {"outer": 4, "seeds": 1},
     }
 
 
