@@ -84,16 +84,16 @@ def unlearnt(needs: Needs) -> list[str]:
 
 def table2_headline(frame: pd.DataFrame) -> str:
     """Say the distance of the samples, of their source images, of the last checkpoint's samples, and of real images."""
-    mine, *last = frame[frame["weights"] != ""].itertuples()
+    mine, *last = (row for _, row in frame[frame["weights"] != ""].iterrows())
     raw = frame.loc[frame["approach"].str.startswith(SOURCES), "measured_distance"].item()
     real = frame.loc[frame["approach"].str.startswith(REAL) & (frame["measured_distance"] != ""), "measured_distance"]
-    others = [f"last iteration {row.measured_distance}" for row in last[:1]]
+    others = [f"last iteration {row['measured_distance']}" for row in last[:1]]
     others += [f"held-out real images {distance}" for distance in real]
     beside = f"; {', '.join(others)}" if others else ""
-    if "stand-in" in mine.metric:
-        distance = f"stand-in distance {mine.measured_distance} (source images {raw})"
-        return f"{mine.data}: {distance}, not comparable with FID{beside}"
-    return f"IS {mine.measured_is}, FID {mine.measured_distance} (source images {raw}){beside}"
+    if "stand-in" in mine["metric"]:
+        distance = f"stand-in distance {mine['measured_distance']} (source images {raw})"
+        return f"{mine['data']}: {distance}, not comparable with FID{beside}"
+    return f"IS {mine['measured_is']}, FID {mine['measured_distance']} (source images {raw}){beside}"
 
 
 def weights(models: dict[str, Result]) -> str:
