@@ -47,9 +47,10 @@ def verdicts(results: Path) -> str:
     for verdict in (FAILS, UNDECIDED):
         named = "; ".join(f"{row.claim} ({row.data})" for row in frame[frame["verdict"] == verdict].itertuples())
         lines += [f"- **{verdict}**: {named};"] if named else []
-    outside = [row for row in few(frame).to_dict("records") if not all_inside(row["verdict"])]
-    named = "; ".join(f"{row['claim']} ({row['verdict']} seeds)" for row in outside)
-    lines += [f"- **too few seeds for a verdict, and outside the bounds in some seed**: {named};"] if named else []
+    standings = few(frame)["verdict"]
+    if outside := sum(not all_inside(standing) for standing in standings):
+        words = f"{len(standings)} claims, {outside} of them outside their bounds in some seed"
+        lines.append(f"- **fewer than {LEAST_SEEDS} seeds, so no verdict**: {words};")
     return "\n".join(lines).removesuffix(";") + "."
 
 
