@@ -2,7 +2,7 @@
 
 A new one is a line here, a drawing function in `report/`, and a notebook `notebooks/<id>.ipynb`. In a title,
 `{cifar10}` stands for a task's data as the scale has them, `{distance}` and `{score}` for what it measures in place of
-FID and IS.
+FID and IS, `{beside}` for what stands beside ours in Table 4.
 """
 
 from . import needs, table_settings
@@ -69,7 +69,7 @@ ARTIFACTS: dict[str, Artifact] = {
         is_table=True,
     ),
     "table4": Artifact(
-        "Table 4: out-of-distribution detection on {cifar10}, standard and worst case, baselines trained here",
+        "Table 4: out-of-distribution detection on {cifar10}, standard and worst case{beside}",
         "detection_tables.table4",
         needs.table4,
         is_table=True,
@@ -278,6 +278,18 @@ ARTIFACTS: dict[str, Artifact] = {
     ),
 }
 USUAL = tuple(name for name, artifact in ARTIFACTS.items() if not artifact.on_request)  # at every scale
+
+
+# What titles say where nothing was drawn: the paper's data, as config.yaml titles its tasks, and its measures.
+PAPER_WORDS = {
+    "cifar10": "CIFAR-10",
+    "celebahq256": "CelebA-HQ 256",
+    "afhqcat256": "AFHQ-CAT 256",
+    "church256": "LSUN-Church 256",
+    "distance": "FID",
+    "score": "IS",
+    "beside": "",
+}
 
 
 def target(name: str, results: str = "results") -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..pipeline.artifacts import ARTIFACTS
+from ..pipeline.artifacts import ARTIFACTS, PAPER_WORDS
 from ..pipeline.naming import labelled
 from ..provenance.manifest import ancestry, words_of
 from .board import Claim, tally
@@ -52,7 +52,7 @@ def is_drawn(name: str, results: Path, manifest: dict[str, Any]) -> bool:
 
 def card(name: str, results: Path, manifest: dict[str, Any], claims: Iterable[Claim]) -> Card:
     """Return the card of an artifact."""
-    label, _, title = ARTIFACTS[name].title.partition(": ")
+    label, _, title = ARTIFACTS[name].titled(PAPER_WORDS).partition(": ")
     drawn = is_drawn(name, results, manifest)
     if drawn:
         label, _, title = request_of(name, results)["title"].partition(": ")

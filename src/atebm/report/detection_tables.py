@@ -114,7 +114,8 @@ def unlearnt(needs: Needs) -> list[str]:
 def rivals_in_words(needs: Needs) -> list[str]:
     """Say, for a caption, what the detectors share, what the rivals are, and which of them are left out."""
     runs = needs.runs("detection")
-    words = ["All detectors share network and data; the first rows say how long each was trained."]
+    here = [found for found in needs.runs("train").values() if not found[0].is_imported]
+    words = ["All detectors share network and data; the first rows say how long each was trained."] if here else []
     if {"cifar10_ood_oe", "cifar10_ood_ratio"} & set(runs):
         words.append(
             "OE and RATIO are classifiers of the labels, trained to be uncertain on p_0, clean or attacked, by this "
@@ -137,7 +138,7 @@ def qualities(needs: Needs, columns: list[str]) -> pd.DataFrame:
     lines: dict[str, dict[str, str]] = {}
     for run, trainings in needs.runs("train").items():
         column = f"{LABELS[run]}, measured"
-        if column not in columns:
+        if column not in columns or trainings[0].is_imported:  # whose length its file does not tell
             continue
         for name, value in trained(trainings).items():
             lines.setdefault(name, {"setting": "Training", "dataset": name})[column] = value
