@@ -16,6 +16,7 @@ from test_miniature import Made, said
 
 from atebm.config.load import load
 from atebm.pipeline.plan import Plan
+from atebm.publish.page import pages_of
 from atebm.report.tabulating import HERE
 from atebm.utils.hashing import sha256
 
@@ -112,5 +113,6 @@ def test_another_table_is_drawn_on_request(made):
     assert ON_REQUEST not in made.plan.usual
     finished = made.snakemake(f"{RESULTS}/{ON_REQUEST}.csv")
     assert finished.returncode == 0, said(finished)
+    assert f"{ON_REQUEST}.html" in pages_of(made.folder / RESULTS)["index.html"]
     table = pd.read_csv(made.folder / RESULTS / f"{ON_REQUEST}.csv", keep_default_na=False)
     assert all("authors" in weights for weights in table["weights"] if weights)

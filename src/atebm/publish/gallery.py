@@ -77,6 +77,8 @@ def data_of(name: str, results: Path, manifest: dict[str, Any]) -> str:
     """Return the data of the models that an artifact shows, "digits (for SVHN)"; a word where there is no such set."""
     if ARTIFACTS[name].on_request:
         return CLAIMS
+    if name not in manifest["artifacts"]:  # drawn on request: the manifest knows nothing of what is behind it
+        return SEVERAL
     request, behind = request_of(name, results), ancestry(manifest, name)
     parents = [manifest["steps"][step]["parents"] for step in behind if step.startswith(LEARNING)]
     sets = {roles["p_data"]["step"].removeprefix("data/").rpartition("-")[0] for roles in parents if "p_data" in roles}
