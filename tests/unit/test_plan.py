@@ -8,9 +8,11 @@ import pytest
 from conftest import REPOSITORY, planned
 
 from atebm.config.load import load
+from atebm.pipeline.artifacts import ARTIFACTS, PAPER_WORDS
 from atebm.pipeline.kinds import FILES, REVISION
 from atebm.pipeline.plan import Plan
 from atebm.pipeline.step import ancestors
+from atebm.pipeline.tasks import PAPER_TASKS
 from atebm.utils.errors import ConfigError
 
 
@@ -302,6 +304,12 @@ def test_scale_weekend_trains_in_bfloat16_what_has_32_pixels():
             assert step.name not in ("cifar10", "cifar10_K_max", "cifar10_K_fifth"), "its curve is in Fig. 5"
     celeba = plan.train("celebahq256", 0)
     assert celeba.parents["init"].settings["weights"].startswith("5fe64df2"), "the authors' pre-training"
+
+
+def test_a_title_of_what_is_not_drawn_is_the_papers():
+    tasks = planned("paper").config.tasks
+    assert {task: PAPER_WORDS[task] for task in PAPER_TASKS} == {task: tasks[task].title for task in PAPER_TASKS}
+    assert not any("{" in artifact.titled(PAPER_WORDS) for artifact in ARTIFACTS.values())
 
 
 def test_a_scale_says_what_it_draws():

@@ -2,7 +2,7 @@
 
 A new one needs an entry here, a drawing function in `report/`, and a notebook `notebooks/<id>.ipynb`. In a title,
 `{cifar10}` stands for the data that a task has at the scale; `{distance}` and `{score}` stand for FID and IS, or for
-what the scale measures in their place.
+what the scale measures in their place; `{beside}` stands for the other detectors of Table 4.
 """
 
 from . import needs, table_settings
@@ -69,7 +69,7 @@ ARTIFACTS: dict[str, Artifact] = {
         is_table=True,
     ),
     "table4": Artifact(
-        "Table 4: out-of-distribution detection on {cifar10}, standard and worst case, with baselines trained here",
+        "Table 4: out-of-distribution detection on {cifar10}, standard and worst case{beside}",
         "detection_tables.table4",
         needs.table4,
         is_table=True,
@@ -278,6 +278,18 @@ ARTIFACTS: dict[str, Artifact] = {
     ),
 }
 USUAL = tuple(name for name, artifact in ARTIFACTS.items() if not artifact.on_request)  # at every scale
+
+
+# What titles say where nothing was drawn: the paper's data, as config.yaml titles its tasks, and its measures.
+PAPER_WORDS = {
+    "cifar10": "CIFAR-10",
+    "celebahq256": "CelebA-HQ 256",
+    "afhqcat256": "AFHQ-CAT 256",
+    "church256": "LSUN-Church 256",
+    "distance": "FID",
+    "score": "IS",
+    "beside": "",
+}
 
 
 def target(name: str, results: str = "results") -> str:

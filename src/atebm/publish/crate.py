@@ -16,7 +16,7 @@ import yaml
 
 from ..archives.catalogue import Source, files_of, find, sources
 from ..config.sets import SETS, Images
-from ..pipeline.artifacts import ARTIFACTS
+from ..pipeline.artifacts import ARTIFACTS, PAPER_WORDS
 from ..pipeline.kept import RESULTS
 from ..pipeline.kinds import KINDS
 from ..pipeline.staleness import MANIFEST, PAGE, SITE
@@ -148,7 +148,7 @@ def add_files(crate: "ROCrate", root: Path, manifest: dict[str, Any]) -> None:
     for name, digest in fashion(root).items():
         add_file(crate, root, name, sha256=digest, license=licence)
     for artifact, entry in manifest["artifacts"].items():
-        about = ARTIFACTS[artifact].title
+        about = ARTIFACTS[artifact].titled(PAPER_WORDS)
         for file, digest in entry["files"].items():
             add_result(crate, root, file, digest, about)
     for file, digest in manifest["summary"].items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..pipeline.artifacts import ARTIFACTS
+from ..pipeline.artifacts import ARTIFACTS, PAPER_WORDS
 from ..pipeline.naming import labelled
 from ..provenance.manifest import ancestry, words_of
 from .board import Claim, tally
@@ -52,7 +52,7 @@ def is_drawn(name: str, results: Path, manifest: dict[str, Any]) -> bool:
 
 def card(name: str, results: Path, manifest: dict[str, Any], claims: Iterable[Claim]) -> Card:
     """Return the card of an artifact."""
-    label, _, title = ARTIFACTS[name].title.partition(": ")
+    label, _, title = ARTIFACTS[name].titled(PAPER_WORDS).partition(": ")
     drawn = is_drawn(name, results, manifest)
     if drawn:
         label, _, title = request_of(name, results)["title"].partition(": ")
@@ -77,6 +77,8 @@ def data_of(name: str, results: Path, manifest: dict[str, Any]) -> str:
     """Return the data of the models that an artifact shows, "digits (for SVHN)", or one of NO_SET."""
     if ARTIFACTS[name].on_request:
         return CLAIMS
+    if name not in manifest["artifacts"]:  # drawn on request: the manifest knows nothing of what is behind it
+        return SEVERAL
     request, behind = request_of(name, results), ancestry(manifest, name)
     parents = [manifest["steps"][step]["parents"] for step in behind if step.startswith(LEARNING)]
     sets = {roles["p_data"]["step"].removeprefix("data/").rpartition("-")[0] for roles in parents if "p_data" in roles}

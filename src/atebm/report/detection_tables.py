@@ -120,7 +120,8 @@ def unlearnt(needs: Needs) -> list[str]:
 def rivals_in_words(needs: Needs) -> list[str]:
     """Say, for a caption, what the detectors share, how the rivals were trained, and which of them are left out."""
     runs = needs.runs("detection")
-    words = ["All detectors have the same network and data; the first rows show how long each was trained."]
+    here = [found for found in needs.runs("train").values() if not found[0].is_imported]
+    words = ["All detectors have the same network and data; the first rows show how long each was trained."] * bool(here)
     if {"cifar10_ood_oe", "cifar10_ood_ratio"} & set(runs):
         words.append(
             "OE and RATIO classify the labels and are trained to be uncertain on p_0: OE on clean images, RATIO on "
@@ -145,7 +146,7 @@ def qualities(needs: Needs, columns: list[str]) -> pd.DataFrame:
     lines: dict[str, dict[str, str]] = {}
     for run, trainings in needs.runs("train").items():
         column = f"{LABELS[run]}, measured"
-        if column not in columns:
+        if column not in columns or trainings[0].is_imported:  # whose length its file does not tell
             continue
         for name, value in trained(trainings).items():
             lines.setdefault(name, {"setting": "Training", "dataset": name})[column] = value
