@@ -118,7 +118,7 @@ def test_status_as_json_and_as_lines(bare, monkeypatch):
     assert {row["state"] for row in found["steps"]} == {"to do"}
     assert {row["state"] for row in found["about_all"]} == {"to draw"}
     sums = (
-        f"scale smoke: 0 of {len(ids)} steps done, 0 of {len(found['artifacts'])} artifacts drawn from the present plan"
+        f"smoke scale: 0 of {len(ids)} steps done, 0 of {len(found['artifacts'])} artifacts drawn from the present plan"
     )
     assert text.splitlines()[0] == todo.splitlines()[0] == sums
     assert text.splitlines()[1].startswith("next: `snakemake --cores all` draws ")

@@ -211,7 +211,7 @@ def test_status_says_what_is_here(folder):
     code, output = atebm(folder, "status")
     steps, artifacts = len(present(folder).steps), len(USUAL)
     expected = (
-        f"scale smoke: {steps} of {steps} steps done, {artifacts} of {artifacts} artifacts drawn from the present plan"
+        f"smoke scale: {steps} of {steps} steps done, {artifacts} of {artifacts} artifacts drawn from the present plan"
     )
     assert code == 0 and output.splitlines()[0].startswith(expected)
     code, output = atebm(folder, "status", "--todo", "-C", "scale=paper")

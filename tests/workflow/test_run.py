@@ -308,7 +308,10 @@ def test_the_literal_command_works_without_conda(smoke):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("scale=huge", "error: there is no scale 'huge'; choose one of board, demo, fashion, miniature, paper, smoke."),
+        (
+            "scale=huge",
+            "error: there is no scale 'huge'; choose one of board, demo, fashion, miniature, paper, released, smoke, weekend.",
+        ),
         (
             'runs={"cifar10":{"stpe_size":1}}',
             "error: --config: unknown key runs.cifar10.stpe_size. Did you mean step_size?",

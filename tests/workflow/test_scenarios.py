@@ -121,7 +121,7 @@ ROWS = {
     ),
     "notebook": Row({"render/fig1"} | OF_ALL, edits={"notebooks/fig1.ipynb": ("what binary", "What binary")}),
     "drawing code": Row(
-        {"render/table2"} | OF_ALL, edits={"src/atebm/report/generation.py": ('"""Image', '"""The image')}
+        {"render/table2"} | OF_ALL, edits={"src/atebm/report/generation.py": ('"""Draw', '"""Now draw')}
     ),
     "code of all tables, and of pages": Row(
         RENDERS,

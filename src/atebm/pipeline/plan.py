@@ -93,7 +93,7 @@ class Plan(StepBuilder):
         data = {
             name: labelled(self.config.title_of(task.p_data), task.title) for name, task in self.config.tasks.items()
         }
-        beside = ", baselines trained here" if self.config.baselines or self.config.rivals else ""
+        beside = ", with baselines trained here" if self.config.baselines or self.config.rivals else ""
         return {**data, "distance": measures[0], "score": measures[1], "beside": beside}
 
     def title(self, artifact: str) -> str:

@@ -120,8 +120,9 @@ def unlearnt(needs: Needs) -> list[str]:
 def rivals_in_words(needs: Needs) -> list[str]:
     """Say, for a caption, what the detectors share, how the rivals were trained, and which of them are left out."""
     runs = needs.runs("detection")
-    here = [found for found in needs.runs("train").values() if not found[0].is_imported]
-    words = ["All detectors have the same network and data; the first rows show how long each was trained."] * bool(here)
+    words = []
+    if not all(found[0].is_imported for found in needs.runs("train").values()):
+        words.append("All detectors have the same network and data; the first rows show how long each was trained.")
     if {"cifar10_ood_oe", "cifar10_ood_ratio"} & set(runs):
         words.append(
             "OE and RATIO classify the labels and are trained to be uncertain on p_0: OE on clean images, RATIO on "
