@@ -108,7 +108,9 @@ def test_an_unknown_name_is_a_sentence(bare):
 def test_a_damaged_model_is_refused(bare):
     record = bare / MODELS / NAME / RECORD
     record.write_text(record.read_text().replace('"seed": 0', '"seed": 1'))
-    with pytest.raises(DataError, match=f"{RECORD} is not as it was written: restore it with 'git checkout -- "):
+    with pytest.raises(
+        DataError, match=f"{RECORD} has changed since it was written: restore it with 'git checkout -- "
+    ):
         atebm.load(NAME, bare)
     shutil.copy(REPOSITORY / "LICENSE", bare / MODELS / NAME / WEIGHTS)
     with pytest.raises(DataError):
@@ -179,7 +181,7 @@ def test_samples_without_images_start_from_held_out_sources(command, bare):
     few = command("apply", "sample", "--run", NAME, "--count", 9999)
     assert few.code == 1 and "ask for fewer" in few.err
     both = command("apply", "sample", "README.md", "--run", NAME, "--count", 3)
-    assert both.code == 1 and "name image files, or" in both.err
+    assert both.code == 1 and "name image files or folders, or" in both.err
 
 
 def test_a_picture_shows_each_image_enlarged(bare, images):

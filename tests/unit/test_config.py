@@ -428,7 +428,7 @@ def test_a_scale_that_is_none_is_one_sentence(tmp_path):
 def test_sources_are_read_as_strictly():
     entry = "{title: T, terms: T, access: open, note: N, files: [{file: f}]}"
     for text, said in (
-        (f"a: {entry}\na: {entry}\n", r"data/sources.yaml:2: the key a stands in line 1 already"),
+        (f"a: {entry}\na: {entry}\n", r"data/sources.yaml:2: the key a is already in line 1"),
         ("", "data/sources.yaml is empty"),
         (f"../a: {entry}\n", "archive"),
     ):

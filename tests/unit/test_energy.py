@@ -283,7 +283,7 @@ def test_its_blocks_have_the_gradients_of_the_authors(channels_in, channels_out)
 
 @pytest.mark.parametrize("size", [128, 32, 512])
 def test_discriminator256_wants_256_pixels(size):
-    with pytest.raises(ConfigError, match=f"takes images of 256 pixels a side.*these have {size}"):
+    with pytest.raises(ConfigError, match=f"needs images of 256 pixels a side.*these have {size}"):
         Energy(IMAGENET, (3, size, size))
 
 

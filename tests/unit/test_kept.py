@@ -143,10 +143,10 @@ def damaged(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "harm", "finding"),
     [
-        ("set.json", damaged, "altered  {}/set.json: not as it was written"),
-        ("spec.json", damaged, "altered  {}/spec.json: not what its step's name"),
+        ("set.json", damaged, "altered  {}/set.json: it has changed since it was written"),
+        ("spec.json", damaged, "altered  {}/spec.json: its digest is not the one in the step's name"),
         ("images.rows.npz", damaged, "altered  {}/images.rows.npz: its sha256 is not the recorded one"),
-        ("excerpts.json", damaged, "altered  {}/excerpts.json: not as it was written"),
+        ("excerpts.json", damaged, "altered  {}/excerpts.json: it has changed since it was written"),
         ("images.rows.npz", Path.unlink, "missing  {}/images.rows.npz"),
         ("set.json", Path.unlink, "missing  {}/set.json"),
         ("more.csv", Path.touch, "altered  {}/more.csv"),
@@ -173,7 +173,7 @@ def test_verify_finds_an_excerpt_of_another_computation(tmp_path):
     for name in ("images.rows.npz", "excerpts.json"):
         shutil.copyfile(other / "results/numbers" / STEP / name, tmp_path / "results/numbers" / STEP / name)
     ((finding,), _) = numbers_findings(tmp_path / "results", tmp_path)
-    assert "images.rows.npz: of another images.npy than the record's" in finding
+    assert "images.rows.npz: taken from another images.npy than the recorded one" in finding
 
 
 def test_a_figure_is_drawn_from_what_is_kept_to_the_same_bytes(tmp_path):

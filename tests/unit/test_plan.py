@@ -264,7 +264,9 @@ def test_released_weights_are_named_by_the_table(monkeypatch):
 
 def test_a_distance_of_too_few_images_is_a_mistake_in_the_configuration():
     """Its interval wants blocks, and a block of one image has no covariance."""
-    with pytest.raises(ConfigError, match=r"metrics\.blocks = 5 want 10 images, cifar10\w*\.best has 9\."):
+    with pytest.raises(
+        ConfigError, match=r"metrics\.blocks = 5 needs at least 10 images, but cifar10\w*\.best has 9\."
+    ):
         planned("smoke", metrics={"n": 9})
 
 

@@ -174,7 +174,7 @@ def test_released_weights_that_were_not_imported_are_found(tmp_path):
     plan = plan_of("scale=released")
     found = list(of_weights(plan.steps.values(), tmp_path))
     assert len(found) == 5
-    assert "cifar10_ood wants released weights: python -m atebm import-weights FILE --task cifar10_ood." in found
+    assert "cifar10_ood needs released weights: python -m atebm import-weights FILE --task cifar10_ood." in found
 
 
 def test_a_full_disk_is_found(paper, tmp_path, monkeypatch):
@@ -258,7 +258,7 @@ def test_memory_that_a_machine_has_not_ends_in_a_sentence(tmp_path):
     out = tmp_path / "out.json"
     ended = run(tmp_path, sys.executable, "-c", code, step.spec_file, str(out), "cpu", PYTHONPATH=f"{REPOSITORY}/src")
     assert ended.returncode == rehearsal.FAILED, ended.stderr
-    assert json.loads(out.read_text())["said"].startswith("this machine has not the memory for this step")
+    assert json.loads(out.read_text())["said"].startswith("this machine does not have enough memory for this step")
 
 
 # --- miniatures -------------------------------------------------------------------------------------------------------

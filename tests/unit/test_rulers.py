@@ -137,7 +137,7 @@ def test_an_extractor_is_trained_again_and_kept_only_where_that_is_asked_for(tmp
     path.write_text(json.dumps(TINY))
     before = path.read_bytes()
     (first,) = remake([], False, tmp_path)
-    assert first.features is None and "nothing is embedded yet" in first.describe()
+    assert first.features is None and "there is no embedded extractor to compare with yet" in first.describe()
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
     (written,) = remake([], True, tmp_path)
     assert written.distance == first.distance > 0
@@ -183,7 +183,7 @@ def test_a_ruler_for_kid_alone_measures_nothing_else():
     plan = planned("demo", metrics=RULERS)
     sample = plan.sample("cifar10", 0, "best")
     for name in ("frechet", "inception_score", "precision"):
-        with pytest.raises(ConfigError, match=f"efficientnet_lite0 is for kid alone, not for {name}"):
+        with pytest.raises(ConfigError, match=f"efficientnet_lite0 supports only kid, not {name}"):
             plan.metric(name, sample, "fashion", extractor="efficientnet_lite0")
 
 

@@ -131,7 +131,7 @@ def test_of_selected_lengths_the_one_that_was_used_is_shown(tmp_path):
     frame, page = drawn(tmp_path, "tableS4", plan)
     assert frame["steps"].tolist() == ["20", "32", "24", "28"] and frame["task"][0].endswith("(for CIFAR-10)")
     assert "0.2 → **0.5**" in page and "32 → **20**" in page and "crops of 7 other photographs" in page
-    assert "(for CIFAR-10) 20 of 4 to 32." in page and "(for CelebA-HQ 256) 32 of 4 to 32, the edge;" in page
+    assert "(for CIFAR-10): 20, from 4 to 32." in page and "(for CelebA-HQ 256): 32, from 4 to 32, at the edge;" in page
     frame, page = drawn(tmp_path, "tableS5", plan)
     assert frame["here"].tolist() == ["16", "20", "16", "32"]
     assert frame["VAEBM"].tolist() == ["6 (PCD)", "16", "6 (PCD)", "24"]
@@ -172,7 +172,7 @@ def test_requests_are_equal_to_what_is_read_back(scale):
 def test_explain_says_where_a_table_of_settings_comes_from():
     said = list(describe_evidence(explain("tableS3", planned("demo"), {}, REPOSITORY)))
     assert said[0].startswith("Table S3") and said[-1].endswith(
-        "hyperparameters of src/atebm/pipeline/table_settings.py selects."
+        "hyperparameters in src/atebm/pipeline/table_settings.py selects them."
     )
 
 
@@ -238,7 +238,7 @@ def test_table1_says_what_was_checked(tmp_path):
     assert check["p_0"]["between_p_0"] == pytest.approx(distances.mean())
     frame, page = drawn(tmp_path, "table1", plan)
     assert json.loads(frame["numbers"][0]) == check["gradient"] and len(frame) == 3
-    assert f"{check['gradient']['eq14_difference']:.1e}" in page and "Here p_0 is: crops of 3 photographs" in page
+    assert f"{check['gradient']['eq14_difference']:.1e}" in page and "p_0: crops of 3 photographs" in page
 
 
 # --- Table S1 ---------------------------------------------------------------------------------------------------

@@ -594,7 +594,7 @@ def test_records_chain_back_to_the_data(smoke):
 
 
 def test_networks_that_are_not_built_are_named():
-    with pytest.raises(ConfigError, match="network vgg is not built in this version, which has: small, resnet50"):
+    with pytest.raises(ConfigError, match="network vgg does not exist in this version, which has: small, resnet50"):
         Energy({"name": "vgg", "mean": [0] * 3, "std": [1] * 3}, (3, 32, 32))
 
 

@@ -310,7 +310,8 @@ def test_the_literal_command_works_without_conda(smoke):
     [
         (
             "scale=huge",
-            "error: there is no scale 'huge'; choose one of board, demo, fashion, miniature, paper, released, smoke, weekend.",
+            "error: there is no scale 'huge'; choose one of board, demo, fashion, miniature, paper, released, smoke, "
+            "weekend.",
         ),
         (
             'runs={"cifar10":{"stpe_size":1}}',

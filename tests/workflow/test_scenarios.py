@@ -480,7 +480,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     [
         (DEMO, "    r1: 0\n", "    r1: 0.03\n", {"train", "evaluate", "report"}),
         ("config.yaml", "splits: 10", "splits: 9", {"evaluate", "report"}),
-        ("src/atebm/report/generation.py", '"""Image', '"""The image', {"report"}),
+        ("src/atebm/report/generation.py", '"""Draw', '"""Now draw', {"report"}),
         ("src/atebm/utils/errors.py", "class", "# a comment\nclass", set()),
         ("notebooks/fig1.ipynb", "what binary", "What binary", {"report"}),
     ],

@@ -22,7 +22,7 @@ def suggestion(name: str, known: Collection[str]) -> str:
     known = [str(other) for other in known]  # YAML makes numbers of some names
     if close := get_close_matches(name, known, 1):
         return f"Did you mean {close[0]}?"
-    first = sorted(known)[:8]
+    first = sorted(known)[:MOST]
     if not first:
         return "It is empty."
-    return f"Choose one of {', '.join(first)}{f' and {len(known) - 8} others' if len(known) > 8 else ''}."
+    return f"Choose one of {', '.join(first)}{f' and {len(known) - MOST} others' if len(known) > MOST else ''}."
