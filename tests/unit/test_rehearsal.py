@@ -69,7 +69,7 @@ def differences(one: Any, other: Any, key: str = "") -> set[str]:
 def test_networks_recipes_and_sizes_are_the_scales(paper):
     """On a GPU the batches are, too."""
     counts = {"count", "n", "skip", "iterations", "epochs", "steps", "every", "K_start", "K_max", "k", "motion"}
-    counts |= {"distances", "blocks", "queries", "radii", "outer", "min_accuracy", "images"}
+    counts |= {"distances", "blocks", "queries", "radii", "outer", "seeds", "min_accuracy", "images"}
     plan, _ = paper
     for length, beyond in ((ON_GPU, set()), (ON_CPU, {"batch_size"})):
         short = in_short(plan, length)

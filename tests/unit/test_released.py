@@ -112,12 +112,12 @@ def test_known_files_are_told_apart(tmp_path):
     assert all(verified for verified, _ in told.values())
     assert provenance(file, rows["church256"]["sha256"], "celebahq256") == (
         False,
-        "warning: model.pth is what the authors released for church256, not celebahq256.",
+        "warning: the authors released model.pth for church256, not for celebahq256.",
     )
     verified, sentence = provenance(file, "0" * 64, "celebahq256")
     assert not verified and sentence.startswith("warning:")
     assert all(text in sentence for text in (rows["celebahq256"]["sha256"], "0" * 64, "85469528", "(10 bytes"))
-    assert provenance(file, "0" * 64, "other")[1].startswith("warning: model.pth can't be verified")
+    assert provenance(file, "0" * 64, "other")[1].startswith("warning: model.pth cannot be verified")
 
 
 def test_the_table_of_released_files_is_that_of_the_lfs_pointers():
@@ -202,23 +202,26 @@ def drop_last(state: dict[str, Tensor]) -> None:
     [
         (
             lambda s: s.update({"layer2.0.conv2.weight": torch.zeros(128, 128, 1, 1)}),
-            "layer2.0.conv2.weight, of shape (128, 128, 1, 1), stands where the network has blocks.3.conv2.weight, "
+            " has layer2.0.conv2.weight, of shape (128, 128, 1, 1), where the network has blocks.3.conv2.weight, "
             "of shape (128, 128, 3, 3).",
         ),
         (
             lambda s: s.update({"bn1.running_var": torch.zeros(3)}),
-            "bn1.running_var, of shape (3,), belongs to bn1.bias, of shape (64,).",
+            ": bn1.running_var, of shape (3,), belongs to bn1.bias, of shape (64,).",
         ),
         (
             lambda s: s.update({"fc.weight": torch.zeros(10, 512)}),
-            "fc.weight, of shape (10, 512), stands where the network has head.weight, of shape (1, 2048).",
+            " has fc.weight, of shape (10, 512), where the network has head.weight, of shape (1, 2048).",
         ),
-        (drop_last, "the file's end stands where the network has head.bias, of shape (1,)."),
+        (drop_last, " ends where the network has head.bias, of shape (1,)."),
         (
             lambda s: s.update({"aux.weight": torch.zeros(2, 2)}),
-            "aux.weight, of shape (2, 2), is more than the network has.",
+            ": the network has no tensor for aux.weight, of shape (2, 2).",
         ),
-        (lambda s: s.update({"fc.bias": torch.full((10,), torch.nan)}), "fc.bias holds numbers that are not finite."),
+        (
+            lambda s: s.update({"fc.bias": torch.full((10,), torch.nan)}),
+            ": fc.bias contains numbers that are not finite.",
+        ),
     ],
     ids=["convolution", "statistics", "head", "missing", "extra", "nan"],
 )
@@ -227,7 +230,7 @@ def test_tensors_that_do_not_fit_are_named_with_both_shapes(resnet, change, sent
     change(state)
     monkeypatch.setattr("atebm.models.released.read", lambda file: state)  # what a file holds is tested above
     (tmp_path / "model.pth").touch()
-    with pytest.raises(DataError, match=re.escape(f"model.pth: {sentence}")):
+    with pytest.raises(DataError, match=re.escape(f"model.pth{sentence}")):
         import_weights(tmp_path / "model.pth", "cifar10", *typed("paper").network_of("cifar10"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -235,5 +238,5 @@ def test_tensors_that_do_not_fit_are_named_with_both_shapes(resnet, change, sent
 def test_the_command_line_has_the_verb(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "model.pth")
     ended = run(REPOSITORY, "python", "-m", "atebm", "import-weights", f"{tmp_path}/model.pth", "--task", "cifar10")
-    assert ended.returncode == 1 and "model.pth: no state dict in it" in ended.stderr
+    assert ended.returncode == 1 and "model.pth contains no state dict" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -153,7 +153,7 @@ def test_an_extractor_is_trained_again_and_kept_only_where_that_is_asked_for(tmp
     (moved,) = remake([], False, tmp_path)
     assert not moved.same and moved.features > 0.1 and moved.distance != moved.embedded_distance
     assert "other bytes" in moved.describe() and weights.read_bytes() == kept
-    with pytest.raises(DataError, match=r"there is no recipe .*huge\.json; those that there are: tiny\."):
+    with pytest.raises(DataError, match=r"there is no recipe .*huge\.json; the recipes are: tiny\."):
         next(remake(["huge"], False, tmp_path))
 
 

@@ -139,10 +139,13 @@ def matched(tensors: Mapping[str, Tensor], energy: Energy, file: Path) -> dict[s
     for own, found in zip_longest(energy.network.named_parameters(), theirs):
         if own is None:
             raise DataError(f"{file.name}: the network has no tensor for {found[0]}, {shape_of(found[1])}.")
-        (name, parameter), (their_name, tensor) = own, found or ("the file's end", None)
-        if tensor is None or LAST[last(name)] != last(their_name) or not fits(tensor, name, parameter):
-            has = f", {shape_of(tensor)}," if tensor is not None else ""
-            raise DataError(f"{file.name} has {their_name}{has} where the network has {name}, {shape_of(parameter)}.")
+        name, parameter = own
+        if found is None:
+            raise DataError(f"{file.name} ends where the network has {name}, {shape_of(parameter)}.")
+        their_name, tensor = found
+        if LAST[last(name)] != last(their_name) or not fits(tensor, name, parameter):
+            has = f"{their_name}, {shape_of(tensor)},"
+            raise DataError(f"{file.name} has {has} where the network has {name}, {shape_of(parameter)}.")
         if not tensor.isfinite().all():
             raise DataError(f"{file.name}: {their_name} contains numbers that are not finite.")
         weights[f"network.{name}"] = tensor.float()

@@ -94,7 +94,7 @@ class Result:
     @property
     def is_imported(self) -> bool:
         """Return whether a model's weights were imported and not trained here."""
-        return "weights" in self.settings
+        return self.record.get("released") is not None
 
     @property
     def weights(self) -> str:
