@@ -31,7 +31,6 @@ ELSEWHERE = {
     ("site",): "the rules",
     ("kernel",): "render",
     ("extractors",): "trains for minutes: make extractors, test_rulers.py",
-    ("rehearse",): "computes for minutes on a GPU, and for hours without: test_rehearsal.py",
     ("publish-models",): "wants what is computed at scale demo: make models, test_committed.py",
     ("crate",): "wants all results: make crate, test_crate.py",
     ("docs",): "wants all results: make docs, test_docs.py",

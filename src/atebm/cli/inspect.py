@@ -126,7 +126,7 @@ def cost(
     show(costs(present_plan(config), Path(), throughput), describe_costs, as_json)
 
 
-@command("atebm rehearse -C scale=paper")
+@command("atebm rehearse fig1 -C scale=paper")
 def rehearse(
     artifacts: Annotated[
         list[str] | None,
@@ -146,7 +146,7 @@ def rehearse(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Try every kind of step at true shapes, for a few iterations.
+    """Try each kind of step briefly, at true shapes.
 
     Says hours, memory and disk of the whole, and in one sentence each what would fail. Takes minutes; computes in
     work/rehearsal/. Exit code 1: findings.
