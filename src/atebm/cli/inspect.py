@@ -146,7 +146,7 @@ def rehearse(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Try each kind of step briefly, at true shapes.
+    """Try all kinds of work briefly, at true shapes.
 
     Says hours, memory and disk of the whole, and in one sentence each what would fail. Takes minutes; computes in
     work/rehearsal/. Exit code 1: findings.
