@@ -1,6 +1,5 @@
-"""Hours, memory and disk of a plan by what a rehearsal took, and in one sentence each what would go wrong."""
+"""Extrapolate hours, memory and disk space of a plan from a rehearsal, and name each obstacle in one sentence."""
 
-import os
 import shutil
 import time
 from collections import Counter
@@ -14,7 +13,7 @@ import torch
 
 from ..archives.catalogue import ARCHIVES, Source, find, how_to, problem
 from ..data.parallel import cores
-from ..data.stream import RESIDENT_SHARE
+from ..data.stream import RESIDENT_SHARE, total_memory
 from ..device.select import name_hardware
 from ..models.released import adopt
 from ..pipeline.job import Job
@@ -198,10 +197,6 @@ def arrays(plan: Plan, step: Step) -> Iterator[int]:
     for role in ARRAYS if step.kind in ("metric", "neighbours") else ():
         if role in step.parents:
             yield bytes_of(plan, step.parents[role])
-
-
-def total_memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 # --- findings -------------------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
-"""A scale in short, which `atebm rehearse` computes: networks, batches, K, recipes and sizes of images are the scale's.
+"""Shorten a scale for `atebm rehearse`: fewer iterations, images and steps of samplers.
 
-Iterations, images and steps of samplers are few.
+Networks, batches, K, recipes and sizes of images stay those of the scale.
 """
 
 from collections import Counter
+from copy import deepcopy
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -30,7 +31,7 @@ MONITORED = 4  # samples of a check, where minutes count
 
 @dataclass(frozen=True)
 class Length:
-    """How much is computed of a scale."""
+    """The length of a shortened scale."""
 
     iterations: int  # of each training: the last one is monitored, the first ones are warming up
     batches: int  # of a sampler
@@ -57,10 +58,10 @@ def shortened(config: Config, overrides: list[str], root: Path, length: Length) 
 
 def laid_over(base: dict[str, Any], cuts: dict[str, Any]) -> dict[str, Any]:
     """Return `base` with the values of `cuts`, at any depth."""
-    made = dict(base)
-    for key, value in cuts.items():
-        inside = isinstance(value, dict) and isinstance(base.get(key), dict)
-        made[key] = laid_over(base[key], value) if inside else value
+    from snakemake.utils import update_config
+
+    made = deepcopy(base)
+    update_config(made, cuts)
     return made
 
 

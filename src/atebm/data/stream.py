@@ -245,6 +245,11 @@ def memory_of(device: torch.device) -> int:
     """Return the bytes of memory: of a GPU, the free memory; else all memory, since other programs come and go."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    return total_memory()
+
+
+def total_memory() -> int:
+    """Return the bytes of this machine's memory."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 

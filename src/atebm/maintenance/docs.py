@@ -178,11 +178,10 @@ def hours_by_scale(root: Path) -> str:
         if not artifact.on_request and any(cell and not cell.startswith("(") for cell in cells):
             rows.append((artifact.label, *cells))
     table = pd.DataFrame(rows, columns=["", *found]).to_markdown(index=False, disable_numparse=True)
-    speeds = [row["source"] for row in found["weekend"]["measured"]]
-    assumed = sum(source != "measured" for source in speeds)
+    assumed, speeds = assumed_speeds(found["weekend"])
     return (
         f"{table}\n\nOn an {found['paper']['device']}, data included; figures and tables that take less than {LEAST} h "
-        f"are left out.\nOf the {len(speeds)} speeds behind `weekend`, {assumed} are assumed, not "
+        f"are left out.\nOf the {speeds} speeds behind `weekend`, {assumed} are assumed, not "
         "measured:\n`atebm cost -C scale=weekend --rates data/expected/rates_h100.json` names each, and its source."
     )
 
@@ -207,14 +206,20 @@ def in_bfloat16(path: Path) -> list[str]:
     if not path.exists():
         return []
     found = json.loads(path.read_text(encoding="utf-8"))
-    assumed = sum(row["source"] != "measured" for row in found["measured"])
+    assumed, speeds = assumed_speeds(found)
     hours, waited = found["total"]["hours"], found["critical_path"]["hours"]
     return [
         f"With `precision: bf16` and `compile: true` for all runs and the pre-training, it would take {hours:,.0f}",
-        f"GPU-hours, {waited:,.0f} of them in the longest chain. Of the {len(found['measured'])} speeds behind this",
+        f"GPU-hours, {waited:,.0f} of them in the longest chain. Of the {speeds} speeds behind this",
         f"estimate, {assumed} are assumed and not measured: `atebm cost --rates data/expected/rates_h100.json` names",
         "each with its source.",
     ]
+
+
+def assumed_speeds(found: dict[str, Any]) -> tuple[int, int]:
+    """Return how many speeds behind an estimate are assumed and not measured, and how many there are."""
+    sources = [row["source"] for row in found["measured"]]
+    return sum(source != "measured" for source in sources), len(sources)
 
 
 def both(cost: dict[str, Any]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What docs/howto/artifact-review.md says of each claim: the command that computes it, its minutes, and what to see."""
+"""Write the part of docs/howto/artifact-review.md on each claim: its command, its minutes, and what to see."""
 
 import json
 from pathlib import Path

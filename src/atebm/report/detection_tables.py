@@ -56,7 +56,7 @@ def table4(needs: Needs) -> Drawn:
     shown = beside(frame, here, needs.is_standin("cifar10"))
     shown = pd.concat([qualities(needs, list(shown.columns)), shown], ignore_index=True).fillna("")
     theirs = headline(frame[frame["approach"].isin(["Ours", "RATIO"])], "published_auroc")
-    ours = headline(frame.replace({"approach": {"Ours": "adversarial training"}}))
+    ours = headline(frame.replace({"approach": {"Ours": LABELS["cifar10_ood"].lower()}}))
     return Drawn(frame, table4_caption(needs, frame), ours, theirs, shown=shown)
 
 
